@@ -1,0 +1,56 @@
+"""Why a frame got its verdict. Every frame gets exactly one reason, and every reason has a counter of its own.
+
+A reason's number says its verdict: verdict = reason >> 5. Standard library only, so that reading counters needs no compiler.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+VERDICT_SHIFT = 5  # bits of a reason below its verdict
+REASONS = 1 << (VERDICT_SHIFT + 2)  # numbers there can be: entries of the counter table
+
+
+@unique
+class Verdict(IntEnum):
+    """What happens to a frame."""
+
+    PASS = 0  # on to the kernel's network stack, untouched
+    DROP = 1
+    REPLY = 2  # rewritten, back out of the interface it came in by
+    FORWARD = 3  # on to the host
+
+
+@unique
+class Reason(IntEnum):
+    """Why. `.text` is one line for people; `.name` is the counter's name."""
+
+    text: str
+
+    def __new__(cls, number: int, text: str) -> Reason:
+        """A member is its number; the description rides along."""
+        reason = int.__new__(cls, number)
+        reason._value_ = number
+        reason.text = text
+        return reason
+
+    not_ip = 0, "neither IPv4 nor IPv6 (ARP, a third VLAN tag, ...)"
+    truncated = 1, "the frame ends before the header it announces"
+    bad_header = 2, "a header that cannot be: version, header length or total length is impossible"
+    fragment = 3, "a fragment of an IP packet"
+    extension = 4, "more than 6 IPv6 extension headers, or a routing header with segments left"
+    not_tcp = 5, "IP, but not TCP"
+    not_ours = 6, "the destination is no protected address"
+    other_port = 7, "the host protects other ports"
+    not_syn = 8, "TCP for a protected port, but not a SYN that opens a connection"
+    no_key = 9, "no key for this epoch: the kernel answers by itself"
+    bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
+    syn_fin = 33, "SYN and FIN in one segment"
+    syn_rst = 34, "SYN and RST in one segment"
+    no_room = 35, "the frame could not be resized for the reply"
+    answered = 64, "a SYN answered with a cookie"
+
+
+def verdict(reason: int) -> Verdict:
+    """The verdict that a reason's number carries. ValueError if the number is none (negative, or past FORWARD's)."""
+    return Verdict(reason >> VERDICT_SHIFT)
