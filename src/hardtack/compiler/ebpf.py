@@ -1,0 +1,135 @@
+"""The eBPF target: platform calls become kernel helpers, tables become maps; the result is an Image."""
+
+from __future__ import annotations
+
+import io
+
+import llvmlite.binding as llvm
+from elftools.elf.elffile import ELFFile
+
+from hardtack.compiler.errors import CompileError
+from hardtack.compiler.lines import lines_of
+from hardtack.compiler.optimise import merge, optimise
+from hardtack.compiler.program import Source
+from hardtack.compiler.refuse import refuse_unsupported
+from hardtack.image import Image, Reference, Table
+
+TRIPLE = "bpfel"
+LAYOUT = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"
+CPU = "v3"  # 32-bit jumps and arithmetic; kernels from 5.1 on
+LOAD_IMMEDIATE, CALL = 0x18, 0x85  # BPF_LD | BPF_IMM | BPF_DW, BPF_JMP | BPF_CALL
+
+# Where the context keeps the frame's bounds: struct xdp_md, struct __sk_buff (include/uapi/linux/bpf.h)
+BOUNDS = {"xdp": (0, 4), "tcx": (76, 80)}
+# bpf_xdp_load_bytes, bpf_skb_load_bytes
+COPY = {"xdp": 189, "tcx": 26}
+
+COMMON = """
+define ptr @head(ptr %frame) alwaysinline {{
+  %place = getelementptr i8, ptr %frame, i64 {head}
+  %low = load i32, ptr %place, align 4
+  %wide = zext i32 %low to i64
+  %pointer = inttoptr i64 %wide to ptr
+  ret ptr %pointer
+}}
+define ptr @tail(ptr %frame) alwaysinline {{
+  %place = getelementptr i8, ptr %frame, i64 {tail}
+  %low = load i32, ptr %place, align 4
+  %wide = zext i32 %low to i64
+  %pointer = inttoptr i64 %wide to ptr
+  ret ptr %pointer
+}}
+define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {{
+  %offset = trunc i64 %from to i32
+  %length = trunc i64 %size to i32
+  %failed = call i64 inttoptr (i64 {copy} to ptr)(ptr %frame, i32 %offset, ptr %to, i32 %length)
+  ret i64 %failed
+}}
+"""
+
+RESIZE = """
+define i64 @resize(ptr %frame, i64 %more) alwaysinline {
+  %delta = trunc i64 %more to i32
+  %failed = call i64 inttoptr (i64 65 to ptr)(ptr %frame, i32 %delta)
+  ret i64 %failed
+}
+define i64 @whole_length(ptr %frame) alwaysinline {
+  %length = call i64 inttoptr (i64 188 to ptr)(ptr %frame)
+  ret i64 %length
+}
+"""
+
+CLOCK = {
+    "coarse": "define i64 @coarse_ns() alwaysinline { %ns = call i64 inttoptr (i64 160 to ptr)() ret i64 %ns }",
+    "table": "define i64 @coarse_ns() alwaysinline { ret i64 0 }",
+}
+
+TABLE = """
+@{name} = external global i8
+define ptr @{name}.look_up(ptr %key) alwaysinline {{
+  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
+  ret ptr %entry
+}}
+define ptr @{name}.own() alwaysinline {{
+  %key = alloca i32, align 4
+  store i32 0, ptr %key, align 4
+  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
+  ret ptr %entry
+}}
+"""
+
+
+def platform(source: Source) -> str:
+    """The platform calls for this kind of program, as IR."""
+    head, tail = BOUNDS[source.kind]
+    parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), CLOCK[source.clock]]
+    if source.kind == "xdp":
+        parts.append(RESIZE)
+    parts += [TABLE.format(name=table.name) for table in source.tables]
+    return "\n".join(parts)
+
+
+def build(source: Source, program: str, sources: str) -> Image:
+    """The image of a program whose Numba IR is `program`; `sources` is the hash it shall carry."""
+    for initialise in (llvm.initialize_all_targets, llvm.initialize_all_asmprinters):
+        initialise()
+    machine = llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=CPU, opt=2)
+    module = merge(program, platform(source), TRIPLE, LAYOUT)
+    optimise(module, machine, vectorise=False)
+    refuse_unsupported(module, source)
+    elf = ELFFile(io.BytesIO(machine.emit_object(module)))
+    code = elf.get_section_by_name(".text").data()
+    return Image(
+        name=source.name,
+        kind=source.kind,
+        instructions=code,
+        references=_references(elf, code, source),
+        tables=source.tables,
+        lines=lines_of(elf),
+        sources=sources,
+        flags=source.flags,
+    )
+
+
+def _references(elf: ELFFile, code: bytes, source: Source) -> tuple[Reference, ...]:
+    section = elf.get_section_by_name(".rel.text")
+    if section is None:
+        return ()
+    tables = {table.name: table for table in source.tables}
+    symbols = elf.get_section_by_name(".symtab")
+    found = []
+    for relocation in section.iter_relocations():
+        index, name = relocation["r_offset"] // 8, symbols.get_symbol(relocation["r_info_sym"]).name
+        opcode = code[index * 8]
+        if opcode == LOAD_IMMEDIATE and name in tables:
+            found.append(Reference(index, "value" if _is_plain(tables[name]) else "map", name))
+        elif opcode == CALL and name:
+            found.append(Reference(index, "kfunc", name))
+        else:
+            raise CompileError(f"{source.name}: LLVM refers to {name or 'a section of constants'}, which eBPF cannot reach here")
+    return tuple(found)
+
+
+def _is_plain(table: Table) -> bool:
+    """One entry that every CPU shares: the program may use its memory without a look-up."""
+    return table.kind == "array" and table.entries == 1
