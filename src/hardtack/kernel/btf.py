@@ -1,0 +1,83 @@
+"""Type ids of kernel functions (kfuncs), read from the kernel's own BTF. Documentation/bpf/btf.rst
+
+A type's id is its position in a list of records of varying size, so they must be counted; but only up to the last
+record wanted, which a search for its bytes has found before.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+VMLINUX = Path("/sys/kernel/btf/vmlinux")
+MAGIC = 0xEB9F
+FUNC = 12  # BTF_KIND_FUNC
+
+# Words (of 4 bytes) that follow a record's three, by kind: fixed, and for each of its members.
+FIXED = {1: 1, 3: 3, 14: 1, 17: 1}  # INT, ARRAY, VAR, DECL_TAG
+MEMBERS = {4: 3, 5: 3, 6: 2, 13: 2, 15: 3, 19: 3}  # STRUCT, UNION, ENUM, FUNC_PROTO, DATASEC, ENUM64
+
+
+class BtfError(OSError):
+    """The kernel shows no BTF, or none that can be read."""
+
+
+def function_ids(names: Iterable[str], path: Path = VMLINUX) -> dict[str, int]:
+    """The BTF id of each of the kernel's functions `names`; one that the kernel does not have is left out. BtfError."""
+    data = read(path)
+    magic, _, _, header, types, types_size, strings, strings_size = struct.unpack_from("=HBBIIIII", data)
+    if magic != MAGIC:
+        raise BtfError(f"{path} is not BTF of this machine's byte order")
+    types += header
+    text = data[header + strings : header + strings + strings_size]
+    wanted: dict[int, str] = {}
+    for name in names:
+        at = text.find(b"\0" + name.encode() + b"\0") + 1
+        if at:
+            wanted |= dict.fromkeys(find_functions(data, at, types, types + types_size), name)
+    return {wanted[at]: number for at, number in count_to(data[types : types + types_size], types, sorted(wanted))}
+
+
+def read(path: Path) -> bytes:
+    """The BTF blob; BtfError with a remedy if there is none."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BtfError(
+            f"{path}: {error.strerror}; the kernel must be built with CONFIG_DEBUG_INFO_BTF=y (most distributions are)"
+        ) from error
+    if len(data) < 24:
+        raise BtfError(f"{path} is cut short")
+    return data
+
+
+def find_functions(data: bytes, name: int, start: int, end: int) -> Iterator[int]:
+    """Places that look like a function's record with its name at `name`: its first two words are known in full."""
+    for linkage in (0, 1):  # BTF_FUNC_STATIC, BTF_FUNC_GLOBAL
+        record = struct.pack("=II", name, FUNC << 24 | linkage)
+        at = data.find(record, start, end)
+        while at >= 0:
+            if (at - start) % 4 == 0:
+                yield at
+            at = data.find(record, at + 1, end)
+
+
+def count_to(records: bytes, base: int, places: list[int]) -> Iterator[tuple[int, int]]:
+    """Each of `places` (ascending; counted from `base`) at which a record really starts, and that record's id."""
+    words = memoryview(records).cast("I")
+    sizes: dict[int, int] = {}  # a record's length by its second word: few different ones occur
+    at, number = 0, 1  # id 0 is void
+    for place in places:
+        target = (place - base) // 4
+        while at < target:
+            info = words[at + 1]
+            try:
+                at += sizes[info]
+            except KeyError:
+                kind = info >> 24 & 31
+                sizes[info] = 3 + FIXED.get(kind, 0) + MEMBERS.get(kind, 0) * (info & 0xFFFF)
+                at += sizes[info]
+            number += 1
+        if at == target:
+            yield place, number

@@ -1,0 +1,181 @@
+"""Programs on interfaces, by BPF links: attached while the link lives, replaced atomically, kept by a pin.
+
+A link goes when its last file descriptor and its pin have gone, so a crash leaves nothing attached that was not pinned.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from hardtack.kernel.bpf import BpfError, Command, buffer, call, info, pin, unpinned
+from hardtack.kernel.programs import Program
+
+Mode = Literal["driver", "generic"]
+Direction = Literal["ingress", "egress"]
+MODES = {"generic": 2, "driver": 4}  # XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE
+XDP = 37  # BPF_XDP, an attach type
+DIRECTIONS = {"ingress": 46, "egress": 47}  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
+XDP_LINK, TCX_LINK = 6, 11  # enum bpf_link_type
+REPLACE = 4  # BPF_F_REPLACE: only if the program is still the one named
+
+
+class Link:
+    """One program on one interface."""
+
+    def __init__(self, fd: int, about: str) -> None:
+        self.fd = fd
+        self.about = about
+
+    def update(self, program: Program) -> None:
+        """Put `program` in the place of the one attached; no frame goes without one of the two. Raises BpfError."""
+        call(Command.LINK_UPDATE, buffer(struct.pack("=IIII", self.fd, program.fd, 0, 0)), self.about)
+
+    def pin(self, path: Path) -> None:
+        """Name it under bpffs: the program then stays attached without this process. Raises BpfError."""
+        pin(self.fd, path, self.about)
+
+    def close(self) -> None:
+        """Let go; the program comes off unless the link is pinned."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    @property
+    def ifindex(self) -> int:
+        """The interface it is on; 0 once that has gone."""
+        return describe(self.fd)[2]
+
+    @property
+    def program_id(self) -> int:
+        """The kernel's id of the program attached."""
+        return describe(self.fd)[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def attach_xdp(program: Program, ifindex: int, mode: Mode = "driver") -> Link:
+    """Run `program` on every frame that comes in: in the driver, or (slower) generic. Raises BpfError."""
+    return attach(program, ifindex, XDP, MODES[mode], f"XDP ({mode} mode) on {interface_name(ifindex)}")
+
+
+def attach_tcx(program: Program, ifindex: int, direction: Direction = "ingress") -> Link:
+    """Run `program` behind those already there, on frames that come in or go out. Raises BpfError."""
+    return attach(program, ifindex, DIRECTIONS[direction], 0, f"tcx {direction} on {interface_name(ifindex)}")
+
+
+def attach(program: Program, ifindex: int, place: int, flags: int, about: str) -> Link:
+    """BPF_LINK_CREATE, its errors explained."""
+    attr = buffer(struct.pack("=IIII", program.fd, ifindex, place, flags).ljust(48, b"\0"))
+    try:
+        return Link(call(Command.LINK_CREATE, attr, about), about)
+    except BpfError as error:
+        assert error.errno is not None
+        remedy = xdp_remedy(error.errno, ifindex) if place == XDP else tcx_remedy(error.errno)
+        raise BpfError(error.errno, error.command, about, remedy) from None
+
+
+def adopt(path: Path) -> Link:
+    """The link pinned at `path`. BpfError if nothing is there, ValueError if it is something else."""
+    fd = unpinned(path, "link")
+    try:
+        kind, _, ifindex = describe(fd)
+    except BpfError as error:
+        os.close(fd)
+        raise ValueError(f"{path} is no link: remove it with `rm {path}`") from error
+    if kind not in (XDP_LINK, TCX_LINK):
+        os.close(fd)
+        raise ValueError(f"{path} is a link of another kind ({kind}): remove it with `rm {path}`")
+    return Link(fd, f"{'XDP' if kind == XDP_LINK else 'tcx'} on {interface_name(ifindex)}")
+
+
+def describe(fd: int) -> tuple[int, int, int]:
+    """Type, program id, interface of a link: struct bpf_link_info."""
+    kind, _, program, _, ifindex = struct.unpack("=5I", info(fd, 20, "link"))
+    return kind, program, ifindex
+
+
+def interface_name(ifindex: int) -> str:
+    """Its name in this network namespace, or its number."""
+    try:
+        return socket.if_indextoname(ifindex)
+    except OSError:
+        return f"interface {ifindex}"
+
+
+def xdp_remedy(number: int, ifindex: int) -> str:
+    """What stands in the way of an XDP link, and what to do."""
+    name = interface_name(ifindex)
+    if number in (errno.EBUSY, errno.EEXIST):
+        return occupant(ifindex, name)
+    if number == errno.EOPNOTSUPP:
+        return f"the driver of {name} has no XDP: use generic mode"
+    if number == errno.ENODEV:
+        return "no such interface in this network namespace"
+    if number in (errno.EINVAL, errno.ERANGE, errno.E2BIG, errno.ENOSPC):
+        return f"the driver may need a smaller MTU (ip link set {name} mtu 1500), LRO off, or fewer queues: see `dmesg`"
+    return ""
+
+
+def tcx_remedy(number: int) -> str:
+    """What stands in the way of a tcx link, and what to do."""
+    if number == errno.EINVAL:
+        return "this kernel has no tcx links: Linux 6.6 or newer is needed"
+    return "no such interface in this network namespace" if number == errno.ENODEV else ""
+
+
+def occupant(ifindex: int, name: str) -> str:
+    """Which XDP program is on the interface now, and how to take it off."""
+    for link, program in links_on(ifindex):
+        return f"{program} is attached to {name} by link {link}: stop its owner, or `bpftool link detach id {link}`"
+    return f"another XDP program is attached to {name}: stop its owner, or `ip link set dev {name} xdp off`"
+
+
+def links_on(ifindex: int) -> list[tuple[int, str]]:
+    """The XDP links on an interface: link id, and the program's name and id."""
+    found = []
+    link = 0
+    while link := next_link(link):
+        try:
+            fd = call(Command.LINK_GET_FD_BY_ID, buffer(struct.pack("=I", link)))
+        except BpfError:
+            continue  # it went meanwhile
+        try:
+            kind, program, where = describe(fd)
+        finally:
+            os.close(fd)
+        if kind == XDP_LINK and where == ifindex:
+            found.append((link, program_name(program)))
+    return found
+
+
+def next_link(link: int) -> int:
+    """The id of the link after `link`; 0 if it was the last, or we may not ask."""
+    attr = buffer(struct.pack("=III", link, 0, 0))
+    try:
+        call(Command.LINK_GET_NEXT_ID, attr)
+    except BpfError:
+        return 0
+    return int(struct.unpack_from("=I", attr.raw, 4)[0])
+
+
+def program_name(number: int) -> str:
+    """`program "x" (id 7)`."""
+    try:
+        fd = call(Command.PROG_GET_FD_BY_ID, buffer(struct.pack("=I", number)))
+    except BpfError:
+        return f"program id {number}"
+    try:
+        name = info(fd, 80)[64:80].rstrip(b"\0").decode("ascii", "replace")
+    finally:
+        os.close(fd)
+    return f'program "{name}" (id {number})'
