@@ -1,0 +1,38 @@
+# Every target works as the first command typed on a fresh Debian 12: scripts/setup installs what is missing and says so.
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint build lock clean setup lab
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: lab  ## a web server under a SYN flood, without hardtack and with it (root, two minutes)
+	@$(BIN)/hardtack demo
+
+test: lint lab  ## lint, then every test (root for the ones with real kernels; the others run without)
+	@$(BIN)/python -m pytest
+
+bench: lab  ## CPU ns per SYN and Mpps beside Linux's own means (root)
+	@$(BIN)/hardtack bench
+
+lint: setup  ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+build: setup  ## wheel (with prebuilt eBPF images) and source archive in dist/
+	@$(BIN)/python -m hatchling build --clean
+
+lock: setup  ## requirements.txt anew from pyproject.toml, newest versions
+	@$(BIN)/uv pip compile pyproject.toml --output-file requirements.txt --upgrade --quiet --universal \
+		--python-version 3.11 --all-extras --group dev --generate-hashes --no-header
+
+clean:  ## remove what was made here: .venv, caches, dist, out
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist out
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@scripts/setup
+
+lab:
+	@scripts/setup --lab
