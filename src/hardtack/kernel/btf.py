@@ -27,8 +27,8 @@ def function_ids(names: Iterable[str], path: Path = VMLINUX) -> dict[str, int]:
     """The BTF id of each of the kernel's functions `names`; one that the kernel does not have is left out. BtfError."""
     data = read(path)
     magic, _, _, header, types, types_size, strings, strings_size = struct.unpack_from("=HBBIIIII", data)
-    if magic != MAGIC:
-        raise BtfError(f"{path} is not BTF of this machine's byte order")
+    if magic != MAGIC or types + types_size > len(data) - header:
+        raise BtfError(f"{path} is cut short, or not BTF of this machine's byte order")
     types += header
     text = data[header + strings : header + strings + strings_size]
     wanted: dict[int, str] = {}
@@ -37,6 +37,14 @@ def function_ids(names: Iterable[str], path: Path = VMLINUX) -> dict[str, int]:
         if at:
             wanted |= dict.fromkeys(find_functions(data, at, types, types + types_size), name)
     return {wanted[at]: number for at, number in count_to(data[types : types + types_size], types, sorted(wanted))}
+
+
+def readable(path: Path = VMLINUX) -> bool:
+    """Whether there is any BTF."""
+    try:
+        return bool(struct.unpack_from("=H", read(path))[0] == MAGIC)
+    except BtfError:
+        return False
 
 
 def read(path: Path) -> bytes:

@@ -22,7 +22,7 @@ MODES = {"generic": 2, "driver": 4}  # XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE
 XDP = 37  # BPF_XDP, an attach type
 DIRECTIONS = {"ingress": 46, "egress": 47}  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
 XDP_LINK, TCX_LINK = 6, 11  # enum bpf_link_type
-REPLACE = 4  # BPF_F_REPLACE: only if the program is still the one named
+NO_INTERFACE = "no such interface in this network namespace: `ip link` lists those there are"
 
 
 class Link:
@@ -115,12 +115,12 @@ def interface_name(ifindex: int) -> str:
 def xdp_remedy(number: int, ifindex: int) -> str:
     """What stands in the way of an XDP link, and what to do."""
     name = interface_name(ifindex)
+    if name not in (known for _, known in socket.if_nameindex()):
+        return NO_INTERFACE
     if number in (errno.EBUSY, errno.EEXIST):
         return occupant(ifindex, name)
     if number == errno.EOPNOTSUPP:
         return f"the driver of {name} has no XDP: use generic mode"
-    if number == errno.ENODEV:
-        return "no such interface in this network namespace"
     if number in (errno.EINVAL, errno.ERANGE, errno.E2BIG, errno.ENOSPC):
         return f"the driver may need a smaller MTU (ip link set {name} mtu 1500), LRO off, or fewer queues: see `dmesg`"
     return ""
@@ -130,7 +130,7 @@ def tcx_remedy(number: int) -> str:
     """What stands in the way of a tcx link, and what to do."""
     if number == errno.EINVAL:
         return "this kernel has no tcx links: Linux 6.6 or newer is needed"
-    return "no such interface in this network namespace" if number == errno.ENODEV else ""
+    return NO_INTERFACE if number == errno.ENODEV else ""
 
 
 def occupant(ifindex: int, name: str) -> str:

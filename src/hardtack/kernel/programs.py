@@ -60,7 +60,7 @@ class Program:
         """
         back = space(len(frame) + ROOM)
         reply = self._test(frame, repeat, self._context(frame, ifindex), back=back)
-        verdict, _, size = struct.unpack_from("=III", reply, 4)
+        verdict, _, size = struct.unpack_from("=iII", reply, 4)  # signed: TCX_NEXT is -1
         return TestRun(verdict, back.raw[:size], struct.unpack_from("=I", reply, 36)[0])
 
     def run_live(self, frame: bytes, repeat: int, ifindex: int, batch: int = 64) -> int:

@@ -1,0 +1,32 @@
+"""The file system in which pinned maps and links live."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+from hardtack.kernel.bpf import libc
+
+USUAL = Path("/sys/fs/bpf")
+MOUNTS = Path("/proc/self/mounts")
+
+
+def mounted(path: Path = USUAL, mounts: Path = MOUNTS) -> bool:
+    """Whether a bpffs is mounted at `path`, as this process sees it."""
+    lines = (line.split() for line in mounts.read_text().splitlines())
+    return any(fields[1] == str(path) and fields[2] == "bpf" for fields in lines)
+
+
+def mount(path: Path = USUAL) -> None:
+    """Mount a bpffs at `path`, an existing directory. OSError, e.g. EPERM: needs CAP_SYS_ADMIN."""
+    if libc.mount(b"bpf", os.fsencode(path), b"bpf", 0, b"mode=0700") < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot mount a bpffs at {path}: {os.strerror(number)}")
+
+
+def unmount(path: Path) -> None:
+    """Take it away, with everything pinned in it. OSError."""
+    if libc.umount2(os.fsencode(path), 2) < 0:  # MNT_DETACH
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot unmount {path}: {os.strerror(number)}")

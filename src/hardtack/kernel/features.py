@@ -1,0 +1,118 @@
+"""What this kernel can do of what Hardtack needs, and what to do about the rest."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from hardtack.kernel import bpf, bpffs, btf, trials
+from hardtack.kernel.programs import VerifierRefusal
+
+Purpose = Literal["front", "agent", "lab"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One thing that a kernel may have. `present` is None where it could not be tried; `found` then says why."""
+
+    name: str
+    present: bool | None
+    needed_for: str
+    remedy: str
+    purposes: tuple[Purpose, ...] = ()  # what does not work without it
+    found: str = ""
+
+    def __str__(self) -> str:
+        """One line, with the remedy if it is not there."""
+        if self.present:
+            return f"{self.name}: yes"
+        answer = "no" if self.present is False else f"not known ({self.found})"
+        return f"{self.name}: {answer}; needed for {self.needed_for}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A feature yet to be tried."""
+
+    feature: Feature
+    attempt: Callable[[], bool]
+    privileged: bool = True  # whether it takes privileges to try
+
+
+def probe(vmlinux: Path = btf.VMLINUX, mounts: Path = bpffs.MOUNTS) -> list[Feature]:
+    """Everything, tried, in the order in which an operator would mend it. Attaches nothing anywhere."""
+    return [tried(trial) for trial in basics() + sockets(vmlinux) + surroundings(mounts)]
+
+
+def missing(features: Iterable[Feature], purpose: Purpose) -> list[Feature]:
+    """What `purpose` lacks, most basic first."""
+    return [feature for feature in features if purpose in feature.purposes and not feature.present]
+
+
+def enough(features: Iterable[Feature], purpose: Purpose) -> bool:
+    """Whether `purpose` can do its work here."""
+    return not missing(features, purpose)
+
+
+def tried(trial: Trial) -> Feature:
+    """The feature with its answer. Without privileges most trials would fail for that reason: then it is not known."""
+    feature = trial.feature
+    if trial.privileged and not bpf.privileged():
+        return replace(feature, present=None, found="only root can try")
+    try:
+        return replace(feature, present=trial.attempt())
+    except (OSError, VerifierRefusal) as error:
+        return replace(feature, present=None, found=str(error).splitlines()[0])
+
+
+def basics() -> list[Trial]:
+    """What every part needs."""
+    all_of_it: tuple[Purpose, ...] = ("front", "agent", "lab")
+    front: tuple[Purpose, ...] = ("front", "lab")
+    root = Feature("privileges", None, "everything", "run as root, or with CAP_BPF and CAP_NET_ADMIN", all_of_it)
+    xdp = Feature("XDP programs", None, "answering SYNs", newer("5.18"), front)
+    jit = Feature("JIT compiler", None, "speed, kernel functions", "sysctl -w net.core.bpf_jit_enable=1", all_of_it)
+    clock = Feature("coarse clock", None, "cookies that expire", newer("5.11"), all_of_it)
+    frames = Feature("XDP frame calls", None, "reading options, jumbo frames", newer("5.18"), front)
+    attach = Feature("XDP links", None, "attaching the front", newer("5.9"), front)
+    return [
+        Trial(root, bpf.privileged, privileged=False),
+        Trial(xdp, trials.xdp_programs),
+        Trial(jit, trials.jit),
+        Trial(clock, trials.coarse_clock),
+        Trial(frames, trials.frame_calls),
+        Trial(attach, trials.xdp_links),
+    ]
+
+
+def sockets(vmlinux: Path) -> list[Trial]:
+    """What turns a cookie into a socket on the host."""
+    agent: tuple[Purpose, ...] = ("agent", "lab")
+    types = Feature("BTF", None, "finding kernel functions", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y", agent)
+    assign = Feature(trials.ASSIGN, None, "making sockets from cookies", newer("6.9"), agent)
+    attach = Feature("tcx links", None, "attaching the agent", newer("6.6"), agent)
+    return [
+        Trial(types, lambda: btf.readable(vmlinux), privileged=False),
+        Trial(assign, lambda: trials.assign(vmlinux)),
+        Trial(attach, trials.tcx_links),
+    ]
+
+
+def surroundings(mounts: Path) -> list[Trial]:
+    """What only some uses need."""
+    pins = Feature("bpffs", None, "protection that outlives its process", "mount -t bpf bpf /sys/fs/bpf")
+    live = Feature("live frames", None, "the floods of demo and bench", newer("5.18"), ("lab",))
+    step = Feature("clock in step", None, "cookies between machines", "run chrony or systemd-timesyncd")
+    return [
+        Trial(pins, lambda: bpffs.mounted(mounts=mounts), privileged=False),
+        Trial(live, trials.live_frames),
+        Trial(step, trials.clock_in_step, privileged=False),
+    ]
+
+
+def newer(version: str) -> str:
+    """The remedy for what a later kernel has."""
+    return f"Linux {version} or newer has it; this is {platform.release()}"

@@ -1,0 +1,72 @@
+"""The two questions to netlink that need no library: what an interface is, and what its driver can do with XDP.
+
+linux/rtnetlink.h, linux/if_link.h, linux/genetlink.h, linux/netdev.h
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+REQUEST = 1  # NLM_F_REQUEST
+ERROR = 2  # NLMSG_ERROR
+NETLINK_GENERIC = 16
+GETLINK = 18  # RTM_GETLINK
+CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2  # GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_*
+DEV_GET, DEV_IFINDEX, DEV_XDP_FEATURES = 1, 1, 3  # NETDEV_CMD_DEV_GET, NETDEV_A_DEV_*
+TYPE = 0x3FFF  # of an attribute, without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+
+Attributes = dict[int, bytes]
+
+
+def link(ifindex: int) -> Attributes:
+    """An interface's IFLA_* attributes. OSError (ENODEV) if there is none."""
+    reply = ask(socket.NETLINK_ROUTE, GETLINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0))
+    return attributes(reply[16:])
+
+
+def xdp_features(ifindex: int) -> int | None:
+    """The driver's NETDEV_XDP_ACT_* bits; None where the kernel (before 6.3) does not tell."""
+    try:
+        name = generic(CONTROL, GET_FAMILY, attribute(FAMILY_NAME, b"netdev\0"))
+        family = struct.unpack("=H", name[FAMILY_ID])[0]
+        reply = generic(family, DEV_GET, attribute(DEV_IFINDEX, struct.pack("=I", ifindex)))
+        return int(struct.unpack("=Q", reply[DEV_XDP_FEATURES])[0])
+    except (OSError, KeyError):
+        return None
+
+
+def generic(family: int, command: int, body: bytes) -> Attributes:
+    """One generic netlink request and its answer. OSError."""
+    return attributes(ask(NETLINK_GENERIC, family, struct.pack("=BBH", command, 1, 0) + body)[4:])
+
+
+def ask(protocol: int, kind: int, body: bytes) -> bytes:
+    """Send one request, and return the body of the one answer. OSError: the kernel's."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as kernel:
+        kernel.send(struct.pack("=IHHII", 16 + len(body), kind, REQUEST, 1, 0) + body)
+        reply = kernel.recv(1 << 16)
+    size, answer = struct.unpack_from("=IH", reply)
+    if answer == ERROR:
+        number = -struct.unpack_from("=i", reply, 16)[0]
+        raise OSError(number, os.strerror(number))
+    return reply[16:size]
+
+
+def attribute(kind: int, content: bytes) -> bytes:
+    """One attribute, padded to 4 bytes."""
+    return struct.pack("=HH", 4 + len(content), kind) + content + bytes(-len(content) % 4)
+
+
+def attributes(data: bytes) -> Attributes:
+    """The attributes in `data`; of several of one kind, the last."""
+    found: Attributes = {}
+    at = 0
+    while at + 4 <= len(data):
+        size, kind = struct.unpack_from("=HH", data, at)
+        if size < 4:
+            break
+        found[kind & TYPE] = data[at + 4 : at + size]
+        at += size + 3 & ~3
+    return found
