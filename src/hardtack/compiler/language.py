@@ -135,6 +135,22 @@ def absent(_context, thing):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def barrier(_context):  # type: ignore[no-untyped-def]
+    """Keep LLVM from carrying the content of tables in registers across this place.
+
+    What the verifier reads back from a table it knows nothing about, so states that differ only in such values are one
+    state to it: a loop that keeps its variables in a table costs it one walk of the loop, not one for every history.
+    """
+
+    def emit(cx, b, _sig, _a):  # type: ignore[no-untyped-def]
+        nothing = ir.FunctionType(ir.VoidType(), [])
+        b.call(ir.InlineAsm(nothing, "", "~{memory}", side_effect=True), [])
+        return cx.get_dummy_value()
+
+    return types.void(), emit
+
+
+@intrinsic
 def scratch(_context, size):  # type: ignore[no-untyped-def]
     """`size` bytes on the stack (a literal, a multiple of 8), their content undefined."""
     if not isinstance(size, types.Literal):
@@ -190,7 +206,7 @@ def _calling(callee: Callable[[Any, Any], Any], result: Any, arguments: tuple[An
     """An intrinsic that calls what `callee(builder, function type)` gives, with just these argument types."""
     result, arguments = _numba_type(result), tuple(_numba_type(argument) for argument in arguments)
 
-    def typed(_context, *_given):  # type: ignore[no-untyped-def]
+    def typed(_context):  # type: ignore[no-untyped-def]
         def emit(cx, b, _sig, values):  # type: ignore[no-untyped-def]
             kind = ir.FunctionType(cx.get_value_type(result), [cx.get_value_type(a) for a in arguments])
             return b.call(callee(b, kind), list(values))
@@ -199,7 +215,7 @@ def _calling(callee: Callable[[Any, Any], Any], result: Any, arguments: tuple[An
 
     # Numba reads the number of arguments from the signature; it takes no *args here.
     names = ", ".join(f"a{number}" for number in range(len(arguments)))
-    template: Any = eval(f"lambda context, {names}: typed(context, {names})", {"typed": typed})
+    template: Any = eval(f"lambda context, {names}: typed(context)", {"typed": typed})
     return intrinsic(template)
 
 
@@ -242,3 +258,8 @@ def entry_of(table: Table, dtype: np.dtype[Any]) -> Callable[..., Any]:
 def look_up(table: Table, key: np.dtype[Any], value: np.dtype[Any]) -> Callable[..., Any]:
     """A word that finds the entry of `table` for a key record; test the result with `absent` before use."""
     return external(f"{table.name}.look_up", value, key)
+
+
+def own_entry(table: Table, value: np.dtype[Any]) -> Callable[..., Any]:
+    """A word for this CPU's entry of a one-entry per-CPU table; test the result with `absent`."""
+    return external(f"{table.name}.own", value)

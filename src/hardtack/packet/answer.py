@@ -1,0 +1,46 @@
+"""A SYN's answer: options read, cookie made, SYN-ACK written. It costs no memory, so an attacker gets nothing for it."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import i64, inlined, new
+from hardtack.packet.cookie import find_key, options_byte, sequence_of, tag_of, tsval_of
+from hardtack.packet.layout import Answer
+from hardtack.packet.options import read_options
+from hardtack.packet.reasons import Reason
+from hardtack.packet.reply import header_length, write_reply
+from hardtack.packet.time import epoch_of, now_ms
+from hardtack.packet.wire import ACK, CWR, ECE, SYN
+
+ANSWERED = int(Reason.answered)
+NO_KEY = int(Reason.no_key)
+NO_ROOM = int(Reason.no_room)
+
+new_answer = new(Answer)
+
+
+@inlined
+def answer_syn(frame, flow, host):
+    """Turn the SYN into our SYN-ACK."""
+    now = now_ms()
+    epoch = epoch_of(now)
+    key = find_key(epoch)
+    if key.epoch != epoch:
+        return NO_KEY
+    read_options(frame, flow)
+    options, ecn = options_byte(flow), accepts_ecn(flow)
+    tag = tag_of(flow, flow.ports_isn, options, key)
+    answer = new_answer()
+    answer.size = header_length(flow)
+    answer.mss = i64(host.mss)
+    answer.flags = SYN | ACK | (ECE if ecn else 0)
+    answer.sequence = sequence_of(tag, options, epoch)
+    answer.tsval = tsval_of(tag, now, ecn)
+    return ANSWERED if write_reply(frame, flow, answer) else NO_ROOM
+
+
+@inlined
+def accepts_ecn(flow):
+    """1 if ECN is negotiated, by Linux's rule for cookies: RFC 3168 6.1.1, and timestamps to remember it in."""
+    if flow.flags & ECE and flow.flags & CWR and flow.ecn == 0 and flow.timestamps:
+        return 1
+    return 0

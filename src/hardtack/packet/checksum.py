@@ -1,0 +1,41 @@
+"""The Internet checksum: RFC 1071. Words are added as they lie in memory: the sum does not depend on byte order."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import inlined, load32, scratch, store64, u64
+from hardtack.packet.platform import copy
+from hardtack.packet.wire import IPV4
+
+MOST_IPV4_OPTIONS = 40  # bytes
+
+
+@inlined
+def fold(total):
+    """A sum of up to 2^16 32-bit words, as 16 bits with the carries added in."""
+    total = (total & 0xFFFFFFFF) + (total >> 32)
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return (total & 0xFFFF) + (total >> 16)
+
+
+@inlined
+def halves(word):
+    """The two 32-bit halves of a 64-bit word, added: its term in a sum."""
+    return (word & u64(0xFFFFFFFF)) + (word >> u64(32))
+
+
+@inlined
+def header_holds(frame, flow):
+    """Whether the IPv4 header checksum is right; IPv6 has none."""
+    if flow.version == 6:
+        return True
+    total, size = flow.header_sum, flow.network_options
+    if size > 0:
+        options = scratch(40)
+        for word in range(0, MOST_IPV4_OPTIONS, 8):
+            store64(options, word, u64(0))
+        if size > MOST_IPV4_OPTIONS or copy(frame, flow.network + IPV4, options, size) != 0:
+            return False
+        for word in range(0, MOST_IPV4_OPTIONS, 4):
+            total += load32(options, word)
+    return fold(total) == 0xFFFF

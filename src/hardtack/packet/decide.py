@@ -1,0 +1,61 @@
+"""The whole policy: what happens to a frame from the internet. RFC 9293, RFC 4987."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import absent, inlined, look_up, new, u64
+from hardtack.packet.answer import answer_syn
+from hardtack.packet.checksum import header_holds
+from hardtack.packet.layout import HOSTS, Address, Host
+from hardtack.packet.parse import NONE, parse
+from hardtack.packet.reasons import Reason
+from hardtack.packet.wire import ACK, FIN, RST, SYN
+
+NOT_OURS = int(Reason.not_ours)
+OTHER_PORT = int(Reason.other_port)
+NOT_SYN = int(Reason.not_syn)
+BAD_CHECKSUM = int(Reason.bad_checksum)
+SYN_FIN = int(Reason.syn_fin)
+SYN_RST = int(Reason.syn_rst)
+
+new_address = new(Address)
+find_host = look_up(HOSTS, Address, Host)
+
+
+@inlined
+def decide(frame, flow):
+    """The frame's reason, which carries its verdict; the frame is rewritten only if the verdict is REPLY."""
+    reason = parse(frame, flow)
+    if reason != NONE:
+        return reason
+    host = host_of(flow)
+    if absent(host):
+        return NOT_OURS
+    if not protects(host, flow.dport):
+        return OTHER_PORT
+    if not flow.flags & SYN:
+        return NOT_SYN
+    if not header_holds(frame, flow):
+        return BAD_CHECKSUM
+    if flow.flags & FIN:
+        return SYN_FIN
+    if flow.flags & RST:
+        return SYN_RST
+    if flow.flags & ACK:
+        return NOT_SYN
+    # The TCP checksum of a SYN is not verified: who sent a damaged one will not bring the cookie back.
+    return answer_syn(frame, flow, host)
+
+
+@inlined
+def host_of(flow):
+    """The protected address that the frame is for, or nothing."""
+    address = new_address()
+    address.high = flow.destination_high
+    address.low = flow.destination_low
+    return find_host(address)
+
+
+@inlined
+def protects(host, port):
+    """Whether the port is one of those protected."""
+    return (host.ports[port >> 6] >> u64(port & 63)) & u64(1)

@@ -1,0 +1,100 @@
+"""Every record and table of the packet program, defined once. NumPy only: the control plane reads the same definitions.
+
+A record is a typed pointer in the packet program (`flow.dport`, `host.mss4`) and a structured array in the control plane.
+Words written "wire" hold bytes in network order, just as they lie in a frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hardtack.image import Table
+from hardtack.packet.reasons import REASONS
+
+PORT_WORDS = 65536 // 64
+KEY_SLOTS = 64  # epochs of 64 s: an hour ahead, and the last one
+MOST_HOST_ADDRESSES = 1024
+
+# What parse finds in a frame. Offsets are from the frame's first byte.
+Flow = np.dtype(
+    [
+        ("network", "i8"),  # offset of the IP header
+        ("network_options", "i8"),  # bytes of IPv4 options
+        ("transport", "i8"),  # offset of the TCP header
+        ("version", "i8"),  # 4 or 6
+        ("header_sum", "i8"),  # IPv4: the header's words added up; 0 for IPv6, which has no checksum
+        ("source_high", "u8"),  # wire; IPv4 addresses are mapped, ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("ports_isn", "u8"),  # wire: source port, destination port, sequence number
+        ("acknowledgment", "i8"),
+        ("dport", "i8"),
+        ("flags", "i8"),
+        ("ecn", "i8"),  # the IP header's ECN bits
+        ("header", "i8"),  # TCP header's length, options included
+        ("payload", "i8"),  # bytes of it, as IP counts
+        # TCP options, as offered
+        ("mss", "i8"),  # 0: none offered
+        ("scale", "i8"),  # 15: none offered
+        ("sack", "i8"),
+        ("timestamps", "i8"),
+        ("tsval", "i8"),  # raw: copied, never counted with
+        ("tsecr", "i8"),
+    ],
+    align=True,
+)
+
+# Where a walk through TCP options stands, and what it has found. It lies in a table, so that the verifier forgets it.
+Walk = np.dtype(
+    [
+        ("start", "i8"),  # where the next option begins
+        ("size", "i8"),  # bytes of options
+        ("mss", "i8"),
+        ("scale", "i8"),
+        ("sack", "i8"),
+        ("timestamps", "i8"),
+        ("tsval", "i8"),
+        ("tsecr", "i8"),
+    ],
+    align=True,
+)
+
+# What the SYN-ACK is to say.
+Answer = np.dtype(
+    [
+        ("size", "i8"),  # bytes of TCP header
+        ("mss", "i8"),
+        ("flags", "i8"),
+        ("sequence", "i8"),
+        ("tsval", "i8"),
+    ],
+    align=True,
+)
+
+# Key of `hosts`: an IPv6 address, or a mapped IPv4 one. wire
+Address = np.dtype([("high", "u8"), ("low", "u8")], align=True)
+
+# A protected address. One record an address, so that the packet program needs one look-up.
+Host = np.dtype(
+    [
+        ("mss", "u4"),  # of our SYN-ACKs towards this address's clients
+        ("number", "u4"),  # which host of the configuration it belongs to
+        ("ports", "u8", (PORT_WORDS,)),  # bit p & 63 of word p >> 6: port p is protected
+    ],
+    align=True,
+)
+
+Key = np.dtype([("epoch", "u8"), ("low", "u8"), ("high", "u8")], align=True)
+Keys = np.dtype([("slots", Key, (KEY_SLOTS,))], align=True)
+
+# unix time = the kernel's coarse monotonic clock + offset_ns
+Clock = np.dtype([("offset_ns", "u8")], align=True)
+
+Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
+
+HOSTS = Table("hosts", "hash", Address.itemsize, Host.itemsize, MOST_HOST_ADDRESSES)
+KEYS = Table("keys", "array", 4, Keys.itemsize, 1)
+CLOCK = Table("clock", "array", 4, Clock.itemsize, 1)
+WALK = Table("walk", "percpu_array", 4, Walk.itemsize, 1)
+COUNTERS = Table("counters", "percpu_array", 4, Counters.itemsize, 1)

@@ -1,0 +1,174 @@
+"""Frame -> flow: Ethernet, up to two VLAN tags, IPv4, IPv6 with a few extension headers, TCP. All lengths are checked here.
+
+Each step answers with a reason why hardtack does not judge this frame, or NONE.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import (
+    at,
+    beyond,
+    inlined,
+    load8,
+    load16be,
+    load32,
+    load32be,
+    load64,
+    u64,
+)
+from hardtack.packet.platform import head, tail
+from hardtack.packet.reasons import Reason
+from hardtack.packet.wire import (
+    DESTINATION_OPTIONS,
+    ECN_BITS,
+    ETHERNET,
+    FRAGMENT,
+    FRAGMENT_BITS,
+    HOP_BY_HOP,
+    IPV4,
+    IPV6,
+    ROUTING,
+    TAG,
+    TCP,
+    TCP_PROTOCOL,
+    TYPE_IPV4,
+    TYPE_IPV6,
+    TYPE_SERVICE_VLAN,
+    TYPE_VLAN,
+)
+
+NONE = -1
+MOST_EXTENSIONS = 6  # more is an attack, or nothing that a server would miss
+FRAGMENT_BITS_6 = 0xFFF9  # the offset and M; an atomic fragment has neither and is whole: RFC 6946
+MAPPED = 0xFFFF0000  # the bytes 00 00 ff ff before a mapped IPv4 address, as a little-endian word
+
+TRUNCATED = int(Reason.truncated)
+BAD_HEADER = int(Reason.bad_header)
+NOT_IP = int(Reason.not_ip)
+NOT_TCP = int(Reason.not_tcp)
+IS_FRAGMENT = int(Reason.fragment)
+EXTENSION = int(Reason.extension)
+
+
+@inlined
+def parse(frame, flow):
+    """Fill `flow` from the frame, TCP options not yet looked into."""
+    start, end = head(frame), tail(frame)
+    if beyond(start, ETHERNET, end):
+        return TRUNCATED
+    network, kind = ETHERNET, load16be(start, 12)
+    for _ in range(2):
+        if kind != TYPE_VLAN and kind != TYPE_SERVICE_VLAN:
+            break
+        tag = at(start, network)
+        if beyond(tag, TAG, end):
+            return TRUNCATED
+        network, kind = network + TAG, load16be(tag, 2)
+    flow.network = network
+    if kind == TYPE_IPV4:
+        reason = parse_ipv4(start, end, flow)
+    elif kind == TYPE_IPV6:
+        reason = parse_ipv6(start, end, flow)
+    else:
+        reason = NOT_IP
+    return parse_tcp(start, end, flow) if reason == NONE else reason
+
+
+@inlined
+def parse_ipv4(start, end, flow):
+    """RFC 791 3.1."""
+    network = at(start, flow.network)
+    if beyond(network, IPV4, end):
+        return TRUNCATED
+    first = load8(network, 0)
+    if first >> 4 != 4:
+        return BAD_HEADER
+    size = (first & 15) * 4
+    if size < IPV4:
+        return BAD_HEADER
+    if beyond(network, size, end):
+        return TRUNCATED
+    total = load16be(network, 2)
+    if total < size:
+        return BAD_HEADER
+    if load16be(network, 6) & FRAGMENT_BITS:
+        return IS_FRAGMENT
+    if load8(network, 9) != TCP_PROTOCOL:
+        return NOT_TCP
+    flow.version = 4
+    flow.network_options = size - IPV4
+    flow.header_sum = (
+        load32(network, 0) + load32(network, 4) + load32(network, 8) + load32(network, 12) + load32(network, 16)
+    )
+    flow.ecn = load8(network, 1) & ECN_BITS
+    flow.source_high = u64(0)
+    flow.source_low = u64(MAPPED) | (u64(load32(network, 12)) << u64(32))
+    flow.destination_high = u64(0)
+    flow.destination_low = u64(MAPPED) | (u64(load32(network, 16)) << u64(32))
+    flow.transport = flow.network + size
+    flow.payload = total - size
+    return NONE
+
+
+@inlined
+def parse_ipv6(start, end, flow):
+    """RFC 8200 3 and 4."""
+    network = at(start, flow.network)
+    if beyond(network, IPV6, end):
+        return TRUNCATED
+    if load8(network, 0) >> 4 != 6:
+        return BAD_HEADER
+    flow.version = 6
+    flow.header_sum = 0
+    flow.ecn = (load8(network, 1) >> 4) & ECN_BITS
+    flow.source_high, flow.source_low = load64(network, 8), load64(network, 16)
+    flow.destination_high, flow.destination_low = load64(network, 24), load64(network, 32)
+    transport, kind, room = flow.network + IPV6, load8(network, 6), load16be(network, 4)
+    for _ in range(MOST_EXTENSIONS):
+        if kind == TCP_PROTOCOL:
+            break
+        if not is_extension(kind):
+            return NOT_TCP
+        header = at(start, transport)
+        if beyond(header, 8, end):
+            return TRUNCATED
+        if kind == FRAGMENT and load16be(header, 2) & FRAGMENT_BITS_6:
+            return IS_FRAGMENT
+        if kind == ROUTING and load8(header, 3):  # segments left: not at its destination yet
+            return EXTENSION
+        size = 8 if kind == FRAGMENT else (load8(header, 1) + 1) * 8
+        kind = load8(header, 0)
+        transport, room = transport + size, room - size
+    if kind != TCP_PROTOCOL:
+        return EXTENSION if is_extension(kind) else NOT_TCP
+    flow.transport = transport
+    flow.payload = room
+    return NONE
+
+
+@inlined
+def is_extension(kind):
+    """The headers that may stand between IPv6 and TCP."""
+    return kind == HOP_BY_HOP or kind == ROUTING or kind == FRAGMENT or kind == DESTINATION_OPTIONS
+
+
+@inlined
+def parse_tcp(start, end, flow):
+    """RFC 9293 3.1. `flow.payload` is IP's still, header and all, until here."""
+    segment = at(start, flow.transport)
+    if beyond(segment, TCP, end):
+        return TRUNCATED
+    size = (load8(segment, 12) >> 4) * 4
+    if size < TCP:
+        return BAD_HEADER
+    if beyond(segment, size, end):
+        return TRUNCATED
+    if size > flow.payload:
+        return BAD_HEADER
+    flow.ports_isn = load64(segment, 0)
+    flow.acknowledgment = load32be(segment, 8)
+    flow.dport = load16be(segment, 2)
+    flow.flags = load8(segment, 13)
+    flow.header = size
+    flow.payload -= size
+    return NONE
