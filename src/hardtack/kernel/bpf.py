@@ -8,9 +8,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 
 NUMBERS = {"x86_64": 321, "aarch64": 280}  # of the system call: asm/unistd_64.h, asm-generic/unistd.h
@@ -81,12 +81,13 @@ def call(command: Command, attr: Buffer, about: str = "") -> int:
     return result
 
 
+@cache
 def syscall_number() -> int:
     """The number of bpf(2) on this machine; OSError where it is not known."""
-    number = NUMBERS.get(platform.machine())
-    if number is None:
-        raise OSError(errno.ENOSYS, f"bpf(2) is known here for {' and '.join(NUMBERS)}, not for {platform.machine()}")
-    return number
+    machine = os.uname().machine
+    if machine not in NUMBERS:
+        raise OSError(errno.ENOSYS, f"bpf(2) is known here for {' and '.join(NUMBERS)}, not for {machine}")
+    return NUMBERS[machine]
 
 
 def usual_remedy(number: int, command: Command) -> str:
@@ -122,7 +123,7 @@ def capabilities() -> int:
 
 def kernel_version() -> tuple[int, int]:
     """(6, 18) on Linux 6.18.44."""
-    major, minor = platform.release().split(".")[:2]
+    major, minor = os.uname().release.split(".")[:2]
     return int(major), int("".join(digit for digit in minor if digit.isdigit()) or 0)
 
 
@@ -143,6 +144,11 @@ def pin(fd: int, path: Path, about: str) -> None:
     """Give the object a name under bpffs, which keeps it alive without us. Raises BpfError."""
     name = buffer(os.fsencode(path) + b"\0")
     call(Command.OBJ_PIN, buffer(struct.pack("=QII", address(name), fd, 0)), f"{about}: pinning at {path}")
+
+
+def object_kind(fd: int) -> str:
+    """What a descriptor from a pin is: "map", "link" or "prog" (it shows as "anon_inode:bpf-map")."""
+    return str(Path(f"/proc/self/fd/{fd}").readlink())[-4:].lstrip("-_")
 
 
 def unpinned(path: Path, about: str) -> int:

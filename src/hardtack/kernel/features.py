@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,4 +115,4 @@ def surroundings(mounts: Path) -> list[Trial]:
 
 def newer(version: str) -> str:
     """The remedy for what a later kernel has."""
-    return f"Linux {version} or newer has it; this is {platform.release()}"
+    return f"Linux {version} or newer has it; this is {os.uname().release}"

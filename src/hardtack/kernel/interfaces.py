@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from hardtack.kernel import netlink
 
-MTU, LINKINFO, XDP = 4, 18, 43  # IFLA_*
+MTU, LINKINFO = 4, 18  # IFLA_*
 INFO_KIND = 1  # IFLA_INFO_KIND, in LINKINFO
-ATTACHED, PROGRAM_ID = 2, 4  # IFLA_XDP_ATTACHED, IFLA_XDP_PROG_ID
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
@@ -55,7 +54,7 @@ def find(name: str) -> Interface:
         known = ", ".join(names()) or "none but lo"
         raise InterfaceError(errno.ENODEV, f"no interface {name} here; there are: {known}") from None
     features = netlink.xdp_features(index)
-    xdp = netlink.attributes(facts.get(XDP, b""))
+    attached, program = netlink.xdp_program(facts)
     return Interface(
         name,
         index,
@@ -64,8 +63,8 @@ def find(name: str) -> Interface:
         able(features, BASIC),
         able(features, REDIRECT),
         able(features, ZERO_COPY),
-        MODES.get(xdp.get(ATTACHED, b"\0")[0], ""),
-        struct.unpack("=I", xdp.get(PROGRAM_ID, bytes(4)))[0],
+        MODES.get(attached, ""),
+        program,
     )
 
 

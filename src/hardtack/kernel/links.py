@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from hardtack.kernel import bpf, netlink
 from hardtack.kernel.bpf import BpfError, Command, buffer, call, info, pin, unpinned
 from hardtack.kernel.programs import Program
 
@@ -87,14 +88,10 @@ def attach(program: Program, ifindex: int, place: int, flags: int, about: str) -
 def adopt(path: Path) -> Link:
     """The link pinned at `path`. BpfError if nothing is there, ValueError if it is something else."""
     fd = unpinned(path, "link")
-    try:
-        kind, _, ifindex = describe(fd)
-    except BpfError as error:
-        os.close(fd)
-        raise ValueError(f"{path} is no link: remove it with `rm {path}`") from error
+    kind, _, ifindex = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0)
     if kind not in (XDP_LINK, TCX_LINK):
         os.close(fd)
-        raise ValueError(f"{path} is a link of another kind ({kind}): remove it with `rm {path}`")
+        raise ValueError(f"{path} is no XDP or tcx link: remove it with `rm {path}`")
     return Link(fd, f"{'XDP' if kind == XDP_LINK else 'tcx'} on {interface_name(ifindex)}")
 
 
@@ -134,10 +131,12 @@ def tcx_remedy(number: int) -> str:
 
 
 def occupant(ifindex: int, name: str) -> str:
-    """Which XDP program is on the interface now, and how to take it off."""
+    """Which XDP program is on the interface now, by a link or by netlink, and how to take it off."""
     for link, program in links_on(ifindex):
         return f"{program} is attached to {name} by link {link}: stop its owner, or `bpftool link detach id {link}`"
-    return f"another XDP program is attached to {name}: stop its owner, or `ip link set dev {name} xdp off`"
+    _, number = netlink.xdp_program(netlink.link(ifindex))
+    program = program_name(number) if number else "another program"
+    return f"{program} is attached to {name}: stop its owner, or `ip link set dev {name} xdp off`"
 
 
 def links_on(ifindex: int) -> list[tuple[int, str]]:

@@ -154,10 +154,9 @@ def adopt(path: Path, table: Table) -> Map:
 
 def check(fd: int, path: Path, table: Table) -> None:
     """Compare the kernel's own description of the map with `table`."""
-    try:
-        kind, _, *sizes, flags = struct.unpack_from("=6I", info(fd, INFO_SIZE))
-    except BpfError as error:  # a link or a program was pinned there
-        raise MismatchError(f"{path} is no table: remove it with `rm {path}`") from error
+    if bpf.object_kind(fd) != "map":
+        raise MismatchError(f"{path} is no table: remove it with `rm {path}`")
+    kind, _, *sizes, flags = struct.unpack_from("=6I", info(fd, INFO_SIZE))
     expected = [table.key_size, table.value_size, table.entries]
     wanted = table.flags | (NO_PREALLOC if table.kind == "lpm_trie" else 0)
     if KINDS.get(kind) != table.kind or sizes != expected or (flags ^ wanted) & ~FROM_KERNEL:

@@ -15,6 +15,7 @@ NETLINK_GENERIC = 16
 GETLINK = 18  # RTM_GETLINK
 CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2  # GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_*
 DEV_GET, DEV_IFINDEX, DEV_XDP_FEATURES = 1, 1, 3  # NETDEV_CMD_DEV_GET, NETDEV_A_DEV_*
+IFLA_XDP, XDP_ATTACHED, XDP_PROGRAM_ID = 43, 2, 4  # the latter two, IFLA_XDP_*, are in the first
 TYPE = 0x3FFF  # of an attribute, without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 Attributes = dict[int, bytes]
@@ -24,6 +25,12 @@ def link(ifindex: int) -> Attributes:
     """An interface's IFLA_* attributes. OSError (ENODEV) if there is none."""
     reply = ask(socket.NETLINK_ROUTE, GETLINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0))
     return attributes(reply[16:])
+
+
+def xdp_program(facts: Attributes) -> tuple[int, int]:
+    """Of an interface's attributes: how an XDP program is attached (XDP_ATTACHED_*; 0: none is), and its id (or 0)."""
+    xdp = attributes(facts.get(IFLA_XDP, b""))
+    return xdp.get(XDP_ATTACHED, b"\0")[0], struct.unpack("=I", xdp.get(XDP_PROGRAM_ID, bytes(4)))[0]
 
 
 def xdp_features(ifindex: int) -> int | None:

@@ -102,7 +102,12 @@ class Program:
                 *(repeat, 0, len(context), 0, address(about) if context else 0, 0, flags, 0, batch, 0),
             )
         )
-        call(Command.PROG_TEST_RUN, attr, f"program {self.image.name}")
+        try:
+            call(Command.PROG_TEST_RUN, attr, f"program {self.image.name}")
+        except BpfError as error:
+            if error.errno == errno.EINVAL:
+                error.remedy = f"it tests frames of 14 bytes to some 9 KB (tcx: 3.4 KB), this one has {len(frame)}"
+            raise
         return attr.raw
 
 
