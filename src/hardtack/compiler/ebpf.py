@@ -9,7 +9,7 @@ from elftools.elf.elffile import ELFFile
 
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.lines import lines_of
-from hardtack.compiler.optimise import merge, optimise
+from hardtack.compiler.optimise import ENTRY, merge, optimise
 from hardtack.compiler.program import Source
 from hardtack.compiler.refuse import refuse_unsupported
 from hardtack.image import Image, Reference, Table
@@ -94,9 +94,9 @@ def build(source: Source, program: str, sources: str) -> Image:
     for initialise in (llvm.initialize_all_targets, llvm.initialize_all_asmprinters):
         initialise()
     machine = llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=CPU, opt=2)
-    module = merge(program, platform(source), TRIPLE, LAYOUT)
+    module = merge({ENTRY: program}, platform(source), TRIPLE, LAYOUT)
     optimise(module, machine, vectorise=False)
-    refuse_unsupported(module, source)
+    refuse_unsupported(module, source.name)
     elf = ELFFile(io.BytesIO(machine.emit_object(module)))
     code = elf.get_section_by_name(".text").data()
     return Image(

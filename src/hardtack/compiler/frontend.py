@@ -19,10 +19,13 @@ from hardtack.compiler.language import Pointer
 Entry = Callable[..., Any]
 
 
-def to_ir(entry: Entry) -> str:
-    """The IR of `entry`, an int32(frame pointer) function, and of all it calls. CompileError names the Python line."""
+PROGRAM = types.int32(Pointer)  # an entry: the frame in, a verdict out
+
+
+def to_ir(entry: Entry, signature: Any = PROGRAM) -> str:
+    """The IR of `entry` and of all it calls. CompileError names the Python line of what cannot be compiled."""
     try:
-        compiled = cfunc(types.int32(Pointer), error_model="numpy", nopython=True, debug=True)(entry)
+        compiled = cfunc(signature, error_model="numpy", nopython=True, debug=True)(entry)
     except NumbaError as error:
         raise _explain(error, entry) from error
     return str(compiled.inspect_llvm())

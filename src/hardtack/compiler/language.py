@@ -135,6 +135,12 @@ def absent(_context, thing):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def nothing(_context):  # type: ignore[no-untyped-def]
+    """The null pointer: what a look-up gives that found nothing."""
+    return Pointer(), lambda _cx, _b, _sig, _a: ir.Constant(BYTES, None)
+
+
+@intrinsic
 def barrier(_context):  # type: ignore[no-untyped-def]
     """Keep LLVM from carrying the content of tables in registers across this place.
 

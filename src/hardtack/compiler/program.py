@@ -1,26 +1,40 @@
-"""What is to be compiled: an entry function, the target it is for, and the tables it reads."""
+"""What is to be compiled: an entry function, the target it is for, and the tables it reads. Inert; standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, Literal
 
 from hardtack.image import ProgramKind, Table
+
+Clock = Literal["coarse", "table"]
 
 
 @dataclass(frozen=True)
 class Source:
     """A packet program before compilation.
 
-    `entry` takes one pointer (the frame) and returns an int32; it is named `module:function` in `origin`, so that it can be
-    found, hashed and named in messages without importing Numba. `clock`: "coarse" reads the kernel's coarse clock;
-    "table" makes the platform's clock stand at 0, so that the `clock` table alone says what time it is (tests, replay).
+    `entry` names, as `module:function`, a function that takes one pointer (the frame) and gives an int32. `clock`:
+    "coarse" reads the kernel's coarse clock; with "table" that clock stands at 0, so that the offset in the `clock` table
+    says what time it is, to the nanosecond (tests, replay). `flags` are BPF_F_* for loading.
     """
 
     name: str
-    entry: Callable[..., Any]
+    entry: str
     kind: ProgramKind
     tables: tuple[Table, ...]
     flags: int = 0
-    clock: str = "coarse"
+    clock: Clock = "coarse"
+
+    @property
+    def module(self) -> str:
+        """The module that holds the entry."""
+        return self.entry.partition(":")[0]
+
+    def function(self) -> Callable[..., Any]:
+        """The entry itself. This imports the packet program, and with it Numba."""
+        module, _, name = self.entry.partition(":")
+        found: Callable[..., Any] = getattr(import_module(module), name)
+        return found

@@ -7,7 +7,6 @@ import re
 import llvmlite.binding as llvm
 
 from hardtack.compiler.errors import CompileError, short
-from hardtack.compiler.program import Source
 
 # Runtime functions that a construct leaves behind once everything else has been optimised away, and what the construct is
 TRACES = (
@@ -18,7 +17,7 @@ TRACES = (
 FLOAT = re.compile(r"\b(double|float|half|fp128)\b")
 
 
-def refuse_unsupported(module: llvm.ModuleRef, source: Source) -> None:
+def refuse_unsupported(module: llvm.ModuleRef, program: str) -> None:
     """CompileError for the first construct left in the optimised module that no target may have."""
     text = str(module)
     for function in module.functions:
@@ -26,24 +25,23 @@ def refuse_unsupported(module: llvm.ModuleRef, source: Source) -> None:
             continue
         for block in function.blocks:
             for instruction in block.instructions:
-                _judge(str(instruction), text, source)
+                _judge(str(instruction), text, program)
 
 
-def _judge(instruction: str, text: str, source: Source) -> None:
+def _judge(instruction: str, text: str, program: str) -> None:
     called = re.search(r'call [^@]*@"?([\w.]+)', instruction)
     if called:
         for pattern, meaning in TRACES:
             if pattern.match(called[1]):
-                raise _at(f"{source.name}: {meaning}; a packet program cannot", instruction, text, source)
+                raise _at(f"{program}: {meaning}; a packet program cannot", instruction, text)
     bare = re.sub(r'"[^"]*"|, !dbg.*$', "", instruction)
     if FLOAT.search(bare):
-        raise _at(f"{source.name}: a float; a packet program counts in integers", instruction, text, source)
+        raise _at(f"{program}: a float; a packet program counts in integers", instruction, text)
 
 
-def _at(what: str, instruction: str, text: str, source: Source) -> CompileError:
+def _at(what: str, instruction: str, text: str) -> CompileError:
     """The instruction's own place in Python, through its debug location, its scope and the scope's file."""
-    code = source.entry.__code__
-    file, line = code.co_filename, code.co_firstlineno
+    file, line = "", 0
     dbg = re.search(r"!dbg (!\d+)", instruction)
     location = dbg and re.search(rf"^{dbg[1]} = .*DILocation\(line: (\d+).*?scope: (!\d+)", text, re.M)
     if location:

@@ -1,0 +1,143 @@
+"""The native target: the same program as machine code, over tables in this process's memory.
+
+The frame that the entry gets is `Frame` in memory: where the bytes begin and end, and how far they may grow. A table is a
+symbol, bound to its memory when the object is linked, so one object serves any number of engines.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from itertools import count
+
+import llvmlite.binding as llvm
+import numpy as np
+import numpy.typing as npt
+
+from hardtack.compiler import frontend, objects
+from hardtack.compiler.hash_table import find_entry
+from hardtack.compiler.language import Pointer
+from hardtack.compiler.optimise import ENTRY, merge, optimise
+from hardtack.compiler.program import Source
+from hardtack.compiler.refuse import refuse_unsupported
+
+PLATFORM = """
+define ptr @head(ptr %frame) alwaysinline {
+  %start = load ptr, ptr %frame
+  ret ptr %start
+}
+define ptr @tail(ptr %frame) alwaysinline {
+  %place = getelementptr i8, ptr %frame, i64 8
+  %end = load ptr, ptr %place
+  ret ptr %end
+}
+define i64 @whole_length(ptr %frame) alwaysinline {
+  %start = call ptr @head(ptr %frame)
+  %end = call ptr @tail(ptr %frame)
+  %first = ptrtoint ptr %start to i64
+  %last = ptrtoint ptr %end to i64
+  %length = sub i64 %last, %first
+  ret i64 %length
+}
+define i64 @resize(ptr %frame, i64 %more) alwaysinline {
+  %start = call ptr @head(ptr %frame)
+  %end = call ptr @tail(ptr %frame)
+  %wanted = getelementptr i8, ptr %end, i64 %more
+  %place = getelementptr i8, ptr %frame, i64 16
+  %limit = load ptr, ptr %place
+  %long = icmp ugt ptr %wanted, %limit
+  %short = icmp ult ptr %wanted, %start
+  %bad = or i1 %long, %short
+  br i1 %bad, label %no, label %yes
+no:
+  ret i64 -1
+yes:
+  %at = getelementptr i8, ptr %frame, i64 8
+  store ptr %wanted, ptr %at
+  ret i64 0
+}
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare ptr @find_entry(ptr, ptr)
+define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {
+  %start = call ptr @head(ptr %frame)
+  %length = call i64 @whole_length(ptr %frame)
+  %end = add i64 %from, %size
+  %bad = icmp ugt i64 %end, %length
+  br i1 %bad, label %no, label %yes
+no:
+  ret i64 -1
+yes:
+  %place = getelementptr i8, ptr %start, i64 %from
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %place, i64 %size, i1 false)
+  ret i64 0
+}
+define i64 @coarse_ns() alwaysinline { ret i64 0 }
+"""
+
+TABLE = """
+@{name} = external global i8
+define ptr @{name}.own() alwaysinline {{ ret ptr @{name} }}
+define ptr @{name}.look_up(ptr %key) alwaysinline {{
+  %entry = call ptr @{find}(ptr @{name}, ptr %key)
+  ret ptr %entry
+}}
+"""
+
+FIND = "find_entry"
+FINDER = Pointer(Pointer, Pointer)  # table, key -> value
+Tables = Mapping[str, npt.NDArray[np.uint8]]
+
+
+class Frame(ctypes.Structure):
+    """What the entry takes: the frame's first byte, the place after its last one, and after the last it may grow to."""
+
+    _fields_ = [("head", ctypes.c_void_p), ("tail", ctypes.c_void_p), ("limit", ctypes.c_void_p)]
+
+
+class NativeProgram:
+    """A program as machine code, bound to the memory of its tables, which must outlive it."""
+
+    _names = count()
+
+    def __init__(self, source: Source, tables: Tables) -> None:
+        self._tables = {name: np.ascontiguousarray(memory) for name, memory in tables.items()}
+        library = llvm.JITLibraryBuilder().add_object_img(objects.cached(source, "native", build))
+        for name, memory in self._tables.items():
+            library.import_symbol(name, memory.ctypes.data)
+        self._engine = llvm.create_lljit_compiler(_machine())
+        name = f"{source.name}-{next(self._names)}"
+        self._tracker = library.export_symbol(ENTRY).link(self._engine, name)
+        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(Frame))(self._tracker[ENTRY])
+
+    def run(self, frame: bytes, room: int = 256) -> tuple[int, bytes]:
+        """What the entry returns for one frame that may grow by `room` bytes, and the frame afterwards."""
+        memory = ctypes.create_string_buffer(frame, len(frame) + room)
+        start = ctypes.addressof(memory)
+        bounds = Frame(start, start + len(frame), start + len(frame) + room)
+        result = int(self._entry(ctypes.byref(bounds)))
+        return result, memory.raw[: bounds.tail - start]
+
+
+def find(table, key):  # type: ignore[no-untyped-def]
+    """Numba makes an entry of its own of a plain function only."""
+    return find_entry(table, key)
+
+
+def build(source: Source) -> bytes:
+    """The object file of a program for this very CPU."""
+    machine = _machine()
+    platform = PLATFORM + "".join(TABLE.format(name=table.name, find=FIND) for table in source.tables)
+    triple, layout = llvm.get_process_triple(), str(machine.target_data)
+    parts = {ENTRY: frontend.to_ir(source.function()), FIND: frontend.to_ir(find, FINDER)}
+    module = merge(parts, platform, triple, layout)
+    optimise(module, machine, vectorise=True)
+    refuse_unsupported(module, source.name)
+    return bytes(machine.emit_object(module))
+
+
+def _machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    features = llvm.get_host_cpu_features().flatten()
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True, reloc="pic")
