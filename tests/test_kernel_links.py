@@ -16,6 +16,7 @@ from hardtack.kernel import links, maps, programs
 from hardtack.kernel.assembly import returning
 from hardtack.kernel.bpf import BpfError
 from hardtack.kernel.interfaces import find
+from hardtack.kernel.maps import MismatchError
 from hardtack.kernel.programs import Program
 
 pytestmark = needs_root
@@ -156,5 +157,5 @@ def test_a_pinned_link_outlives_us_and_is_adopted(pair: tuple[int, int], tmp_pat
 def test_what_is_no_link_is_not_adopted(tmp_path: Path) -> None:
     with pin_directory(tmp_path) as directory, maps.create(Table("xdp", "array", 4, 4, 1)) as table:
         table.pin(directory / "table")
-        with pytest.raises(ValueError, match="is no XDP or tcx link: remove it with `rm"):
+        with pytest.raises(MismatchError, match="is no XDP or tcx link: remove it with `rm"):
             links.adopt(directory / "table")

@@ -193,6 +193,10 @@ def test_what_is_no_table_is_not_adopted(tmp_path: Path) -> None:
 def test_pinning_troubles_are_explained(tmp_path: Path) -> None:
     with maps.create(HASH) as table, pytest.raises(BpfError, match="the path must be on a bpffs: mount"):
         table.pin(tmp_path / "it")
-    with pin_directory(tmp_path) as directory, pytest.raises(BpfError) as nothing:
-        maps.adopt(directory / "nothing", HASH)
-    assert nothing.value.errno == errno.ENOENT
+    with pin_directory(tmp_path) as directory, maps.create(HASH) as table:
+        with pytest.raises(BpfError) as nothing:
+            maps.adopt(directory / "nothing", HASH)
+        assert nothing.value.errno == errno.ENOENT
+        table.pin(directory / "it")
+        with pytest.raises(BpfError, match="something is pinned there already"):
+            table.pin(directory / "it")

@@ -15,6 +15,7 @@ from hardtack.kernel.assembly import (
     ADD,
     CALL,
     EXIT,
+    JUMP,
     JUMP_EQUAL,
     LOAD_BYTE,
     LOAD_WORD,
@@ -115,7 +116,7 @@ def test_a_refusal_without_lines_names_the_instruction() -> None:
 
 
 def test_an_endless_loop_is_named_by_its_line() -> None:
-    code = op(MOV, 0) + op(0x05, offset=-2) + op(EXIT)
+    code = op(MOV, 0) + op(JUMP, offset=-2) + op(EXIT)
     lines = (Line(0, "a.py", 1, 1, "while True:"), Line(2, "a.py", 2, 1, "return PASS"))
     with pytest.raises(VerifierRefusal, match=r"a\.py:[12]: the kernel refused program test here"):
         programs.load(image(code, lines=lines), {})

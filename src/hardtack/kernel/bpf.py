@@ -13,6 +13,8 @@ from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
+from hardtack.mistake import Mistake
+
 NUMBERS = {"x86_64": 321, "aarch64": 280}  # of the system call: asm/unistd_64.h, asm-generic/unistd.h
 NAME_SIZE = 16  # BPF_OBJ_NAME_LEN, with its final zero
 CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_BPF = 21, 12, 39  # linux/capability.h
@@ -35,7 +37,6 @@ class Command(IntEnum):
     PROG_TEST_RUN = 10
     PROG_GET_FD_BY_ID = 13
     OBJ_GET_INFO_BY_FD = 15
-    PROG_QUERY = 16
     BTF_LOAD = 18
     LINK_CREATE = 28
     LINK_UPDATE = 29
@@ -43,8 +44,10 @@ class Command(IntEnum):
     LINK_GET_NEXT_ID = 31
 
 
-class BpfError(OSError):
+class BpfError(OSError, Mistake):
     """A bpf(2) command that failed: which one, about what, the kernel's reason, and a remedy where one is known."""
+
+    status = 1
 
     def __init__(self, number: int, command: Command, about: str, remedy: str = "") -> None:
         super().__init__(number, os.strerror(number))
@@ -100,6 +103,8 @@ def usual_remedy(number: int, command: Command) -> str:
         if command in (Command.OBJ_PIN, Command.OBJ_GET):
             return "the path must be on a bpffs: mount -t bpf bpf /sys/fs/bpf"
         return "a container's seccomp filter or kernel lockdown forbids it: check `dmesg` and the container's settings"
+    if command == Command.OBJ_PIN and number == errno.EEXIST:
+        return "something is pinned there already: adopt it, or remove it with `rm`"
     if number == errno.ENOSYS:
         return "this kernel was built without CONFIG_BPF_SYSCALL"
     if number == errno.ENOMEM:

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hardtack.mistake import Mistake
+
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 MAGIC = 0xEB9F
 FUNC = 12  # BTF_KIND_FUNC
@@ -19,8 +21,10 @@ FIXED = {1: 1, 3: 3, 14: 1, 17: 1}  # INT, ARRAY, VAR, DECL_TAG
 MEMBERS = {4: 3, 5: 3, 6: 2, 13: 2, 15: 3, 19: 3}  # STRUCT, UNION, ENUM, FUNC_PROTO, DATASEC, ENUM64
 
 
-class BtfError(OSError):
-    """The kernel shows no BTF, or none that can be read."""
+class BtfError(Mistake):
+    """The kernel shows no BTF, or none that can be read, or not what is looked for in it."""
+
+    status = 1
 
 
 def function_ids(names: Iterable[str], path: Path = VMLINUX) -> dict[str, int]:

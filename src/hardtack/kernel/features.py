@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hardtack.kernel import bpf, bpffs, btf, trials
-from hardtack.kernel.programs import VerifierRefusal
+from hardtack.mistake import Mistake
 
 Purpose = Literal["front", "agent", "lab"]
 
@@ -64,7 +64,7 @@ def tried(trial: Trial) -> Feature:
         return replace(feature, present=None, found="only root can try")
     try:
         return replace(feature, present=trial.attempt())
-    except (OSError, VerifierRefusal) as error:
+    except (OSError, Mistake) as error:
         return replace(feature, present=None, found=str(error).splitlines()[0])
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import fcntl
 import socket
 import struct
 from dataclasses import dataclass
 
 from hardtack.kernel import netlink
+from hardtack.mistake import Mistake
 
 MTU, LINKINFO = 4, 18  # IFLA_*
 INFO_KIND = 1  # IFLA_INFO_KIND, in LINKINFO
@@ -18,11 +18,8 @@ BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
 
 
-class InterfaceError(OSError):
+class InterfaceError(Mistake):
     """There is no such interface in this network namespace."""
-
-    def __str__(self) -> str:
-        return str(self.strerror)
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ def find(name: str) -> Interface:
         facts = netlink.link(index)
     except OSError:
         known = ", ".join(names()) or "none but lo"
-        raise InterfaceError(errno.ENODEV, f"no interface {name} here; there are: {known}") from None
+        raise InterfaceError(f"no interface {name} here; there are: {known}") from None
     features = netlink.xdp_features(index)
     attached, program = netlink.xdp_program(facts)
     return Interface(

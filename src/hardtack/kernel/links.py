@@ -15,6 +15,7 @@ from typing import Literal, Self
 
 from hardtack.kernel import bpf, netlink
 from hardtack.kernel.bpf import BpfError, Command, buffer, call, info, pin, unpinned
+from hardtack.kernel.maps import MismatchError
 from hardtack.kernel.programs import Program
 
 Mode = Literal["driver", "generic"]
@@ -86,12 +87,12 @@ def attach(program: Program, ifindex: int, place: int, flags: int, about: str) -
 
 
 def adopt(path: Path) -> Link:
-    """The link pinned at `path`. BpfError if nothing is there, ValueError if it is something else."""
+    """The link pinned at `path`. BpfError if nothing is there, MismatchError if it is something else."""
     fd = unpinned(path, "link")
     kind, _, ifindex = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0)
     if kind not in (XDP_LINK, TCX_LINK):
         os.close(fd)
-        raise ValueError(f"{path} is no XDP or tcx link: remove it with `rm {path}`")
+        raise MismatchError(f"{path} is no XDP or tcx link: remove it with `rm {path}`")
     return Link(fd, f"{'XDP' if kind == XDP_LINK else 'tcx'} on {interface_name(ifindex)}")
 
 

@@ -14,6 +14,7 @@ from typing import Self
 from hardtack.image import Table
 from hardtack.kernel import bpf
 from hardtack.kernel.bpf import BpfError, Buffer, Command, address, buffer, call, info, object_name, space
+from hardtack.mistake import Mistake
 
 TYPES = {"hash": 1, "array": 2, "percpu_array": 6, "lru_hash": 9, "lpm_trie": 11, "devmap": 14, "xskmap": 17}
 KINDS = {number: kind for kind, number in TYPES.items()}
@@ -23,8 +24,10 @@ INFO_SIZE = 40  # struct bpf_map_info up to its name
 FROM_KERNEL = 0x80 | 0x100  # BPF_F_RDONLY_PROG and WRONLY_PROG: the kernel adds them to a devmap by itself
 
 
-class MismatchError(ValueError):
-    """What is pinned at a path is not the table that this version of the program expects."""
+class MismatchError(Mistake):
+    """What is pinned at a path is not what this version of the program expects."""
+
+    status = 1
 
 
 class Map:

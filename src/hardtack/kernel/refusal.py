@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 
 from hardtack.image import Image, Line
+from hardtack.mistake import Mistake
 
 INSTRUCTION = re.compile(r"^(\d+): \(")  # "12: (71) r1 = *(u8 *)(r2 +0)  ; R1_w=..."
 NAMED = re.compile(r"\b(?:from|at|unreachable) insn (\d+)")  # refusals before the walk: loops, jumps out of the program
@@ -18,11 +19,13 @@ WORDS = 4  # lines of the verifier's that are shown
 BUSIEST = 3  # Python lines that are shown when the program was too much for it
 
 
-class VerifierRefusal(Exception):
+class VerifierRefusal(Mistake):
     """The kernel refused a program: the Python line that caused it, and the verifier's last words.
 
     `file`, `line`, `text`: the source, empty and 0 where it is not known; `instruction`: -1 where the log names none.
     """
+
+    status = 1
 
     def __init__(self, name: str, instruction: int, line: Line | None, last_words: str, hint: str = "") -> None:
         self.name = name
@@ -75,11 +78,10 @@ def line_of(image: Image, index: int) -> Line | None:
 
 def busiest(image: Image, log: list[str]) -> str:
     """Where the verifier spent its walk, as far as the log still shows it."""
+    walked = Counter(int(found.group(1)) for text in log if (found := INSTRUCTION.match(text)))
     visits: Counter[tuple[str, int, str]] = Counter()
-    for text in log:
-        found = INSTRUCTION.match(text)
-        line = line_of(image, int(found.group(1))) if found else None
-        if line:
-            visits[line.file, line.line, line.text.strip()] += 1
+    for index, times in walked.items():
+        if line := line_of(image, index):
+            visits[line.file, line.line, line.text.strip()] += times
     shown = [f"    {file}:{line}: {text}" for (file, line, text), _ in visits.most_common(BUSIEST)]
     return "\n".join(["  it spent most of its walk on", *shown]) if shown else ""
