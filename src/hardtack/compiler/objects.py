@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -89,18 +90,15 @@ def cached(source: Source, target: str, build: Callable[[Source], bytes]) -> byt
     """The object of a program for a target, from the cache or from `build`. A cache that cannot be written is no error."""
     directory = cache_directory()
     path = directory / f"{source.name}-{_key(source, target)}.{target}"
-    try:
+    with suppress(OSError):
         return path.read_bytes()
-    except OSError:
-        made = build(source)
-    try:
+    made = build(source)
+    with suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
         written = path.with_suffix(f".{os.getpid()}")
         written.write_bytes(made)
         written.replace(path)  # whole or not at all, whoever else compiles at the same time
         _sweep(directory)
-    except OSError:
-        pass
     return made
 
 
