@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from hardtack.compiler.language import address, at, entry_of, i64, inlined, swap32, u64, viewed
 from hardtack.packet.layout import KEY_SLOTS, KEYS, Key, Keys
-from hardtack.packet.options import NO_SCALE
 from hardtack.packet.siphash import absorb, begin, finish
 from hardtack.packet.time import EPOCH_MS
 
@@ -112,8 +111,3 @@ def cookie_holds(flow, now):
     if flow.timestamps:
         differs |= (swap32(flow.tsecr) ^ i64(tag >> u64(32))) & PROOF_BITS
     return differs == 0
-
-
-@inlined
-def offers_scale(options):
-    return (options & 15) != NO_SCALE

@@ -72,6 +72,37 @@ Answer = np.dtype(
     align=True,
 )
 
+# struct bpf_tcp_req_attrs (include/net/tcp.h): what the kernel is told of the client's offer
+Attributes = np.dtype(
+    [
+        ("rcv_tsval", "u4"),
+        ("rcv_tsecr", "u4"),
+        ("mss", "u2"),
+        ("rcv_wscale", "u1"),
+        ("snd_wscale", "u1"),
+        ("ecn_ok", "u1"),
+        ("wscale_ok", "u1"),
+        ("sack_ok", "u1"),
+        ("tstamp_ok", "u1"),
+        ("usec_ts_ok", "u1"),
+        ("reserved", "u1", (3,)),
+    ],
+    align=True,
+)
+
+# struct bpf_sock_tuple (include/uapi/linux/bpf.h), as words. wire
+Tuple4 = np.dtype([("addresses", "u8"), ("ports", "u4")], align=True)
+Tuple6 = np.dtype(
+    [
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("ports", "u4"),
+    ],
+    align=True,
+)
+
 # Key of `hosts`: an IPv6 address, or a mapped IPv4 one. wire
 Address = np.dtype([("high", "u8"), ("low", "u8")], align=True)
 

@@ -90,6 +90,20 @@ def read_options(frame, flow):
 
 
 @inlined
+def read_timestamps(frame, flow):
+    """Only the timestamps, of a segment that is no SYN: all but always NOP NOP TS, or nothing."""
+    forget_options(flow)
+    segment, end = at(head(frame), flow.transport), tail(frame)
+    if flow.header == TCP:
+        return
+    if flow.header == TCP + 12 and not beyond(segment, TCP + 12, end):
+        if load32be(segment, 20) == NOP_NOP_TIMESTAMPS_10:
+            take_timestamps(segment, 24, flow)
+            return
+    walk_options(frame, flow)
+
+
+@inlined
 def take_timestamps(options, offset, flow):
     flow.timestamps = 1
     flow.tsval = load32(options, offset)

@@ -14,4 +14,6 @@ FRONT = Source("front", "hardtack.packet.front:front", "xdp", (HOSTS, KEYS, CLOC
 # As native code, for engines that act on verdicts themselves: what it returns is the reason
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
 
-SHIPPED = (FRONT,)  # compiled into the wheel
+AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK))
+
+SHIPPED = (FRONT, AGENT)  # compiled into the wheel

@@ -1,0 +1,123 @@
+"""An ACK for a listening socket, with a good cookie: the kernel makes the connection from what the cookie says."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import (
+    Pointer,
+    absent,
+    address,
+    external,
+    helper,
+    i64,
+    inlined,
+    load32,
+    new,
+    store32,
+    store64,
+    swap32,
+    types,
+    u64,
+)
+from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
+from hardtack.packet.layout import Attributes, Tuple4, Tuple6
+from hardtack.packet.options import NO_SCALE, read_timestamps
+from hardtack.packet.parse import NONE, parse
+from hardtack.packet.reasons import Reason
+from hardtack.packet.time import now_ms
+from hardtack.packet.wire import ACK, OUR_SCALE, RST, SYN
+
+NOT_ACK = int(Reason.not_ack)
+KNOWN = int(Reason.known)
+NO_LISTENER = int(Reason.no_listener)
+ADMITTED = int(Reason.admitted)
+BAD_COOKIE = int(Reason.bad_cookie)
+NOT_ADMITTED = int(Reason.not_admitted)
+
+STATE, LISTEN = 72, 10  # bpf_sock.state; TCP_LISTEN
+THIS_NAMESPACE = (1 << 64) - 1  # BPF_F_CURRENT_NETNS
+ATTRIBUTES_SIZE = Attributes.itemsize
+TUPLE_4_SIZE, TUPLE_6_SIZE = 12, 36
+ECN_BIT = 0x80  # of TSecr
+HIGH_32 = LOW_32 << 32
+
+# bpf_skc_lookup_tcp, bpf_skc_to_tcp_sock, bpf_sk_release
+look_up_4 = helper(99, Pointer, Pointer, Tuple4, types.uint32, u64, u64)
+look_up_6 = helper(99, Pointer, Pointer, Tuple6, types.uint32, u64, u64)
+to_tcp_socket = helper(137, Pointer, Pointer)
+release = helper(86, i64, Pointer)
+assign = external("bpf_sk_assign_tcp_reqsk", types.int32, Pointer, Pointer, Attributes, types.int32)
+
+new_tuple_4, new_tuple_6, new_attributes = new(Tuple4), new(Tuple6), new(Attributes)
+
+
+@inlined
+def admit(frame, flow):
+    """Why the segment admits nobody, or that it has. It passes on in any case."""
+    reason = parse(frame, flow)
+    if reason != NONE:
+        return reason
+    if flow.flags & (ACK | SYN | RST) != ACK:
+        return NOT_ACK
+    socket = find_socket(frame, flow)
+    if absent(socket):
+        return NO_LISTENER
+    reason = KNOWN if load32(socket, STATE) != LISTEN else judge(frame, flow, socket)
+    release(socket)
+    return reason
+
+
+@inlined
+def find_socket(frame, flow):
+    """The socket that the kernel would find for this segment: a connection's, else a listener, else nothing."""
+    if flow.version == 4:
+        tuple4 = new_tuple_4()
+        tuple4.addresses = (flow.source_low >> u64(32)) | (flow.destination_low & u64(HIGH_32))
+        tuple4.ports = flow.ports_isn & u64(LOW_32)
+        return look_up_4(frame, tuple4, TUPLE_4_SIZE, u64(THIS_NAMESPACE), u64(0))
+    tuple6 = new_tuple_6()
+    tuple6.source_high, tuple6.source_low = flow.source_high, flow.source_low
+    tuple6.destination_high, tuple6.destination_low = flow.destination_high, flow.destination_low
+    tuple6.ports = flow.ports_isn & u64(LOW_32)
+    return look_up_6(frame, tuple6, TUPLE_6_SIZE, u64(THIS_NAMESPACE), u64(0))
+
+
+@inlined
+def judge(frame, flow, listener):
+    """A segment that no connection is known for: has it a good cookie, and does the kernel take it?"""
+    read_timestamps(frame, flow)
+    if not cookie_holds(flow, now_ms()):
+        return BAD_COOKIE
+    socket = to_tcp_socket(listener)
+    if absent(socket):
+        return NOT_ADMITTED
+    attributes = new_attributes()
+    describe(attributes, flow)
+    return ADMITTED if assign(frame, socket, attributes, ATTRIBUTES_SIZE) == 0 else NOT_ADMITTED
+
+
+@inlined
+def describe(attributes, flow):
+    """What the client offered in its SYN, as the cookie has kept it."""
+    options = (flow.acknowledgment - 1) & OPTION_BITS
+    scale, sack = options & 15, (options >> 4) & 1
+    forget(attributes)
+    attributes.mss = mss_of(options, flow.version)
+    attributes.sack_ok = sack
+    if scale != NO_SCALE:
+        attributes.wscale_ok = 1
+        attributes.snd_wscale = scale
+        attributes.rcv_wscale = OUR_SCALE
+    if flow.timestamps:
+        attributes.tstamp_ok = 1
+        attributes.rcv_tsval = swap32(flow.tsval)
+        attributes.rcv_tsecr = swap32(flow.tsecr)
+        attributes.ecn_ok = 1 if swap32(flow.tsecr) & ECN_BIT else 0
+
+
+@inlined
+def forget(attributes):
+    """All zero, the reserved bytes too: the kernel refuses anything else there."""
+    place = address(attributes)
+    store64(place, 0, u64(0))
+    store64(place, 8, u64(0))
+    store32(place, 16, 0)
