@@ -1,0 +1,5 @@
+"""`python -m hardtack`: the same as the `hardtack` command."""
+
+from hardtack.cli import main
+
+main()

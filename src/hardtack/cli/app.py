@@ -1,0 +1,48 @@
+"""The commands, put together in the order in which people meet them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hardtack import __version__
+from hardtack.cli.agent import agent
+from hardtack.cli.bench import bench
+from hardtack.cli.check import check
+from hardtack.cli.demo import demo
+from hardtack.cli.doctor import doctor
+from hardtack.cli.front import front
+from hardtack.cli.key import key
+
+app = typer.Typer(
+    help=(
+        "Keeps TCP services reachable under a SYN flood.\n\nA **front** answers every SYN itself with a cookie "
+        "that costs no memory; the **agent** on a protected host makes connections of the cookies that come "
+        "back. All they share is a key file.\n\nFirst steps: hardtack doctor; hardtack key FILE; hardtack check "
+        "CONFIG; hardtack front CONFIG. To see it work: hardtack demo."
+    ),
+    context_settings={"help_option_names": ["--help", "-h"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"hardtack {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before the command's name."""
+
+
+for command in (doctor, key, check, front, agent, demo, bench):
+    app.command()(command)

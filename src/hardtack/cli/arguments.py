@@ -1,0 +1,24 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def interfaces(incomplete: str) -> list[str]:
+    """This machine's interfaces, for the shell's completion."""
+    return [name for _, name in socket.if_nameindex() if name.startswith(incomplete)]
+
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, TOML; see etc/hardtack.toml.")]
+KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The master key, the same on every machine.")]
+Interface = Annotated[
+    str,
+    typer.Option("--interface", "-i", metavar="IF", help="Where clients' traffic comes in.", autocompletion=interfaces),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the chart and the numbers go.")]

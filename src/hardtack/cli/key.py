@@ -1,0 +1,24 @@
+"""`hardtack key FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; nothing is ever overwritten.")],
+) -> None:
+    """Make the master key that every front and agent share.
+
+    The file (mode 0600) is made once and copied to every machine over a safe way. Fronts and agents need no connection
+    to each other: they derive the same short-lived keys from it and from the time, so keep their clocks right (NTP).
+
+    Example: hardtack key /etc/hardtack/key
+    """
+    from hardtack.control.keys import make_key
+
+    make_key(file)
+    typer.echo(f"made {file}; copy it to every front and agent, as with: scp -p {file} root@HOST:{file.absolute()}")

@@ -1,0 +1,160 @@
+"""The configuration file as inert values. Its keys are a contract; this shape is all that may be written."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+
+from hardtack.control.places import places
+from hardtack.control.problems import ConfigError, Problem, tell
+
+Address = IPv4Address | IPv6Address
+
+SHORTEST_MSS = 536  # bytes; what every host must take, RFC 9293 3.7.1
+LONGEST_MSS = 8940  # a jumbo frame of 9,000 bytes less the IPv6 and TCP headers
+USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
+BROADCAST = IPv4Address("255.255.255.255")
+
+
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+
+
+def check_interface(name: str) -> str:
+    """A name the kernel would take: dev_valid_name() in net/core/dev.c, IFNAMSIZ."""
+    if not re.fullmatch(r"[^\s/:\0]+", name) or len(name.encode()) > 15 or name in (".", ".."):
+        raise ValueError("which cannot be an interface's name")
+    return name
+
+
+def check_name(name: str) -> str:
+    """A name that fits into logs, file names and metrics as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise ValueError("which cannot be a host's name: letters, digits, '.', '_' and '-', at most 63")
+    return name
+
+
+def read_address(value: Any) -> Address:
+    """An address that a host can be reached at from the internet."""
+    if not isinstance(value, str | IPv4Address | IPv6Address):
+        raise ValueError("which is not in quotes")
+    try:
+        address = ip_address(value)
+    except ValueError:
+        raise ValueError("which is a network" if "/" in str(value) else "which is not an IP address") from None
+    if isinstance(address, IPv6Address) and (address.scope_id or address.ipv4_mapped):
+        raise ValueError("which names an interface" if address.scope_id else "which is an IPv4 address in IPv6 form")
+    for kind in ("multicast", "unspecified", "loopback"):
+        if getattr(address, f"is_{kind}"):
+            raise ValueError(f"which is {'an' if kind[0] == 'u' else 'a'} {kind} address")
+    if address == BROADCAST:
+        raise ValueError("which is the broadcast address")
+    return address
+
+
+def check_some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """At least one."""
+    if not values:
+        raise ValueError("which is empty")
+    return values
+
+
+def check_ports(ports: tuple[int, ...]) -> tuple[int, ...]:
+    """Each port once."""
+    if twice := sorted({port for port in ports if ports.count(port) > 1}):
+        raise ValueError(f"which has {', '.join(map(str, twice))} more than once")
+    return ports
+
+
+def read_handshake(value: Any) -> Any:
+    """`proxy` and `pass` are in the design, so people will try them."""
+    if value in ("proxy", "pass"):
+        raise ValueError("which is not there yet")
+    return value
+
+
+def resolve(path: Any, info: ValidationInfo) -> Any:
+    """A path as written in the file: relative ones start from the file's own folder. No text is left to pydantic."""
+    if not isinstance(path, str):
+        return path
+    if not path or "\0" in path:
+        raise ValueError("which is no path")
+    return (info.context or {}).get("folder", Path()) / path
+
+
+class Inert(BaseModel):
+    """Values that do not change, and no key that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Front(Inert):
+    """`[front]`: this machine, as it faces the internet."""
+
+    interface: Annotated[str, AfterValidator(check_interface)]
+    key_file: Annotated[Path, BeforeValidator(resolve)]
+
+
+class Host(Inert):
+    """`[[host]]`: one protected server. `ports` None: all of them."""
+
+    name: Annotated[str, AfterValidator(check_name)]
+    addresses: Annotated[tuple[Annotated[Address, BeforeValidator(read_address)], ...], AfterValidator(check_some)]
+    ports: Annotated[tuple[Port, ...], AfterValidator(check_some), AfterValidator(check_ports)] | None = None
+    handshake: Annotated[Literal["agent"], BeforeValidator(read_handshake)]
+    via: Literal["kernel", "local"]
+    mss: Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)] | None = None
+
+    def mss_for(self, address: Address) -> int:
+        """The MSS, in bytes, that clients of `address` are told."""
+        return self.mss or USUAL_MSS[address.version]
+
+
+class Config(Inert):
+    """The whole file."""
+
+    front: Front
+    hosts: Annotated[tuple[Host, ...], AfterValidator(check_some)] = Field(alias="host")
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file at `path`. ConfigError with every problem of it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = f"cannot read it: {error.strerror}; give the path of a configuration file you may read"
+        raise ConfigError(Problem(path, None, reason)) from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(Problem(path, line, f"found byte {data[error.start]:#04x}; write UTF-8 text")) from error
+    return read(text, path)
+
+
+def read(text: str, path: Path) -> Config:
+    """The configuration in TOML `text`; `path` is where it stands: for relative paths in it, and for messages."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(not_toml(text, path, str(error))) from error
+    try:
+        config, errors = Config.model_validate(document, context={"folder": path.absolute().parent}), []
+    except ValidationError as error:
+        config, errors = None, error.errors(include_url=False)
+    problems = tell(path, document, places(text), errors)
+    if config is None or problems:
+        raise ConfigError(*problems)
+    return config
+
+
+def not_toml(text: str, path: Path, message: str) -> Problem:
+    """Where TOML breaks off, from tomllib's `message`, and what stands there."""
+    place = re.search(r"line (\d+)", message)
+    line = int(place[1]) if place else len(text.rstrip().splitlines())
+    found = text.split("\n")[line - 1].strip() if line else "nothing"
+    return Problem(path, line or None, f"not TOML ({message}): found {found}; write key = value, with text in quotes")

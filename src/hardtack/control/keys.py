@@ -1,0 +1,115 @@
+"""The master key file and the epochs' keys made from it: all that fronts and agents share. Standard library only.
+
+The file holds 64 hex digits and a newline, and nobody but its owner may read it. Nothing here puts a key, or a part of
+one, into a message.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import os
+import re
+import secrets
+import stat
+import struct
+from pathlib import Path
+
+from hardtack.mistake import Mistake
+
+MASTER_SIZE = 32  # bytes
+KEY_SIZE = 16  # bytes of an epoch's key: SipHash's
+EPOCH = 64  # s; a cookie lives half of one to one and a half: its parity bit leaves its checker one epoch to try
+AHEAD = -(-3600 // EPOCH)  # epochs written ahead: an hour in which the control process may be away
+LABEL = b"hardtack cookie 1"
+FORM = re.compile(rb"[0-9a-fA-F]{%d}\n?" % (2 * MASTER_SIZE))
+
+
+class KeyFileError(Mistake):
+    """A key file that cannot be used or made; says which, why, and what to type."""
+
+
+def make_key(path: Path) -> None:
+    """Write a new random master key to `path`, mode 0600. KeyFileError if anything is there already."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {why_not_made(path, error)}") from error
+    try:
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            os.fchmod(fd, 0o600)  # whatever the umask
+            file.write(secrets.token_hex(MASTER_SIZE) + "\n")
+            file.flush()
+            os.fsync(fd)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a key would be found on the next try and kept
+        raise KeyFileError(f"{path}: cannot write the key: {error.strerror}") from error
+
+
+def why_not_made(path: Path, error: OSError) -> str:
+    """What stood in the way of a new key file, and what to do about it."""
+    if error.errno == errno.EEXIST:
+        return (
+            "there already, and other machines may be using it; give another name, or remove it first if you mean to "
+            f"change the key: rm {path}"
+        )
+    if error.errno == errno.ENOENT:
+        return f"no such folder; make it first: mkdir -p {path.parent}"
+    if error.errno == errno.EACCES:
+        return "you may not write there; run as root or give another path"
+    return f"cannot make it: {error.strerror}"
+
+
+def read_key(path: Path) -> bytes:
+    """The 32 bytes of the master key in `path`. KeyFileError if it is missing, readable by others, or no key."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO answers at once instead of waiting for a writer
+    except OSError as error:
+        raise KeyFileError(f"{path}: {why_not_read(path, error)}") from error
+    try:
+        check_file(path, os.fstat(fd))
+        text = os.read(fd, 2 * MASTER_SIZE + 2)
+    finally:
+        os.close(fd)
+    if not FORM.fullmatch(text):
+        raise KeyFileError(
+            f"{path}: not a key: it must hold {2 * MASTER_SIZE} hex digits and a newline; copy it from another front "
+            "or agent, or make a new one under another name: hardtack key FILE"
+        )
+    return bytes.fromhex(text.decode("ascii"))
+
+
+def why_not_read(path: Path, error: OSError) -> str:
+    """What stood in the way of reading a key file, and what to do about it."""
+    if error.errno == errno.ENOENT:
+        return f"no such key file; copy it from another front or agent, or make the first: hardtack key {path}"
+    if error.errno == errno.EACCES:
+        return "you may not read this key file; run as root, or as the user who owns it"
+    return f"cannot read this key file: {error.strerror}"
+
+
+def check_file(path: Path, status: os.stat_result) -> None:
+    """KeyFileError unless `status` is a regular file's that only its owner may touch."""
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyFileError(f"{path}: not a regular file; give a file made with: hardtack key FILE")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyFileError(
+            f"{path}: others than its owner may use this key (mode {stat.S_IMODE(status.st_mode):04o}); "
+            f"write: chmod 600 {path}"
+        )
+
+
+def epoch_of(seconds: float) -> int:
+    """The number of the epoch that unix time `seconds` falls into."""
+    return int(seconds // EPOCH)
+
+
+def epoch_key(master: bytes, epoch: int) -> bytes:
+    """The 16 bytes of an epoch's key: HMAC-SHA256 under the master key, cut short."""
+    return hmac.digest(master, LABEL + struct.pack("<Q", epoch), "sha256")[:KEY_SIZE]
+
+
+def schedule(master: bytes, now: float) -> list[tuple[int, bytes]]:
+    """Epochs and their keys at unix time `now`, from the last one (its cookies still live) to an hour ahead."""
+    epoch = epoch_of(now)
+    return [(number, epoch_key(master, number)) for number in range(max(epoch - 1, 0), epoch + AHEAD + 1)]

@@ -1,0 +1,222 @@
+"""The command as people meet it: a process, its exit status, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hardtack import __version__
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "etc" / "hardtack.toml"
+COMMANDS = ["doctor", "key", "check", "front", "agent", "demo", "bench"]
+SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "structlog"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
+HARDTACK = [sys.executable, "-m", "hardtack"]
+# Root without its rights: like any other user to the kernel, and yet may read this tree wherever it is.
+UNPRIVILEGED = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--"] if os.geteuid() == 0 else []
+
+
+def hardtack(*arguments: object, prefix: list[str] | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    command = [*(prefix or []), *HARDTACK, *map(str, arguments)]
+    return subprocess.run(command, env=ENVIRONMENT | variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def refused(*arguments: object, status: int = 2, prefix: list[str] | None = None) -> str:
+    """What the command says on standard error when it refuses: one line, no traceback, nothing on standard output."""
+    done = hardtack(*arguments, prefix=prefix)
+    assert done.returncode == status, done
+    assert done.stdout == ""
+    assert done.stderr.startswith("hardtack: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr.removeprefix("hardtack: ").rstrip("\n")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A good configuration with its key, on an interface that every machine has."""
+    assert hardtack("key", tmp_path / "key").returncode == 0
+    path = tmp_path / "hardtack.toml"
+    path.write_text(EXAMPLE.read_text().replace("/etc/hardtack/key", "key").replace('"eth0"', '"lo"'))
+    return path
+
+
+def test_version() -> None:
+    done = hardtack("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"hardtack {__version__}\n", "")
+
+
+def test_help_names_every_command() -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        done = hardtack(*arguments)
+        assert done.returncode == 0
+        assert all(f" {command} " in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(command: str) -> None:
+    done = hardtack(command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "Usage: hardtack" in done.stdout
+    assert command == "doctor" or f"Example: hardtack {command} " in done.stdout
+
+
+def test_nothing_slow_is_imported_to_find_the_command() -> None:
+    program = f"import sys; from hardtack.cli import run; run(['--version']); print(set(sys.modules) & set({SLOW!r}))"
+    done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["fornt", "x"], "No such command 'fornt'. Did you mean 'front'?; see: hardtack --help"),
+        (["check"], "Missing argument 'CONFIG'; see: hardtack check --help"),
+        (["check", "--jsn", "x"], "No such option: --jsn"),
+        (["agent", "--interface", "lo"], "Missing option '--key'; see: hardtack agent --help"),
+        (["demo", "--seconds", "soon"], "Invalid value for '--seconds'"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], told: str) -> None:
+    assert refused(*arguments).startswith(told)
+
+
+def test_completion() -> None:
+    done = hardtack(_HARDTACK_COMPLETE="complete_bash", COMP_WORDS="hardtack ch", COMP_CWORD="1")
+    assert done.stdout.split() == ["check"]
+    done = hardtack(_HARDTACK_COMPLETE="complete_bash", COMP_WORDS="hardtack agent --interface l", COMP_CWORD="3")
+    assert "lo" in done.stdout.split()
+
+
+def test_check_shows_what_is_protected(config: Path) -> None:
+    done = hardtack("check", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in (
+        "web",
+        "192.0.2.10",
+        "2001:db8::10",
+        "80, 443",
+        "1440",
+        "mail",
+        "all TCP",
+        "1380",
+        "lo",
+        str(config.parent),
+    ):
+        assert text in done.stdout
+
+
+def test_check_for_programs(config: Path) -> None:
+    done = hardtack("check", "--json", config)
+    told = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert told["front"] == {"interface": "lo", "key_file": str(config.parent / "key")}
+    assert [host["name"] for host in told["host"]] == ["web", "mail"]
+    assert told["notes"] == []
+
+
+def test_check_notes_what_is_missing_here(config: Path) -> None:
+    config.write_text(config.read_text().replace('"lo"', '"nosuch0"'))
+    (config.parent / "key").unlink()
+    done = hardtack("check", config)
+    assert done.returncode == 0
+    notes = done.stderr.splitlines()
+    assert notes[0] == "hardtack: note: nosuch0: no such interface on this machine"
+    assert notes[1].startswith(f"hardtack: note: {config.parent}/key: no such key file; ")
+
+
+@pytest.mark.parametrize("command", ["check", "front"])
+def test_bad_configuration(command: str, config: Path) -> None:
+    config.write_text(config.read_text().replace('handshake = "agent"  ', 'handshake = "proxy"  '))
+    told = refused(command, config)
+    assert (
+        told
+        == f'{config}:11: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent"'
+    )
+
+
+def test_two_mistakes_are_two_lines(config: Path) -> None:
+    config.write_text(config.read_text().replace('via = "kernel"', 'via = "tunnel"'))
+    done = hardtack("check", config)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{config}:12", f"{config}:18"]
+
+
+@pytest.mark.parametrize("command", ["check", "front"])
+def test_no_configuration(command: str, tmp_path: Path) -> None:
+    assert refused(command, tmp_path / "none").startswith(
+        f"{tmp_path}/none: cannot read it: No such file or directory; "
+    )
+
+
+def test_key_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    made = hardtack("key", path)
+    assert made.returncode == 0
+    assert made.stdout.startswith(f"made {path}; copy it to every front and agent")
+    text = path.read_text()
+    assert text.strip() not in made.stdout
+    assert refused("key", path).startswith(f"{path}: there already")
+    assert path.read_text() == text
+
+
+def test_a_key_for_all_to_read(config: Path) -> None:
+    key = config.parent / "key"
+    key.chmod(0o644)
+    told = f"{key}: others than its owner may use this key (mode 0644); write: chmod 600 {key}"
+    assert refused("agent", "--interface", "lo", "--key", key) == told
+    assert hardtack("check", config).stderr == f"hardtack: note: {told}\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv to drop root's rights")
+@pytest.mark.parametrize("command", ["front", "agent"])
+def test_without_privileges(command: str, config: Path) -> None:
+    arguments = [config] if command == "front" else ["--interface", "lo", "--key", config.parent / "key"]
+    told = refused(command, *arguments, status=1, prefix=UNPRIVILEGED)
+    assert told.startswith(
+        f"hardtack {command} attaches programs to a network interface; run it as root, or with CAP_BPF"
+    )
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C while the command waits: status 130, as shells expect, and not a word."""
+    path = tmp_path / "config"
+    os.mkfifo(path)
+    with subprocess.Popen([*HARDTACK, "check", path], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+        writer = opened(path)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 128 + signal.SIGINT
+        os.close(writer)
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+
+def opened(fifo: Path) -> int:
+    """The writing end of a FIFO, once somebody reads it."""
+    for _ in range(300):
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"nobody opened {fifo}")
+
+
+def test_output_into_a_closed_pipe(config: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", '"$@" | true; echo "${PIPESTATUS[0]}"', "-", *HARDTACK, "check", "--json", str(config)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,291 @@
+"""The configuration: what it means, and that every mistake is told with its line, what was found and what to write."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from hardtack.control.config import Config, Front, Host, load, read
+from hardtack.control.problems import WRITE, ConfigError
+
+EXAMPLE = Path(__file__).parents[1] / "etc" / "hardtack.toml"
+
+FRONT = """\
+[front]
+interface = "eth0"
+key_file = "key"
+"""
+HOST = """\
+[[host]]
+name = "web"
+addresses = ["192.0.2.10"]
+ports = [80]
+handshake = "agent"
+via = "kernel"
+"""
+
+
+def problems(text: str) -> list[str]:
+    """What is wrong with `text`, without the file's name."""
+    with pytest.raises(ConfigError) as refused:
+        read(text, Path("x.toml"))
+    assert str(refused.value).splitlines() == [str(problem) for problem in refused.value.problems]
+    return [line.removeprefix("x.toml:").strip() for line in str(refused.value).splitlines()]
+
+
+def test_the_example_is_what_it_says() -> None:
+    config = load(EXAMPLE)
+    web, mail = config.hosts
+    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"))
+    assert web.addresses == (ip_address("192.0.2.10"), ip_address("2001:db8::10"))
+    assert (web.ports, web.handshake, web.via, web.mss) == ((80, 443), "agent", "kernel", None)
+    assert (mail.name, mail.ports, mail.mss) == ("mail", None, 1380)
+
+
+def test_the_example_shows_every_key() -> None:
+    text = EXAMPLE.read_text()
+    for keys in WRITE.values():
+        assert all(key in text for key in keys)
+
+
+def test_advice_covers_exactly_the_keys_there_are() -> None:
+    shapes: dict[str, type[BaseModel]] = {"": Config, "front": Front, "host": Host}
+    for table, model in shapes.items():
+        assert [*WRITE[table]] == [field.alias or name for name, field in model.model_fields.items()]
+
+
+@pytest.mark.parametrize("advice", WRITE["host"].values())
+def test_advice_for_a_host_can_be_followed(advice: str) -> None:
+    line = advice.split(" (")[0].split(", from")[0].split(", each")[0]
+    kept = [old for old in HOST.splitlines() if not old.startswith(line.split(" ")[0] + " ")]
+    read("\n".join([FRONT, *kept, line]), Path("x.toml"))
+
+
+def test_a_relative_key_file_stands_beside_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "hardtack.toml"
+    path.write_text(FRONT + HOST)
+    assert load(path).front.key_file == tmp_path / "key"
+
+
+def test_mss_by_family() -> None:
+    four, six = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+    host = read(FRONT + HOST, Path("x.toml")).hosts[0]
+    assert (host.mss_for(four), host.mss_for(six)) == (1460, 1440)
+    host = read(FRONT + HOST + "mss = 8940\n", Path("x.toml")).hosts[0]
+    assert (host.mss_for(four), host.mss_for(six)) == (8940, 8940)
+
+
+def test_made_in_python() -> None:
+    """As tests and the lab do: no file, no TOML."""
+    config = Config(
+        front=Front(interface="v0", key_file=Path("/k")),
+        host=(Host(name="a", addresses=(ip_address("10.0.0.1"),), ports=None, handshake="agent", via="local"),),
+    )
+    assert config.hosts[0].addresses == (ip_address("10.0.0.1"),)
+
+
+MISTAKES = [
+    (
+        "interface = eth0",
+        "1: not TOML (Invalid value (at line 1, column 13)): found interface = eth0; write key = value",
+    ),
+    ("a = [1,\n2", "2: not TOML"),
+    ("a = 1\na = 2", "2: not TOML"),
+    ("", "[front]: missing; write a [front] table with interface and key_file"),
+    (FRONT, "[[host]]: missing; write a [[host]] table, in double brackets, for each protected server"),
+    (FRONT + "[host]\nname = 'x'", '4: [[host]]: found {"name": "x"}; write a [[host]] table, in double brackets'),
+    ("front = 3\n" + HOST, "1: [front]: found 3; write a [front] table"),
+    ("host = [3]\n" + FRONT, "1: [[host]] 1: found 3; write a [[host]] table"),
+    ("[[hosts]]\n" + FRONT + HOST, "1: hosts: unknown key; did you mean host?"),
+    ("colour = 1\n" + FRONT + HOST, "1: colour: unknown key; the keys here are: front, host"),
+    (FRONT.replace("key_file", "keyfile") + HOST, "3: [front] keyfile: unknown key; did you mean key_file?"),
+    (FRONT.replace("key_file", "keyfile") + HOST, '1: [front] key_file: missing; write key_file = "/etc/hardtack/key"'),
+    (FRONT.replace('"key"', '""') + HOST, '3: [front] key_file: found "", which is no path; write key_file = '),
+    (FRONT.replace('"key"', '"a\\u0000"') + HOST, '3: [front] key_file: found "a\\u0000", which is no path'),
+    (FRONT.replace('"key"', "7") + HOST, "3: [front] key_file: found 7; write key_file = "),
+    (FRONT.replace('"eth0"', "0") + HOST, '2: [front] interface: found 0; write interface = "eth0"'),
+    (FRONT.replace("eth0", "a/b") + HOST, '2: [front] interface: found "a/b", which cannot be an interface\'s name'),
+    (FRONT.replace("eth0", "a" * 16) + HOST, "2: [front] interface: found"),
+    (FRONT + HOST.replace('"web"', '"a b"'), '5: [[host]] "a b" name: found "a b", which cannot be a host\'s name'),
+    (FRONT + HOST.replace('name = "web"\n', ""), '4: [[host]] 1 name: missing; write name = "web"'),
+    (
+        FRONT + HOST.replace("80", "0"),
+        '7: [[host]] "web" ports: found 0; write ports = [80, 443], each from 1 to 65535',
+    ),
+    (FRONT + HOST.replace("80", "65536"), '7: [[host]] "web" ports: found 65536; write ports ='),
+    (FRONT + HOST.replace("80", '"80"'), '7: [[host]] "web" ports: found "80"; write ports ='),
+    (FRONT + HOST.replace("80", "true"), '7: [[host]] "web" ports: found true; write ports ='),
+    (FRONT + HOST.replace("[80]", "80"), '7: [[host]] "web" ports: found 80; write ports ='),
+    (FRONT + HOST.replace("80", ""), '7: [[host]] "web" ports: found [], which is empty; write ports ='),
+    (
+        FRONT + HOST.replace("80", "80, 81, 80"),
+        '7: [[host]] "web" ports: found [80, 81, 80], which has 80 more than once',
+    ),
+    (
+        FRONT + HOST.replace('"agent"', '"proxy"'),
+        '8: [[host]] "web" handshake: found "proxy", which is not there yet; write',
+    ),
+    (
+        FRONT + HOST.replace('"agent"', '"pass"'),
+        '8: [[host]] "web" handshake: found "pass", which is not there yet; write',
+    ),
+    (
+        FRONT + HOST.replace('"agent"', '"x"'),
+        '8: [[host]] "web" handshake: found "x", which this version does not know',
+    ),
+    (
+        FRONT + HOST.replace('"kernel"', '"192.0.2.1"'),
+        '9: [[host]] "web" via: found "192.0.2.1", which this version does',
+    ),
+    (FRONT + HOST + "mss = 535", '10: [[host]] "web" mss: found 535; write mss = 1460, from 536 to 8940'),
+    (FRONT + HOST + "mss = 8941", '10: [[host]] "web" mss: found 8941; write mss'),
+    (FRONT + HOST + "mss = 1460.0", '10: [[host]] "web" mss: found 1460.0; write mss'),
+    (FRONT + HOST + "limit = 1", '10: [[host]] "web" limit: unknown key; the keys here are: name, addresses, ports'),
+    (
+        FRONT + HOST + HOST.replace(".10", ".11"),
+        '11: [[host]] "web" name: found "web", which line 5 has too; write it once',
+    ),
+    (
+        FRONT + HOST + HOST.replace("web", "www"),
+        '12: [[host]] "www" addresses: found "192.0.2.10", which line 6 has too; write it once',
+    ),
+    (
+        FRONT
+        + HOST.replace("192.0.2.10", "2001:DB8:0::1")
+        + HOST.replace("web", "www").replace("192.0.2.10", "2001:db8::1"),
+        '12: [[host]] "www" addresses: found "2001:db8::1", which line 6 has too; write it once',
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "start"), MISTAKES, ids=[start[:50] for _, start in MISTAKES])
+def test_mistakes(text: str, start: str) -> None:
+    told = problems(text)
+    assert any(line.startswith(start) for line in told), told
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ('"192.0.2.256"', "is not an IP address"),
+        ('"www.example.org"', "is not an IP address"),
+        ('"192.0.2.0/24"', "is a network"),
+        ("3221225994", "is not in quotes"),
+        ('"224.0.0.1"', "is a multicast address"),
+        ('"ff02::1"', "is a multicast address"),
+        ('"0.0.0.0"', "is an unspecified address"),
+        ('"::"', "is an unspecified address"),
+        ('"127.0.0.1"', "is a loopback address"),
+        ('"::1"', "is a loopback address"),
+        ('"255.255.255.255"', "is the broadcast address"),
+        ('"::ffff:192.0.2.1"', "is an IPv4 address in IPv6 form"),
+        ('"fe80::1%eth0"', "names an interface"),
+    ],
+)
+def test_addresses_that_no_host_has(address: str, why: str) -> None:
+    (told,) = problems(FRONT + HOST.replace('"192.0.2.10"', address))
+    assert told.startswith(f'6: [[host]] "web" addresses: found {address}, which {why}; write addresses = [')
+
+
+def test_all_mistakes_at_once_by_line() -> None:
+    told = problems(FRONT.replace("key", "kee") + HOST.replace("80", "0").replace("kernel", "x") + HOST)
+    assert [int(line.split(":")[0]) for line in told] == [1, 3, 7, 9, 11, 12]
+
+
+def test_a_long_value_does_not_fill_the_screen() -> None:
+    (told,) = problems(FRONT + HOST.replace('"kernel"', f'"{"x" * 1000}"'))
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        (
+            lambda path: None,
+            "cannot read it: No such file or directory; give the path of a configuration file you may read",
+        ),
+        (lambda path: path.mkdir(), "cannot read it: Is a directory"),
+    ],
+)
+def test_no_file(tmp_path: Path, prepare: Any, told: str) -> None:
+    prepare(tmp_path / "x.toml")
+    with pytest.raises(ConfigError, match=f"^{tmp_path}/x.toml: {told}"):
+        load(tmp_path / "x.toml")
+
+
+def test_not_text(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b"# fine\n\xff\xfe")
+    with pytest.raises(ConfigError, match=f"^{tmp_path}/x.toml:2: found byte 0xff; write UTF-8 text$"):
+        load(tmp_path / "x.toml")
+
+
+WORDS = st.sampled_from(
+    [
+        "[front]",
+        "[host]",
+        "[[host]]",
+        "name",
+        "ports",
+        "addresses",
+        "via",
+        "=",
+        '"web"',
+        "[",
+        "]",
+        "80",
+        ",",
+        "{",
+        "}",
+        "\n",
+        '"""',
+        "#",
+    ]
+)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=30).map(" ".join)))
+def test_any_text_is_read_or_told(text: str) -> None:
+    try:
+        read(text, Path("x.toml"))
+    except ConfigError as error:
+        assert error.problems
+        assert all(str(problem).startswith("x.toml:") for problem in error.problems)
+
+
+SIMPLE = st.one_of(
+    st.integers(-1, 70000), st.booleans(), st.sampled_from(["", "web", "agent", "kernel", "192.0.2.1", "::1"])
+)
+VALUES = st.one_of(SIMPLE, st.lists(SIMPLE, max_size=3))
+KEYS = st.sampled_from([key for keys in WRITE.values() for key in keys] + ["other"])
+
+
+@given(
+    front=st.dictionaries(KEYS, VALUES, max_size=4),
+    hosts=st.lists(st.dictionaries(KEYS, VALUES, max_size=7), max_size=3),
+)
+def test_any_document_is_read_or_told(front: dict[str, Any], hosts: list[dict[str, Any]]) -> None:
+    text = "\n".join(["[front]", *written(front), *(line for host in hosts for line in ["[[host]]", *written(host)])])
+    try:
+        read(text, Path("x.toml"))
+    except ConfigError as error:
+        count = len(text.split("\n"))
+        assert error.problems
+        assert all(problem.line is None or problem.line <= count for problem in error.problems)
+
+
+def written(table: dict[str, Any]) -> list[str]:
+    """A table's keys in TOML."""
+    return [f"{key} = {toml(value)}" for key, value in table.items()]
+
+
+def toml(value: Any) -> str:
+    """A value in TOML, as far as it is needed here."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
