@@ -1,0 +1,120 @@
+"""A lab: namespaces, links and processes with one owner, which removes them all, whatever happens.
+
+    with Lab() as lab:
+        client, server = lab.namespace("client"), lab.namespace("server")
+        here, there = lab.join(client, server)
+
+Leaving the block, an exception, Ctrl-C and SIGTERM all clean up, and cleaning up is not itself interrupted. After
+SIGKILL the next lab sweeps.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+from pyroute2 import IPRoute
+
+from hardtack.lab import namespaces
+from hardtack.lab.links import Interface, join
+from hardtack.lab.namespaces import Namespace
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# What every namespace starts with: no delays and no noise that a test would have to wait for or explain.
+QUIET: dict[str, int | str] = {
+    "net.ipv6.conf.default.accept_dad": 0,
+    "net.ipv6.conf.default.router_solicitations": 0,
+    "net.ipv4.conf.default.rp_filter": 0,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.tcp_no_metrics_save": 1,  # no connection learns from the one before
+    "net.ipv4.ip_local_port_range": "1024 65535",
+}
+
+
+class Lab:
+    """Owner of everything that was made through it. `token` is in every name it gives, so that labs do not collide."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(3)
+        self._pid = os.getpid()
+        self._belongings = ExitStack()
+        self._links = 0
+        self._took_sigterm = False
+
+    def __enter__(self) -> Lab:
+        namespaces.sweep()
+        self._belongings.callback(atexit.unregister, self.close)
+        atexit.register(self.close)
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _leave)
+            self._took_sigterm = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Undo everything, last first. A forked child's copy of the lab does nothing: it owns nothing."""
+        if os.getpid() != self._pid:
+            return
+        try:
+            with _undisturbed():
+                self._belongings.close()
+        finally:
+            if self._took_sigterm:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                self._took_sigterm = False
+
+    def keep(self, undo: Callable[[], Any]) -> None:
+        """Call `undo` when the lab closes, before what was made earlier is removed."""
+        self._belongings.callback(undo)
+
+    def namespace(self, role: str) -> Namespace:
+        """A new namespace, loopback up; `role` in small letters."""
+        name = f"ht{self._pid}-{self.token}-{role}"
+        self._belongings.callback(namespaces.discard, name)  # first: a signal may come at any time
+        made = namespaces.create(name)
+        made.call(_prepare)
+        for key, value in QUIET.items():
+            made.sysctl(key, value)
+        return made
+
+    def join(self, first: Namespace, second: Namespace, queues: int = 1) -> tuple[Interface, Interface]:
+        """A veth pair from one namespace to the other, both ends up."""
+        self._links += 1
+        near, far = (f"{end}{self._links}{self.token}" for end in "ab")
+        return join(first, near, second, far, queues)
+
+
+def _prepare() -> None:
+    with IPRoute() as kernel:
+        kernel.link("set", index=1, state="up")  # lo is 1 in every namespace
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that come in the meantime take effect at the end. Only the main thread has a say in signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[int] = []
+    before = {number: signal.signal(number, lambda caught, _frame: late.append(caught)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if late:
+            signal.raise_signal(late[0])

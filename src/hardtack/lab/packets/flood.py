@@ -1,0 +1,152 @@
+"""The flood's packet program. For the lab's interfaces only: see flood.py.
+
+It writes each frame whole, because a live frame is a recycled page that still holds what its receiver made of it.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import (
+    address,
+    at,
+    beyond,
+    entry_of,
+    helper,
+    i64,
+    inlined,
+    load16,
+    load32,
+    load64,
+    store16,
+    store32,
+    store64,
+    swap32,
+    u64,
+)
+from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6, RECIPE, TEMPLATE, Recipe
+from hardtack.packet.checksum import fold, halves
+from hardtack.packet.platform import head, tail
+from hardtack.packet.wire import ETHERNET, IPV4, IPV6
+
+DROP, TX = 1, 3  # enum xdp_action
+BURST = 32  # frames of a paced flood come in bursts, as a card's interrupt moderation delivers them
+SLACK_NS = 1_000_000  # how far a paced flood may lag behind and still catch up
+
+BASE_4, HOSTS_4 = int(FLOOD_4.network_address), int(FLOOD_4.hostmask)
+# The upper half of an IPv6 address as it lies in memory; the prefix is shorter than that
+BASE_6, HOSTS_6 = (int.from_bytes(a.packed[:8], "little") for a in (FLOOD_6.network_address, FLOOD_6.hostmask))
+
+SOURCE_4, SOURCE_6 = ETHERNET + 12, ETHERNET + 8
+TCP_4, TCP_6 = ETHERNET + IPV4, ETHERNET + IPV6
+EPHEMERAL = 0x80  # in a port's first byte: 32768 and up
+SCATTER = 0x2545F4914F6CDD1D  # makes a second number of a state: xorshift* (Vigna 2016)
+
+recipe_entry = entry_of(RECIPE, Recipe)
+ktime_ns = helper(5, u64)  # bpf_ktime_get_ns
+
+
+def flood(frame):
+    """Write one frame by the recipe and send it; XDP_DROP if none is due."""
+    recipe, start, end = recipe_entry(), head(frame), tail(frame)
+    if not due(recipe):
+        return DROP
+    written = write_ipv4(recipe, start, end) if recipe.version == u64(4) else write_ipv6(recipe, start, end)
+    if not written:
+        return DROP
+    recipe.sent += u64(1)
+    return TX
+
+
+@inlined
+def due(recipe):
+    """Whether the next frame may go: not beyond the limit, nor faster than the rate."""
+    if recipe.sent >= recipe.limit:
+        return False
+    if not recipe.gap_ns:
+        return True
+    now = ktime_ns()
+    if now < recipe.next_ns + recipe.resting_ns:
+        if not recipe.resting_ns:
+            recipe.resting_ns = recipe.gap_ns * u64(BURST)
+        return False
+    recipe.resting_ns = u64(0)
+    if now - recipe.next_ns > u64(SLACK_NS) + recipe.gap_ns * u64(BURST):
+        recipe.next_ns = now
+    recipe.next_ns += recipe.gap_ns
+    return True
+
+
+@inlined
+def draw(recipe):
+    """64 random bits: xorshift64 (Marsaglia 2003). A helper call for each field would cost more than all the rest."""
+    state = recipe.state
+    state ^= state << u64(13)
+    state ^= state >> u64(7)
+    state ^= state << u64(17)
+    recipe.state = state
+    return state
+
+
+@inlined
+def write_ipv4(recipe, start, end):
+    """60 or 74 bytes: the template, then source, port, numbers and checksums. False if the frame is too short."""
+    template = at(address(recipe), TEMPLATE)
+    if beyond(start, 60, end):
+        return False
+    copy_words(start, template, 56)
+    if recipe.size == u64(60):
+        store32(start, 56, load32(template, 56))
+    else:
+        if beyond(start, 74, end):
+            return False
+        store64(start, 56, load64(template, 56))
+        store64(start, 64, load64(template, 64))
+        store16(start, 72, load16(template, 72))
+    random = draw(recipe)
+    source = swap32(BASE_4 | i64(random & u64(HOSTS_4)))
+    store32(start, SOURCE_4, source)
+    store16(start, ETHERNET + 10, ~fold(i64(recipe.network_sum) + source))
+    finish_tcp(recipe, at(start, TCP_4), random, source)
+    return True
+
+
+@inlined
+def write_ipv6(recipe, start, end):
+    """74 or 94 bytes, as `write_ipv4`."""
+    template = at(address(recipe), TEMPLATE)
+    if beyond(start, 74, end):
+        return False
+    copy_words(start, template, 72)
+    if recipe.size == u64(74):
+        store16(start, 72, load16(template, 72))
+    else:
+        if beyond(start, 94, end):
+            return False
+        store64(start, 72, load64(template, 72))
+        store64(start, 80, load64(template, 80))
+        store32(start, 88, load32(template, 88))
+        store16(start, 92, load16(template, 92))
+    low, random = draw(recipe), draw(recipe)
+    high = u64(BASE_6) | ((random * u64(SCATTER)) & u64(HOSTS_6))
+    store64(start, SOURCE_6, high)
+    store64(start, SOURCE_6 + 8, low)
+    finish_tcp(recipe, at(start, TCP_6), random, i64(halves(high) + halves(low)))
+    return True
+
+
+@inlined
+def finish_tcp(recipe, tcp, random, source_sum):
+    """Source port, sequence number and, in an ACK, acknowledgment number; the checksum over all."""
+    port = i64((random >> u64(17)) & u64(0xFFFF)) | EPHEMERAL
+    sequence = i64(random >> u64(32))
+    acknowledged = i64((random * u64(SCATTER)) >> u64(32)) & i64(recipe.acknowledged)
+    store16(tcp, 0, port)
+    store32(tcp, 4, sequence)
+    store32(tcp, 8, acknowledged)
+    store16(tcp, 16, ~fold(i64(recipe.transport_sum) + source_sum + port + sequence + acknowledged))
+
+
+@inlined
+def copy_words(to, template, size):
+    """`size` bytes, a multiple of 8."""
+    for place in range(0, size, 8):
+        store64(to, place, load64(template, place))
