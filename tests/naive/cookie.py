@@ -1,0 +1,136 @@
+"""The cookie: made from a SYN, checked against an ACK. cookie.md, to the bit. Times are unix milliseconds."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from naive.options import Offer
+from naive.siphash import siphash
+
+EPOCH = 64_000  # ms
+NO_SCALE = 15  # in the options byte: no window scale offered
+MOST_SCALE = 14  # RFC 7323 2.3: a larger offer counts as this
+MSS_TABLE = {4: (536, 1300, 1440, 1460), 6: (1220, 1420, 1440, 8940)}
+ABSENT_MSS = {4: 536, 6: 1220}  # RFC 9293 3.7.1
+
+Keys = Mapping[int, bytes]  # epoch -> 16 bytes
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A connection as its client's segments name it. Addresses are 4 or 16 bytes in network order."""
+
+    source: bytes
+    destination: bytes
+    source_port: int
+    destination_port: int
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 4 if len(self.source) == 4 else 6
+
+
+@dataclass(frozen=True)
+class Cookie:
+    """What the SYN-ACK carries. `tsval` is None without timestamps."""
+
+    isn: int
+    tsval: int | None
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What a good cookie says that the client offered, MSS rounded down to the table."""
+
+    mss: int
+    scale: int | None
+    sack: bool
+    timestamps: bool
+    ecn: bool
+
+
+class Refusal(Enum):
+    """Why an ACK's cookie is not good."""
+
+    no_key = "no key for the cookie's epoch"
+    wrong_tag = "the 24 bits in the acknowledged sequence number differ"
+    wrong_echo = "the 7 bits in the echoed timestamp differ"
+
+
+def epoch(now_ms: int) -> int:
+    """The number of the epoch that a moment is in."""
+    return now_ms // EPOCH
+
+
+def derive_key(master: bytes, t: int) -> bytes:
+    """The 16-byte key of epoch t."""
+    message = b"hardtack cookie 1" + struct.pack("<Q", t)
+    return hmac.new(master, message, hashlib.sha256).digest()[:16]
+
+
+def keys(master: bytes, epochs: Iterable[int]) -> dict[int, bytes]:
+    """The keys of some epochs."""
+    return {t: derive_key(master, t) for t in epochs}
+
+
+def options_byte(offer: Offer, version: int) -> int:
+    """What the client offered, in the cookie's 7 bits."""
+    scale = NO_SCALE if offer.scale is None else min(offer.scale, MOST_SCALE)
+    mss = ABSENT_MSS[version] if offer.mss is None else offer.mss
+    index = 0
+    for candidate, entry in enumerate(MSS_TABLE[version]):
+        if entry <= mss:
+            index = candidate
+    return scale | int(offer.sack) << 4 | index << 5
+
+
+def tag(key: bytes, flow: Flow, isn: int, o: int, timestamps: bool) -> int:
+    """The 64-bit proof over the connection, the client's ISN and what was offered."""
+    message = flow.source + flow.destination + struct.pack("!HHI", flow.source_port, flow.destination_port, isn)
+    return siphash(key, message + bytes([o | int(timestamps) << 7]))
+
+
+def make(key: bytes, flow: Flow, isn: int, o: int, now_ms: int, *, timestamps: bool, ecn: bool) -> Cookie:
+    """The cookie that answers a SYN now, under the key of the epoch now."""
+    proof = tag(key, flow, isn, o, timestamps)
+    ours = proof & 0xFFFFFF00 | (epoch(now_ms) & 1) << 7 | o
+    if not timestamps:
+        return Cookie(ours, None)
+    return Cookie(ours, now_ms & 0xFFFFFF00 | int(ecn) << 7 | proof >> 32 & 0x7F)
+
+
+def epoch_meant(cookie: int, now_ms: int) -> int:
+    """The one epoch that a cookie can be of: now's if the parity agrees, else the nearer neighbour."""
+    t = epoch(now_ms)
+    if t & 1 == cookie >> 7 & 1:
+        return t
+    return t + 1 if now_ms % EPOCH >= EPOCH // 2 else t - 1
+
+
+def check(keys: Keys, flow: Flow, seq: int, ack: int, tsecr: int | None, now_ms: int) -> Admitted | Refusal:
+    """What the cookie in an ACK admits. `seq`, `ack` as on the wire; `tsecr` None if it carries no timestamps."""
+    cookie, isn = (ack - 1) & 0xFFFFFFFF, (seq - 1) & 0xFFFFFFFF
+    o = cookie & 0x7F
+    timestamps = tsecr is not None
+    key = keys.get(epoch_meant(cookie, now_ms))
+    if key is None:
+        return Refusal.no_key
+    proof = tag(key, flow, isn, o, timestamps)
+    if (proof ^ cookie) & 0xFFFFFF00:
+        return Refusal.wrong_tag
+    if tsecr is not None and (proof >> 32 ^ tsecr) & 0x7F:
+        return Refusal.wrong_echo
+    scale = o & 0xF
+    return Admitted(
+        mss=MSS_TABLE[flow.version][o >> 5],
+        scale=None if scale == NO_SCALE else scale,
+        sack=bool(o >> 4 & 1),
+        timestamps=timestamps,
+        ecn=tsecr is not None and bool(tsecr >> 7 & 1),
+    )
