@@ -1,0 +1,19 @@
+"""Every hand-written frame: a description, the frame, its verdict and reason, and the frame as it leaves.
+
+The rows are written by hand, a file for each layer; an expected answer names the cookie's options byte and the order of
+the answer's options, and the rows of `golden` are literal bytes. Whatever runs the packet program must agree with all.
+"""
+
+from __future__ import annotations
+
+from rows import golden, link, moments, network, offers, transport
+from rows.row import Row
+
+ROWS: list[Row] = [
+    *golden.ROWS,
+    *link.ROWS,
+    *network.ROWS,
+    *transport.ROWS,
+    *offers.ROWS,
+    *moments.ROWS,
+]
