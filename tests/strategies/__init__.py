@@ -1,0 +1,14 @@
+"""Hypothesis strategies with a bias to the interesting.
+
+frames()    any frame there could be: for "every engine gives the same verdict and the same bytes"
+syns()      whole SYNs that are answered if there is a key for the moment
+options()   the option bytes of a TCP header
+moments()   unix milliseconds near the edges of epochs, most of them with a key in `naive.world.KEYS`
+flows(), offers()   connections, and what their clients offer
+"""
+
+from strategies.connections import flows, moments, offers
+from strategies.frames import frames, syns
+from strategies.options import options
+
+__all__ = ["flows", "frames", "moments", "offers", "options", "syns"]
