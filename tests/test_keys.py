@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardtack.control.keys import KeyFileError, epoch_key, epoch_of, make_key, read_key, schedule
+from hardtack.keys import KeyFileError, epoch_key, epoch_of, make_key, read_key, schedule
 
 MASTER = bytes(range(32))
 HOUR = 3600

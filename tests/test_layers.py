@@ -19,10 +19,10 @@ LAYERS = (
     ("hardtack.lab",),
     ("hardtack.control",),
     ("hardtack.engines", "hardtack.agent"),
-    ("hardtack.control.keys",),  # agents need keys, and nothing else of the control plane
     ("hardtack.packet",),
     ("hardtack.compiler",),
     ("hardtack.kernel",),
+    ("hardtack.keys", "hardtack.prebuilt"),
     ("hardtack.image", "hardtack.mistake", "hardtack"),
 )
 RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
@@ -41,7 +41,15 @@ LIBRARIES = {
     "typer": ("hardtack.cli",),
 }
 # Needs nothing but Python, whatever the table above says.
-BARE = ("hardtack.agent", "hardtack.control.keys", "hardtack.image", "hardtack.mistake", "hardtack.packet.reasons")
+BARE = (
+    "hardtack.agent",
+    "hardtack.image",
+    "hardtack.keys",
+    "hardtack.mistake",
+    "hardtack.packet.entries",
+    "hardtack.packet.reasons",
+    "hardtack.prebuilt",
+)
 
 
 def modules(source: Path = SOURCE) -> dict[str, Path]:
@@ -124,7 +132,7 @@ def test_imports_go_down_only(name: str) -> None:
     [
         ("hardtack.cli.front", "hardtack.control.front", True),
         ("hardtack.control.front", "hardtack.cli.front", False),
-        ("hardtack.agent.run", "hardtack.control.keys", True),
+        ("hardtack.agent.run", "hardtack.keys", True),
         ("hardtack.agent.run", "hardtack.control.config", False),
         ("hardtack.agent.run", "hardtack.engines.xdp", False),
         ("hardtack.agent.run", "structlog", False),
@@ -133,7 +141,7 @@ def test_imports_go_down_only(name: str) -> None:
         ("hardtack.packet.decide", "numba", True),
         ("hardtack.packet.decide", "llvmlite", False),
         ("hardtack.packet.reasons", "numpy", False),
-        ("hardtack.control.keys", "pydantic", False),
+        ("hardtack.keys", "pydantic", False),
         ("hardtack.image", "hardtack.kernel.bpf", False),
         ("hardtack.image", "json", True),
         ("hardtack.kernel.bpf", "hardtack.misteak", False),
@@ -145,9 +153,9 @@ def test_the_rules_themselves(name: str, imported: str, allowed: bool) -> None:
 
 def test_relative_and_lazy_imports_are_seen(tmp_path: Path) -> None:
     file = tmp_path / "front.py"
-    file.write_text("from . import keys\nfrom ..cli import main\ndef f():\n    import numba\n")
+    file.write_text("from . import tables\nfrom ..cli import main\ndef f():\n    import numba\n")
     assert [*imports("hardtack.control.front", file)] == [
-        (1, "hardtack.control.keys"),
+        (1, "hardtack.control.tables"),
         (2, "hardtack.cli"),
         (4, "numba"),
     ]

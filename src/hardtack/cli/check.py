@@ -41,7 +41,7 @@ def check(
 
 def lacking(front: Front) -> Iterator[str]:
     """What would keep a front from starting here."""
-    from hardtack.control.keys import KeyFileError, read_key
+    from hardtack.keys import KeyFileError, read_key
 
     try:
         socket.if_nametoindex(front.interface)

@@ -18,7 +18,7 @@ def key(
 
     Example: hardtack key /etc/hardtack/key
     """
-    from hardtack.control.keys import make_key
+    from hardtack.keys import make_key
 
     make_key(file)
     typer.echo(f"made {file}; copy it to every front and agent, as with: scp -p {file} root@HOST:{file.absolute()}")

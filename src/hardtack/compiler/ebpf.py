@@ -126,7 +126,8 @@ def _references(elf: ELFFile, code: bytes, source: Source) -> tuple[Reference, .
         elif opcode == CALL and name:
             found.append(Reference(index, "kfunc", name))
         else:
-            raise CompileError(f"{source.name}: LLVM refers to {name or 'a section of constants'}, which eBPF cannot reach here")
+            what = name or "a section of constants"
+            raise CompileError(f"{source.name}: LLVM refers to {what}, which eBPF cannot reach here")
     return tuple(found)
 
 

@@ -19,6 +19,9 @@ from hardtack.compiler.language import Pointer
 Entry = Callable[..., Any]
 
 
+CAUSE = re.compile(
+    "No implementation|Unknown attribute|not supported|Unsupported|Cannot|undefined|Untyped|Use of|Invalid use|No conversion"
+)
 PROGRAM = types.int32(Pointer)  # an entry: the frame in, a verdict out
 
 
@@ -43,6 +46,5 @@ def _explain(error: NumbaError, entry: Entry) -> CompileError:
     else:
         file, line = entry.__code__.co_filename, entry.__code__.co_firstlineno
     causes = [part.strip() for part in text.splitlines() if part.strip()]
-    ranked = [part for part in causes if re.search(r"No implementation|Unknown attribute|not supported|Unsupported|Cannot|"
-                                                   r"undefined|Untyped|Use of|Invalid use|No conversion", part)]
+    ranked = [part for part in causes if CAUSE.search(part)]
     return CompileError(f"not possible in a packet program: {(ranked or causes)[0]}", short(file), line)

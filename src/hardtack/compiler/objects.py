@@ -1,4 +1,4 @@
-"""Compiled programs, found or made: in the wheel, in the user's cache, or compiled now.
+"""Compiled programs, found or made: from the wheel, from the user's cache, or compiled now.
 
 The cache is keyed by a hash of everything that goes in, so an edit to any source is noticed and a stale object is never
 used; Numba's own cache would not see an edit in another file. Standard library only until something must be compiled.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,37 +18,16 @@ from pathlib import Path
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.program import Source
 from hardtack.image import Image
+from hardtack.prebuilt import prebuilt, sources_hash
 
-PACKAGE = Path(__file__).parent.parent
-PREBUILT = PACKAGE / "prebuilt"
-PROGRAM_PACKAGES = ("compiler", "packet")  # what every program is made of, apart from its own module
 TOOLS = ("numba", "llvmlite", "numpy")
 MOST_OBJECTS = 64  # kept in the cache; the oldest go
 
 
 def compiled(source: Source) -> Image:
     """The eBPF image of a program. CompileError if it cannot be compiled, or must be and the compiler is not installed."""
-    return prebuilt(source.name, source) or Image.loads(cached(source, "ebpf", _build_image).decode())
-
-
-def prebuilt(name: str, source: Source | None = None) -> Image | None:
-    """The image that came with the wheel, if there is one and it was made from the sources that stand here now."""
-    path = PREBUILT / f"{name}.json"
-    if not path.is_file():
-        return None
-    image = Image.loads(path.read_text())
-    if image.sources != sources_hash(module_file(source.module) if source else None):
-        return None
-    return image
-
-
-@cache
-def sources_hash(extra: Path | None = None) -> str:
-    """SHA-256 over name and content of every file that a program is made of."""
-    files = [PACKAGE / "image.py"]
-    for package in PROGRAM_PACKAGES:
-        files += sorted((PACKAGE / package).rglob("*.py"))
-    return _digest(_content(file) for file in [*files, *([extra] if extra and extra not in files else [])])
+    sources = sources_hash(module_file(source.module))
+    return prebuilt(source.name, sources) or Image.loads(cached(source, "ebpf", _build_image).decode())
 
 
 def module_file(module: str) -> Path | None:
@@ -64,17 +42,6 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "hardtack"
 
 
-def _content(file: Path) -> bytes:
-    return file.name.encode() + b"\0" + file.read_bytes() + b"\0"
-
-
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
-
-
 def _key(source: Source, target: str) -> str:
     tools = []
     for tool in TOOLS:
@@ -83,7 +50,7 @@ def _key(source: Source, target: str) -> str:
         except PackageNotFoundError:
             tools.append(f"{tool} none")
     facts = (repr(source), target, platform.python_version(), *tools, sources_hash(module_file(source.module)))
-    return _digest(fact.encode() + b"\0" for fact in facts)
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
 
 def cached(source: Source, target: str, build: Callable[[Source], bytes]) -> bytes:

@@ -11,7 +11,7 @@ from hardtack.compiler.errors import CompileError, short
 # Runtime functions that a construct leaves behind once everything else has been optimised away, and what the construct is
 TRACES = (
     (re.compile(r"^(NRT_|numba_.*alloc|nrt_)"), "this allocates memory (a list, string, array or closure)"),
-    (re.compile(r"^(numba_do_raise|numba_unpickle|numba_gil_|numba_runtime_build_excinfo|PyErr_)"), "this can raise an exception"),
+    (re.compile(r"^(numba_(do_raise|unpickle|gil_|runtime_build_excinfo)|PyErr_)"), "this can raise an exception"),
     (re.compile(r"^(Py|numba_)"), "this needs a Python object"),
 )
 FLOAT = re.compile(r"\b(double|float|half|fp128)\b")

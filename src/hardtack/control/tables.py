@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from hardtack.packet.layout import KEY_SLOTS, PORT_WORDS, Clock, Host, Keys
+from hardtack.control.config import Config
+from hardtack.packet.layout import PORT_WORDS, Host
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -31,19 +32,10 @@ def host_entry(number: int, mss: int, ports: Iterable[int] | None) -> bytes:
     return record.tobytes()
 
 
-def keys_entry(schedule: Iterable[tuple[int, bytes]]) -> bytes:
-    """The `keys` table for (epoch, 16 bytes) pairs; slots without one hold an epoch that cannot come."""
-    record = np.zeros((), Keys)
-    record["slots"]["epoch"] = ~np.uint64(0)
-    for epoch, key in schedule:
-        slot = record["slots"][epoch % KEY_SLOTS]
-        slot["epoch"] = epoch
-        slot["low"], slot["high"] = np.frombuffer(key, "<u8")
-    return record.tobytes()
-
-
-def clock_entry(offset_ns: int) -> bytes:
-    """The `clock` table: what to add to the coarse clock to get unix time."""
-    record = np.zeros((), Clock)
-    record["offset_ns"] = np.uint64(offset_ns % (1 << 64))
-    return record.tobytes()
+def host_entries(config: Config) -> dict[bytes, bytes]:
+    """The `hosts` table: one record for every protected address."""
+    return {
+        address_key(address): host_entry(number, host.mss_for(address), host.ports)
+        for number, host in enumerate(config.hosts)
+        for address in host.addresses
+    }

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from hardtack.image import Table
+from hardtack.packet.entries import KEY_SLOTS
 from hardtack.packet.reasons import REASONS
 
 PORT_WORDS = 65536 // 64
-KEY_SLOTS = 64  # epochs of 64 s: an hour ahead, and the last one
 MOST_HOST_ADDRESSES = 1024
 
 # What parse finds in a frame. Offsets are from the frame's first byte.

@@ -1,4 +1,4 @@
-"""The SYN-ACK, written over the SYN. Every byte of it is set here, none of the client's survives but what it may see again."""
+"""The SYN-ACK, written over the SYN. Every byte is set here: of the client's, only what it may see again survives."""
 
 from __future__ import annotations
 

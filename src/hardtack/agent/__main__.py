@@ -1,0 +1,35 @@
+"""`python3 -m hardtack.agent`: the agent where only Python is installed. `hardtack agent` is the same."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from hardtack import __version__
+from hardtack.agent.daemon import run
+from hardtack.mistake import Mistake
+
+
+def main() -> int:
+    """Parse, run, and tell a mistake in a line for each."""
+    parser = argparse.ArgumentParser(
+        prog="hardtack-agent",
+        description="Make sockets, on a protected host, of the cookies that a front's clients bring back.",
+        epilog="It works on what comes in by the interface, says 'ready', and leaves on SIGTERM or Ctrl-C.",
+    )
+    parser.add_argument("-i", "--interface", required=True, metavar="IF", help="where clients' traffic comes in")
+    parser.add_argument("--key", required=True, type=Path, metavar="FILE", help="the master key, as on the front")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+    parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
+    given = parser.parse_args()
+    try:
+        return run(given.interface, given.key, given.verbose)
+    except Mistake as mistake:
+        for line in str(mistake).splitlines():
+            print(f"hardtack: {line}", file=sys.stderr)
+        return mistake.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

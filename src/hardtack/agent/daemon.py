@@ -1,0 +1,70 @@
+"""`hardtack agent`: attach, keep the keys, detach."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from hardtack.agent.image import agent_image
+from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
+from hardtack.kernel import features, interfaces, privileges
+from hardtack.kernel.datapath import Datapath
+from hardtack.kernel.maps import Map
+from hardtack.keys import read_key
+from hardtack.mistake import Mistake
+from hardtack.packet.reasons import Reason
+
+log = logging.getLogger("hardtack.agent")
+
+TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted)  # when the agent leaves
+
+
+class Unable(Mistake):
+    """This kernel lacks something that the agent cannot do without."""
+
+    status = 1
+
+
+def check_kernel() -> None:
+    """Unable, with a line for each thing that is missing."""
+    missing = features.missing(features.probe(), "agent")
+    if missing:
+        raise Unable("\n".join(map(str, missing)))
+
+
+def attach(interface: str, shared: Mapping[str, Map] | None = None) -> Datapath:
+    """The agent's program on `interface`, with the front's keys and clock if they are on one machine."""
+    index = interfaces.find(interface).index
+    datapath = Datapath(agent_image(), shared)
+    try:
+        datapath.attach_tcx(index)
+    except BaseException:
+        datapath.close()
+        raise
+    return datapath
+
+
+def run(interface: str, key_file: Path, verbose: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
+    started = time.perf_counter()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    master = read_key(key_file)
+    interfaces.find(interface)
+    check_kernel()
+    hold_signals()
+    with attach(interface) as datapath:
+        upkeep = Upkeep(datapath.tables, master)
+        upkeep.write()
+        log.info("ready interface=%s seconds=%.2f", interface, time.perf_counter() - started)
+        log.debug("verifier_instructions=%d load_seconds=%.3f", datapath.program.verified, datapath.program.seconds)
+        privileges.drop()
+        ended = until_ended([upkeep])
+        counted = datapath.counters()
+    told = " ".join(f"{reason.name}={counted[reason]}" for reason in TOLD)
+    log.info("detached interface=%s signal=%s %s", interface, ended.name, told)
+    return 0

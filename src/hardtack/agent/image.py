@@ -1,0 +1,17 @@
+"""The agent's image: from the wheel, or compiled where the compiler is installed (a checkout)."""
+
+from __future__ import annotations
+
+from hardtack.image import Image
+from hardtack.prebuilt import prebuilt, sources_hash
+
+
+def agent_image() -> Image:
+    """CompileError if there is neither a prebuilt image nor a compiler."""
+    image = prebuilt("agent", sources_hash())
+    if image is None:
+        from hardtack.compiler import objects
+        from hardtack.packet.programs import AGENT
+
+        image = objects.compiled(AGENT)
+    return image

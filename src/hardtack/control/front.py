@@ -1,0 +1,89 @@
+"""`hardtack front`: configuration into tables, program onto the interface, and upkeep until the end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import ExitStack
+
+import structlog
+
+from hardtack.agent.daemon import attach as attach_agent
+from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
+from hardtack.control.config import Config
+from hardtack.control.tables import host_entries
+from hardtack.engines import xdp
+from hardtack.kernel import features, interfaces, privileges
+from hardtack.keys import read_key
+from hardtack.mistake import Mistake
+from hardtack.packet.layout import MOST_HOST_ADDRESSES
+from hardtack.packet.reasons import Reason
+
+
+class Unable(Mistake):
+    """This kernel or this version lacks something that the configuration asks for."""
+
+    status = 1
+
+
+def run(config: Config, verbose: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
+    started = time.perf_counter()
+    log = logger(verbose)
+    master = read_key(config.front.key_file)
+    interface = interfaces.find(config.front.interface)
+    local = any(host.via == "local" for host in config.hosts)
+    entries = host_entries(config)
+    check(local, len(entries))
+    hold_signals()
+    with ExitStack() as parts:
+        front = parts.enter_context(xdp.open_front())
+        for address, record in entries.items():
+            front.tables["hosts"].update(address, record)
+        upkeep = Upkeep(front.tables, master)
+        upkeep.write()  # before a frame can ask for a key
+        if local:  # before the first cookie goes out, somebody must know what to do with it
+            parts.enter_context(attach_agent(interface.name, {name: front.tables[name] for name in ("keys", "clock")}))
+        mode = xdp.attach_front(front, interface.name)
+        if mode == "generic":
+            log.warning("slow", why="the driver takes no XDP program, so the kernel's generic hook runs it")
+        seconds = round(time.perf_counter() - started, 3)
+        log.info("ready", interface=interface.name, mode=mode, hosts=len(config.hosts), local=local, seconds=seconds)
+        log.debug("program", verifier_instructions=front.program.verified, load_seconds=round(front.program.seconds, 3))
+        privileges.drop()
+        ended = until_ended([upkeep])
+        counted = front.counters()
+    told = {reason.name: counted[reason] for reason in Reason if counted[reason]}
+    log.info("detached", interface=interface.name, signal=ended.name, **told)
+    return 0
+
+
+def check(local: bool, addresses: int) -> None:
+    """Unable, with a line for each thing that is missing here."""
+    found = features.probe()
+    missing = features.missing(found, "front") + (features.missing(found, "agent") if local else [])
+    problems = [str(feature) for feature in dict.fromkeys(missing)]
+    if addresses > MOST_HOST_ADDRESSES:
+        problems.append(f"{addresses} protected addresses; a front takes {MOST_HOST_ADDRESSES}: split them among fronts")
+    if problems:
+        raise Unable("\n".join(problems))
+
+
+def logger(verbose: bool) -> structlog.stdlib.BoundLogger:
+    """Lines of key=value on standard error; colours only where a person reads them."""
+    level = logging.DEBUG if verbose else logging.INFO
+    person = sys.stderr.isatty()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=True)
+            if person
+            else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+    )
+    log: structlog.stdlib.BoundLogger = structlog.get_logger()
+    return log

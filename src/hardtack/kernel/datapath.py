@@ -1,0 +1,62 @@
+"""A program at work: its tables, itself, and the link that holds it to an interface; gone together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from hardtack.image import Image
+from hardtack.kernel import links, maps, programs
+from hardtack.kernel.bpf import BpfError
+from hardtack.kernel.links import Mode
+from hardtack.kernel.maps import Map
+
+ONLY = bytes(4)  # the key of a one-entry table
+
+
+class Datapath:
+    """An image loaded, with new tables except those given in `shared`. Raises what programs.load does."""
+
+    def __init__(self, image: Image, shared: Mapping[str, Map] | None = None) -> None:
+        self._parts = ExitStack()
+        self.tables: dict[str, Map] = {}
+        try:
+            for table in image.tables:
+                given = (shared or {}).get(table.name)
+                self.tables[table.name] = given or self._parts.enter_context(maps.create(table))
+            self.program = self._parts.enter_context(programs.load(image, self.tables))
+        except BaseException:
+            self._parts.close()
+            raise
+
+    def attach_xdp(self, ifindex: int) -> Mode:
+        """To the driver if it can, else to the kernel's generic hook, which is slower; which of them it was."""
+        mode: Mode = "driver"
+        try:
+            link = links.attach_xdp(self.program, ifindex, mode)
+        except BpfError:
+            mode = "generic"
+            link = links.attach_xdp(self.program, ifindex, mode)
+        self._parts.enter_context(link)
+        return mode
+
+    def attach_tcx(self, ifindex: int) -> None:
+        """To what comes in by the interface, before the network stack."""
+        self._parts.enter_context(links.attach_tcx(self.program, ifindex, "ingress"))
+
+    def counters(self) -> list[int]:
+        """The `counters` table, all CPUs added up."""
+        rows = [memoryview(row).cast("Q") for row in self.tables["counters"].lookup_all(ONLY)]
+        return [sum(column) for column in zip(*rows, strict=True)]
+
+    def close(self) -> None:
+        """Take it off and let go of everything that is its own."""
+        self._parts.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,24 @@
+"""The table entries that fronts and agents write alike, as bytes. Standard library only; layout.py has the records."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+KEY_SLOTS = 64
+NEVER = 0xFFFFFFFFFFFFFFFF  # an epoch that cannot come
+SLOT = struct.Struct("<Q16s")  # Key: epoch, then 16 bytes as the two words that SipHash reads
+ONLY = bytes(4)  # the key of a one-entry table
+
+
+def keys_entry(schedule: Iterable[tuple[int, bytes]]) -> bytes:
+    """The `keys` table for (epoch, 16 bytes) pairs, each in the slot of its epoch; the other slots match no epoch."""
+    slots = [SLOT.pack(NEVER, bytes(16))] * KEY_SLOTS
+    for epoch, key in schedule:
+        slots[epoch % KEY_SLOTS] = SLOT.pack(epoch, key)
+    return b"".join(slots)
+
+
+def clock_entry(offset_ns: int) -> bytes:
+    """The `clock` table: what to add, modulo 2^64, to the kernel's coarse monotonic clock to get unix time in ns."""
+    return struct.pack("<Q", offset_ns % (1 << 64))

@@ -1,0 +1,36 @@
+"""Images that came with the wheel, compiled where it was built. Standard library only: an agent needs no more."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from hardtack.image import Image
+
+PACKAGE = Path(__file__).parent
+FOLDER = PACKAGE / "prebuilt"
+PROGRAM_PACKAGES = ("compiler", "packet")  # what every program is made of, apart from its own module
+
+
+def prebuilt(name: str, sources: str) -> Image | None:
+    """The image of a program, if it came with the wheel and was made from sources of this hash. ImageError if damaged."""
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        return None
+    image = Image.loads(path.read_text())
+    return image if image.sources == sources else None
+
+
+@cache
+def sources_hash(extra: Path | None = None) -> str:
+    """SHA-256 over name and content of every file that a program is made of; `extra`: its own, if it lies elsewhere."""
+    files = [PACKAGE / "image.py"]
+    for package in PROGRAM_PACKAGES:
+        files += sorted((PACKAGE / package).rglob("*.py"))
+    if extra and extra not in files:
+        files.append(extra)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
