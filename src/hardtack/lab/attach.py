@@ -16,7 +16,7 @@ from hardtack.lab.links import Interface
 
 
 def attach(interface: Interface, source: Source) -> Link:
-    """Put a program without tables on an interface, in the driver, until the link is closed. BpfError if one is there."""
+    """Put a program without tables on an interface, until the link is closed. BpfError if one is there."""
     with load(compiled(source), {}) as program:
         return interface.namespace.call(attach_xdp, program, interface.index)
 

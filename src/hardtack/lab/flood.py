@@ -4,8 +4,8 @@
         ...
     print(flood.frames, flood.rate)
 
-Safety: it takes an `Interface`, which only a lab makes; before anything is sent, here and again in the process that sends,
-the kernel is asked whether it is a veth with the lab's mark in a namespace of the lab; every flood has an end in time.
+Safety: it takes an `Interface`, which only a lab makes; before anything is sent, here and again in the process that
+sends, the kernel is asked whether it is a veth with the lab's mark in a namespace of the lab; every flood has an end.
 """
 
 from __future__ import annotations

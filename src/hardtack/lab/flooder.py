@@ -1,8 +1,8 @@
 """The flood's own process: `python -m hardtack.lab.flooder ORDER`, the order as JSON. Started by flood.py.
 
-It sends by BPF_PROG_TEST_RUN with live frames: the kernel runs the flood's program as if frames came in by the interface,
-and what the program sends goes out of it. Whoever gave the order, this process sees for itself whether the interface is
-one of the lab's.
+It sends by BPF_PROG_TEST_RUN with live frames: the kernel runs the flood's program as if frames came in by the
+interface, and what the program sends goes out of it. Whoever gave the order, this process sees for itself whether the
+interface is one of the lab's.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ class ProcessFailed(LabError):
 
 
 def launched(
-    command: Sequence[str | Path], inside: Namespace | None, *, sysfs: bool = False, cpu: int | None = None
+    command: Sequence[object], inside: Namespace | None, *, sysfs: bool = False, cpu: int | None = None
 ) -> list[str]:
-    """The command line that runs `command` in a namespace, on one CPU; it dies with this process."""
+    """The command line that runs `command` (strings, paths) in a namespace, on one CPU; it dies with this process."""
     place = str(inside.path) if inside else ""
     pinned = "" if cpu is None else str(cpu)
     start = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), place, "01"[sysfs], pinned, "--"]
@@ -39,7 +39,7 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], inside: Namespace | None, *, timeout: float = 30, sysfs: bool = False
+    command: Sequence[object], inside: Namespace | None, *, timeout: float = 30, sysfs: bool = False
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end; what it printed and its exit status. subprocess.TimeoutExpired, and it is killed."""
     line = launched(command, inside, sysfs=sysfs)
@@ -55,7 +55,7 @@ class Process:
 
     def __init__(
         self,
-        command: Sequence[str | Path],
+        command: Sequence[object],
         inside: Namespace | None = None,
         *,
         sysfs: bool = False,
