@@ -10,7 +10,7 @@ help:  ## this list
 demo: lab  ## a web server under a SYN flood, without hardtack and with it (root, two minutes)
 	@$(BIN)/hardtack demo
 
-test: lint lab  ## lint, then every test (root for the ones with real kernels; the others run without)
+test: lab lint  ## lint, then every test (root for the ones with real kernels; the others run without)
 	@$(BIN)/python -m pytest
 
 bench: lab  ## CPU ns per SYN and Mpps beside Linux's own means (root)
