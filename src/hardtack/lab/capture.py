@@ -12,7 +12,8 @@ from hardtack.lab.links import Interface
 
 ALL = 0x0300  # ETH_P_ALL, in network order
 OUTGOING = 4  # PACKET_OUTGOING, linux/if_packet.h
-BUFFER = 8 << 20  # bytes; the kernel's limit may be lower
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h: beyond the limit for ordinary users
+BUFFER = 8 << 20  # bytes
 LONGEST = 65536
 
 
@@ -66,7 +67,7 @@ def capturing(interface: Interface, *, outgoing: bool = False) -> Iterator[Captu
 
 def _packet_socket(name: str) -> socket.socket:
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # no protocol yet: nothing of other interfaces
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
     made.settimeout(0.05)
     made.bind((name, socket.ntohs(ALL)))
     return made

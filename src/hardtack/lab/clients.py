@@ -20,9 +20,7 @@ class WrongBytes(LabError):
     """A transfer that ended with other bytes than it should have."""
 
 
-def offer(
-    client: Namespace, *, timestamps: bool = True, sack: bool = True, scale: bool = True, ecn: bool = False
-) -> None:
+def offer(client: Namespace, *, timestamps: bool = True, sack: bool = True, scale: bool = True, ecn: bool = False) -> None:
     """What the namespace's clients offer in their SYNs from now on; there is no way to say it for one socket."""
     client.sysctl("net.ipv4.tcp_timestamps", int(timestamps))
     client.sysctl("net.ipv4.tcp_sack", int(sack))

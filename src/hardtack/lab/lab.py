@@ -4,8 +4,8 @@
         client, server = lab.namespace("client"), lab.namespace("server")
         here, there = lab.join(client, server)
 
-Leaving the block, an exception, Ctrl-C and SIGTERM all clean up, and cleaning up is not itself interrupted. After
-SIGKILL the next lab sweeps.
+Leaving the block, an exception, Ctrl-C and SIGTERM all clean up. The first signal ends the block; those that follow are
+ignored until all is clean, so that impatience leaves nothing behind. After SIGKILL the next lab sweeps.
 """
 
 from __future__ import annotations
@@ -15,18 +15,16 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from pyroute2 import IPRoute
 
 from hardtack.lab import namespaces
 from hardtack.lab.links import Interface, join
 from hardtack.lab.namespaces import Namespace
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # What every namespace starts with: no delays and no noise that a test would have to wait for or explain.
 QUIET: dict[str, int | str] = {
@@ -47,15 +45,13 @@ class Lab:
         self._pid = os.getpid()
         self._belongings = ExitStack()
         self._links = 0
-        self._took_sigterm = False
+        self._leaving = False
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Lab:
         namespaces.sweep()
-        self._belongings.callback(atexit.unregister, self.close)
         atexit.register(self.close)
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _leave)
-            self._took_sigterm = True
+        self._take_signals()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,13 +61,11 @@ class Lab:
         """Undo everything, last first. A forked child's copy of the lab does nothing: it owns nothing."""
         if os.getpid() != self._pid:
             return
-        try:
-            with _undisturbed():
-                self._belongings.close()
-        finally:
-            if self._took_sigterm:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                self._took_sigterm = False
+        self._leaving = True
+        self._belongings.close()
+        atexit.unregister(self.close)
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
 
     def keep(self, undo: Callable[[], Any]) -> None:
         """Call `undo` when the lab closes, before what was made earlier is removed."""
@@ -93,28 +87,20 @@ class Lab:
         near, far = (f"{end}{self._links}{self.token}" for end in "ab")
         return join(first, near, second, far, queues)
 
+    def _take_signals(self) -> None:
+        """Only where nobody else has: an application with handlers of its own, or an outer lab, knows better."""
+        if threading.current_thread() is threading.main_thread():
+            for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+                if signal.getsignal(number) == usual:
+                    self._handlers[number] = usual
+                    signal.signal(number, self._leave)
+
+    def _leave(self, number: int, _frame: FrameType | None) -> None:
+        if not self._leaving:
+            self._leaving = True
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
 
 def _prepare() -> None:
     with IPRoute() as kernel:
         kernel.link("set", index=1, state="up")  # lo is 1 in every namespace
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals that come in the meantime take effect at the end. Only the main thread has a say in signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    late: list[int] = []
-    before = {number: signal.signal(number, lambda caught, _frame: late.append(caught)) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if late:
-            signal.raise_signal(late[0])

@@ -149,6 +149,7 @@ class Process:
             self._quiet = True
             self._news.notify_all()
         self._popen.stdout.close()
+        self._popen.wait()  # reaped, even if nobody asks after it
 
     def _story(self, what: str) -> str:
         last = "\n  ".join(self.lines[-15:]) or "(it said nothing)"

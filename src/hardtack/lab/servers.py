@@ -53,12 +53,17 @@ class Nginx:
         return (self.folder / "error.log").read_text(errors="replace")
 
 
+def nginx_program() -> str | None:
+    """Where nginx is, if it is installed: in a place that not every user's PATH has."""
+    return shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+
+
 @contextmanager
 def nginx(
     inside: Namespace, addresses: Iterable[str], ports: Sequence[int] = (80,), *, access_log: bool = False
 ) -> Iterator[Nginx]:
     """nginx on every address (IPv4, IPv6) and port; /small and /big are there to be fetched."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    program = nginx_program()
     if not program:
         raise LabError("nginx is not installed: apt-get install nginx-light")
     places = [(address, port) for address in addresses for port in ports]
@@ -97,9 +102,7 @@ def _write_pages(folder: Path) -> None:
     (folder / "big").write_bytes(pattern(BIG))
 
 
-def _wait_until_listening(
-    inside: Namespace, places: list[tuple[str, int]], process: Process, timeout: float = 10
-) -> None:
+def _wait_until_listening(inside: Namespace, places: list[tuple[str, int]], process: Process, timeout: float = 10) -> None:
     """nginx does not say when it is ready: ask every port."""
     deadline = time.monotonic() + timeout
     while not all(inside.call(_answers, place) for place in places):
