@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 import pytest
 from lab_ground import eventually, needs_root
@@ -16,6 +16,7 @@ from lab_ground import eventually, needs_root
 from hardtack.lab import capture, clients, counters, cpu, patrol, servers, tcp_info, topology
 from hardtack.lab.addresses import CLIENT, FRONT, SECOND, SERVER
 from hardtack.lab.namespaces import LabError
+from hardtack.lab.process import run
 from hardtack.lab.topology import Topology
 
 pytestmark = needs_root
@@ -44,6 +45,13 @@ def test_every_address_answers_a_ping(net: Topology, address: str) -> None:
 
 def test_an_address_that_nobody_has_does_not(net: Topology) -> None:
     assert not clients.ping(net.client, "198.51.100.77", timeout=0.1)
+
+
+def test_links_have_the_queues_asked_for() -> None:
+    with topology.local(queues=2) as net:
+        for interface in net.interfaces():
+            listed = run(["ls", f"/sys/class/net/{interface.name}/queues"], interface.namespace, sysfs=True).stdout
+            assert listed.split() == [b"rx-0", b"rx-1", b"tx-0", b"tx-1"]
 
 
 def test_forwarding_is_on_only_where_there_is_a_router(net: Topology) -> None:
@@ -125,7 +133,8 @@ def test_listeners_that_share_a_port_all_get_connections(net: Topology) -> None:
 @pytest.mark.parametrize("address", SERVER)
 def test_a_dual_stack_listener(net: Topology, address: str) -> None:
     seen = clients.server_socket(net.client, address, DUAL)
-    assert (ip_address(seen["here"][0]).ipv4_mapped or ip_address(seen["here"][0])) == ip_address(address)
+    here = IPv6Address(seen["here"][0])
+    assert (here.ipv4_mapped or here) == ip_address(address)
 
 
 def test_a_patient_clients_last_ack_carries_data(net: Topology) -> None:

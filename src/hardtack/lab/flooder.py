@@ -25,6 +25,7 @@ from hardtack.mistake import Mistake
 
 SENT = 8  # offset of the program's counter in its record
 ROUND = 2.0  # s of sending in one system call: setting one up takes some 20 ms
+MARGIN = 0.05  # s that a round may take longer than its frames
 MOST_SECONDS = 600  # a forgotten flood ends
 MOST_RUNS = 2**31 - 1  # of the program in one call
 
@@ -72,7 +73,7 @@ class Flood:
     def _send(self, left: int, seconds: float) -> None:
         """One round. A paced program runs far more often than it sends, so only time can end its round."""
         rate = self.order.rate
-        length = min(ROUND, seconds, left / rate + 0.001 if rate else ROUND)
+        length = min(ROUND, seconds, left / rate + MARGIN if rate else ROUND)
         signal.setitimer(signal.ITIMER_REAL, length, 0.05)  # again and again: the first may come before the call
         try:
             self.program.run_live(self.frame, MOST_RUNS if rate else min(left, MOST_RUNS), self.index, self.order.batch)

@@ -1,0 +1,347 @@
+"""The flood: refused everywhere but in the lab, and inside it just the frames that were ordered."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+from lab_ground import Holder, eventually, needs_root, running
+from naive import checksum
+from naive.parse import Segment, parse
+from pyroute2 import IPRoute
+
+from hardtack.compiler.objects import compiled
+from hardtack.image import Image
+from hardtack.kernel.programs import load
+from hardtack.lab import programs, topology
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.attach import attach, sink
+from hardtack.lab.capture import capturing
+from hardtack.lab.counters import tcp_events, traffic
+from hardtack.lab.flood import flooding
+from hardtack.lab.flooder import Order
+from hardtack.lab.links import MARK, ForeignInterface, Interface, refuse_foreign
+from hardtack.lab.namespaces import Namespace, create, discard
+from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6, LINUX_OPTIONS, Kind, Options, Target, frame_for, recipe_for
+from hardtack.lab.process import Process, ProcessFailed
+from hardtack.lab.topology import Topology
+
+pytestmark = needs_root
+
+DROP, PASS, TX = 1, 2, 3  # enum xdp_action
+SYN, ACK = 0x02, 0x10
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Topology]:
+    """Where the flood may go."""
+    with topology.routed() as made:
+        yield made
+
+
+def target(net: Topology, address: str = SERVER[0], port: int = 443) -> Target:
+    """From the client, by the front."""
+    return Target(address, port, net.near.mac, net.outside.mac)
+
+
+# Refusals
+
+
+def interfaces_here() -> list[str]:
+    return [name for _, name in socket.if_nameindex()]
+
+
+@pytest.mark.parametrize("name", interfaces_here())
+def test_no_interface_of_this_machine(name: str) -> None:
+    for namespace in ("", "default", f"ht{os.getpid()}-aaaaaa-client"):
+        with pytest.raises(ForeignInterface, match=f"{name}: not in a namespace of the lab"):
+            refuse_foreign(namespace, name)
+
+
+def test_not_even_by_a_namespace_that_is_ours(net: Topology) -> None:
+    """The right name, from the wrong place: what counts is where the caller is."""
+    with pytest.raises(ForeignInterface, match="not in a namespace of the lab"):
+        refuse_foreign(net.client.name, "lo")
+    with pytest.raises(ForeignInterface, match="not in a namespace of the lab"):
+        net.server.call(refuse_foreign, net.client.name, net.near.name)
+
+
+def test_no_loopback_and_no_interface_that_is_not_there(net: Topology) -> None:
+    for name, complaint in (("lo", "not an interface that the lab made"), ("eth0", "no such interface")):
+        foreign = Interface(net.client, name, 1, bytes(6))
+        with pytest.raises(ForeignInterface, match=f"{name}: {complaint}"), flooding(foreign, target(net), seconds=1):
+            pass
+
+
+def test_no_veth_without_the_labs_mark(net: Topology) -> None:
+    def make(name: str) -> None:
+        with IPRoute() as kernel:
+            kernel.link("add", ifname=name, kind="veth", peer={"ifname": f"{name}p"})
+
+    def mark(name: str, text: str) -> None:
+        with IPRoute() as kernel:
+            kernel.link("set", index=kernel.link_lookup(ifname=name)[0], ifalias=text)
+
+    name = f"x{secrets.token_hex(3)}"
+    net.client.call(make, name)
+    with pytest.raises(ForeignInterface, match="not an interface that the lab made"):
+        net.client.call(refuse_foreign, net.client.name, name)
+    net.client.call(mark, name, MARK)
+    assert net.client.call(refuse_foreign, net.client.name, name)
+    net.client.call(mark, "lo", MARK)  # the mark alone is not enough either
+    with pytest.raises(ForeignInterface, match="not an interface that the lab made"):
+        net.client.call(refuse_foreign, net.client.name, "lo")
+
+
+def test_no_namespace_of_another_name(net: Topology) -> None:
+    name = f"other{os.getpid()}-{secrets.token_hex(3)}"
+    place = create(name)
+    try:
+        with pytest.raises(ForeignInterface, match="not in a namespace of the lab"):
+            place.call(refuse_foreign, name, "lo")
+    finally:
+        discard(name)
+
+
+@pytest.mark.parametrize("name", [name for name in interfaces_here() if name != "lo"])
+def test_the_sending_process_refuses_by_itself(net: Topology, name: str) -> None:
+    """An order that names an interface of this machine, to a process in this machine's own namespace."""
+    order = ordered(net, interface=name)
+    process = Process([sys.executable, "-m", "hardtack.lab.flooder", json.dumps(dataclasses.asdict(order))])
+    with pytest.raises(ProcessFailed, match=f"flood: {name}: not in a namespace of the lab"):
+        process.wait_for("^ready")
+    assert process.wait() == 1
+
+
+def ordered(net: Topology, **changes: object) -> Order:
+    """A sound order, but for `changes`."""
+    whom = target(net)
+    order = Order(
+        namespace=net.client.name,
+        interface=net.near.name,
+        image=dataclasses.replace(compiled(programs.FLOOD), lines=()).dumps(),
+        record=recipe_for(whom, "syn", "linux", limit=10, rate=0).hex(),
+        frame=frame_for(whom, "syn", "linux").hex(),
+        count=10,
+        rate=0,
+        seconds=1,
+        batch=64,
+    )
+    return dataclasses.replace(order, **changes)  # type: ignore[arg-type]
+
+
+# Frames
+
+
+def flooded(net: Topology, number: int, address: str, kind: Kind, options: Options, seed: int = 0) -> list[bytes]:
+    """Frames of a flood as they arrive at the front."""
+    whom = target(net, address)
+    with (
+        capturing(net.outside) as seen,
+        flooding(net.near, whom, seconds=20, kind=kind, options=options, rate=5_000, count=number, seed=seed) as flood,
+    ):
+        flood.wait(30)
+        assert flood.frames == number
+        return seen.wait_for(lambda frame: frame[:12] == whom.next_mac + whom.source_mac and from_flood(frame), number)
+
+
+def from_flood(frame: bytes) -> bool:
+    segment = parse(frame)
+    return isinstance(segment, Segment) and ip_address(segment.packet.source) in (
+        FLOOD_4 if segment.packet.version == 4 else FLOOD_6
+    )
+
+
+def whole(segment: Segment) -> bool:
+    """Whether both checksums hold, by the slow twin."""
+    packet = segment.packet
+    tcp = packet.transport[: packet.room]
+    pseudo = packet.source + packet.destination + (6).to_bytes(4, "big") + len(tcp).to_bytes(4, "big")
+    return checksum.holds(pseudo + tcp) and (packet.version == 6 or checksum.holds(packet.header))
+
+
+@pytest.mark.parametrize("address", SERVER)
+@pytest.mark.parametrize(
+    ("kind", "options", "flags", "carried", "size4", "size6"),
+    [
+        ("syn", "linux", SYN, LINUX_OPTIONS, 74, 94),
+        ("syn", "none", SYN, b"", 60, 74),
+        ("ack", "none", ACK, b"", 60, 74),
+    ],
+    ids=["SYN as Linux sends it", "SYN without options", "ACK"],
+)
+def test_frames_are_well_formed(
+    net: Topology, address: str, kind: Kind, options: Options, flags: int, carried: bytes, size4: int, size6: int
+) -> None:
+    number = 200
+    frames = flooded(net, number, address, kind, options)
+    segments = [segment for frame in frames if isinstance(segment := parse(frame), Segment)]
+    assert len(segments) == number
+    assert {len(frame) for frame in frames} == {size6 if ":" in address else size4}
+    assert all(whole(segment) for segment in segments)
+    assert {ip_address(segment.packet.destination) for segment in segments} == {ip_address(address)}
+    assert {(s.destination_port, s.flags, s.options, s.packet.ecn) for s in segments} == {(443, flags, carried, 0)}
+    assert len({segment.packet.source for segment in segments}) > number * 0.95
+    assert len({segment.source_port for segment in segments}) > number * 0.9
+    assert len({segment.seq for segment in segments}) == number
+    assert min(segment.source_port for segment in segments) >= 32768
+    acknowledged = {segment.packet.transport[8:12] for segment in segments}
+    assert acknowledged == {bytes(4)} if kind == "syn" else len(acknowledged) == number
+
+
+def test_random_fields_use_all_their_bits(net: Topology) -> None:
+    segments = [s for frame in flooded(net, 200, SERVER[1], "ack", "none") if isinstance(s := parse(frame), Segment)]
+    for values, size in (
+        ([segment.packet.source for segment in segments], 16),
+        ([segment.packet.transport[:12] for segment in segments], 12),
+    ):
+        numbers = [int.from_bytes(value, "big") for value in values]
+        ever, always = 0, -1
+        for number in numbers:
+            ever, always = ever | number, always & number
+        varying = (ever & ~always) & ((1 << size * 8) - 1)
+        if size == 16:
+            assert varying == int(FLOOD_6.hostmask)
+        else:
+            assert varying == int.from_bytes(b"\x7f\xff\0\0" + b"\xff" * 8, "big")  # ports from 32768 on
+
+
+def test_a_seed_makes_the_same_frames_again(net: Topology) -> None:
+    first, again, other = (flooded(net, 20, SERVER[0], "syn", "linux", seed) for seed in (7, 7, 8))
+    assert first == again
+    assert not set(first) & set(other)
+
+
+@pytest.mark.parametrize(("count", "rate"), [(1, 0), (64, 0), (1000, 50_000)])
+def test_the_count_is_kept_and_arrives(net: Topology, count: int, rate: int) -> None:
+    before = traffic(net.near).sent
+    with flooding(net.near, target(net), seconds=30, count=count, rate=rate) as flood:
+        flood.wait(40)
+    assert flood.frames == count
+    assert eventually(lambda: traffic(net.near).sent - before >= count)
+    assert traffic(net.near).sent - before - count < 20  # neighbour discovery, at most
+
+
+def test_the_time_is_kept(net: Topology) -> None:
+    with flooding(net.near, target(net), seconds=0.3) as flood:
+        flood.wait(30)
+    assert flood.frames > 0
+    assert flood.rate > 0
+
+
+def test_the_rate_is_kept(net: Topology) -> None:
+    with flooding(net.near, target(net), seconds=1, rate=10_000) as flood:
+        flood.wait(30)
+    assert 0 < flood.frames <= 10_000 * 1.2
+
+
+def test_leaving_the_block_ends_it(net: Topology) -> None:
+    with flooding(net.near, target(net), seconds=600) as flood:
+        assert eventually(lambda: traffic(net.outside).received > 1000)
+    assert flood.process.returncode is not None
+    assert flood.frames > 0
+
+
+def test_it_dies_with_its_parent() -> None:
+    holder = Holder(
+        "from hardtack.lab.flood import Target, flooding\n"
+        "    whom = Target('192.0.2.10', 80, net.near.mac, net.outside.mac)\n"
+        "    with flooding(net.near, whom, seconds=600, rate=1000) as f:\n"
+        "        print('flooding', f.process.pid, flush=True)\n"
+        "        time.sleep(600)"
+    )
+    pid = int(holder.process.wait_for("^flooding ", 60).split()[1])
+    assert running(pid)
+    holder.process.send(signal.SIGKILL)
+    holder.process.stop()
+    assert eventually(lambda: not running(pid))
+
+
+@pytest.mark.parametrize("address", SERVER)
+def test_what_it_provokes_falls_into_the_sink(net: Topology, address: str) -> None:
+    """A closed port answers each SYN with a reset; they come back to the client's interface, and no further."""
+    packets = "Ip6InReceives" if ":" in address else "IpInReceives"
+    resets, came_back = tcp_events(net.server)["TcpOutRsts"], traffic(net.near).received
+    seen = tcp_events(net.client).get(packets, 0)
+    with flooding(net.near, target(net, address), seconds=30, count=300, rate=5_000) as flood:
+        flood.wait(40)
+        assert eventually(lambda: tcp_events(net.server)["TcpOutRsts"] - resets == 300)
+        assert eventually(lambda: traffic(net.near).received - came_back >= 300)
+    assert tcp_events(net.client).get(packets, 0) - seen < 20
+
+
+# The other programs
+
+
+def verdict(image: Image, frame: bytes) -> tuple[int, bytes]:
+    with load(image, {}) as program:
+        run = program.test_run(frame)
+        return run.verdict, run.frame
+
+
+def with_addresses(frame: bytes, source: str, destination: str) -> bytes:
+    both = ip_address(source).packed + ip_address(destination).packed
+    start = 26 if len(both) == 8 else 22
+    return frame[:start] + both + frame[start + len(both) :]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "expected"),
+    [
+        ("192.0.2.10", "198.18.0.0", DROP),
+        ("192.0.2.10", "198.19.255.255", DROP),
+        ("198.18.1.2", "192.0.2.10", DROP),
+        ("192.0.2.10", "198.17.255.255", PASS),
+        ("192.0.2.10", "198.20.0.0", PASS),
+        ("192.0.2.10", "198.51.100.2", PASS),
+        ("2001:db8::10", "2001:db8:f100::", DROP),
+        ("2001:db8::10", "2001:db8:f1ff:ffff:ffff:ffff:ffff:ffff", DROP),
+        ("2001:db8:f155::1", "2001:db8::10", DROP),
+        ("2001:db8::10", "2001:db8:f200::", PASS),
+        ("2001:db8::10", "2001:db8:f0ff:ffff::", PASS),
+        ("2001:db8::10", "2001:db8:1::2", PASS),
+    ],
+)
+def test_the_sink_takes_the_floods_addresses_and_no_others(source: str, destination: str, expected: int) -> None:
+    whom = Target(destination, 80, bytes(6), bytes(6))
+    frame = with_addresses(frame_for(whom, "syn", "linux"), source, destination)
+    assert verdict(compiled(programs.SINK), frame) == (expected, frame)
+
+
+@pytest.mark.parametrize("frame", [bytes(14), bytes(34), b"\xff" * 12 + b"\x08\x06" + bytes(46)])
+def test_the_sink_passes_what_it_does_not_know(frame: bytes) -> None:
+    assert verdict(compiled(programs.SINK), frame)[0] == PASS
+
+
+def test_yardsticks() -> None:
+    frame = bytes(range(60))
+    mirrored = frame[6:12] + frame[:6] + frame[12:]
+    assert verdict(compiled(programs.MIRROR), frame) == (TX, mirrored)
+    assert verdict(compiled(programs.DROP), frame) == (DROP, frame)
+    assert verdict(compiled(programs.PASS), frame) == (PASS, frame)
+
+
+def test_programs_come_off_again(net: Topology) -> None:
+    for _ in range(2):
+        with attach(net.outside, programs.PASS) as link:
+            assert link.ifindex == net.outside.index
+        with sink(net.near), sink(net.near):  # the inner one finds the outer one's program, and leaves it
+            pass
+
+
+def test_a_foreign_namespace_object_leads_nowhere(net: Topology) -> None:
+    """Not even an Interface made by hand around this machine's own namespace."""
+    here = os.stat("/proc/self/ns/net")  # noqa: PTH116
+    ours = Namespace(f"../../proc/{os.getpid()}/ns/net", (here.st_dev, here.st_ino))
+    for name in interfaces_here():
+        foreign = Interface(ours, name, 1, bytes(6))
+        with pytest.raises(ForeignInterface), flooding(foreign, target(net), seconds=1):
+            pass
