@@ -1,0 +1,1 @@
+"""Handshakes through a real front and a real agent, by real kernels in network namespaces. Root, or a visible skip."""

@@ -1,0 +1,167 @@
+"""A client by hand: every segment is written here, and none is sent that a test did not ask for.
+
+Its addresses are the flood's, which the lab routes to the client's namespace but nobody there owns: no kernel answers
+for them. Frames come from naive/, so nothing here is what the packet program is made of.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from naive import options, parse
+from naive.frames import ACK, FIN, PSH, RST, SYN, Ethernet, Extension, IPv4, IPv6, Tcp, frame
+
+from handshake.stage import ADDRESSES
+from hardtack.lab.capture import Capture, capturing
+from hardtack.lab.topology import Topology
+
+TSVAL = 0x00C0FFEE
+ALL_OPTIONS = bytes.fromhex("020405b4 0402 080a 00c0ffee 00000000 01 030307")  # as Linux: MSS SACK TS NOP WS
+PLAIN_OPTIONS = bytes.fromhex("020405b4 01 030307 01 01 0402")  # the same without timestamps
+LOW_32 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A segment that came back, and the frame it was in."""
+
+    frame: bytes
+    segment: parse.Segment
+
+    @property
+    def flags(self) -> int:
+        return self.segment.flags
+
+    @property
+    def seq(self) -> int:
+        return self.segment.seq
+
+    @property
+    def ack(self) -> int:
+        return int.from_bytes(self.segment.packet.transport[8:12], "big")
+
+    @property
+    def offer(self) -> options.Offer:
+        return options.parse(self.segment.options)
+
+    @property
+    def payload(self) -> bytes:
+        transport = self.segment.packet.transport[: self.segment.packet.room]
+        return transport[(transport[12] >> 4) * 4 :]
+
+
+class Wire:
+    """The client's end of its link: frames go out as they are, and all that come in are kept."""
+
+    def __init__(self, net: Topology, out: socket.socket, heard: Capture) -> None:
+        self.net, self._out, self._heard = net, out, heard
+
+    def send(self, *frames: bytes) -> None:
+        """Put frames on the wire, in this order."""
+        for data in frames:
+            self._out.send(data)
+
+    def wait_for(self, wanted: Callable[[bytes], bool], timeout: float = 10) -> bytes:
+        """The first frame, ever, that is wanted. TimeoutError if there is none."""
+        return self._heard.wait_for(wanted, timeout=timeout)[0]
+
+    def heard(self) -> list[bytes]:
+        """All that came so far."""
+        return list(self._heard.frames)
+
+
+@contextmanager
+def wired(net: Topology) -> Iterator[Wire]:
+    """A wire to play on."""
+    out = net.client.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0)
+    with out, capturing(net.near) as heard:
+        out.bind((net.near.name, 0))
+        yield Wire(net, out, heard)
+
+
+@dataclass
+class Peer:
+    """One connection of the client by hand; `seq` is what it sends next, `ack` what it expects next."""
+
+    wire: Wire
+    version: int
+    port: int
+    to: str = ""
+    tags: Sequence[tuple[int, int]] = ()
+    extensions: Sequence[Extension] = ()
+    isn: int = field(default_factory=lambda: random.getrandbits(32))
+    source_port: int = field(default_factory=lambda: random.randrange(1024, 65536))
+
+    def __post_init__(self) -> None:
+        number = random.getrandbits(16)
+        self.source = f"198.18.{number >> 8}.{number & 255}" if self.version == 4 else f"2001:db8:f100::{number:x}"
+        self.to = self.to or ADDRESSES[self.version]
+        self.seq, self.ack, self.echo = (self.isn + 1) & LOW_32, 0, None
+
+    seq: int = 0
+    ack: int = 0
+    echo: int | None = None  # the last TSval heard; None: no timestamps in use
+
+    def frame(self, flags: int, payload: bytes = b"", *, seq: int | None = None, ack: int | None = None,
+              carried: bytes | None = None) -> bytes:  # fmt: skip
+        """A segment of this connection, with timestamps if they are in use."""
+        if carried is None:
+            carried = b"" if self.echo is None else struct.pack("!BBBBII", 1, 1, 8, 10, TSVAL + 1, self.echo)
+        tcp = Tcp(
+            source_port=self.source_port,
+            destination_port=self.port,
+            seq=self.seq if seq is None else seq & LOW_32,
+            ack=self.ack if ack is None else ack & LOW_32,
+            flags=flags,
+            options=carried,
+            payload=payload,
+        )
+        link = Ethernet(self.wire.net.near.mac, self.wire.net.outside.mac, self.tags)
+        if self.version == 4:
+            return frame(IPv4(self.source, self.to), tcp, link)
+        return frame(IPv6(self.source, self.to, self.extensions), tcp, link)
+
+    def syn(self, carried: bytes = ALL_OPTIONS, flags: int = SYN, payload: bytes = b"") -> Heard:
+        """Send the SYN; the SYN-ACK. What it says is kept for the segments to come."""
+        self.wire.send(self.frame(flags, payload, seq=self.isn, ack=0, carried=carried))
+        answer = self.hear(lambda heard: bool(heard.flags & SYN))
+        self.ack, self.echo = (answer.seq + 1) & LOW_32, answer.offer.tsval
+        return answer
+
+    def send(self, flags: int, payload: bytes = b"") -> None:
+        """One segment in sequence, which then goes on behind it."""
+        self.wire.send(self.frame(flags, payload))
+        self.seq = (self.seq + len(payload) + bool(flags & FIN)) & LOW_32
+
+    def hear(self, wanted: Callable[[Heard], bool] = lambda heard: True, timeout: float = 10) -> Heard:
+        """The first segment to this connection that is wanted. TimeoutError if there is none."""
+        return self._mine(self.wire.wait_for(lambda data: bool((mine := self._mine(data)) and wanted(mine)), timeout))  # type: ignore[return-value]
+
+    def heard(self) -> list[Heard]:
+        """All segments to this connection so far."""
+        return [mine for data in self.wire.heard() if (mine := self._mine(data))]
+
+    def is_reset(self) -> bool:
+        """Wait for an answer to what was sent after the SYN: whether it is a reset."""
+        return bool(self.hear(lambda heard: not heard.flags & SYN).flags & RST)
+
+    def ask(self, word: bytes = b"info\n") -> dict[str, Any]:
+        """Put a question to the talker; its line of JSON, which proves that it accepted this connection."""
+        self.send(ACK | PSH, word)
+        answer: dict[str, Any] = json.loads(self.hear(lambda heard: heard.payload.endswith(b"}\n")).payload)
+        return answer
+
+    def _mine(self, data: bytes) -> Heard | None:
+        segment = parse.parse(data)
+        if not isinstance(segment, parse.Segment):
+            return None
+        ends = (segment.packet.source, segment.packet.destination, segment.source_port, segment.destination_port)
+        packed = [socket.inet_pton(socket.AF_INET6 if ":" in end else socket.AF_INET, end) for end in (self.to, self.source)]
+        return Heard(data, segment) if ends == (*packed, self.port, self.source_port) else None
