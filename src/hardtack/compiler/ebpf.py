@@ -9,7 +9,7 @@ from elftools.elf.elffile import ELFFile
 
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.lines import lines_of
-from hardtack.compiler.optimise import ENTRY, merge, optimise
+from hardtack.compiler.optimise import merge, optimise
 from hardtack.compiler.program import Source
 from hardtack.compiler.refuse import refuse_unsupported
 from hardtack.image import Image, Reference, Table
@@ -60,13 +60,32 @@ define i64 @whole_length(ptr %frame) alwaysinline {
 """
 
 CLOCK = {
-    "coarse": "define i64 @coarse_ns() alwaysinline { %ns = call i64 inttoptr (i64 160 to ptr)() ret i64 %ns }",
-    "table": "define i64 @coarse_ns() alwaysinline { ret i64 0 }",
+    "coarse": """
+define i64 @coarse_ns() alwaysinline {
+  %ns = call i64 inttoptr (i64 160 to ptr)()
+  ret i64 %ns
+}
+define i64 @tick() alwaysinline {
+  %jiffies = call i64 inttoptr (i64 118 to ptr)()
+  ret i64 %jiffies
+}
+""",
+    "table": """
+define i64 @coarse_ns() alwaysinline { ret i64 0 }
+define i64 @tick() alwaysinline { ret i64 0 }
+""",
 }
 
 TABLE = """
 @{name} = external global i8
 define ptr @{name}.look_up(ptr %key) alwaysinline {{
+  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
+  ret ptr %entry
+}}
+define ptr @{name}.look_up_at(i64 %number) alwaysinline {{
+  %key = alloca i32, align 4
+  %low = trunc i64 %number to i32
+  store i32 %low, ptr %key, align 4
   %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
   ret ptr %entry
 }}
@@ -94,7 +113,7 @@ def build(source: Source, program: str, sources: str) -> Image:
     for initialise in (llvm.initialize_all_targets, llvm.initialize_all_asmprinters):
         initialise()
     machine = llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=CPU, opt=2)
-    module = merge({ENTRY: program}, platform(source), TRIPLE, LAYOUT)
+    module = merge(program, platform(source), TRIPLE, LAYOUT)
     optimise(module, machine, vectorise=False)
     refuse_unsupported(module, source.name)
     elf = ELFFile(io.BytesIO(machine.emit_object(module)))

@@ -25,10 +25,10 @@ CAUSE = re.compile(
 PROGRAM = types.int32(Pointer)  # an entry: the frame in, a verdict out
 
 
-def to_ir(entry: Entry, signature: Any = PROGRAM) -> str:
+def to_ir(entry: Entry) -> str:
     """The IR of `entry` and of all it calls. CompileError names the Python line of what cannot be compiled."""
     try:
-        compiled = cfunc(signature, error_model="numpy", nopython=True, debug=True)(entry)
+        compiled = cfunc(PROGRAM, error_model="numpy", nopython=True, debug=True)(entry)
     except NumbaError as error:
         raise _explain(error, entry) from error
     return str(compiled.inspect_llvm())

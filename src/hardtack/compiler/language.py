@@ -4,8 +4,8 @@ Numbers: `load8`, `load16`, `load32` and their big-endian kin give an int64 that
 shifts and comparisons are right; only 64-bit words (`load64`, hashes, addresses) are uint64. Numba's rules for narrow and
 unsigned types surprise (uint32 - uint32 is uint64, uint64 + 1 is signed): do no arithmetic on them.
 
-Pointers stay pointers (never integers), because the kernel's verifier follows them: `at(p, n)` moves one, `beyond(p, n, end)`
-says whether n bytes from p pass the end of the frame. A bound holds for the very pointer it was checked on.
+Pointers stay pointers (never integers), because the kernel's verifier follows them: `at(p, n)` moves one,
+`beyond(p, n, end)` says whether n bytes from p pass the end of the frame. A bound holds for the very pointer it was checked on.
 """
 
 from __future__ import annotations
@@ -135,12 +135,6 @@ def absent(_context, thing):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def nothing(_context):  # type: ignore[no-untyped-def]
-    """The null pointer: what a look-up gives that found nothing."""
-    return Pointer(), lambda _cx, _b, _sig, _a: ir.Constant(BYTES, None)
-
-
-@intrinsic
 def barrier(_context):  # type: ignore[no-untyped-def]
     """Keep LLVM from carrying the content of tables in registers across this place.
 
@@ -262,8 +256,24 @@ def entry_of(table: Table, dtype: np.dtype[Any]) -> Callable[..., Any]:
 
 
 def look_up(table: Table, key: np.dtype[Any], value: np.dtype[Any]) -> Callable[..., Any]:
-    """A word that finds the entry of `table` for a key record; test the result with `absent` before use."""
+    """A word that finds the entry of a hash table for a key record; test the result with `absent` before use."""
     return external(f"{table.name}.look_up", value, key)
+
+
+def look_up_at(table: Table, value: np.dtype[Any]) -> Callable[..., Any]:
+    """A word that finds entry number n of an array table; test the result with `absent`: n may be beyond the end."""
+    return external(f"{table.name}.look_up_at", value, u64)
+
+
+def nothing_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A word for the null pointer where a record is expected."""
+    record = from_dtype(dtype)
+
+    @intrinsic
+    def nothing(_context):  # type: ignore[no-untyped-def]
+        return record(), lambda cx, _b, _sig, _a: ir.Constant(cx.get_value_type(record), None)
+
+    return nothing
 
 
 def own_entry(table: Table, value: np.dtype[Any]) -> Callable[..., Any]:

@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack.compiler import frontend, objects
-from hardtack.compiler.hash_table import find_entry
-from hardtack.compiler.language import Pointer
 from hardtack.compiler.optimise import ENTRY, merge, optimise
 from hardtack.compiler.program import Source
 from hardtack.compiler.refuse import refuse_unsupported
@@ -57,7 +55,6 @@ yes:
   ret i64 0
 }
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
-declare ptr @find_entry(ptr, ptr)
 define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {
   %start = call ptr @head(ptr %frame)
   %length = call i64 @whole_length(ptr %frame)
@@ -72,19 +69,21 @@ yes:
   ret i64 0
 }
 define i64 @coarse_ns() alwaysinline { ret i64 0 }
+define i64 @tick() alwaysinline { ret i64 0 }
 """
 
 TABLE = """
 @{name} = external global i8
 define ptr @{name}.own() alwaysinline {{ ret ptr @{name} }}
-define ptr @{name}.look_up(ptr %key) alwaysinline {{
-  %entry = call ptr @{find}(ptr @{name}, ptr %key)
+define ptr @{name}.look_up_at(i64 %number) alwaysinline {{
+  %there = icmp ult i64 %number, {entries}
+  %offset = mul i64 %number, {size}
+  %place = getelementptr i8, ptr @{name}, i64 %offset
+  %entry = select i1 %there, ptr %place, ptr null
   ret ptr %entry
 }}
 """
 
-FIND = "find_entry"
-FINDER = Pointer(Pointer, Pointer)  # table, key -> value
 Tables = Mapping[str, npt.NDArray[np.uint8]]
 
 
@@ -118,18 +117,13 @@ class NativeProgram:
         return result, memory.raw[: bounds.tail - start]
 
 
-def find(table, key):  # type: ignore[no-untyped-def]
-    """Numba makes an entry of its own of a plain function only."""
-    return find_entry(table, key)
-
-
 def build(source: Source) -> bytes:
     """The object file of a program for this very CPU."""
     machine = _machine()
-    platform = PLATFORM + "".join(TABLE.format(name=table.name, find=FIND) for table in source.tables)
+    tables = [TABLE.format(name=table.name, entries=table.entries, size=table.value_size) for table in source.tables]
+    platform = "\n".join([PLATFORM, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
-    parts = {ENTRY: frontend.to_ir(source.function()), FIND: frontend.to_ir(find, FINDER)}
-    module = merge(parts, platform, triple, layout)
+    module = merge(frontend.to_ir(source.function()), platform, triple, layout)
     optimise(module, machine, vectorise=True)
     refuse_unsupported(module, source.name)
     return bytes(machine.emit_object(module))

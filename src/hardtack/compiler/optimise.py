@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import llvmlite.binding as llvm
 
 ENTRY = "entry"
 
 
-def merge(numba: Mapping[str, str], platform: str, triple: str, layout: str) -> llvm.ModuleRef:
-    """One module for `triple`, in which only ENTRY can be seen from outside.
-
-    `numba`: IR by the name that its compiled function shall have; `platform`: IR of the platform calls.
-    """
-    module = llvm.parse_assembly(_retarget(platform, triple, layout))
-    for name, text in numba.items():
-        part = llvm.parse_assembly(_retarget(text, triple, layout))
-        for function in part.functions:
-            if function.name.startswith("cfunc."):
-                function.name = name
-        module.link_in(part)
+def merge(program: str, platform: str, triple: str, layout: str) -> llvm.ModuleRef:
+    """Both texts as one module for `triple`, in which only the function named ENTRY can be seen from outside."""
+    module = llvm.parse_assembly(_retarget(program, triple, layout))
+    for function in module.functions:
+        if function.name.startswith("cfunc."):
+            function.name = ENTRY
+    module.link_in(llvm.parse_assembly(_retarget(platform, triple, layout)))
     for function in module.functions:
         if not function.is_declaration and function.name != ENTRY:
             function.linkage = "internal"

@@ -12,7 +12,7 @@ import structlog
 from hardtack.agent.daemon import attach as attach_agent
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.control.config import Config
-from hardtack.control.tables import host_entries
+from hardtack.control.tables import host_entries, host_updates
 from hardtack.engines import xdp
 from hardtack.kernel import features, interfaces, privileges
 from hardtack.keys import read_key
@@ -39,8 +39,8 @@ def run(config: Config, verbose: bool = False) -> int:
     hold_signals()
     with ExitStack() as parts:
         front = parts.enter_context(xdp.open_front())
-        for address, record in entries.items():
-            front.tables["hosts"].update(address, record)
+        for table, key, value in host_updates(entries):
+            front.tables[table].update(key, value)
         upkeep = Upkeep(front.tables, master)
         upkeep.write()  # before a frame can ask for a key
         if local:  # before the first cookie goes out, somebody must know what to do with it
@@ -49,13 +49,14 @@ def run(config: Config, verbose: bool = False) -> int:
         if mode == "generic":
             log.warning("slow", why="the driver takes no XDP program, so the kernel's generic hook runs it")
         seconds = round(time.perf_counter() - started, 3)
-        log.info("ready", interface=interface.name, mode=mode, hosts=len(config.hosts), local=local, seconds=seconds)
+        told = {"interface": interface.name, "mode": mode, "hosts": len(config.hosts), "agent_here": str(local).lower()}
+        log.info("ready", **told, seconds=seconds)
         log.debug("program", verifier_instructions=front.program.verified, load_seconds=round(front.program.seconds, 3))
         privileges.drop()
         ended = until_ended([upkeep])
         counted = front.counters()
-    told = {reason.name: counted[reason] for reason in Reason if counted[reason]}
-    log.info("detached", interface=interface.name, signal=ended.name, **told)
+    counts = {reason.name: counted[reason] for reason in Reason if counted[reason]}
+    log.info("detached", interface=interface.name, signal=ended.name, **counts)
     return 0
 
 

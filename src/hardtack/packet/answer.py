@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import i64, inlined, new
-from hardtack.packet.cookie import find_key, options_byte, sequence_of, tag_of, tsval_of
+from hardtack.compiler.language import absent, i64, inlined, new
+from hardtack.packet.cookie import options_byte, sequence_of, tag_of, tsval_of
 from hardtack.packet.layout import Answer
 from hardtack.packet.options import read_options
 from hardtack.packet.reasons import Reason
 from hardtack.packet.reply import header_length, write_reply
-from hardtack.packet.time import epoch_of, now_ms
+from hardtack.packet.time import own_moment, update
 from hardtack.packet.wire import ACK, CWR, ECE, SYN
 
 ANSWERED = int(Reason.answered)
@@ -21,20 +21,21 @@ new_answer = new(Answer)
 @inlined
 def answer_syn(frame, flow, host):
     """Turn the SYN into our SYN-ACK."""
-    now = now_ms()
-    epoch = epoch_of(now)
-    key = find_key(epoch)
-    if key.epoch != epoch:
+    moment = own_moment()
+    if absent(moment):
+        return NO_KEY
+    update(moment)
+    if not moment.known:
         return NO_KEY
     read_options(frame, flow)
     options, ecn = options_byte(flow), accepts_ecn(flow)
-    tag = tag_of(flow, flow.ports_isn, options, key)
+    tag = tag_of(flow, flow.ports_isn, options, moment.key_low, moment.key_high)
     answer = new_answer()
     answer.size = header_length(flow)
     answer.mss = i64(host.mss)
     answer.flags = SYN | ACK | (ECE if ecn else 0)
-    answer.sequence = sequence_of(tag, options, epoch)
-    answer.tsval = tsval_of(tag, now, ecn)
+    answer.sequence = sequence_of(tag, options, moment.epoch)
+    answer.tsval = tsval_of(tag, moment.now, ecn)
     return ANSWERED if write_reply(frame, flow, answer) else NO_ROOM
 
 

@@ -5,27 +5,16 @@ Wire words go in as they lie in the frame: SipHash reads little-endian words, an
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, at, entry_of, i64, inlined, swap32, u64, viewed
-from hardtack.packet.layout import KEY_SLOTS, KEYS, Key, Keys
+from hardtack.compiler.language import i64, inlined, swap32, u64
 from hardtack.packet.siphash import absorb, begin, finish
-from hardtack.packet.time import EPOCH_MS
+from hardtack.packet.time import EPOCH_MS, find_key
 
-KEY_SIZE = Key.itemsize
 LENGTH_4, LENGTH_6 = 17 << 56, 41 << 56  # bytes hashed, in the top byte of SipHash's last word
 LOW_32, HIGH_32 = 0xFFFFFFFF, 0xFFFFFFFF << 32
 TAG_BITS = 0xFFFFFF00  # of the tag, in the sequence number
 OPTION_BITS = 0x7F
 PROOF_BITS = 0x7F  # of the tag, in the timestamp
 EPOCH_SHIFT = ECN_SHIFT = TIMESTAMPS_SHIFT = 7
-
-keys = entry_of(KEYS, Keys)
-key_at = viewed(Key)
-
-
-@inlined
-def find_key(epoch):
-    """The slot for an epoch. Its key is the epoch's only if the slot's `epoch` says so."""
-    return key_at(at(address(keys()), i64(epoch & u64(KEY_SLOTS - 1)) * KEY_SIZE))
 
 
 @inlined
@@ -59,9 +48,9 @@ def mss_of(options, version):
 
 
 @inlined
-def tag_of(flow, ports_isn, options, key):
+def tag_of(flow, ports_isn, options, key_low, key_high):
     """SipHash-2-4 over addresses, ports, isn and a last byte, which shares the length word and so costs no round."""
-    a, b, c, d = begin(key.low, key.high)
+    a, b, c, d = begin(key_low, key_high)
     if flow.version == 4:
         length = u64(LENGTH_4)
         a, b, c, d = absorb(a, b, c, d, (flow.source_low >> u64(32)) | (flow.destination_low & u64(HIGH_32)))
@@ -106,7 +95,7 @@ def cookie_holds(flow, now):
     if key.epoch != epoch:
         return False
     isn = swap32((swap32(i64(flow.ports_isn >> u64(32))) - 1) & LOW_32)
-    tag = tag_of(flow, (flow.ports_isn & u64(LOW_32)) | (u64(isn) << u64(32)), cookie & OPTION_BITS, key)
+    tag = tag_of(flow, (flow.ports_isn & u64(LOW_32)) | (u64(isn) << u64(32)), cookie & OPTION_BITS, key.low, key.high)
     differs = (cookie ^ i64(tag & u64(LOW_32))) & TAG_BITS
     if flow.timestamps:
         differs |= (swap32(flow.tsecr) ^ i64(tag >> u64(32))) & PROOF_BITS

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, inlined, look_up, new, u64
+from hardtack.compiler.language import absent, inlined
 from hardtack.packet.answer import answer_syn
 from hardtack.packet.checksum import header_holds
-from hardtack.packet.layout import HOSTS, Address, Host
+from hardtack.packet.hosts import find_host, protects
 from hardtack.packet.parse import NONE, parse
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import ACK, FIN, RST, SYN
@@ -17,9 +17,6 @@ BAD_CHECKSUM = int(Reason.bad_checksum)
 SYN_FIN = int(Reason.syn_fin)
 SYN_RST = int(Reason.syn_rst)
 
-new_address = new(Address)
-find_host = look_up(HOSTS, Address, Host)
-
 
 @inlined
 def decide(frame, flow):
@@ -27,7 +24,7 @@ def decide(frame, flow):
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
-    host = host_of(flow)
+    host = find_host(flow)
     if absent(host):
         return NOT_OURS
     if not protects(host, flow.dport):
@@ -45,17 +42,3 @@ def decide(frame, flow):
     # The TCP checksum of a SYN is not verified: who sent a damaged one will not bring the cookie back.
     return answer_syn(frame, flow, host)
 
-
-@inlined
-def host_of(flow):
-    """The protected address that the frame is for, or nothing."""
-    address = new_address()
-    address.high = flow.destination_high
-    address.low = flow.destination_low
-    return find_host(address)
-
-
-@inlined
-def protects(host, port):
-    """Whether the port is one of those protected."""
-    return (host.ports[port >> 6] >> u64(port & 63)) & u64(1)

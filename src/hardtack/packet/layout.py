@@ -14,6 +14,10 @@ from hardtack.packet.reasons import REASONS
 
 PORT_WORDS = 65536 // 64
 MOST_HOST_ADDRESSES = 1024
+INDEX_BITS = 12  # of the hash of an address: four times as many slots as addresses
+INDEX_SLOTS = 1 << INDEX_BITS
+PROBES = 4  # slots looked at for an address
+SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative hashing
 
 # What parse finds in a frame. Offsets are from the frame's first byte.
 Flow = np.dtype(
@@ -103,10 +107,12 @@ Tuple6 = np.dtype(
     align=True,
 )
 
-# Key of `hosts`: an IPv6 address, or a mapped IPv4 one. wire
-Address = np.dtype([("high", "u8"), ("low", "u8")], align=True)
+# Where an address's record is. The control plane places the slots so that each is found within PROBES of its hash;
+# a helper call and the kernel's own hash would cost as much as half a SipHash.
+Slot = np.dtype([("high", "u8"), ("low", "u8"), ("host", "u8")], align=True)
+Index = np.dtype([("factor", "u8"), ("slots", Slot, (INDEX_SLOTS + PROBES,))], align=True)
 
-# A protected address. One record an address, so that the packet program needs one look-up.
+# A protected address.
 Host = np.dtype(
     [
         ("mss", "u4"),  # of our SYN-ACKs towards this address's clients
@@ -122,10 +128,25 @@ Keys = np.dtype([("slots", Key, (KEY_SLOTS,))], align=True)
 # unix time = the kernel's coarse monotonic clock + offset_ns
 Clock = np.dtype([("offset_ns", "u8")], align=True)
 
+# What follows from the time, worked out once a tick on each CPU
+Moment = np.dtype(
+    [
+        ("tick", "u8"),  # when this was written; 0: never
+        ("now", "u8"),  # unix time in ms
+        ("epoch", "u8"),
+        ("known", "u8"),  # 1 if there is a key for the epoch
+        ("key_low", "u8"),
+        ("key_high", "u8"),
+    ],
+    align=True,
+)
+
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
-HOSTS = Table("hosts", "hash", Address.itemsize, Host.itemsize, MOST_HOST_ADDRESSES)
+INDEX = Table("index", "array", 4, Index.itemsize, 1)
+HOSTS = Table("hosts", "array", 4, Host.itemsize, MOST_HOST_ADDRESSES)
 KEYS = Table("keys", "array", 4, Keys.itemsize, 1)
+MOMENT = Table("moment", "percpu_array", 4, Moment.itemsize, 1)
 CLOCK = Table("clock", "array", 4, Clock.itemsize, 1)
 WALK = Table("walk", "percpu_array", 4, Walk.itemsize, 1)
 COUNTERS = Table("counters", "percpu_array", 4, Counters.itemsize, 1)

@@ -17,5 +17,8 @@ resize = external("resize", i64, Pointer, i64)
 # copy(frame, offset, to, size): bytes of the frame to the stack. 0, or an error.
 copy = external("copy", i64, Pointer, i64, Pointer, i64)
 
-# A clock that starts anywhere and is cheap to read: ns, a few ms coarse. See `time`.
+# Changes every few ms and costs nothing to read. 0: there is no such thing here.
+tick = external("tick", u64)
+
+# A clock that starts anywhere and is fairly cheap to read: ns, a few ms coarse. See `time`.
 coarse_ns = external("coarse_ns", u64)

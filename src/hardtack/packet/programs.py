@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hardtack.compiler.program import Source
-from hardtack.packet.layout import CLOCK, COUNTERS, HOSTS, KEYS, WALK
+from hardtack.packet.layout import CLOCK, COUNTERS, HOSTS, INDEX, KEYS, MOMENT, WALK
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
-FRONT = Source("front", "hardtack.packet.front:front", "xdp", (HOSTS, KEYS, CLOCK, COUNTERS, WALK), FRAGS)
+FRONT = Source("front", "hardtack.packet.front:front", "xdp", (INDEX, HOSTS, KEYS, CLOCK, MOMENT, COUNTERS, WALK), FRAGS)
 
 # As native code, for engines that act on verdicts themselves: what it returns is the reason
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
