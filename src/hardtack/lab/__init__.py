@@ -1,1 +1,15 @@
-"""The lab: network namespaces, servers, clients and floods, for the tests, the demo and the bench. Needs root."""
+"""The lab: real kernels, servers, clients and floods in network namespaces, for the tests, the demo and the bench. Needs root.
+
+    with (
+        topology.routed() as net,
+        servers.nginx(net.server, addresses.SERVER),
+        flood.flooding(net.near, Target("192.0.2.10", 80, net.near.mac, net.outside.mac), seconds=10) as storm,
+        patrol.patrolling(net.client, [("192.0.2.10", 80)], "/small", servers.SMALL) as clients,
+    ):
+        storm.wait(30)
+    print(storm.rate, clients.result().failed)
+
+Where what is: topology.py draws the networks; lab.py owns what is made and removes it; process.py runs programs inside;
+servers.py, clients.py, patrol.py, capture.py, counters.py and cpu.py say what happens there; flood.py is the attack, which
+goes nowhere but into the lab.
+"""

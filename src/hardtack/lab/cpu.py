@@ -28,8 +28,9 @@ def thread_receivers(interface: Interface, cpu: int | None = None, deadline: flo
         if time.monotonic() > end:
             raise LabError(f"{interface.name}: the kernel made no NAPI thread; does it have GRO or XDP?")
         time.sleep(0.01)
-    if cpu is not None:
-        for pid in pids:
+    for pid in pids:
+        os.setpriority(os.PRIO_PROCESS, pid, -20)  # softirqs, which they stand for, go before any process
+        if cpu is not None:
             os.sched_setaffinity(pid, {cpu})
     return pids
 

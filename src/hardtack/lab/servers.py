@@ -60,7 +60,12 @@ def nginx_program() -> str | None:
 
 @contextmanager
 def nginx(
-    inside: Namespace, addresses: Iterable[str], ports: Sequence[int] = (80,), *, access_log: bool = False
+    inside: Namespace,
+    addresses: Iterable[str],
+    ports: Sequence[int] = (80,),
+    *,
+    access_log: bool = False,
+    cpu: int | None = None,
 ) -> Iterator[Nginx]:
     """nginx on every address (IPv4, IPv6) and port; /small and /big are there to be fetched."""
     program = nginx_program()
@@ -74,7 +79,7 @@ def nginx(
         log = folder / "access.log" if access_log else "off"
         (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, listen=listen, access_log=log))
         command = [program, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
-        with Process(command, inside) as process:
+        with Process(command, inside, cpu=cpu) as process:
             _wait_until_listening(inside, places, process)
             yield Nginx(process, folder)
 
