@@ -1,4 +1,4 @@
-"""The lab: real kernels, servers, clients and floods in network namespaces, for the tests, the demo and the bench. Needs root.
+"""The lab: real kernels, servers, clients and floods in network namespaces, for tests, demo and bench. Needs root.
 
     with (
         topology.routed() as net,
