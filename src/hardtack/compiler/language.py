@@ -5,7 +5,8 @@ shifts and comparisons are right; only 64-bit words (`load64`, hashes, addresses
 unsigned types surprise (uint32 - uint32 is uint64, uint64 + 1 is signed): do no arithmetic on them.
 
 Pointers stay pointers (never integers), because the kernel's verifier follows them: `at(p, n)` moves one,
-`beyond(p, n, end)` says whether n bytes from p pass the end of the frame. A bound holds for the very pointer it was checked on.
+`beyond(p, n, end)` says whether n bytes from p pass the end of the frame. A bound holds for the
+very pointer it was checked on.
 """
 
 from __future__ import annotations

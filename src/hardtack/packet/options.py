@@ -16,16 +16,13 @@ from hardtack.compiler.language import (
     load16be,
     load32,
     load32be,
-    own_entry,
     scratch,
     store64,
     u64,
 )
-from hardtack.packet.layout import WALK, Walk
+from hardtack.packet.opaque import own_walk
 from hardtack.packet.platform import copy, head, tail
 from hardtack.packet.wire import END, MOST_OPTIONS, MOST_SCALE, MSS, NOP, SACK, SCALE, TCP, TIMESTAMPS
-
-own_walk = own_entry(WALK, Walk)
 
 NO_SCALE = 15  # in the cookie's options byte: none was offered
 

@@ -16,6 +16,7 @@ from hardtack.compiler.language import (
     load64,
     u64,
 )
+from hardtack.packet.opaque import opaque
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import (
@@ -38,6 +39,7 @@ from hardtack.packet.wire import (
 )
 
 NONE = -1
+MOST_NETWORK, MOST_TRANSPORT = 31, 0x3FFF  # masks above any offset of an IP header, of TCP behind extension headers
 MOST_EXTENSIONS = 6  # more is an attack, or nothing that a server would miss
 FRAGMENT_BITS_6 = 0xFFF9  # the offset and M; an atomic fragment has neither and is whole: RFC 6946
 MAPPED = 0xFFFF0000  # the bytes 00 00 ff ff before a mapped IPv4 address, as a little-endian word
@@ -64,7 +66,7 @@ def parse(frame, flow):
         if beyond(tag, TAG, end):
             return TRUNCATED
         network, kind = network + TAG, load16be(tag, 2)
-    flow.network = network
+    flow.network = network if network == ETHERNET else opaque(network, MOST_NETWORK)
     if kind == TYPE_IPV4:
         reason = parse_ipv4(start, end, flow)
     elif kind == TYPE_IPV6:
@@ -119,6 +121,7 @@ def parse_ipv6(start, end, flow):
     if load8(network, 0) >> 4 != 6:
         return BAD_HEADER
     flow.version = 6
+    flow.network_options = 0
     flow.header_sum = 0
     flow.ecn = (load8(network, 1) >> 4) & ECN_BITS
     flow.source_high, flow.source_low = load64(network, 8), load64(network, 16)
@@ -141,7 +144,7 @@ def parse_ipv6(start, end, flow):
         transport, room = transport + size, room - size
     if kind != TCP_PROTOCOL:
         return EXTENSION if is_extension(kind) else NOT_TCP
-    flow.transport = transport
+    flow.transport = transport if transport == flow.network + IPV6 else opaque(transport, MOST_TRANSPORT)
     flow.payload = room
     return NONE
 
