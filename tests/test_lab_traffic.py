@@ -182,7 +182,9 @@ def test_a_receiving_thread_can_be_pinned_and_its_time_read(net: Topology) -> No
     before = cpu.nanoseconds(threads[0])
     clients.upload(net.client, SERVER[0], TALK, 500_000)
     assert cpu.nanoseconds(threads[0]) > before
-    assert cpu.thread_receivers(net.outside) == threads
+    assert os.sched_getscheduler(threads[0]) == os.SCHED_OTHER
+    assert cpu.thread_receivers(net.outside, realtime=True) == threads
+    assert os.sched_getscheduler(threads[0]) == os.SCHED_FIFO
 
 
 def test_busy_ticks_are_some_of_all_ticks() -> None:
@@ -198,7 +200,7 @@ def test_a_patrol_in_calm(net: Topology) -> None:
     with servers.nginx(net.server, SERVER, access_log=True) as nginx:
         with patrol.patrolling(net.client, places, "/small", servers.SMALL, workers=4, interval=0.2) as walking:
             assert eventually(lambda: len(walking.reports()) >= 3)
-        served = (nginx.folder / "access.log").read_text().count('"GET /small HTTP/1.0" 200 1000')
+        served = (nginx.folder / "access.log").read_text().count('"GET /small HTTP/1.1" 200 1000')
     result = walking.result()
     assert result.failed == 0
     assert result.succeeded == len(result.connect_us) == len(result.total_us) == served > 8

@@ -16,8 +16,14 @@ from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError
 
 
-def thread_receivers(interface: Interface, cpu: int | None = None, deadline: float = 2.0) -> list[int]:
+def thread_receivers(
+    interface: Interface, cpu: int | None = None, *, realtime: bool = False, deadline: float = 2.0
+) -> list[int]:
     """Give the interface's receive queues threads of their own; their pids, pinned to `cpu` if given.
+
+    A softirq, which they stand for, goes before any process: so do they, at least by niceness. `realtime` makes that
+    strict, so that no queue overflows only because its thread had to wait; a flood beyond what the thread can do then
+    takes nearly all of that CPU.
 
     The interface needs GRO or an XDP program first, else it has no NAPI. Call it again after either changed: the kernel
     then made new threads.
@@ -29,7 +35,9 @@ def thread_receivers(interface: Interface, cpu: int | None = None, deadline: flo
             raise LabError(f"{interface.name}: the kernel made no NAPI thread; does it have GRO or XDP?")
         time.sleep(0.01)
     for pid in pids:
-        os.setpriority(os.PRIO_PROCESS, pid, -20)  # softirqs, which they stand for, go before any process
+        os.setpriority(os.PRIO_PROCESS, pid, -20)
+        policy, rank = (os.SCHED_FIFO, 1) if realtime else (os.SCHED_OTHER, 0)
+        os.sched_setscheduler(pid, policy, os.sched_param(rank))
         if cpu is not None:
             os.sched_setaffinity(pid, {cpu})
     return pids
