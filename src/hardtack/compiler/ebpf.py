@@ -82,13 +82,6 @@ define ptr @{name}.look_up(ptr %key) alwaysinline {{
   %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
   ret ptr %entry
 }}
-define ptr @{name}.look_up_at(i64 %number) alwaysinline {{
-  %key = alloca i32, align 4
-  %low = trunc i64 %number to i32
-  store i32 %low, ptr %key, align 4
-  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
-  ret ptr %entry
-}}
 define ptr @{name}.own() alwaysinline {{
   %key = alloca i32, align 4
   store i32 0, ptr %key, align 4

@@ -261,11 +261,6 @@ def look_up(table: Table, key: np.dtype[Any], value: np.dtype[Any]) -> Callable[
     return external(f"{table.name}.look_up", value, key)
 
 
-def look_up_at(table: Table, value: np.dtype[Any]) -> Callable[..., Any]:
-    """A word that finds entry number n of an array table; test the result with `absent`: n may be beyond the end."""
-    return external(f"{table.name}.look_up_at", value, u64)
-
-
 def nothing_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
     """A word for the null pointer where a record is expected."""
     record = from_dtype(dtype)

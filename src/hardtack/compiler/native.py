@@ -75,13 +75,6 @@ define i64 @tick() alwaysinline { ret i64 0 }
 TABLE = """
 @{name} = external global i8
 define ptr @{name}.own() alwaysinline {{ ret ptr @{name} }}
-define ptr @{name}.look_up_at(i64 %number) alwaysinline {{
-  %there = icmp ult i64 %number, {entries}
-  %offset = mul i64 %number, {size}
-  %place = getelementptr i8, ptr @{name}, i64 %offset
-  %entry = select i1 %there, ptr %place, ptr null
-  ret ptr %entry
-}}
 """
 
 Tables = Mapping[str, npt.NDArray[np.uint8]]
@@ -120,7 +113,7 @@ class NativeProgram:
 def build(source: Source) -> bytes:
     """The object file of a program for this very CPU."""
     machine = _machine()
-    tables = [TABLE.format(name=table.name, entries=table.entries, size=table.value_size) for table in source.tables]
+    tables = [TABLE.format(name=table.name) for table in source.tables]
     platform = "\n".join([PLATFORM, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
     module = merge(frontend.to_ir(source.function()), platform, triple, layout)

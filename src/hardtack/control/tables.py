@@ -10,7 +10,7 @@ import numpy as np
 
 from hardtack.control.config import Config
 from hardtack.packet.entries import ONLY
-from hardtack.packet.layout import INDEX_BITS, MOST_HOST_ADDRESSES, PORT_WORDS, PROBES, SPREAD, Host, Index
+from hardtack.packet.layout import HOSTS, INDEX_BITS, MOST_HOST_ADDRESSES, PORT_WORDS, PROBES, SPREAD, Host, Index
 
 WORD = (1 << 64) - 1
 MOST_ATTEMPTS = 1000
@@ -48,8 +48,7 @@ def host_entries(config: Config) -> dict[bytes, bytes]:
 
 def host_updates(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes, bytes]]:
     """What to write, and in which order, for these records by address key: table, key, value."""
-    for number, record in enumerate(entries.values()):
-        yield "hosts", number.to_bytes(4, "little"), record
+    yield "hosts", ONLY, b"".join(entries.values()).ljust(HOSTS.value_size, b"\0")
     yield "index", ONLY, index_entry([*entries])
 
 

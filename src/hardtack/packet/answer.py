@@ -42,6 +42,6 @@ def answer_syn(frame, flow, host):
 @inlined
 def accepts_ecn(flow):
     """1 if ECN is negotiated, by Linux's rule for cookies: RFC 3168 6.1.1, and timestamps to remember it in."""
-    if flow.flags & ECE and flow.flags & CWR and flow.ecn == 0 and flow.timestamps:
-        return 1
-    return 0
+    if flow.flags & (ECE | CWR) != (ECE | CWR) or flow.ecn:
+        return 0
+    return flow.timestamps

@@ -11,9 +11,8 @@ MOST_IPV4_OPTIONS = 40  # bytes
 
 @inlined
 def fold(total):
-    """A sum of up to 2^16 32-bit words, as 16 bits with the carries added in."""
-    total = (total & 0xFFFFFFFF) + (total >> 32)
-    total = (total & 0xFFFF) + (total >> 16)
+    """A sum of up to 64 32-bit words, so less than 2^38, as 16 bits with the carries added in."""
+    total = (total & 0xFFFF) + (total >> 16)  # less than 2^23
     total = (total & 0xFFFF) + (total >> 16)
     return (total & 0xFFFF) + (total >> 16)
 

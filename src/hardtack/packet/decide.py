@@ -29,16 +29,13 @@ def decide(frame, flow):
         return NOT_OURS
     if not protects(host, flow.dport):
         return OTHER_PORT
-    if not flow.flags & SYN:
+    control = flow.flags & (SYN | FIN | RST | ACK)
+    if not control & SYN:
         return NOT_SYN
     if not header_holds(frame, flow):
         return BAD_CHECKSUM
-    if flow.flags & FIN:
-        return SYN_FIN
-    if flow.flags & RST:
-        return SYN_RST
-    if flow.flags & ACK:
-        return NOT_SYN
+    if control != SYN:
+        return SYN_FIN if control & FIN else SYN_RST if control & RST else NOT_SYN
     # The TCP checksum of a SYN is not verified: who sent a damaged one will not bring the cookie back.
     return answer_syn(frame, flow, host)
 

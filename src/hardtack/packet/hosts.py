@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, at, entry_of, i64, inlined, look_up_at, nothing_of, u64, viewed
-from hardtack.packet.layout import HOSTS, INDEX, INDEX_BITS, PROBES, SPREAD, Host, Index, Slot
+from hardtack.compiler.language import address, at, entry_of, i64, inlined, nothing_of, u64, viewed
+from hardtack.packet.layout import HOSTS, INDEX, INDEX_BITS, MOST_HOST_ADDRESSES, PROBES, SPREAD, Host, Hosts, Index, Slot
 
 SLOTS = Index.fields["slots"][1]  # offset
-SLOT_SIZE = Slot.itemsize
+SLOT_SIZE, HOST_SIZE = Slot.itemsize, Host.itemsize
 
 index = entry_of(INDEX, Index)
 slot_at = viewed(Slot)
-host_number = look_up_at(HOSTS, Host)
+hosts = entry_of(HOSTS, Hosts)
+host_at = viewed(Host)
 no_host = nothing_of(Host)
 
 
@@ -20,11 +21,15 @@ def find_host(flow):
     table, high, low = index(), flow.destination_high, flow.destination_low
     place = i64(((low ^ (high * u64(SPREAD))) * table.factor) >> u64(64 - INDEX_BITS))
     slots = at(address(table), SLOTS + place * SLOT_SIZE)
+    number = u64(MOST_HOST_ADDRESSES)  # what empty slots hold, too
     for probe in range(PROBES):
         slot = slot_at(at(slots, probe * SLOT_SIZE))
         if slot.low == low and slot.high == high:
-            return host_number(slot.host)
-    return no_host()
+            number = slot.host
+            break
+    if number >= u64(MOST_HOST_ADDRESSES):
+        return no_host()
+    return host_at(at(address(hosts()), i64(number) * HOST_SIZE))
 
 
 @inlined

@@ -122,6 +122,9 @@ Host = np.dtype(
     align=True,
 )
 
+# One entry of the table, so that a record is found without a call
+Hosts = np.dtype([("records", Host, (MOST_HOST_ADDRESSES,))], align=True)
+
 Key = np.dtype([("epoch", "u8"), ("low", "u8"), ("high", "u8")], align=True)
 Keys = np.dtype([("slots", Key, (KEY_SLOTS,))], align=True)
 
@@ -144,7 +147,7 @@ Moment = np.dtype(
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
 INDEX = Table("index", "array", 4, Index.itemsize, 1)
-HOSTS = Table("hosts", "array", 4, Host.itemsize, MOST_HOST_ADDRESSES)
+HOSTS = Table("hosts", "array", 4, Hosts.itemsize, 1)
 KEYS = Table("keys", "array", 4, Keys.itemsize, 1)
 MOMENT = Table("moment", "percpu_array", 4, Moment.itemsize, 1)
 CLOCK = Table("clock", "array", 4, Clock.itemsize, 1)

@@ -50,39 +50,45 @@ def read_options(frame, flow):
     """Fill in the flow's options. The layouts of the great systems first, at fixed places; they cost a few comparisons."""
     forget_options(flow)
     segment, end, size = at(head(frame), flow.transport), tail(frame), flow.header
+    if size == TCP + 20 and not beyond(segment, TCP + 20, end):  # Linux, Android, FreeBSD: MSS SACK TS NOP WS
+        if (
+            load16be(segment, 20) == MSS_4
+            and load32be(segment, 24) == SACK_2_TIMESTAMPS_10
+            and load32be(segment, 36) >> 8 == NOP_SCALE_3
+        ):
+            flow.mss = load16be(segment, 22)
+            flow.sack = 1
+            take_timestamps(segment, 28, flow)
+            take_scale(load8(segment, 39), flow)
+            return
     if size == TCP:
         return
-    if beyond(segment, TCP + 4, end):
-        return  # cannot be: parse has seen them; the verifier has forgotten
-    if load16be(segment, 20) == MSS_4:
-        mss = load16be(segment, 22)
-        if size == TCP + 4:
-            flow.mss = mss
+    if size == TCP + 4 and not beyond(segment, TCP + 4, end):
+        if load16be(segment, 20) == MSS_4:
+            flow.mss = load16be(segment, 22)
             return
-        if size == TCP + 20 and not beyond(segment, TCP + 20, end):  # Linux, Android, FreeBSD: MSS SACK TS NOP WS
-            if load32be(segment, 24) == SACK_2_TIMESTAMPS_10 and load32be(segment, 36) >> 8 == NOP_SCALE_3:
-                flow.mss = mss
-                flow.sack = 1
-                take_timestamps(segment, 28, flow)
-                take_scale(load8(segment, 39), flow)
-                return
-        if size == TCP + 12 and not beyond(segment, TCP + 12, end):  # Windows: MSS NOP WS NOP NOP SACK
-            if load32be(segment, 24) >> 8 == NOP_SCALE_3 and load32be(segment, 28) == NOP_NOP_SACK_2:
-                flow.mss = mss
-                flow.sack = 1
-                take_scale(load8(segment, 27), flow)
-                return
-        if size == TCP + 24 and not beyond(segment, TCP + 24, end):  # Apple: MSS NOP WS NOP NOP TS SACK END
-            if (
-                load32be(segment, 24) >> 8 == NOP_SCALE_3
-                and load32be(segment, 28) == NOP_NOP_TIMESTAMPS_10
-                and load32be(segment, 40) == SACK_2_END_END
-            ):
-                flow.mss = mss
-                flow.sack = 1
-                take_timestamps(segment, 32, flow)
-                take_scale(load8(segment, 27), flow)
-                return
+    if size == TCP + 12 and not beyond(segment, TCP + 12, end):  # Windows: MSS NOP WS NOP NOP SACK
+        if (
+            load16be(segment, 20) == MSS_4
+            and load32be(segment, 24) >> 8 == NOP_SCALE_3
+            and load32be(segment, 28) == NOP_NOP_SACK_2
+        ):
+            flow.mss = load16be(segment, 22)
+            flow.sack = 1
+            take_scale(load8(segment, 27), flow)
+            return
+    if size == TCP + 24 and not beyond(segment, TCP + 24, end):  # Apple: MSS NOP WS NOP NOP TS SACK END
+        if (
+            load16be(segment, 20) == MSS_4
+            and load32be(segment, 24) >> 8 == NOP_SCALE_3
+            and load32be(segment, 28) == NOP_NOP_TIMESTAMPS_10
+            and load32be(segment, 40) == SACK_2_END_END
+        ):
+            flow.mss = load16be(segment, 22)
+            flow.sack = 1
+            take_timestamps(segment, 32, flow)
+            take_scale(load8(segment, 27), flow)
+            return
     walk_options(frame, flow)
 
 
