@@ -22,7 +22,8 @@
 A flood claims to come from 198.18.0.0/15 or 2001:db8:f100::/40, which the front routes to the client: answers come back
 to where the flood was made.
 
-GRO is on everywhere, as on real cards: a veth takes frames from XDP only if its peer has GRO or an XDP program.
+GRO is on everywhere, as on real cards: a veth takes frames redirected to it only if its peer has GRO or an XDP program.
+For XDP_TX the peer needs a program, GRO is not enough: put PASS or the sink on `near` (attach.py) before a front answers.
 """
 
 from __future__ import annotations
