@@ -50,9 +50,8 @@ def attach(interface: str, shared: Mapping[str, Map] | None = None) -> Datapath:
 def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)  # ours alone: the compiler's libraries log too
     master = read_key(key_file)
     interfaces.find(interface)
     check_kernel()
