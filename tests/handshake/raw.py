@@ -20,6 +20,7 @@ from naive.frames import ACK, FIN, PSH, RST, SYN, Ethernet, Extension, IPv4, IPv
 
 from handshake.stage import ADDRESSES
 from hardtack.lab.capture import Capture, capturing
+from hardtack.lab.clients import ping
 from hardtack.lab.topology import Topology
 
 TSVAL = 0x00C0FFEE
@@ -38,6 +39,10 @@ class Heard:
     @property
     def flags(self) -> int:
         return self.segment.flags
+
+    @property
+    def is_reset(self) -> bool:
+        return bool(self.flags & RST)
 
     @property
     def seq(self) -> int:
@@ -68,9 +73,14 @@ class Wire:
         for data in frames:
             self._out.send(data)
 
-    def wait_for(self, wanted: Callable[[bytes], bool], timeout: float = 10) -> bytes:
-        """The first frame, ever, that is wanted. TimeoutError if there is none."""
-        return self._heard.wait_for(wanted, timeout=timeout)[0]
+    def wait_for(self, wanted: Callable[[bytes], bool], number: int = 1, timeout: float = 10) -> bytes:
+        """The frame that is the `number`th to be wanted since the wire was made. TimeoutError if there is none."""
+        return self._heard.wait_for(wanted, number, timeout)[-1]
+
+    def settle(self) -> None:
+        """Wait until all that was sent has been dealt with: an echo on the same way comes back behind it."""
+        for address in ADDRESSES.values():
+            assert ping(self.net.client, address)
 
     def heard(self) -> list[bytes]:
         """All that came so far."""
@@ -130,8 +140,9 @@ class Peer:
 
     def syn(self, carried: bytes = ALL_OPTIONS, flags: int = SYN, payload: bytes = b"") -> Heard:
         """Send the SYN; the SYN-ACK. What it says is kept for the segments to come."""
+        before = len(self.heard())
         self.wire.send(self.frame(flags, payload, seq=self.isn, ack=0, carried=carried))
-        answer = self.hear(lambda heard: bool(heard.flags & SYN))
+        answer = self.hear(lambda heard: bool(heard.flags & SYN), number=before + 1)
         self.ack, self.echo = (answer.seq + 1) & LOW_32, answer.offer.tsval
         return answer
 
@@ -140,9 +151,16 @@ class Peer:
         self.wire.send(self.frame(flags, payload))
         self.seq = (self.seq + len(payload) + bool(flags & FIN)) & LOW_32
 
-    def hear(self, wanted: Callable[[Heard], bool] = lambda heard: True, timeout: float = 10) -> Heard:
-        """The first segment to this connection that is wanted. TimeoutError if there is none."""
-        return self._mine(self.wire.wait_for(lambda data: bool((mine := self._mine(data)) and wanted(mine)), timeout))  # type: ignore[return-value]
+    def hear(self, wanted: Callable[[Heard], bool] = lambda heard: True, number: int = 1) -> Heard:
+        """The segment to this connection that is the `number`th to be wanted. TimeoutError if there is none."""
+
+        def fits(data: bytes) -> bool:
+            mine = self._mine(data)
+            return mine is not None and wanted(mine)
+
+        mine = self._mine(self.wire.wait_for(fits, number))
+        assert mine is not None
+        return mine
 
     def heard(self) -> list[Heard]:
         """All segments to this connection so far."""
@@ -150,11 +168,15 @@ class Peer:
 
     def is_reset(self) -> bool:
         """Wait for an answer to what was sent after the SYN: whether it is a reset."""
-        return bool(self.hear(lambda heard: not heard.flags & SYN).flags & RST)
+        return self.hear(lambda heard: not heard.flags & SYN).is_reset
 
     def ask(self, word: bytes = b"info\n") -> dict[str, Any]:
         """Put a question to the talker; its line of JSON, which proves that it accepted this connection."""
         self.send(ACK | PSH, word)
+        return self.hear_line()
+
+    def hear_line(self) -> dict[str, Any]:
+        """The talker's line of JSON."""
         answer: dict[str, Any] = json.loads(self.hear(lambda heard: heard.payload.endswith(b"}\n")).payload)
         return answer
 

@@ -19,7 +19,8 @@ from handshake.counted import counts_of
 from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
-from hardtack.lab.clients import read_all
+from hardtack.lab.clients import connect, read_all
+from hardtack.lab.counters import tcp_events
 from hardtack.lab.process import Process
 from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
@@ -28,6 +29,7 @@ HTTP, TALK, GREET, UNPROTECTED = 80, 7, 21, 8080  # ports of the servers
 SILENT = 9  # protected, and nobody listens
 SPARE = tuple(range(9000, 9010))  # protected, for a test's own servers
 PORTS = (HTTP, TALK, GREET, SILENT, *SPARE)
+PATIENCE = 60.0  # s that anything may take: no test judges by time, and the machine may have other work
 ADDRESSES = {4: SERVER[0], 6: SERVER[1]}
 SECOND_ADDRESSES = {4: SECOND[0], 6: SECOND[1]}
 
@@ -75,6 +77,10 @@ class Stage:
         """Since they were started: the front's, the agent's."""
         return counts_of(self.front.pid)[0], counts_of(self.agent.pid)[-1]
 
+    def connect(self, version: int, port: int, **how: Any) -> socket.socket:
+        """A client's connection to the server's protected address; `how` as for clients.connect."""
+        return connect(self.net.client, ADDRESSES[version], port, timeout=PATIENCE, **how)
+
     def info(self, connection: socket.socket) -> dict[str, Any]:
         """What the talker's kernel knows of a connection to it; the talker then ends it."""
         connection.sendall(b"info\n")
@@ -92,6 +98,13 @@ class Stage:
         yield seen
         after = self.counts()
         seen.front, seen.agent = after[0] - before[0], after[1] - before[1]
+
+    @contextmanager
+    def events(self) -> Iterator[Counter[str]]:
+        """By how much the server kernel's own TCP counters grow in the block (nstat's names)."""
+        grown, before = Counter[str](), Counter(tcp_events(self.net.server))
+        yield grown
+        grown.update(Counter(tcp_events(self.net.server)) - before)
 
 
 def write_configuration(net: Topology, folder: Path, ports: Sequence[int] = PORTS) -> Path:
