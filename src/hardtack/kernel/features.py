@@ -93,10 +93,13 @@ def sockets(vmlinux: Path) -> list[Trial]:
     agent: tuple[Purpose, ...] = ("agent", "lab")
     types = Feature("BTF", None, "finding kernel functions", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y", agent)
     assign = Feature(trials.ASSIGN, None, "making sockets from cookies", newer("6.9"), agent)
+    remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel takes no cookie, whoever checked it"
+    cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
     attach = Feature("tcx links", None, "attaching the agent", newer("6.6"), agent)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),
         Trial(assign, lambda: trials.assign(vmlinux)),
+        Trial(cookies, trials.cookies_allowed, privileged=False),
         Trial(attach, trials.tcx_links),
     ]
 

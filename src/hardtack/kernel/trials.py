@@ -18,6 +18,7 @@ SKC_LOOKUP_TCP, SKC_TO_TCP_SOCK, SK_RELEASE = 99, 137, 86
 ASSIGN = "bpf_sk_assign_tcp_reqsk"
 LO, NOWHERE = 1, 0x7FFFFFFF  # interfaces: lo has number 1 in every network namespace; the other is in none
 JITED_SIZE = 16  # jited_prog_len in struct bpf_prog_info
+SYNCOOKIES = Path("/proc/sys/net/ipv4/tcp_syncookies")
 TIME_ERROR = 5  # of adjtimex(2): nobody keeps the clock in step
 
 
@@ -83,6 +84,11 @@ def assign(vmlinux: Path) -> bool:
     call = Reference(len(code) // 8, "kfunc", ASSIGN)
     code += op(CALL) + op(MOV_REGISTER, 1, 7) + op(CALL, value=SK_RELEASE) + returning(-1)
     return takes(code, "tcx", references=(call,))
+
+
+def cookies_allowed() -> bool:
+    """Whether this namespace's kernel makes sockets of cookies at all: cookie_v4_check() asks this setting first."""
+    return int(SYNCOOKIES.read_text()) != 0
 
 
 def clock_in_step() -> bool:
