@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hardtack.cli.arguments import OutFolder, Verbose
+from hardtack.cli.arguments import OutFolder
 
 
 def bench(
-    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long each row is measured.")] = 5,
+    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="How often all are measured in turn.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only see that it works: few rounds, few frames.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, for programs.")] = False,
     out: OutFolder = Path("out"),
-    verbose: Verbose = False,
 ) -> int:
     """Measure what a SYN costs: hardtack, the limit of the driver, and Linux's own means, side by side.
 
-    CPU nanoseconds per SYN of the receiving core, and millions of SYNs a second; then each program's size and start-up.
+    CPU nanoseconds per SYN of the receiving core, and millions of SYNs a second; where each nanosecond goes; then each
+    program's size and start-up. Takes some minutes, in network namespaces of its own.
     Machines differ and are noisy: compare rows of one run, not numbers of two.
 
     Example: hardtack bench --out out
     """
-    from hardtack.lab.bench import run
+    from hardtack.lab.bench.run import FULL, QUICK, run
 
-    return run(seconds, out, verbose)
+    size = QUICK if quick else FULL
+    return run(out, replace(size, rounds=rounds or size.rounds), as_json)

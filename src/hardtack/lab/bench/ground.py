@@ -1,0 +1,180 @@
+"""Where contestants meet: one link, a CPU that sends, a CPU that receives, and the time the receiving thread took.
+
+     CPU a                                  CPU b
+    +-------------------+              +------------------------------------+
+    | generator: frames |              | receiving thread of `outside`: the |
+    | made and sent     +------------->| contestant, and its answers sent   |
+    |                   |              |        |                           |
+    |                   |              | receiving thread of `near`: drops  |
+    |                   |              | the answers                        |
+    +-------------------+              +------------------------------------+
+
+A slice of measurement is a few hundred thousand frames, sent as fast as they can be made; what the receiver cannot take
+is lost before it costs it anything. The cost is the CPU time of the receiving thread, which the kernel keeps to the
+nanosecond and which leaves out whatever else ran on that CPU, over the frames received. The answers' receiver stands for
+the rest of the world: it has a thread of its own, on the same CPU so that the generator's is never the bottleneck, and
+at real-time priority so that no answer waits; its time is told apart.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from pyroute2 import IPRoute
+
+from hardtack.compiler.objects import compiled
+from hardtack.kernel import links
+from hardtack.kernel.bpf import BpfError
+from hardtack.kernel.datapath import Datapath
+from hardtack.kernel.programs import Program
+from hardtack.lab import cpu, programs, topology
+from hardtack.lab.addresses import CLIENT
+from hardtack.lab.attach import sink
+from hardtack.lab.bench.kinds import Kind
+from hardtack.lab.counters import Traffic, traffic
+from hardtack.lab.links import refuse_foreign
+from hardtack.lab.namespaces import LabError
+from hardtack.lab.packets.recipe import KEY, Recipe
+from hardtack.lab.topology import Topology
+
+BATCH = 64  # frames the generator hands over at a time
+WARM_UP = 20_000  # frames before each slice: caches and branch predictors know the contestant
+SENT = Recipe.fields["sent"][1]  # type: ignore[index]  # offset
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One measurement. Frames; nanoseconds of CPU time; seconds by the wall."""
+
+    sent: int
+    lost: int  # on the way: the receiver was busy
+    received: int
+    returned: int  # answers
+    nanoseconds: int  # of the receiving thread
+    sink_nanoseconds: int  # of the thread that takes the answers
+    seconds: float
+
+    @property
+    def cost(self) -> float:
+        """CPU ns per frame received."""
+        return self.nanoseconds / max(self.received, 1)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All counters at one moment; `spent`, `sunk`: ns of the receiving thread and of the one that takes answers."""
+
+    near: Traffic
+    outside: Traffic
+    spent: int
+    sunk: int
+
+
+class Ground:
+    """The link and its threads. Use `open_ground`."""
+
+    def __init__(self, net: Topology, flood: Datapath, sender: int, receiver: int) -> None:
+        self.net = net
+        self.sender, self.receiver = sender, receiver
+        self._flood = flood
+        self._link: links.Link | None = None
+        self._sinks: list[int] = []
+        self._receivers: list[int] = []
+
+    def put(self, program: Program | None) -> None:
+        """The XDP program that receives from now on; None: the network stack does."""
+        if program is not None and self._link is not None:
+            self._link.update(program)
+            return
+        if program is not None:
+            self._link = self.net.front.call(links.attach_xdp, program, self.net.outside.index)
+        else:
+            self.clear()
+        self._receivers = cpu.thread_receivers(self.net.outside, self.receiver)
+        self._sinks = cpu.thread_receivers(self.net.near, self.receiver, realtime=True)
+
+    def clear(self) -> None:
+        """No XDP program."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def warm_up(self, kind: Kind) -> None:
+        """A few frames that do not count."""
+        self._send(kind, WARM_UP)
+        self._settle()
+
+    def slice(self, kind: Kind, frames: int) -> Slice:
+        """Send so many frames of a kind; what became of them."""
+        started, before = time.perf_counter(), self._now()
+        sent = self._send(kind, frames)
+        seconds = time.perf_counter() - started
+        self._settle()
+        after = self._now()
+        near, outside = after.near - before.near, after.outside - before.outside
+        spent, sunk = after.spent - before.spent, after.sunk - before.sunk
+        return Slice(sent, near.send_drops, outside.received, near.received, spent, sunk, seconds)
+
+    def _now(self) -> Reading:
+        spent, sunk = (sum(map(cpu.nanoseconds, pids)) for pids in (self._receivers, self._sinks))
+        return Reading(traffic(self.net.near), traffic(self.net.outside), spent, sunk)
+
+    def _settle(self) -> None:
+        """Until the receiver has taken what was still under way."""
+        seen, now = -1, traffic(self.net.outside).received
+        while now != seen:
+            time.sleep(0.003)
+            seen, now = now, traffic(self.net.outside).received
+
+    def _send(self, kind: Kind, frames: int) -> int:
+        """How many frames the generator has made."""
+        near = self.net.near
+        target = kind.target(near.mac, self.net.outside.mac)
+        self._flood.tables["recipe"].update(KEY, kind.recipe(target))
+        self.net.client.call(self._run, kind.frame(target), frames)
+        record = self._flood.tables["recipe"].lookup(KEY) or b""
+        return int(struct.unpack_from("=Q", record, SENT)[0])
+
+    def _run(self, frame: bytes, frames: int) -> None:
+        near = self.net.near
+        index = refuse_foreign(near.namespace.name, near.name)  # the kernel says whether it is the lab's, each time
+        try:
+            self._flood.program.run_live(frame, frames, index, BATCH)
+        except BpfError as error:
+            if error.errno != errno.EINTR:  # a signal: Python's handler has the say
+                raise
+
+
+def _know_client(net: Topology) -> None:
+    """The client's MAC address, for ever: a contestant that answers every frame lets no ARP or ND reply through."""
+    with IPRoute() as kernel:
+        for address in CLIENT:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            mac = net.near.mac.hex(":")
+            kernel.neigh("replace", family=family, dst=address, lladdr=mac, ifindex=net.outside.index, state="permanent")
+
+
+@contextmanager
+def open_ground() -> Iterator[Ground]:
+    """The lab, with this process on the sending CPU while it lasts. LabError on a machine with one CPU."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        raise LabError("the bench sends on one CPU and receives on another, and this machine gives it one")
+    sender, receiver = sorted(allowed)[:2]
+    with ExitStack() as parts:
+        net = parts.enter_context(topology.local())
+        flood = parts.enter_context(Datapath(compiled(programs.FLOOD)))
+        parts.enter_context(sink(net.near))
+        net.front.call(_know_client, net)
+        ground = Ground(net, flood, sender, receiver)
+        parts.callback(ground.clear)
+        parts.callback(os.sched_setaffinity, 0, allowed)
+        os.sched_setaffinity(0, {sender})
+        yield ground
