@@ -24,12 +24,15 @@ def prebuilt(name: str, sources: str) -> Image | None:
 
 @cache
 def sources_hash(extra: Path | None = None) -> str:
-    """SHA-256 over name and content of every file that a program is made of; `extra`: its own, if it lies elsewhere."""
+    """SHA-256 over name and content of every file that a program is made of.
+
+    `extra` is the program's own, if it lies elsewhere: it may need anything in its folder.
+    """
     files = [PACKAGE / "image.py"]
     for package in PROGRAM_PACKAGES:
         files += sorted((PACKAGE / package).rglob("*.py"))
     if extra and extra not in files:
-        files.append(extra)
+        files += sorted(extra.parent.glob("*.py"))
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

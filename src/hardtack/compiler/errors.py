@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hardtack.mistake import Mistake
 
-class CompileError(Exception):
+
+class CompileError(Mistake):
     """A construct that a packet program cannot have. `file` and `line` are where it stands in the Python source."""
+
+    status = 1
 
     def __init__(self, what: str, file: str = "", line: int = 0) -> None:
         self.what, self.file, self.line = what, file, line

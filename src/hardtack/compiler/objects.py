@@ -14,20 +14,25 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import get_ident
 
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.program import Source
 from hardtack.image import Image
 from hardtack.prebuilt import prebuilt, sources_hash
 
-TOOLS = ("numba", "llvmlite", "numpy")
+TOOLS = ("numba", "llvmlite", "numpy", "pyelftools")
 MOST_OBJECTS = 64  # kept in the cache; the oldest go
 
 
 def compiled(source: Source) -> Image:
     """The eBPF image of a program. CompileError if it cannot be compiled, or must be and the compiler is not installed."""
-    sources = sources_hash(module_file(source.module))
-    return prebuilt(source.name, sources) or Image.loads(cached(source, "ebpf", _build_image).decode())
+    shipped = prebuilt(source.name, _sources(source)) if source.clock == "coarse" else None  # as all of the wheel's are
+    return shipped or Image.loads(cached(source, "ebpf", _build_image).decode())
+
+
+def _sources(source: Source) -> str:
+    return sources_hash(module_file(source.module))
 
 
 def module_file(module: str) -> Path | None:
@@ -39,34 +44,58 @@ def module_file(module: str) -> Path | None:
 def cache_directory() -> Path:
     """$XDG_CACHE_HOME/hardtack, else ~/.cache/hardtack."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hardtack"
+    return (Path(base) if base else Path("~/.cache").expanduser()) / "hardtack"
 
 
-def _key(source: Source, target: str) -> str:
+def facts(source: Source, target: str) -> tuple[str, ...]:
+    """All that an object depends on; the object of a native program also on the CPU it was made for."""
     tools = []
     for tool in TOOLS:
         try:
             tools.append(f"{tool} {version(tool)}")
         except PackageNotFoundError:
             tools.append(f"{tool} none")
-    facts = (repr(source), target, platform.python_version(), *tools, sources_hash(module_file(source.module)))
-    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    cpu = _this_cpu() if target == "native" else ""
+    return repr(source), target, cpu, platform.python_version(), *tools, _sources(source)
+
+
+def _this_cpu() -> str:
+    import llvmlite.binding as llvm
+
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def cached(source: Source, target: str, build: Callable[[Source], bytes]) -> bytes:
-    """The object of a program for a target, from the cache or from `build`. A cache that cannot be written is no error."""
-    directory = cache_directory()
-    path = directory / f"{source.name}-{_key(source, target)}.{target}"
-    with suppress(OSError):
-        return path.read_bytes()
+    """The object of a program for a target, from the cache or from `build`. A cache that cannot be used is no error."""
+    key = hashlib.sha256("\0".join(facts(source, target)).encode()).hexdigest()
+    name = f"{source.name}-{key}.{target}"
+    with suppress(OSError, RuntimeError):  # RuntimeError: nobody's home
+        found = _read(cache_directory() / name)
+        if found is not None:
+            return found
     made = build(source)
-    with suppress(OSError):
-        directory.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(f".{os.getpid()}")
-        written.write_bytes(made)
-        written.replace(path)  # whole or not at all, whoever else compiles at the same time
-        _sweep(directory)
+    with suppress(OSError, RuntimeError):
+        _write(cache_directory() / name, made)
     return made
+
+
+def _read(path: Path) -> bytes | None:
+    """What was written; None if it is damaged, as after a full disk or a crash."""
+    digest, _, content = path.read_bytes().partition(b"\n")
+    return content if digest == _digest(content) else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, whoever else compiles at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_suffix(f".{os.getpid()}-{get_ident()}")
+    written.write_bytes(_digest(content) + b"\n" + content)
+    written.replace(path)
+    _sweep(path.parent)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _sweep(directory: Path) -> None:
@@ -83,5 +112,4 @@ def _build_image(source: Source) -> bytes:
         raise CompileError(
             f"program {source.name} must be compiled, but {error.name} is not installed; pip install 'hardtack[compiler]'"
         ) from error
-    image = ebpf.build(source, frontend.to_ir(source.function()), sources_hash(module_file(source.module)))
-    return image.dumps().encode()
+    return ebpf.build(source, frontend.to_ir(source.function()), _sources(source)).dumps().encode()

@@ -1,4 +1,4 @@
-"""Refuse, with its Python line, what a packet program cannot do: exceptions, allocation, floats, Python objects."""
+"""Refuse, with its Python line, what only the finished code shows: exceptions, allocation, floats, what eBPF lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 import llvmlite.binding as llvm
 
-from hardtack.compiler.errors import CompileError, short
+from hardtack.compiler.errors import CompileError
+from hardtack.compiler.place import Places
 
 # Runtime functions that a construct leaves behind once everything else has been optimised away, and what the construct is
 TRACES = (
@@ -14,40 +15,42 @@ TRACES = (
     (re.compile(r"^(numba_(do_raise|unpickle|gil_|runtime_build_excinfo)|PyErr_)"), "this can raise an exception"),
     (re.compile(r"^(Py|numba_)"), "this needs a Python object"),
 )
+CALLED = re.compile(r'call [^@]*@"?([\w.]+)')
 FLOAT = re.compile(r"\b(double|float|half|fp128)\b")
+NO_WORDS = re.compile(r'"[^"]*"|, !dbg.*$')  # names and notes, which may say anything
+SIGNED = ("sdiv", "srem")
+WORDS = re.compile(r"alloca \[(\d+) x i64\]")
+STACK = 512  # bytes that an eBPF program has: MAX_BPF_STACK, include/linux/filter.h
 
 
 def refuse_unsupported(module: llvm.ModuleRef, program: str) -> None:
-    """CompileError for the first construct left in the optimised module that no target may have."""
-    text = str(module)
+    """CompileError for the first construct left in the optimised module that no target may have.
+
+    LLVM itself ends the process when it meets what eBPF lacks: so it never comes to that.
+    """
     for function in module.functions:
         if function.is_declaration:
             continue
         for block in function.blocks:
             for instruction in block.instructions:
-                _judge(str(instruction), text, program)
+                complaint = judge(instruction.opcode, str(instruction))
+                if complaint:
+                    file, line = Places(str(module)).of(instruction)
+                    raise CompileError(f"{program}: {complaint}", file, line)
 
 
-def _judge(instruction: str, text: str, program: str) -> None:
-    called = re.search(r'call [^@]*@"?([\w.]+)', instruction)
+def judge(opcode: str, text: str) -> str:
+    """Why a packet program cannot have this instruction; empty if it can."""
+    called = CALLED.search(text)
     if called:
         for pattern, meaning in TRACES:
             if pattern.match(called[1]):
-                raise _at(f"{program}: {meaning}; a packet program cannot", instruction, text)
-    bare = re.sub(r'"[^"]*"|, !dbg.*$', "", instruction)
-    if FLOAT.search(bare):
-        raise _at(f"{program}: a float; a packet program counts in integers", instruction, text)
-
-
-def _at(what: str, instruction: str, text: str) -> CompileError:
-    """The instruction's own place in Python, through its debug location, its scope and the scope's file."""
-    file, line = "", 0
-    dbg = re.search(r"!dbg (!\d+)", instruction)
-    location = dbg and re.search(rf"^{dbg[1]} = .*DILocation\(line: (\d+).*?scope: (!\d+)", text, re.M)
-    if location:
-        line = int(location[1]) or line
-        scope = re.search(rf"^{location[2]} = .*file: (!\d+)", text, re.M)
-        named = scope and re.search(rf'^{scope[1]} = !DIFile\(filename: "([^"]+)"', text, re.M)
-        if named:
-            file = named[1]
-    return CompileError(what, short(file), line)
+                return f"{meaning}; a packet program cannot"
+    if FLOAT.search(NO_WORDS.sub("", text)):
+        return "a float; a packet program counts in integers"
+    if opcode in SIGNED:
+        return "eBPF cannot divide signed numbers; divide u64 words"
+    size = WORDS.search(text)
+    if size and int(size[1]) * 8 > STACK:
+        return f"{int(size[1]) * 8} bytes of stack; eBPF has {STACK}"
+    return ""
