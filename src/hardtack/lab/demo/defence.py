@@ -1,0 +1,72 @@
+"""Hardtack in the demo: the real commands with a real key and configuration, in processes of their own."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardtack.keys import make_key
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.demo.stage import PORT
+from hardtack.lab.namespaces import LabError
+from hardtack.lab.process import Process
+from hardtack.lab.topology import Topology
+
+START = 60.0  # s to be ready: that takes less than one, but perhaps on a CPU that the flood keeps busy
+
+CONFIGURATION = """
+[front]
+interface = "{interface}"
+key_file = "{key}"
+
+[[host]]
+name = "web"
+addresses = {addresses}
+ports = [{port}]
+handshake = "agent"
+via = "kernel"
+"""
+
+
+@dataclass(frozen=True)
+class Defence:
+    """A front and an agent at work."""
+
+    front: Process
+    agent: Process
+
+    def counted(self) -> dict[str, int]:
+        """Reasons and how many frames had each, by the last lines of both; complete once they have ended."""
+        words = [word.partition("=") for process in (self.front, self.agent) for word in last_words(process)]
+        return {name: int(value) for name, _, value in words if value.isdigit()}
+
+
+@contextmanager
+def defence(net: Topology) -> Iterator[Defence]:
+    """`hardtack front` and `hardtack agent`, both ready. The agent is first: somebody must know the front's cookies."""
+    with tempfile.TemporaryDirectory(prefix="hardtack-demo-") as name:
+        key, configuration = Path(name, "key"), Path(name, "hardtack.toml")
+        make_key(key)
+        addresses = [*SERVER]
+        configuration.write_text(
+            CONFIGURATION.format(interface=net.outside.name, key=key, addresses=addresses, port=PORT).replace("'", '"')
+        )
+        command = [sys.executable, "-m", "hardtack"]
+        with Process([*command, "agent", "--interface", net.far.name, "--key", key], net.server) as agent:
+            agent.wait_for(r"\bready\b", START)
+            with Process([*command, "front", configuration], net.front) as front:
+                front.wait_for(r"\bready\b", START)
+                yield Defence(front, agent)
+                for process in (front, agent):
+                    if process.returncode is not None:
+                        raise LabError(f"{' '.join(process.command)} ended by itself: " + " / ".join(process.lines[-3:]))
+
+
+def last_words(process: Process) -> list[str]:
+    """Of the line that a front or an agent ends with."""
+    told = [line for line in process.lines if "detached" in line]
+    return told[-1].split() if told else []

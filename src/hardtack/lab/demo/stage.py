@@ -1,0 +1,104 @@
+"""The demo's stage: the routed network with nginx on the server, and which CPU does what.
+
+    attacker's CPU    the flood, and dropping what comes back for it
+    front's CPU       receiving on `outside`, forwarding, the server's TCP, nginx, the honest clients
+    any but that      what hardly runs: the demo itself, the processes of hardtack's front and agent
+
+What the stage adds to topology.py's network:
+
+- Neighbours are fixed entries: no phase hangs on whether an ARP request survives the flood. On the internet, a client's
+  next hop is some router that is not under attack.
+- `near`, where clients and flood leave, has the sink as its XDP program from beginning to end. It drops the answers to the
+  flood, as the internet would; and a veth takes XDP_TX from its peer only if it has a program.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyroute2 import IPRoute
+
+from hardtack.lab import programs
+from hardtack.lab.addresses import CLIENT, FRONT, INSIDE, SERVER
+from hardtack.lab.attach import attach
+from hardtack.lab.cpu import thread_receivers
+from hardtack.lab.links import Interface
+from hardtack.lab.namespaces import LabError
+from hardtack.lab.packets.recipe import Target
+from hardtack.lab.servers import nginx
+from hardtack.lab.topology import Topology, routed
+
+PORT = 80
+PLACES = [(address, PORT) for address in SERVER]  # what the honest fetch from, in turn: IPv4, IPv6
+NUD_PERMANENT = 0x80  # linux/neighbour.h
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a phase plays on. `attacker` and `front` are CPUs."""
+
+    net: Topology
+    attacker: int
+    front: int
+
+    @property
+    def target(self) -> Target:
+        """Where the flood goes: to the web server, by way of the front."""
+        return Target(SERVER[0], PORT, self.net.near.mac, self.net.outside.mac)
+
+    def receivers(self, *, swamped: bool) -> list[int]:
+        """Pids of the threads that take frames from the internet; what `swamped` means for them is told in __init__.py.
+
+        To be asked for again once a program was attached: the kernel may have made new threads.
+        """
+        thread_receivers(self.net.near, self.attacker, realtime=True)
+        pids = thread_receivers(self.net.outside, self.front, realtime=not swamped)
+        if swamped:
+            for pid in pids:
+                os.setpriority(os.PRIO_PROCESS, pid, 0)
+        return pids
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Everything set up and nginx serving; all of it gone afterwards. LabError with fewer than two CPUs."""
+    with two_cpus() as (attacker, front), routed() as net, attach(net.near, programs.SINK):
+        introduce(net)
+        net.server.sysctl("net.ipv4.tcp_syncookies", 1)  # the default; said so that it is certain
+        with nginx(net.server, SERVER, (PORT,), cpu=front):
+            yield Stage(net, attacker, front)
+
+
+@contextmanager
+def two_cpus() -> Iterator[tuple[int, int]]:
+    """The attacker's CPU and the front's. This process keeps off the front's, and so does what it starts, if not told to."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        raise LabError("the demo needs two CPUs, one for the attacker and one for the front; this process may use one")
+    attacker, front = sorted(allowed)[:2]
+    os.sched_setaffinity(0, allowed - {front})
+    try:
+        yield attacker, front
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def introduce(net: Topology) -> None:
+    """Fixed neighbour entries on both links, both ways."""
+    for here, addresses, there in (
+        (net.near, FRONT, net.outside),
+        (net.outside, CLIENT, net.near),
+        (net.inside, SERVER, net.far),
+        (net.far, INSIDE, net.inside),
+    ):
+        here.namespace.call(know, here, addresses, there.mac)
+
+
+def know(interface: Interface, addresses: tuple[str, ...], mac: bytes) -> None:
+    """Enter neighbours of an interface; to be called inside its namespace."""
+    with IPRoute() as kernel:
+        for address in addresses:
+            kernel.neigh("replace", dst=address, lladdr=mac.hex(":"), ifindex=interface.index, state=NUD_PERMANENT)

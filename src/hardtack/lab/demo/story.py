@@ -1,0 +1,78 @@
+"""The demo from beginning to end, and what came of it: table, chart, numbers, exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hardtack.compiler.objects import compiled
+from hardtack.lab import programs
+from hardtack.lab.demo.act import HARDTACK, PHASES, play
+from hardtack.lab.demo.chart import draw
+from hardtack.lab.demo.display import display
+from hardtack.lab.demo.figures import figures, machine, timeline
+from hardtack.lab.demo.honest import CLIENTS, PATIENCE
+from hardtack.lab.demo.measure import Measured
+from hardtack.lab.demo.stage import stage
+from hardtack.lab.demo.table import table
+from hardtack.packet.programs import SHIPPED
+
+
+def run(seconds: float, mpps: float, out: Path, as_json: bool = False) -> int:
+    """Play it, show it, save it. Exit status 0 only if with hardtack every request was served; LabError if it cannot be.
+
+    With `as_json` standard output has the numbers, and standard error what people read.
+    """
+    console = Console(stderr=as_json)
+    out.mkdir(parents=True, exist_ok=True)  # before two minutes are spent on what cannot be saved
+    console.print("compiling packet programs, unless that was done before", highlight=False)
+    for source in (*SHIPPED, programs.FLOOD, programs.SINK):
+        compiled(source)
+    with stage() as on, display(console, PHASES) as show:
+        measured, counted = play(on, seconds, mpps, show)
+    console.print(table(PHASES, measured))
+    numbers = story(measured, mpps, counted)
+    saved = save(measured, numbers, out)
+    if as_json:
+        print(json.dumps(numbers, indent=2))
+    console.print(f"chart: {saved[0]}\nnumbers: {saved[1]}", highlight=False, soft_wrap=True)
+    console.print(verdict(measured[-1]), highlight=False, soft_wrap=True)
+    return 0 if numbers["passed"] else 1
+
+
+def story(measured: list[Measured], mpps: float, counted: dict[str, int]) -> dict[str, Any]:
+    """Everything as JSON has it; times in s since the demo began."""
+    zero = measured[0].began
+    return {
+        **machine(),
+        "passed": unharmed(measured[-1]),
+        "clients": CLIENTS,
+        "patience_s": PATIENCE,
+        "flood_wanted_mpps": mpps,
+        "phases": [{**figures(one), "timeline": timeline(one, zero)} for one in measured],
+        "counted_with_hardtack": counted,
+    }
+
+
+def save(measured: list[Measured], numbers: dict[str, Any], out: Path) -> tuple[Path, Path]:
+    """Write chart and numbers; their paths."""
+    chart, file = out / "demo.png", out / "demo.json"
+    draw(measured, chart)
+    file.write_text(json.dumps(numbers, indent=2) + "\n", encoding="ascii")
+    return chart, file
+
+
+def unharmed(last: Measured) -> bool:
+    """Whether there were requests, and every one was served."""
+    return last.phase == HARDTACK and last.requests.succeeded > 0 and not last.requests.failed
+
+
+def verdict(last: Measured) -> str:
+    """In a line."""
+    served, failed = last.requests.succeeded, last.requests.failed
+    if unharmed(last):
+        return f"with hardtack every one of {served:,} requests was served"
+    return f"with hardtack {failed:,} of {served + failed:,} requests failed: {last.requests.failures}"
