@@ -25,7 +25,8 @@ def bench(
 
     Example: hardtack bench --out out
     """
-    from hardtack.lab.bench.run import FULL, QUICK, run
+    from hardtack.lab.bench.results import FULL, QUICK
+    from hardtack.lab.bench.run import run
 
-    size = QUICK if quick else FULL
-    return run(out, replace(size, rounds=rounds or size.rounds), as_json)
+    effort = QUICK if quick else FULL
+    return run(out, replace(effort, rounds=rounds or effort.rounds), as_json)

@@ -7,7 +7,7 @@ what it cost over what the mirror cost in the same round with the same frames, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
@@ -40,15 +40,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the front's program on one kind of frame, in ns: its own, and all up to it."""
+    """One step of the front's program on one kind of frame, in ns: its own, and of all up to it.
+
+    `quiet`, `median`: in place, as the kernel timed it during the flood. `alone`: repeated on one frame; None: unknown.
+    """
 
     name: str
     kind: str
     title: str
-    own: float
-    total: float
-    quiet_own: float
+    quiet: float
     quiet_total: float
+    median_total: float
+    alone: float | None
+    alone_total: float | None
 
 
 def figures(samples: Samples) -> list[Figure]:
@@ -56,25 +60,30 @@ def figures(samples: Samples) -> list[Figure]:
     return [_figure(entry, samples) for entry in samples]
 
 
-def steps(samples: Samples) -> list[Step]:
-    """From samples taken while the kernel timed the programs: what each costs more than the one before it.
+def steps(samples: Samples, alone: Mapping[tuple[str, str], float]) -> list[Step]:
+    """From samples taken while the kernel timed the programs, and the times of programs alone by name and kind.
 
-    The two clock readings are part of what the kernel counts: they are what the empty program costs.
+    Two readings of the clock are part of what the kernel counts: the empty program, which drops, costs nothing else.
     """
     found: list[Step] = []
-    base = base_quiet = before = before_quiet = 0.0
+    before = before_alone = 0.0
     for entry in samples:
-        if entry.contestant.name == CLOCKS:
-            before = before_quiet = 0.0
-            clocks = _in_program(CLOCKS, entry, samples)
-            base, base_quiet = median(clocks), quartile(clocks, 1)
+        name, kind = entry.contestant.name, entry.kind.name
+        if name == CLOCKS:
+            before = before_alone = 0.0
             continue
-        times = _in_program(entry.contestant.name, entry, samples)
-        total, quiet = median(times) - base, quartile(times, 1) - base_quiet
-        own = (total - before, total, quiet - before_quiet, quiet)
-        found.append(Step(entry.contestant.name, entry.kind.name, entry.contestant.title, *own))
-        before, before_quiet = total, quiet
+        quiet, middle = (_net(entry, samples, number) for number in (1, 2))
+        hot = alone.get((name, kind))
+        own = None if hot is None else hot - before_alone
+        found.append(Step(name, kind, entry.contestant.title, quiet - before, quiet, middle, own, hot))
+        before, before_alone = quiet, before_alone if hot is None else hot
     return found
+
+
+def _net(entry: Entry, samples: Samples, number: int) -> float:
+    """A quartile of the time in the program, less that of the clock readings."""
+    mine, clocks = (_in_program(name, entry, samples) for name in (entry.contestant.name, CLOCKS))
+    return quartile(mine, number) - quartile(clocks, number)
 
 
 def quartile(values: Sequence[float], number: int) -> float:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from hardtack.lab.bench.figures import Figure, Step
-from hardtack.lab.bench.goals import Goal
+from hardtack.lab.bench.kinds import ALL
+from hardtack.lab.bench.results import Results
 
-Kinds = Sequence[tuple[str, str]]  # name and title
+PARTS = {"whole": "the whole program", "options": "its reading of TCP options", "parse": "its parsing"}
 
 
-def show_figures(console: Console, figures: Sequence[Figure], kinds: Kinds) -> None:
+def show(results: Results, console: Console) -> None:
+    """Everything."""
+    for table in (_costs(results), _steps(results), _alone(results), _sizes(results), _goals(results)):
+        console.print(table)
+    for line in results.absent:
+        console.print(f"not measured: {line}", highlight=False)
+
+
+def _costs(results: Results) -> Table:
     """What a SYN costs."""
-    table = _table("CPU ns per SYN on the receiving core", "contestant")
-    for heading in ("median", "quarters", "to mirror", "quiet", "Mpps", "answered"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, title in kinds:
-        _section(table, title)
-        for figure in (figure for figure in figures if figure.kind == name):
+    headings = ("median", "quarters", "to mirror", "quiet", "Mpps", "answered")
+    table = _table("CPU ns per SYN on the receiving core", "", *headings)
+    for kind in ALL:
+        _section(table, kind.title)
+        for figure in (figure for figure in results.figures if figure.kind == kind.name):
             table.add_row(
                 figure.title,
                 f"{figure.median:,.0f}",
@@ -31,35 +36,76 @@ def show_figures(console: Console, figures: Sequence[Figure], kinds: Kinds) -> N
                 f"{figure.mpps:.2f}",
                 "-" if figure.contestant == "drop" else f"{figure.answered / max(figure.received, 1):.1%}",
             )
-    console.print(table)
+    return table
 
 
-def show_steps(console: Console, steps: Sequence[Step], kinds: Kinds) -> None:
+def _steps(results: Results) -> Table:
     """Where each nanosecond goes."""
-    table = _table("Where each ns goes: the front's program, step by step", "step")
-    for heading in ("own", "in all", "own, quiet", "in all, quiet"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, title in kinds:
+    headings = ("in place", "so far", "median", "alone", "so far")
+    table = _table("Where each ns goes: the front's program, step by step", "", *headings)
+    for kind in ALL:
+        found = [step for step in results.steps if step.kind == kind.name]
+        if found:
+            _section(table, kind.title)
+        for step in found:
+            hot = ("-", "-") if step.alone is None else (f"{step.alone:.0f}", f"{step.alone_total:.0f}")
+            cold = (step.quiet, step.quiet_total, step.median_total)
+            table.add_row(step.title, *(f"{value:.0f}" for value in cold), *hot)
+    return table
+
+
+def _alone(results: Results) -> Table:
+    """Programs on single frames."""
+    table = _table("ns a frame, program alone (BPF_PROG_TEST_RUN)", "", "ns", "what becomes of it")
+    for part, title in PARTS.items():
         _section(table, title)
-        for step in (step for step in steps if step.kind == name):
-            row = (step.own, step.total, step.quiet_own, step.quiet_total)
-            table.add_row(step.title, *(f"{value:.1f}" for value in row))
-    console.print(table)
+        for one in (one for one in results.alone if one.part == part):
+            table.add_row(one.frame, str(one.nanoseconds), one.fate.replace("_", " "))
+    return table
 
 
-def _table(title: str, first: str) -> Table:
+def _sizes(results: Results) -> Table:
+    """Programs, start, memory."""
+    headings = ("instructions", "verified", "load, ms", "compile, s")
+    table = _table("The programs, and starting the front", "", *headings)
+    for size in results.sizes:
+        compiling = "-" if size.compiling is None else f"{size.compiling:.1f}"
+        table.add_row(size.program, f"{size.instructions:,}", f"{size.verified:,}", f"{size.loading * 1e3:.0f}", compiling)
+    start = results.start
+    table.caption = (
+        f"ready in {start.warm:.2f} s; with an empty cache in {start.cold:.1f} s\n"
+        f"memory: tables {_size(start.tables)}, programs {_size(start.programs)}, process {_size(start.resident)}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024:,.0f} KiB"
+
+
+def _goals(results: Results) -> Table:
+    """Met or not."""
+    table = _table("What was promised", "", "at most", "measured", "quiet", "")
+    for goal in results.goals:
+        quiet = "" if goal.quiet is None else f"{goal.quiet:.3g}"
+        met = "[green]met[/green]" if goal.met else "[yellow]not met[/yellow]"
+        table.add_row(goal.text, _short(goal.limit), _short(goal.measured), quiet, met)
+    return table
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _table(title: str, first: str, *headings: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
 def _section(table: Table, title: str) -> None:
     table.add_section()
     table.add_row(f"[bold]{title}[/bold]")
-
-
-def show_goals(console: Console, goals: Sequence[Goal]) -> None:
-    """Met or not."""
-    for goal in goals:
-        met = "[green]met[/green]" if goal.met else "[yellow]not met[/yellow]"
-        console.print(f"{goal.text}: {goal.measured:.3f}, goal {goal.limit:.3f} at most: {met}", highlight=False)

@@ -2,105 +2,97 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hardtack.lab.bench import contestants, ground, kinds, linux
+from hardtack.lab.bench import contestants, linux
+from hardtack.lab.bench.alone import Workshop, by_step, open_workshop, told
+from hardtack.lab.bench.chart import draw
 from hardtack.lab.bench.contestants import Front
-from hardtack.lab.bench.figures import Figure, Step, figures, steps
-from hardtack.lab.bench.goals import Goal, goals
-from hardtack.lab.bench.ground import Ground
+from hardtack.lab.bench.figures import figures, steps
+from hardtack.lab.bench.goals import goals
+from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.machine import machine, stolen
-from hardtack.lab.bench.report import show_figures, show_goals, show_steps
+from hardtack.lab.bench.report import show
+from hardtack.lab.bench.results import Effort, Results
 from hardtack.lab.bench.rounds import Entry, entries, play
-from hardtack.lab.bench.steps import LAST, cut_off
+from hardtack.lab.bench.sizes import sizes
+from hardtack.lab.bench.start import start
+from hardtack.lab.bench.steps import KINDS, LAST, cut_off
 
-NAMED = [(kind.name, kind.title) for kind in kinds.ALL]
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much is measured: rounds, and frames sent in a slice."""
-
-    rounds: int
-    frames: int
-
-
-FULL, QUICK = Size(15, 200_000), Size(3, 30_000)
-
-
-@dataclass(frozen=True)
-class Results:
-    """All that one run found out."""
-
-    size: Size
-    absent: list[str]
-    figures: list[Figure]
-    steps: list[Step]
-    goals: list[Goal]
-    machine: dict[str, object]
+WIDTH = 100  # of tables where nobody says how wide the terminal is
+Telling = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Field:
-    """Who is measured: against each other, and step by step."""
+    """Who is measured: against each other, step by step, and alone."""
 
     front: Front
     rivals: list[Entry]
     cuts: list[Entry]
+    workshop: Workshop
     absent: list[str]
 
 
-def run(out: Path, size: Size, as_json: bool) -> int:
+def run(out: Path, effort: Effort, as_json: bool) -> int:
     """Measure, print, write; the exit status. Mistake for what the user can put right."""
-    people = Console(stderr=True)
-    results = measure(size, people)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "bench.json"
-    text = json.dumps(asdict(results), indent=1)
-    path.write_text(text + "\n", encoding="ascii")
+    results = measure(effort, Console(stderr=True))
+    files = [out / "bench.json", out / "bench.png", out / "bench.svg"]
+    files[0].write_text(results.dumps() + "\n", encoding="ascii")
+    draw(results, files[1:])
     if as_json:
-        print(text)
-    else:
-        show(results, Console())
-        print(f"numbers: {path}")
+        print(results.dumps())
+        return 0
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    show(results, console)
+    print("written:", *files)
     return 0
 
 
-def show(results: Results, console: Console) -> None:
-    """Tables, goals, and what could not be measured."""
-    show_figures(console, results.figures, NAMED)
-    show_steps(console, results.steps, NAMED)
-    show_goals(console, results.goals)
-    for line in results.absent:
-        console.print(f"not measured: {line}", highlight=False)
-
-
-def measure(size: Size, console: Console) -> Results:
+def measure(effort: Effort, console: Console) -> Results:
     """Everything, with progress on `console`."""
-    load, before = os.getloadavg(), stolen()
+    about = {**machine(), "load_before": os.getloadavg()}
+    before = stolen()
     with ExitStack() as parts:
-        place = parts.enter_context(ground.open_ground())
-        with console.status("compiling what is not in the cache yet: a minute the first time"):
+        place = parts.enter_context(open_ground())
+        with console.status("compiling what is not in the cache yet: a minute or two the first time"):
             field = parts.enter_context(_field(place))
-        with _progress(console, (len(field.rivals) + len(field.cuts)) * size.rounds) as told:
+        slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
+        telling = parts.enter_context(_progress(console, slices + effort.attempts + effort.colds + effort.warms))
 
-            def next_one(text: str) -> None:
-                field.front.keep_up()
-                told(text)
+        def next_one(text: str) -> None:
+            field.front.keep_up()
+            telling(text)
 
-            samples = play(place, field.rivals, size.rounds, size.frames, timed=False, told=next_one)
-            timed = play(place, field.cuts, size.rounds, size.frames // 2, timed=True, told=next_one)
-    about: dict[str, object] = {**machine(), "load_before": load, "load_after": os.getloadavg(), "stolen": _share(before)}
-    return Results(size, field.absent, figures(samples), steps(timed), goals(samples), about)
+        samples = play(place, field.rivals, effort.rounds, effort.frames, timed=False, told=next_one)
+        timed = play(place, field.cuts, effort.rounds, effort.frames // 2, timed=True, told=next_one)
+        field.workshop.work(effort.attempts, next_one)
+        begun = start(effort.colds, effort.warms, next_one)
+        sized = sizes(effort.compile)
+    after = stolen()
+    about["load_after"] = os.getloadavg()
+    about["stolen"] = (after[0] - before[0]) / max(after[1] - before[1], 1)
+    return Results(
+        machine=about,
+        effort=effort,
+        figures=figures(samples),
+        steps=steps(timed, by_step(field.workshop)),
+        alone=told(field.workshop),
+        sizes=sized,
+        start=begun,
+        goals=goals(samples, sized, begun),
+        absent=field.absent,
+    )
 
 
 @contextmanager
@@ -111,24 +103,20 @@ def _field(place: Ground) -> Iterator[Field]:
         front = parts.enter_context(contestants.open_front())
         own, absent = parts.enter_context(linux.contestants(outside))
         cuts = parts.enter_context(cut_off(front, near))
+        workshop = parts.enter_context(open_workshop(front))
         hardtack = front.contestant()
-        whole = replace(hardtack, title=LAST)
-        yield Field(front, entries([*yardsticks, hardtack, *own]), entries([*yardsticks, *cuts, whole]), absent)
+        taking_steps = [replace(one, kinds=KINDS) for one in (*yardsticks, *cuts, replace(hardtack, title=LAST))]
+        yield Field(front, entries([*yardsticks, hardtack, *own]), entries(taking_steps), workshop, absent)
 
 
 @contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar that moves between slices, never during one."""
+def _progress(console: Console, total: int) -> Iterator[Telling]:
+    """A bar that moves between measurements, never during one."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=total)
 
-        def told(text: str) -> None:
+        def telling(text: str) -> None:
             progress.update(task, advance=1, description=text, refresh=True)
 
-        yield told
-
-
-def _share(before: tuple[int, int]) -> float:
-    now: tuple[Any, ...] = stolen()
-    return float((now[0] - before[0]) / max(now[1] - before[1], 1))
+        yield telling

@@ -1,0 +1,50 @@
+"""All that one run found out, and how it is kept: JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from hardtack.lab.bench.alone import Alone
+from hardtack.lab.bench.figures import Figure, Step
+from hardtack.lab.bench.goals import Goal
+from hardtack.lab.bench.sizes import Size
+from hardtack.lab.bench.start import Start
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: rounds; frames sent in a slice; runs of each program alone; starts, cold and warm."""
+
+    rounds: int
+    frames: int
+    attempts: int
+    colds: int
+    warms: int
+    compile: bool  # whether compiling is timed
+
+
+FULL = Effort(20, 150_000, 20, 1, 5, True)
+QUICK = Effort(2, 30_000, 2, 1, 1, False)
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run. `absent`: a line for each contestant that could not take part."""
+
+    machine: dict[str, object]
+    effort: Effort
+    figures: Sequence[Figure]
+    steps: Sequence[Step]
+    alone: Sequence[Alone]
+    sizes: Sequence[Size]
+    start: Start
+    goals: Sequence[Goal]
+    absent: Sequence[str]
+
+    def dumps(self) -> str:
+        """As JSON text, times in ns where nothing else is said."""
+        fields = asdict(self)
+        fields["goals"] = [{**asdict(goal), "met": goal.met} for goal in self.goals]
+        return json.dumps(fields, indent=1)

@@ -1,0 +1,75 @@
+"""How long `hardtack front` takes until it answers, and how much memory it then holds."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from hardtack.keys import make_key
+from hardtack.lab.bench.contestants import CONFIGURATION
+from hardtack.lab.lab import Lab
+from hardtack.lab.namespaces import Namespace
+from hardtack.lab.process import Process
+
+PATIENCE = 300  # s
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds from the command to the word `ready`: with an empty object cache, and with a full one. Bytes of memory.
+
+    `tables`, `programs`: locked by the kernel for them; `resident`: the process itself.
+    """
+
+    cold: float
+    warm: float
+    tables: int
+    programs: int
+    resident: int
+
+
+def start(colds: int, warms: int, told: Callable[[str], None]) -> Start:
+    """Medians of so many starts, in namespaces of their own."""
+    with Lab() as lab, tempfile.TemporaryDirectory(prefix="hardtack-bench-") as name:
+        folder = Path(name)
+        outside, _ = lab.join(lab.namespace("front"), lab.namespace("client"))
+        make_key(folder / "key")
+        config = folder / "bench.toml"
+        config.write_text(CONFIGURATION.replace('"outside"', f'"{outside.name}"'))
+        cold = []
+        for number in range(colds):
+            told(f"hardtack front, its object cache empty, {number + 1} of {colds}")
+            cold.append(_start(outside.namespace, config, folder / f"cache{number}")[0])
+        warm = []
+        for number in range(warms):
+            told(f"hardtack front, {number + 1} of {warms}")
+            seconds, memory = _start(outside.namespace, config, folder / "cache0")
+            warm.append(seconds)
+        return Start(median(cold), median(warm), *memory)
+
+
+def _start(inside: Namespace, config: Path, cache: Path) -> tuple[float, tuple[int, int, int]]:
+    """Seconds until it is ready; bytes of its tables, its programs, itself."""
+    command = ["env", f"XDG_CACHE_HOME={cache}", sys.executable, "-m", "hardtack", "front", config]
+    began = time.perf_counter()
+    with Process(command, inside) as front:
+        front.wait_for(r"\bready\b", PATIENCE)
+        return time.perf_counter() - began, _memory(front.pid)
+
+
+def _memory(pid: int) -> tuple[int, int, int]:
+    tables = programs = 0
+    for path in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with suppress(OSError):
+            facts = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines() if ":" in line)
+            locked = int(facts.get("memlock", "0"))
+            tables += locked if "map_type" in facts else 0
+            programs += locked if "prog_type" in facts else 0
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return tables, programs, int(status.partition("VmRSS:")[2].split()[0]) * 1024
