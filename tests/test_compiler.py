@@ -54,7 +54,7 @@ REFUSED = [
     ("division in place", "x = size(frame)\nx /= 3  #!\nreturn x", "/ makes a float"),
     ("raise", "if size(frame) > 3:\n    raise ValueError('no')  #!\nreturn 1", "raise: a packet program has no exceptions"),
     ("assert", "assert size(frame) > 3  #!\nreturn 1", "assert: a packet program has no exceptions"),
-    ("try", "try:  #!\n    return 1 // size(frame)\nexcept ZeroDivisionError:\n    return 0", "try: a packet program has no"),
+    ("try", "try:  #!\n    return 1 // size(frame)\nexcept ZeroDivisionError:\n    return 0", "try: a packet program"),
     ("with", "with open('x'):  #!\n    return 0", "with: a packet program has no exceptions"),
     ("a list", "found = [size(frame)]  #!\nreturn len(found)", "a list: a packet program allocates no memory"),
     ("a list comprehension", "return len([x for x in range(3)])  #!", "a list: a packet program allocates no memory"),
@@ -65,7 +65,7 @@ REFUSED = [
     ("bytes", "return b'abc'[size(frame) & 1]  #!", "a string: a packet program allocates no memory"),
     ("an f-string", "return len(f'{size(frame)}')  #!", "a string: a packet program allocates no memory"),
     ("lambda", "more = lambda x: x + 1  #!\nreturn more(3)", "lambda: write it at the top of the module"),
-    ("a function within", "def more(x):  #!\n    return x\nreturn more(3)", "a function within a function: write it at the top"),
+    ("a function within", "def more(x):  #!\n    return x\nreturn more(3)", "a function within a function"),
     ("a class", "class Found:  #!\n    pass\nreturn 1", "a class: a packet program allocates no memory"),
     ("yield", "yield 1  #!", "yield: a packet program allocates no memory"),
     ("global", "global SEEN  #!\nSEEN = 1\nreturn 1", "global: a packet program remembers nothing but in tables"),
@@ -225,7 +225,7 @@ GARBAGE = ["", "null", "3", "[]", "{}", '"image"', f'{{"format": {FORMAT}}}', f'
 
 @pytest.mark.parametrize("text", GARBAGE)
 def test_garbage_is_no_image(text: str) -> None:
-    with pytest.raises(ImageError, match="an? .*image"):
+    with pytest.raises(ImageError, match=r"an? .*image"):
         Image.loads(text)
 
 

@@ -1,0 +1,1 @@
+"""Single parts of the packet program, behind entries of their own."""

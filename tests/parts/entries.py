@@ -1,0 +1,94 @@
+"""Entries to single parts of the packet program. What goes in lies in the frame; what comes out is written over its start.
+
+Each compiles to both targets, as the whole program does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardtack.compiler.language import at, beyond, i64, inlined, load64, new, store64, u64
+from hardtack.packet.checksum import fold, halves
+from hardtack.packet.cookie import cookie_holds
+from hardtack.packet.layout import Flow
+from hardtack.packet.options import read_options, read_timestamps
+from hardtack.packet.parse import NONE, parse
+from hardtack.packet.platform import head, tail
+from hardtack.packet.siphash import absorb, begin, finish
+from hardtack.packet.time import now_ms
+
+DONE, REFUSED = 2, 1
+MOST_WORDS = 8  # of a hashed message
+
+new_flow = new(Flow)
+
+
+def written(frame: Any, flow: Any) -> int:
+    """What a flow offers, in six words over the frame's start."""
+    start = head(frame)
+    if beyond(start, 48, tail(frame)):
+        return REFUSED
+    store64(start, 0, u64(flow.mss))
+    store64(start, 8, u64(flow.scale))
+    store64(start, 16, u64(flow.sack))
+    store64(start, 24, u64(flow.timestamps))
+    store64(start, 32, u64(flow.tsval))
+    store64(start, 40, u64(flow.tsecr))
+    return DONE
+
+
+write = inlined(written)
+
+
+def siphash(frame: Any) -> int:
+    """A key of two words, then the message's, the last with its length: the hash instead of the first."""
+    start, end = head(frame), tail(frame)
+    if beyond(start, 24, end):
+        return REFUSED
+    a, b, c, d = begin(load64(start, 0), load64(start, 8))
+    for word in range(MOST_WORDS):
+        place = at(start, 16 + word * 8)
+        if beyond(place, 8, end):
+            break
+        a, b, c, d = absorb(a, b, c, d, load64(place, 0))
+    store64(start, 0, finish(a, b, c, d))
+    return DONE
+
+
+def sums(frame: Any) -> int:
+    """A sum of 32-bit words: folded, instead of itself. Then a 64-bit word: its halves' sum, instead of itself."""
+    start, end = head(frame), tail(frame)
+    if beyond(start, 16, end):
+        return REFUSED
+    store64(start, 0, u64(fold(i64(load64(start, 0)))))
+    store64(start, 8, u64(halves(load64(start, 8))))
+    return DONE
+
+
+def all_options(frame: Any) -> int:
+    """Of a SYN: what its options offer."""
+    flow = new_flow()
+    if parse(frame, flow) != NONE:
+        return REFUSED
+    read_options(frame, flow)
+    verdict: int = write(frame, flow)
+    return verdict
+
+
+def timestamps(frame: Any) -> int:
+    """Of any segment: its timestamps."""
+    flow = new_flow()
+    if parse(frame, flow) != NONE:
+        return REFUSED
+    read_timestamps(frame, flow)
+    verdict: int = write(frame, flow)
+    return verdict
+
+
+def check(frame: Any) -> int:
+    """Of an ACK: whether it brings back a good cookie."""
+    flow = new_flow()
+    if parse(frame, flow) != NONE:
+        return REFUSED
+    read_timestamps(frame, flow)
+    return DONE if cookie_holds(flow, now_ms()) else REFUSED
