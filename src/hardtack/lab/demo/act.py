@@ -32,7 +32,8 @@ def play(on: Stage, seconds: float, mpps: float, show: Display) -> tuple[list[Me
     """All phases, each `seconds` long; what they brought, and what the front and the agent counted."""
     show.note("calm: no flood, no hardtack")
     measured = [phase(on, CALM, seconds, show)]
-    show.note(f"the flood begins: {mpps} million SYNs a second")
+    defaults = ", ".join(f"{key} = {value}" for key, value in on.defaults().items())
+    show.note(f"the flood begins: {mpps} million SYNs a second; the server has Linux's defaults: {defaults}")
     on.receivers(swamped=True)
     with flood(on, mpps, 2 * (seconds + PATIENCE) + SPARE) as attack:
         measured.append(phase(on, LINUX, seconds, show, attack))

@@ -29,7 +29,7 @@ class Display:
         if self.live:
             self.live.update(Group(Text(text), table(self.phases, self.over)))
         else:
-            self.console.print(text, highlight=False)
+            self.console.print(text, highlight=False, soft_wrap=True)
 
     def progress(self, measured: Measured, left: float) -> None:
         """How a phase goes; `left` in s, 0 while its last requests come to their end."""

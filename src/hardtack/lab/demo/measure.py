@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hardtack.lab.counters import traffic
+from hardtack.lab.counters import tcp_events, traffic
 from hardtack.lab.cpu import nanoseconds
 from hardtack.lab.demo.stage import Stage
 from hardtack.lab.patrol import Result
@@ -25,6 +25,7 @@ class Reading:
     receiving_ns: int  # CPU time of the front's receiving threads
     softirq_ticks: int  # of the front's CPU, inside those threads or not
     all_ticks: int
+    cookies_sent: int  # by the server's own kernel
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def read(stage: Stage, pids: list[int]) -> Reading:
     """All counters now; `pids` are the receiving threads'."""
     frames = traffic(stage.net.outside)
     receiving = sum(map(nanoseconds, pids))
-    return Reading(time.monotonic(), frames.received, frames.receive_drops, receiving, *ticks(stage.front))
+    cookies = tcp_events(stage.net.server)["TcpExtSyncookiesSent"]
+    return Reading(time.monotonic(), frames.received, frames.receive_drops, receiving, *ticks(stage.front), cookies)
 
 
 def ticks(number: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from hardtack.lab.topology import Topology, routed
 
 PORT = 80
 PLACES = [(address, PORT) for address in SERVER]  # what the honest fetch from, in turn: IPv4, IPv6
+DEFAULTS = ("net.ipv4.tcp_syncookies", "net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn")  # what meets a flood in Linux
 NUD_PERMANENT = 0x80  # linux/neighbour.h
 
 
@@ -48,6 +49,10 @@ class Stage:
     def target(self) -> Target:
         """Where the flood goes: to the web server, by way of the front."""
         return Target(SERVER[0], PORT, self.net.near.mac, self.net.outside.mac)
+
+    def defaults(self) -> dict[str, int]:
+        """What the server's kernel has to meet a flood with."""
+        return {key: int(self.net.server.read_sysctl(key)) for key in DEFAULTS}
 
     def receivers(self, *, swamped: bool) -> list[int]:
         """Pids of the threads that take frames from the internet; what `swamped` means for them is told in __init__.py.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hardtack.lab.demo.honest import CLIENTS, PATIENCE
 from hardtack.lab.demo.measure import Measured
 from hardtack.lab.demo.stage import stage
 from hardtack.lab.demo.table import table
+from hardtack.lab.namespaces import LabError
 from hardtack.packet.programs import SHIPPED
 
 
@@ -27,14 +29,17 @@ def run(seconds: float, mpps: float, out: Path, as_json: bool = False) -> int:
     With `as_json` standard output has the numbers, and standard error what people read.
     """
     console = Console(stderr=as_json)
-    out.mkdir(parents=True, exist_ok=True)  # before two minutes are spent on what cannot be saved
-    console.print("compiling packet programs, unless that was done before", highlight=False)
-    for source in (*SHIPPED, programs.FLOOD, programs.SINK):
-        compiled(source)
+    if not find_spec("matplotlib"):  # told now, not in two minutes
+        raise LabError("the demo draws with matplotlib, which is not installed: pip install 'hardtack[lab]'")
     with stage() as on, display(console, PHASES) as show:
+        out.mkdir(parents=True, exist_ok=True)
+        show.note("compiling packet programs, unless that was done before")
+        for source in (*SHIPPED, programs.FLOOD):
+            compiled(source)
+        settings = {"patience_s": PATIENCE, "clients": CLIENTS, "flood_wanted_mpps": mpps, "server": on.defaults()}
         measured, counted = play(on, seconds, mpps, show)
     console.print(table(PHASES, measured))
-    numbers = story(measured, mpps, counted)
+    numbers = {**machine(), "settings": settings, **story(measured), "counted_with_hardtack": counted}
     saved = save(measured, numbers, out)
     if as_json:
         print(json.dumps(numbers, indent=2))
@@ -43,18 +48,11 @@ def run(seconds: float, mpps: float, out: Path, as_json: bool = False) -> int:
     return 0 if numbers["passed"] else 1
 
 
-def story(measured: list[Measured], mpps: float, counted: dict[str, int]) -> dict[str, Any]:
-    """Everything as JSON has it; times in s since the demo began."""
+def story(measured: list[Measured]) -> dict[str, Any]:
+    """What was measured as JSON has it; times in s since the demo began."""
     zero = measured[0].began
-    return {
-        **machine(),
-        "passed": unharmed(measured[-1]),
-        "clients": CLIENTS,
-        "patience_s": PATIENCE,
-        "flood_wanted_mpps": mpps,
-        "phases": [{**figures(one), "timeline": timeline(one, zero)} for one in measured],
-        "counted_with_hardtack": counted,
-    }
+    phases = [{**figures(one), "timeline": timeline(one, zero)} for one in measured]
+    return {"passed": unharmed(measured[-1]), "phases": phases}
 
 
 def save(measured: list[Measured], numbers: dict[str, Any], out: Path) -> tuple[Path, Path]:

@@ -16,7 +16,7 @@ from hardtack.lab.demo.measure import Measured, Phase
 def table(phases: Sequence[Phase], measured: Sequence[Measured]) -> Table:
     """As much of it as is known."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("")
+    made.add_column("", no_wrap=True)
     for phase in phases:
         made.add_column(phase.title, justify="right")
     columns = [column(figures(one)) for one in measured]
@@ -30,12 +30,13 @@ LABELS = (
     "requests served",
     "requests failed",
     "served per second",
-    "connect time, median",
-    "connect time, 99th percentile",
-    "flood, sent",
-    "flood, taken from the queue",
+    "connect, median",
+    "connect, 99th percentile",
+    "flood sent",
+    "flood taken by the front",
+    "cookies by Linux itself",
     "front's CPU, receiving",
-    "... per frame",
+    "  per frame",
     "front's CPU, softirqs",
 )
 
@@ -52,6 +53,7 @@ def column(of: dict[str, Any]) -> list[Text]:
         cell(of["connect_ms"]["p99"], ",.2f", " ms"),
         cell(flood and flood["sent"], ".2f", " Mpps"),
         cell(flood and flood["taken"], ".2f", " Mpps"),
+        cell(of["kernel_cookies"], ","),
         cell(cpu["receiving"], ".0%"),
         cell(cpu["ns_per_frame"], ",.0f", " ns"),
         cell(cpu["softirq"], ".0%"),

@@ -1,0 +1,162 @@
+"""The demo, shortened: it runs to its end, says what it measured, and leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_ground import eventually, needs_root
+from rich.console import Console
+
+from hardtack.lab.demo.act import CALM, HARDTACK, LINUX, PHASES
+from hardtack.lab.demo.chart import draw
+from hardtack.lab.demo.display import display
+from hardtack.lab.demo.figures import figures, timeline
+from hardtack.lab.demo.measure import Measured, Phase, Reading
+from hardtack.lab.demo.story import story, verdict
+from hardtack.lab.demo.table import table
+from hardtack.lab.process import Process
+
+pytest.importorskip("matplotlib")
+
+PNG = b"\x89PNG\r\n\x1a\n"
+# As short as it may be, and a flood that leaves a busy machine room for other tests
+DEMO = [sys.executable, "-m", "hardtack", "demo", "--seconds", "2", "--flood", "0.1"]
+
+
+def started(folder: Path, *options: str) -> Process:
+    """A demo that keeps its temporary files in `folder`/tmp and its results in `folder`/out."""
+    (folder / "tmp").mkdir()
+    return Process(["env", f"TMPDIR={folder / 'tmp'}", *DEMO, "--out", folder / "out", *options])
+
+
+def remains(demo: Process, folder: Path) -> list[str]:
+    """Namespaces, processes and temporary files of a demo."""
+    mark = f"ht{demo.pid}-"
+    left = [path.name for path in Path("/run/netns").glob(f"{mark}*")]
+    left += [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and mentions(entry, mark, str(folder))]
+    return left + [str(path) for path in (folder / "tmp").iterdir()]
+
+
+def mentions(process: Path, *marks: str) -> bool:
+    """Whether one of `marks` is on a process's command line or in its environment."""
+    try:
+        text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    except OSError:
+        return False
+    return int(process.name) != os.getpid() and any(mark.encode() in text for mark in marks)
+
+
+@needs_root
+def test_a_short_demo(tmp_path: Path) -> None:
+    demo = started(tmp_path, "--json")
+    assert demo.wait(400) == 0, "\n".join(demo.lines)
+    assert eventually(lambda: not remains(demo, tmp_path)), remains(demo, tmp_path)
+    chart, numbers = tmp_path / "out" / "demo.png", tmp_path / "out" / "demo.json"
+    assert {f"chart: {chart}", f"numbers: {numbers}"} <= set(demo.lines)
+    assert chart.read_bytes().startswith(PNG)
+    told = json.loads(numbers.read_text())
+    begin, end = demo.lines.index("{"), demo.lines.index("}")
+    assert json.loads("\n".join(demo.lines[begin : end + 1])) == told
+    assert told["passed"]
+    assert told["settings"]["server"]["net.ipv4.tcp_syncookies"] == 1
+    assert [phase["phase"] for phase in told["phases"]] == ["calm", "linux", "hardtack"]
+    calm, linux, hardtack = told["phases"]
+    assert calm["failed"] == hardtack["failed"] == 0 < min(calm["served"], hardtack["served"])
+    assert calm["flood_mpps"] is None and linux["flood_mpps"]["sent"] and hardtack["flood_mpps"]["taken"]
+    assert linux["kernel_cookies"] and not hardtack["kernel_cookies"]
+    assert told["counted_with_hardtack"]["admitted"] >= hardtack["served"]
+    assert told["counted_with_hardtack"]["answered"] > told["counted_with_hardtack"]["admitted"]
+
+
+@needs_root
+@pytest.mark.parametrize("moment", ["^compiling", "^calm: [0-9]", "^flood, Linux default: ", "hardtack is started"])
+def test_ctrl_c(tmp_path: Path, moment: str) -> None:
+    demo = started(tmp_path)
+    demo.wait_for(moment, 200)
+    demo.send(signal.SIGINT)
+    assert demo.wait(60) == 128 + signal.SIGINT, "\n".join(demo.lines)
+    assert not any("Traceback" in line for line in demo.lines), "\n".join(demo.lines)
+    assert eventually(lambda: not remains(demo, tmp_path)), remains(demo, tmp_path)
+
+
+def phase(which: Phase, began: float, succeeded: int, failures: dict[str, int]) -> Measured:
+    """Two seconds as they might have been."""
+    rate = 1_000_000 if which.flooded else 0
+    readings = [Reading(began + t, t * rate, t * rate // 4, t * 10**8, t * 10, t * 100, 0) for t in range(3)]
+    report: dict[str, Any] = {"seconds": 1.0, "succeeded": succeeded, "failures": failures}
+    report |= {"connect_us": [1000] * succeeded, "total_us": [2000] * succeeded}
+    return Measured(which, began, readings, [report, report])
+
+
+CALM_SEEN, LINUX_SEEN = phase(CALM, 100, 50, {}), phase(LINUX, 103, 0, {"timeout": 2})
+GOOD, BAD, EMPTY = phase(HARDTACK, 106, 40, {}), phase(HARDTACK, 106, 40, {"timeout": 1}), phase(HARDTACK, 106, 0, {})
+
+
+def test_figures() -> None:
+    assert figures(GOOD) == {
+        "phase": "hardtack",
+        "title": "flood, hardtack",
+        "seconds": 2.0,
+        "served": 80,
+        "failed": 0,
+        "failures": {},
+        "served_per_second": 40.0,
+        "connect_ms": {"median": 1.0, "p99": 1.0, "max": 1.0},
+        "flood_mpps": {"sent": 1.25, "taken": 1.0},
+        "kernel_cookies": 0,
+        "front_cpu": {"receiving": 0.1, "softirq": 0.1, "ns_per_frame": 100},
+    }
+    lost = figures(LINUX_SEEN)
+    assert (lost["served"], lost["failed"], lost["failures"]) == (0, 4, {"timeout": 4})
+    assert set(lost["connect_ms"].values()) == {None}
+    assert timeline(LINUX_SEEN, 100) == {
+        "requests": [{"from": t, "to": t + 1, "served": 0, "failed": 2} for t in (3, 4)],
+        "flood": [{"from": t, "to": t + 1, "sent": 1.25e6, "taken": 1e6} for t in (3, 4)],
+    }
+
+
+@pytest.mark.parametrize(("last", "passed"), [(GOOD, True), (BAD, False), (EMPTY, False)])
+def test_one_failed_request_is_a_failed_demo(last: Measured, passed: bool) -> None:
+    assert story([CALM_SEEN, LINUX_SEEN, last])["passed"] is passed
+    assert ("every one of 80" in verdict(last)) is passed
+
+
+def test_the_verdict_counts_the_failed() -> None:
+    assert verdict(BAD) == "with hardtack 2 of 82 requests failed: {'timeout': 2}"
+
+
+def test_the_table_fills_in() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    for known in range(4):
+        console.print(table(PHASES, [CALM_SEEN, LINUX_SEEN, GOOD][:known]))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.count("requests served") == 4
+    assert "4 timeout" in text and "1.25 Mpps" in text and "nan" not in text
+
+
+def test_a_terminal_shows_one_table_and_a_file_lines() -> None:
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+        with display(console, PHASES) as show:
+            show.note("something is done")
+            show.progress(CALM_SEEN, 1)
+            show.ended(CALM_SEEN)
+            show.progress(LINUX_SEEN, 0)
+        text = console.file.getvalue()  # type: ignore[attr-defined]
+        assert ("\x1b" in text) is terminal
+        assert "flood, Linux default: last requests · 0 served · 4 failed · flood 1.25 Mpps" in text.replace(
+            "\x1b[1m", ""
+        ).replace("\x1b[0m", "")
+        assert ("requests served" in text) is terminal
+
+
+def test_the_chart_can_be_drawn_of_the_worst(tmp_path: Path) -> None:
+    draw([CALM_SEEN, LINUX_SEEN, EMPTY], tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").read_bytes().startswith(PNG)
