@@ -13,7 +13,7 @@ from typing import Literal
 
 TableKind = Literal["array", "percpu_array", "hash", "lru_hash", "lpm_trie", "devmap", "xskmap"]
 ProgramKind = Literal["xdp", "tcx"]
-ReferenceKind = Literal["map", "value", "kfunc"]
+ReferenceKind = Literal["map", "value", "kfunc", "field"]
 
 FORMAT = 1  # of the file; a reader refuses any other
 
@@ -32,7 +32,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Reference:
-    """Instruction `index` refers to table `name` ("map": the table; "value": its one entry's memory) or to a kfunc."""
+    """Instruction `index` refers to table `name` ("map": the table; "value": its one entry's memory) or to the kernel's own.
+
+    "kfunc": its function `name`. "field": the place, in bytes, of a member in a structure, `structure.member.member`.
+    """
 
     index: int
     kind: ReferenceKind

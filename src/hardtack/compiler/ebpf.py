@@ -10,7 +10,7 @@ from elftools.elf.elffile import ELFFile
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.lines import lines_of
 from hardtack.compiler.optimise import merge, optimise
-from hardtack.compiler.program import Source
+from hardtack.compiler.program import FIELD, Source
 from hardtack.compiler.refuse import refuse_unsupported
 from hardtack.image import Image, Reference, Table
 
@@ -135,6 +135,8 @@ def _references(elf: ELFFile, code: bytes, source: Source) -> tuple[Reference, .
         opcode = code[index * 8]
         if opcode == LOAD_IMMEDIATE and name in tables:
             found.append(Reference(index, "value" if _is_plain(tables[name]) else "map", name))
+        elif opcode == LOAD_IMMEDIATE and name.startswith(FIELD):
+            found.append(Reference(index, "field", name.removeprefix(FIELD)))
         elif opcode == CALL and name:
             found.append(Reference(index, "kfunc", name))
         else:

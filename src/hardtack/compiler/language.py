@@ -21,6 +21,7 @@ from numba import from_dtype, njit, types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
+from hardtack.compiler.program import FIELD
 from hardtack.image import Table
 
 Pointer = types.CPointer(types.uint8)
@@ -254,6 +255,26 @@ def entry_of(table: Table, dtype: np.dtype[Any]) -> Callable[..., Any]:
         return record(), emit
 
     return entry
+
+
+def field_offset(path: str) -> Callable[..., Any]:
+    """A word for the place, in bytes, of a member in a structure of the kernel that will load the program.
+
+    `path`: "tcp_timewait_sock.tw_ts_recent"; more members lead into structures inside. For eBPF only.
+    """
+    name = FIELD + path
+    llvm.add_symbol(name, 1)
+
+    @intrinsic
+    def offset(_context):  # type: ignore[no-untyped-def]
+        def emit(_cx, b, _sig, _a):  # type: ignore[no-untyped-def]
+            module = b.module
+            symbol = module.globals.get(name) or ir.GlobalVariable(module, ir.IntType(8), name)
+            return b.ptrtoint(symbol, I64)
+
+        return types.int64(), emit
+
+    return offset
 
 
 def look_up(table: Table, key: np.dtype[Any], value: np.dtype[Any]) -> Callable[..., Any]:

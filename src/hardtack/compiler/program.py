@@ -10,6 +10,7 @@ from typing import Any, Literal
 from hardtack.image import ProgramKind, Table
 
 Clock = Literal["coarse", "table"]
+FIELD = "field:"  # begins the name of a symbol that stands for the place of a member in a kernel structure
 
 
 @dataclass(frozen=True)

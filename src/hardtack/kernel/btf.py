@@ -1,4 +1,4 @@
-"""Type ids of kernel functions (kfuncs), read from the kernel's own BTF. Documentation/bpf/btf.rst
+"""The kernel's own BTF, and the type ids of its functions (kfuncs) in it. Documentation/bpf/btf.rst
 
 A type's id is its position in a list of records of varying size, so they must be counted; but only up to the last
 record wanted, which a search for its bytes has found before.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from hardtack.mistake import Mistake
@@ -27,20 +28,40 @@ class BtfError(Mistake):
     status = 1
 
 
-def function_ids(names: Iterable[str], path: Path = VMLINUX) -> dict[str, int]:
-    """The BTF id of each of the kernel's functions `names`; one that the kernel does not have is left out. BtfError."""
+@dataclass(frozen=True)
+class Sections:
+    """The two parts of a blob: the types' records, and their names, to which records refer by their place."""
+
+    records: bytes
+    names: bytes
+
+    def name(self, place: int) -> str:
+        """The name at `place`; empty for what is anonymous."""
+        return self.names[place : self.names.index(b"\0", place)].decode()
+
+    def find(self, name: str) -> int:
+        """The place of `name`; 0 if nothing is called so."""
+        return self.names.find(b"\0" + name.encode() + b"\0") + 1
+
+
+def sections(path: Path = VMLINUX) -> Sections:
+    """The kernel's; BtfError if there is none, or none that can be read."""
     data = read(path)
     magic, _, _, header, types, types_size, strings, strings_size = struct.unpack_from("=HBBIIIII", data)
     if magic != MAGIC or types + types_size > len(data) - header:
         raise BtfError(f"{path} is cut short, or not BTF of this machine's byte order")
-    types += header
-    text = data[header + strings : header + strings + strings_size]
+    types, strings = types + header, strings + header
+    return Sections(data[types : types + types_size], data[strings : strings + strings_size])
+
+
+def function_ids(names: Iterable[str], path: Path = VMLINUX) -> dict[str, int]:
+    """The BTF id of each of the kernel's functions `names`; one that the kernel does not have is left out. BtfError."""
+    btf = sections(path)
     wanted: dict[int, str] = {}
     for name in names:
-        at = text.find(b"\0" + name.encode() + b"\0") + 1
-        if at:
-            wanted |= dict.fromkeys(find_functions(data, at, types, types + types_size), name)
-    return {wanted[at]: number for at, number in count_to(data[types : types + types_size], types, sorted(wanted))}
+        if at := btf.find(name):
+            wanted |= dict.fromkeys(find_functions(btf.records, at), name)
+    return {wanted[at]: number for at, number in count_to(btf.records, sorted(wanted))}
 
 
 def readable(path: Path = VMLINUX) -> bool:
@@ -64,32 +85,40 @@ def read(path: Path) -> bytes:
     return data
 
 
-def find_functions(data: bytes, name: int, start: int, end: int) -> Iterator[int]:
+def find_functions(records: bytes, name: int) -> Iterator[int]:
     """Places that look like a function's record with its name at `name`: its first two words are known in full."""
     for linkage in (0, 1):  # BTF_FUNC_STATIC, BTF_FUNC_GLOBAL
-        record = struct.pack("=II", name, FUNC << 24 | linkage)
-        at = data.find(record, start, end)
-        while at >= 0:
-            if (at - start) % 4 == 0:
-                yield at
-            at = data.find(record, at + 1, end)
+        yield from find_words(records, struct.pack("=II", name, FUNC << 24 | linkage))
 
 
-def count_to(records: bytes, base: int, places: list[int]) -> Iterator[tuple[int, int]]:
-    """Each of `places` (ascending; counted from `base`) at which a record really starts, and that record's id."""
+def find_words(records: bytes, words: bytes) -> Iterator[int]:
+    """Places where these words stand, whatever they mean there."""
+    at = records.find(words)
+    while at >= 0:
+        if at % 4 == 0:
+            yield at
+        at = records.find(words, at + 1)
+
+
+def count_to(records: bytes, places: list[int]) -> Iterator[tuple[int, int]]:
+    """Each of `places` (ascending) at which a record really starts, and that record's id."""
     words = memoryview(records).cast("I")
     sizes: dict[int, int] = {}  # a record's length by its second word: few different ones occur
     at, number = 0, 1  # id 0 is void
     for place in places:
-        target = (place - base) // 4
+        target = place // 4
         while at < target:
             info = words[at + 1]
             try:
                 at += sizes[info]
             except KeyError:
-                kind = info >> 24 & 31
-                sizes[info] = 3 + FIXED.get(kind, 0) + MEMBERS.get(kind, 0) * (info & 0xFFFF)
-                at += sizes[info]
+                at += sizes.setdefault(info, length(info))
             number += 1
         if at == target:
             yield place, number
+
+
+def length(info: int) -> int:
+    """Words of a record, by its second word."""
+    kind = info >> 24 & 31
+    return 3 + FIXED.get(kind, 0) + MEMBERS.get(kind, 0) * (info & 0xFFFF)

@@ -1,4 +1,7 @@
-"""An image's references filled in: map descriptors, and BTF ids of kernel functions. linux/bpf.h, BPF_PSEUDO_*"""
+"""An image's references filled in: map descriptors, BTF ids of kernel functions, places of members of kernel structures.
+
+linux/bpf.h, BPF_PSEUDO_*
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,17 @@ from collections.abc import Mapping
 from hardtack.image import Image, ImageError, Reference
 from hardtack.kernel.btf import BtfError, function_ids
 from hardtack.kernel.maps import Map
+from hardtack.kernel.structures import member_places
 
 LOAD, CALL = 0x18, 0x85  # opcodes: BPF_LD | BPF_IMM | BPF_DW, which is two instructions long; BPF_JMP | BPF_CALL
-MAP_FD, MAP_VALUE, KFUNC = 1, 2, 2  # what the source register field then means
-FORMS = {"map": (LOAD, MAP_FD), "value": (LOAD, MAP_VALUE), "kfunc": (CALL, KFUNC)}
+NUMBER, MAP_FD, MAP_VALUE, KFUNC = 0, 1, 2, 2  # what the source register field then means
+FORMS = {"map": (LOAD, MAP_FD), "value": (LOAD, MAP_VALUE), "kfunc": (CALL, KFUNC), "field": (LOAD, NUMBER)}
 
 
 def fill(image: Image, maps: Mapping[str, Map]) -> bytes:
-    """The image's instructions, ready to load. ImageError: a table is missing; BtfError: a kfunc is."""
+    """The image's instructions, ready to load. ImageError: a table is missing; BtfError: a kfunc or a member is."""
     code = bytearray(image.instructions)
-    kfuncs = find_kfuncs(image)
+    kfuncs, places = find_kfuncs(image), find_members(image)
     for reference in image.references:
         opcode, source = form(image, reference)
         at = reference.index * 8
@@ -26,6 +30,9 @@ def fill(image: Image, maps: Mapping[str, Map]) -> bytes:
         code[at + 1] = code[at + 1] & 0x0F | source << 4
         if reference.kind == "kfunc":
             struct.pack_into("=hi", code, at + 2, 0, kfuncs[reference.name])  # 0: not a module's
+            continue
+        if reference.kind == "field":
+            struct.pack_into("=i4xi", code, at + 4, places[reference.name], 0)
             continue
         if reference.name not in maps:
             raise ImageError(f"program {image.name} refers to table {reference.name}, which it was not given")
@@ -51,3 +58,14 @@ def find_kfuncs(image: Image) -> dict[str, int]:
     if missing := ", ".join(sorted(names - ids.keys())):
         raise BtfError(f"program {image.name} needs {missing}, which this kernel lacks: use a newer one")
     return ids
+
+
+def find_members(image: Image) -> dict[str, int]:
+    """Where the members of kernel structures that it reads lie; BTF is read only if there are any."""
+    paths = {reference.name for reference in image.references if reference.kind == "field"}
+    if not paths:
+        return {}
+    try:
+        return member_places(paths)
+    except BtfError as error:
+        raise BtfError(f"program {image.name}: {error}") from None
