@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 from hardtack import __version__
 from hardtack.agent.daemon import run
 from hardtack.mistake import Mistake
+
+INTERRUPTED = 128 + signal.SIGINT  # before it was ready; afterwards an interrupt is an ending like any other
 
 
 def main() -> int:
@@ -29,6 +32,8 @@ def main() -> int:
         for line in str(mistake).splitlines():
             print(f"hardtack: {line}", file=sys.stderr)
         return mistake.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

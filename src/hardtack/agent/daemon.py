@@ -11,6 +11,7 @@ from pathlib import Path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.kernel import features, interfaces, privileges
+from hardtack.kernel.bpf import privileged
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
 from hardtack.keys import read_key
@@ -29,7 +30,9 @@ class Unable(Mistake):
 
 
 def check_kernel() -> None:
-    """Unable, with a line for each thing that is missing."""
+    """Unable, with a line for each thing that is missing. Without the rights to try, that is all there is to say."""
+    if not privileged():
+        raise Unable("the agent attaches a program; run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")
     missing = features.missing(features.probe(), "agent")
     if missing:
         raise Unable("\n".join(map(str, missing)))
@@ -59,9 +62,9 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     with attach(interface) as datapath:
         upkeep = Upkeep(datapath.tables, master)
         upkeep.write()
+        privileges.drop()
         log.info("ready interface=%s seconds=%.2f", interface, time.perf_counter() - started)
         log.debug("verifier_instructions=%d load_seconds=%.3f", datapath.program.verified, datapath.program.seconds)
-        privileges.drop()
         ended = until_ended([upkeep])
         counted = datapath.counters()
     told = " ".join(f"{reason.name}={counted[reason]}" for reason in TOLD)

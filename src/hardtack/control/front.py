@@ -48,11 +48,11 @@ def run(config: Config, verbose: bool = False) -> int:
         mode = xdp.attach_front(front, interface.name)
         if mode == "generic":
             log.warning("slow", why="the driver takes no XDP program, so the kernel's generic hook runs it")
+        privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
         told = {"interface": interface.name, "mode": mode, "hosts": len(config.hosts), "agent_here": str(local).lower()}
         log.info("ready", **told, seconds=seconds)
         log.debug("program", verifier_instructions=front.program.verified, load_seconds=round(front.program.seconds, 3))
-        privileges.drop()
         ended = until_ended([upkeep])
         counted = front.counters()
     counts = {reason.name: counted[reason] for reason in Reason if counted[reason]}
