@@ -1,11 +1,14 @@
-"""What the datapaths of a running front or agent have counted, read from the process's own tables while it works."""
+"""The tables of running processes: what their datapaths have counted, while they work."""
 
 from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from hardtack.image import Table
 from hardtack.kernel.bpf import buffer, call
 from hardtack.kernel.datapath import ONLY
 from hardtack.kernel.maps import TYPES, Map
@@ -17,9 +20,24 @@ GET_MAP_BY_ID = 14  # BPF_MAP_GET_FD_BY_ID
 
 def counts_of(pid: int) -> list[Counter[Reason]]:
     """One for each datapath of the process, in the order in which they were opened."""
-    wanted = {"map_type": TYPES[COUNTERS.kind], "value_size": COUNTERS.value_size}
-    maps = [facts for facts in map(read_facts, Path(f"/proc/{pid}/fdinfo").iterdir()) if wanted.items() <= facts.items()]
-    return [counts_in(number) for number in sorted(facts["map_id"] for facts in maps)]
+    with tables_of(pid, COUNTERS) as tables:
+        return [counts_in(table) for table in tables]
+
+
+def counts_in(table: Map) -> Counter[Reason]:
+    """All CPUs added up."""
+    rows = [memoryview(row).cast("Q") for row in table.lookup_all(ONLY)]
+    return Counter({reason: sum(row[reason] for row in rows) for reason in Reason})
+
+
+@contextmanager
+def tables_of(pid: int, table: Table) -> Iterator[list[Map]]:
+    """The process's tables that look like `table`, oldest first."""
+    wanted = {"map_type": TYPES[table.kind], "value_size": table.value_size, "max_entries": table.entries}
+    facts = [read_facts(path) for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
+    numbers = {fact["map_id"] for fact in facts if wanted.items() <= fact.items()}
+    with ExitStack() as parts:
+        yield [parts.enter_context(Map(opened(number), table)) for number in sorted(numbers)]
 
 
 def read_facts(path: Path) -> dict[str, int]:
@@ -28,10 +46,7 @@ def read_facts(path: Path) -> dict[str, int]:
     return {name: int(value) for name, value in pairs if value.strip().isdigit()}
 
 
-def counts_in(number: int) -> Counter[Reason]:
-    """The table with this id, all CPUs added up."""
-    # An Enum has no room for a command that only tests need: the number does.
-    fd = call(GET_MAP_BY_ID, buffer(struct.pack("=III", number, 0, 0)))  # type: ignore[arg-type]
-    with Map(fd, COUNTERS) as table:
-        rows = [memoryview(row).cast("Q") for row in table.lookup_all(ONLY)]
-    return Counter({reason: sum(row[reason] for row in rows) for reason in Reason})
+def opened(number: int) -> int:
+    """A file descriptor for the map with this id."""
+    # An enum has no room for a command that only tests need: the number does.
+    return call(GET_MAP_BY_ID, buffer(struct.pack("=III", number, 0, 0)))  # type: ignore[arg-type]

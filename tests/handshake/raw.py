@@ -18,7 +18,7 @@ from typing import Any
 from naive import options, parse
 from naive.frames import ACK, FIN, PSH, RST, SYN, Ethernet, Extension, IPv4, IPv6, Tcp, frame
 
-from handshake.stage import ADDRESSES
+from handshake.stage import ADDRESSES, PATIENCE
 from hardtack.lab.capture import Capture, capturing
 from hardtack.lab.clients import ping
 from hardtack.lab.topology import Topology
@@ -73,7 +73,7 @@ class Wire:
         for data in frames:
             self._out.send(data)
 
-    def wait_for(self, wanted: Callable[[bytes], bool], number: int = 1, timeout: float = 10) -> bytes:
+    def wait_for(self, wanted: Callable[[bytes], bool], number: int = 1, timeout: float = PATIENCE) -> bytes:
         """The frame that is the `number`th to be wanted since the wire was made. TimeoutError if there is none."""
         return self._heard.wait_for(wanted, number, timeout)[-1]
 

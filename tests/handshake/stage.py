@@ -21,7 +21,8 @@ from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
 from hardtack.lab.clients import connect, read_all
 from hardtack.lab.counters import tcp_events
-from hardtack.lab.process import Process
+from hardtack.lab.namespaces import Namespace
+from hardtack.lab.process import Process, run
 from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
 
@@ -29,7 +30,7 @@ HTTP, TALK, GREET, UNPROTECTED = 80, 7, 21, 8080  # ports of the servers
 SILENT = 9  # protected, and nobody listens
 SPARE = tuple(range(9000, 9010))  # protected, for a test's own servers
 PORTS = (HTTP, TALK, GREET, SILENT, *SPARE)
-PATIENCE = 60.0  # s that anything may take: no test judges by time, and the machine may have other work
+PATIENCE = 120.0  # s that anything may take: no test judges by time, and the machine may have other work
 ADDRESSES = {4: SERVER[0], 6: SERVER[1]}
 SECOND_ADDRESSES = {4: SECOND[0], 6: SECOND[1]}
 
@@ -133,6 +134,15 @@ def agent_command(interface: str, key: Path) -> list[object]:
     return [sys.executable, "-m", "hardtack.agent", "--interface", interface, "--key", key, "-v"]
 
 
+def refusal(command: Sequence[object], inside: Namespace, status: int) -> str:
+    """What a command says that ends at once with `status`: one line, no more."""
+    done = run(command, inside, timeout=PATIENCE)
+    told = done.stderr.decode()
+    assert done.returncode == status, told
+    assert done.stdout == b"" and told.count("\n") == 1 and told.startswith("hardtack: "), told
+    return told
+
+
 @contextmanager
 def staged(local: bool, folder: Path) -> Iterator[Stage]:
     """Front and agent, ready. On leaving, both must end by SIGTERM and say so."""
@@ -142,9 +152,9 @@ def staged(local: bool, folder: Path) -> Iterator[Stage]:
         agent = None
         if not local:
             agent = parts.enter_context(Process(agent_command(net.far.name, folder / "key"), net.server))
-            agent.wait_for("ready", 30)
+            agent.wait_for("ready", PATIENCE)
         front = parts.enter_context(Process(front_command(configuration), net.front))
-        front.wait_for("ready", 30)
+        front.wait_for("ready", PATIENCE)
         yield Stage(net, front, agent or front)
         for process in filter(None, (front, agent)):
             assert process.stop() == 0, process.lines

@@ -1,0 +1,84 @@
+"""The agent on a host where nothing is installed but Python, from the wheel that people get."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from handshake.stage import ADDRESSES, PATIENCE, TALK, front_command, write_configuration
+from hardtack.lab import topology
+from hardtack.lab.addresses import SECOND, SERVER
+from hardtack.lab.attach import attach
+from hardtack.lab.clients import download, server_socket
+from hardtack.lab.process import Process, run
+from hardtack.lab.programs import PASS
+from hardtack.lab.servers import talker
+from hardtack.lab.topology import Topology
+
+ROOT = Path(__file__).parents[2]
+OURS = ["llvmlite", "numba", "numpy", "pydantic", "pyroute2", "rich", "structlog", "typer", "pip", "setuptools"]
+MISSING = f"import importlib.util, json; print(json.dumps([n for n in {OURS!r} if importlib.util.find_spec(n)]))"
+FOUND = "import hardtack.agent.daemon, json, sys; print(json.dumps([hardtack.__file__, sorted(sys.modules)]))"
+
+pytestmark = [
+    pytest.mark.skipif(not find_spec("hatchling"), reason="needs hatchling, to build the wheel"),
+    pytest.mark.skipif(not find_spec("pip"), reason="needs pip, to install it"),
+]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter whose environment holds our wheel and nothing else."""
+    folder = tmp_path_factory.mktemp("bare")
+    here([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder])
+    [wheel] = folder.glob("*.whl")
+    here([sys.executable, "-m", "venv", "--without-pip", folder / "venv"])
+    bare = folder / "venv" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", bare, "--disable-pip-version-check"]
+    here([*pip, "install", "--quiet", "--no-index", "--no-deps", wheel])
+    return bare
+
+
+def here(command: list[object]) -> None:
+    """Run a command that must work, in the project's folder."""
+    done = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Topology]:
+    """Front and host are two machines, and there is a talker."""
+    with topology.routed() as made, attach(made.near, PASS), talker(made.server, SERVER + SECOND, [TALK]):
+        yield made
+
+
+def test_nothing_else_can_be_imported(python: Path) -> None:
+    assert json.loads(run([python, "-I", "-c", MISSING], None, timeout=PATIENCE).stdout) == []
+
+
+def test_what_is_imported_is_pythons_own_or_ours(python: Path) -> None:
+    file, modules = json.loads(run([python, "-I", "-c", FOUND], None, timeout=PATIENCE).stdout)
+    assert Path(file).is_relative_to(python.parents[1])
+    roots = {name.partition(".")[0] for name in modules} - {"__main__", "hardtack"}
+    assert roots <= sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
+    assert not any(name.startswith("hardtack.compiler") for name in modules)
+
+
+def test_it_serves(net: Topology, python: Path, tmp_path: Path) -> None:
+    configuration = write_configuration(net, tmp_path)
+    command = [python, "-I", "-m", "hardtack.agent", "-i", net.far.name, "--key", tmp_path / "key"]
+    with Process(command, net.server) as agent, Process(front_command(configuration), net.front) as front:
+        agent.wait_for("ready", PATIENCE)
+        front.wait_for("ready", PATIENCE)
+        for address in ADDRESSES.values():
+            facts = server_socket(net.client, address, TALK, timeout=PATIENCE)
+            assert facts["timestamps"] and facts["sack"] and facts["window_scaling"]
+            download(net.client, address, TALK, 5_000_000, timeout=PATIENCE)
+        assert agent.stop() == 0
+    assert "admitted=4 bad_cookie=0" in agent.lines[-1]
