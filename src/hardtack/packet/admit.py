@@ -1,4 +1,7 @@
-"""An ACK for a listening socket, with a good cookie: the kernel makes the connection from what the cookie says."""
+"""An ACK with a good cookie: the kernel makes the connection from what the cookie says.
+
+It is for a listening socket, or for the TIME_WAIT that a former connection of the same address and port has left behind.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from hardtack.packet.options import NO_SCALE, read_timestamps
 from hardtack.packet.parse import NONE, parse
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import now_ms
+from hardtack.packet.time_wait import comes_again, end_time_wait
 from hardtack.packet.wire import ACK, OUR_SCALE, RST, SYN
 
 NOT_ACK = int(Reason.not_ack)
@@ -32,8 +36,9 @@ NO_LISTENER = int(Reason.no_listener)
 ADMITTED = int(Reason.admitted)
 BAD_COOKIE = int(Reason.bad_cookie)
 NOT_ADMITTED = int(Reason.not_admitted)
+TIME_WAIT_KEPT = int(Reason.time_wait_kept)
 
-STATE, LISTEN = 72, 10  # bpf_sock.state; TCP_LISTEN
+STATE, TIME_WAIT, LISTEN = 72, 6, 10  # bpf_sock.state; TCP_TIME_WAIT, TCP_LISTEN
 THIS_NAMESPACE = (1 << 64) - 1  # BPF_F_CURRENT_NETNS
 ATTRIBUTES_SIZE = Attributes.itemsize
 TUPLE_4_SIZE, TUPLE_6_SIZE = 12, 36
@@ -61,7 +66,8 @@ def admit(frame, flow):
     socket = find_socket(frame, flow)
     if absent(socket):
         return NO_LISTENER
-    reason = KNOWN if load32(socket, STATE) != LISTEN else judge(frame, flow, socket)
+    state = load32(socket, STATE)
+    reason = judge(frame, flow, socket) if state == LISTEN or state == TIME_WAIT else KNOWN
     release(socket)
     return reason
 
@@ -82,11 +88,22 @@ def find_socket(frame, flow):
 
 
 @inlined
-def judge(frame, flow, listener):
-    """A segment that no connection is known for: has it a good cookie, and does the kernel take it?"""
+def judge(frame, flow, socket):
+    """A segment that no connection is alive for: has it a good cookie, and does the kernel take it?"""
     read_timestamps(frame, flow)
-    if not cookie_holds(flow, now_ms()):
-        return BAD_COOKIE
+    good = cookie_holds(flow, now_ms())
+    waits = load32(socket, STATE) == TIME_WAIT  # read again, so that the verifier walks through the hash only once
+    if not good:
+        return KNOWN if waits else BAD_COOKIE
+    again = comes_again(frame)
+    if not waits:
+        return make_connection(frame, flow, socket)
+    return TIME_WAIT_KEPT if again else end_time_wait(frame, flow, socket)
+
+
+@inlined
+def make_connection(frame, flow, listener):
+    """Hand the kernel what it needs to make a socket of the segment."""
     socket = to_tcp_socket(listener)
     if absent(socket):
         return NOT_ADMITTED

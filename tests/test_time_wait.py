@@ -1,0 +1,259 @@
+"""A client that comes back by the same port, while the host still holds the last connection in TIME_WAIT.
+
+Without a front Linux would see the SYN and end the TIME_WAIT for it; with one, the agent must see to it.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from handshake.raw import LOW_32, Heard, Peer, Wire, wired
+from handshake.stage import ADDRESSES, GREET, PATIENCE, TALK, Stage, staged
+from lab_ground import eventually, needs_root
+from naive.frames import ACK, FIN, PSH, SYN
+
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.attach import attach
+from hardtack.lab.clients import ask, offer, upload
+from hardtack.lab.counters import HERE
+from hardtack.lab.programs import PASS
+from hardtack.lab.servers import talker
+from hardtack.packet.reasons import Reason
+
+pytestmark = needs_root
+
+TIMES = 5
+ISN, TSVAL = 0x20000000, 0x30000000  # of the first connection
+RECEIVED = 1000  # more than what the first connection sends
+LATER, EARLIER = 5000, -5000
+TIME_WAIT = "06"  # as /proc/net/tcp writes it
+PORTS = count(random.randrange(20_000, 40_000))  # each test has one of its own: nothing is left of those before
+
+
+@pytest.fixture(scope="module", params=["routed", "local"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Front, agent, a talker, and one that speaks first. All of them close first."""
+    with (
+        staged(request.param == "local", tmp_path_factory.mktemp("time-wait")) as made,
+        attach(made.net.near, PASS),
+        talker(made.net.server, SERVER, [TALK]),
+        talker(made.net.server, SERVER, [GREET], greeting="220 hello"),
+    ):
+        yield made
+
+
+@pytest.fixture
+def wire(stage: Stage) -> Iterator[Wire]:
+    """The client's link, to send frames made by hand."""
+    with wired(stage.net) as made:
+        yield made
+
+
+@pytest.fixture(params=[4, 6], ids=["ipv4", "ipv6"])
+def version(request: pytest.FixtureRequest) -> int:
+    """IP version."""
+    return int(request.param)
+
+
+class Client(Peer):
+    """A connection by hand that may be the second of its address and port, and whose clock is the test's."""
+
+    tsval: int | None = TSVAL
+
+    def open(self) -> None:
+        """SYN, and wait for its answer; the ACK is not sent yet."""
+        stamp = b"" if self.tsval is None else struct.pack("!BBBBII", 4, 2, 8, 10, self.tsval, 0)
+        before = sum(map(is_syn_ack, self.heard()))
+        self.wire.send(self.frame(SYN, seq=self.isn, ack=0, carried=b"\x02\x04\x05\xb4" + stamp))
+        answer = self.hear(is_syn_ack, number=before + 1)
+        self.ack, self.echo = (answer.seq + 1) & LOW_32, answer.offer.tsval
+
+    def speak(self, flags: int, payload: bytes = b"") -> bytes:
+        """One segment in sequence; the frame as it was sent."""
+        carried = b"" if self.echo is None else struct.pack("!BBBBII", 1, 1, 8, 10, self.tsval, self.echo)
+        sent = self.frame(flags, payload, carried=carried)
+        self.wire.send(sent)
+        self.seq = (self.seq + len(payload) + bool(flags & FIN)) & LOW_32
+        return sent
+
+    def proves_itself(self) -> bool:
+        """Whether the talker has this connection, by its own word."""
+        self.speak(ACK | PSH, b"info\n")
+        return bool(self.hear_line()["peer"] == [self.source, self.source_port])
+
+    def again(self, isn: int, tsval: int | None) -> Client:
+        """Another connection from the same address and port."""
+        other = Client(self.wire, self.version, self.port, isn=isn & LOW_32, source_port=self.source_port)
+        other.source, other.tsval = self.source, tsval
+        return other
+
+
+def is_syn_ack(heard: Heard) -> bool:
+    return bool(heard.flags & SYN)
+
+
+def waits(stage: Stage, client: Client) -> bool:
+    """Whether the host has a socket in TIME_WAIT for it."""
+    text = stage.net.server.call((HERE / ("tcp6" if client.version == 6 else "tcp")).read_text)
+    rows = [line.split()[1:4] for line in text.splitlines()[1:]]
+    ends = (f"{client.port:04X}", f"{client.source_port:04X}", TIME_WAIT)
+    return ends in [(here.rpartition(":")[2], there.rpartition(":")[2], state) for here, there, state in rows]
+
+
+def served(stage: Stage, wire: Wire, version: int, tsval: int | None, *, half: bool = False) -> tuple[Client, bytes]:
+    """A connection that the talker has closed first, and its first ACK. `half`: the client has not closed at all."""
+    client = Client(wire, version, TALK, isn=ISN, source_port=next(PORTS))
+    client.tsval = tsval
+    client.open()
+    first = client.speak(ACK)
+    client.speak(ACK | PSH, b"download 10\n")
+    end = client.hear(lambda heard: bool(heard.flags & FIN))
+    client.ack = (end.seq + len(end.payload) + 1) & LOW_32
+    client.speak(ACK if half else ACK | FIN)
+    assert half or eventually(lambda: waits(stage, client))
+    wire.settle()
+    return client, first
+
+
+@pytest.mark.parametrize("port", [TALK, GREET], ids=["client first", "server first"])
+@pytest.mark.parametrize("timestamps", [True, False], ids=["timestamps", "plain"])
+def test_the_same_port_many_times(stage: Stage, version: int, port: int, timestamps: bool) -> None:
+    offer(stage.net.client, timestamps=timestamps)
+    mine = next(PORTS)
+    with stage.counting() as seen:
+        for _ in range(TIMES):
+            answer = ask(stage.net.client, ADDRESSES[version], port, b"download 10\n", source_port=mine, timeout=PATIENCE)
+            assert len(answer) in (10, 20)
+    assert seen.front[Reason.answered] == TIMES
+    assert seen.agent[Reason.admitted] >= TIMES
+    assert seen.agent[Reason.time_wait_ended] >= TIMES - 1
+    assert seen.agent[Reason.bad_cookie] == seen.agent[Reason.time_wait_kept] == 0
+
+
+def test_the_same_port_with_a_first_segment_that_has_data(stage: Stage, version: int) -> None:
+    offer(stage.net.client)
+    mine = next(PORTS)
+    with stage.counting() as seen:
+        for _ in range(TIMES):
+            upload(stage.net.client, ADDRESSES[version], TALK, 100_000, source_port=mine, patient=True)
+    assert seen.agent[Reason.time_wait_ended] >= TIMES - 1
+    assert seen.agent[Reason.time_wait_kept] == 0
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["closed", "half closed"])
+@pytest.mark.parametrize(
+    ("isn", "tsval"),
+    [
+        (LATER, LATER),
+        (LATER, 0),
+        (EARLIER, LATER),  # the timestamp decides: RFC 6191
+        (LATER, None),
+        (1 << 30, None),
+    ],
+)
+def test_a_newer_connection_ends_it(stage: Stage, wire: Wire, version: int, isn: int, tsval: int | None, half: bool) -> None:
+    """Segments by hand, so their checksums are looked at: the reset's must be right."""
+    old, _ = served(stage, wire, version, None if tsval is None else TSVAL, half=half)
+    new = old.again(ISN + isn, None if tsval is None else TSVAL + tsval)
+    new.open()
+    with stage.counting() as seen:
+        new.speak(ACK)
+        wire.settle()
+        assert new.proves_itself()
+    assert (seen.agent[Reason.time_wait_ended], seen.agent[Reason.admitted]) == (1, 1)
+    assert seen.agent[Reason.time_wait_kept] == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, TSVAL), (TSVAL, None)], ids=["only the new", "only the old"])
+def test_where_one_has_no_timestamps_the_isn_decides(
+    stage: Stage, wire: Wire, version: int, before: int | None, after: int | None
+) -> None:
+    old, _ = served(stage, wire, version, before)
+    new = old.again(ISN + LATER, after)
+    new.open()
+    new.speak(ACK)
+    assert new.proves_itself()
+
+
+@pytest.mark.parametrize(
+    ("isn", "tsval"), [(EARLIER, EARLIER), (LATER, EARLIER), (EARLIER, 0), (EARLIER, None), (-1 << 30, None)]
+)
+def test_one_that_is_not_newer_does_not(stage: Stage, wire: Wire, version: int, isn: int, tsval: int | None) -> None:
+    old, _ = served(stage, wire, version, None if tsval is None else TSVAL)
+    new = old.again(ISN + isn, None if tsval is None else TSVAL + tsval)
+    new.open()
+    with stage.counting() as seen:
+        new.speak(ACK)
+        wire.settle()
+    assert seen.agent[Reason.time_wait_kept] == 1
+    assert seen.agent[Reason.time_wait_ended] == seen.agent[Reason.admitted] == 0
+    assert waits(stage, old)
+
+
+@pytest.mark.parametrize("tsval", [TSVAL, None], ids=["timestamps", "plain"])
+def test_a_duplicate_of_its_own_first_ack_does_not(stage: Stage, wire: Wire, version: int, tsval: int | None) -> None:
+    """Its cookie is as good as ever: nothing but this rule keeps it from making the dead connection anew."""
+    old, first = served(stage, wire, version, tsval)
+    with stage.counting() as seen:
+        wire.send(*[first] * 3)
+        wire.settle()
+    assert seen.agent[Reason.time_wait_kept] == 3
+    assert seen.agent[Reason.time_wait_ended] == seen.agent[Reason.admitted] == 0
+    assert waits(stage, old)
+
+
+@pytest.mark.parametrize("tsval", [TSVAL, None], ids=["timestamps", "plain"])
+def test_a_bad_cookie_does_not(stage: Stage, wire: Wire, version: int, tsval: int | None) -> None:
+    old, _ = served(stage, wire, version, tsval)
+    new = old.again(ISN + LATER, None if tsval is None else TSVAL + LATER)
+    new.open()
+    good = new.ack
+    with stage.counting() as seen:
+        for bit in range(8, 32):
+            new.ack = ((good - 1) ^ 1 << bit) + 1 & LOW_32
+            new.speak(ACK)
+        wire.settle()
+    assert seen.agent[Reason.known] >= 24
+    assert seen.agent[Reason.time_wait_ended] == seen.agent[Reason.time_wait_kept] == 0
+    assert waits(stage, old)
+    new.ack = good
+    assert new.proves_itself(), "the right one still does"
+
+
+def test_a_fin_sent_again_is_acknowledged_again(stage: Stage, wire: Wire, version: int) -> None:
+    """What TIME_WAIT is for."""
+    old, _ = served(stage, wire, version, TSVAL)
+    old.seq = (old.seq - 1) & LOW_32
+    before = len(old.heard())
+    with stage.counting() as seen:
+        old.speak(ACK | FIN)
+        answer = old.hear(number=before + 1)
+        wire.settle()
+    assert (answer.flags, answer.ack) == (ACK, old.seq)
+    assert seen.agent[Reason.known] == 1
+    assert waits(stage, old)
+
+
+def test_with_rfc1337_it_stays_and_nothing_goes_in_circles(stage: Stage, wire: Wire, version: int) -> None:
+    """No reset ends a TIME_WAIT then. Each segment comes in again just once; when the setting goes, the next one does it."""
+    old, _ = served(stage, wire, version, TSVAL)
+    new = old.again(ISN + LATER, TSVAL + LATER)
+    new.open()
+    before = stage.counts()[1][Reason.time_wait_kept]
+    stage.net.server.sysctl("net.ipv4.tcp_rfc1337", 1)
+    try:
+        with stage.counting() as seen:
+            for _ in range(TIMES):
+                new.speak(ACK)
+            assert eventually(lambda: stage.counts()[1][Reason.time_wait_kept] - before >= TIMES)
+            wire.settle()
+        assert seen.agent[Reason.time_wait_ended] == seen.agent[Reason.time_wait_kept] == TIMES
+        assert seen.agent[Reason.admitted] == 0
+        assert waits(stage, old)
+    finally:
+        stage.net.server.sysctl("net.ipv4.tcp_rfc1337", 0)
+    assert new.proves_itself()
