@@ -182,8 +182,8 @@ def test_a_key_for_all_to_read(config: Path) -> None:
 def test_without_privileges(command: str, config: Path) -> None:
     arguments = [config] if command == "front" else ["--interface", "lo", "--key", config.parent / "key"]
     told = refused(command, *arguments, status=1, prefix=UNPRIVILEGED)
-    assert told.startswith(
-        f"hardtack {command} attaches programs to a network interface; run it as root, or with CAP_BPF"
+    assert told == (
+        "programs are to be attached to a network interface: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
     )
 
 

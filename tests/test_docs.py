@@ -81,7 +81,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 @document
 def test_files_and_tests_referred_to_exist(path: Path) -> None:
     for name, test in REFERENCE.findall(text_of(path)):
-        if name.startswith(MADE) or name in ("demo.png", "demo.json", "versions.py"):
+        if name.startswith(MADE) or name in ("demo.png", "demo.json", "bench.json", "bench.png", "bench.svg", "versions.py"):
             continue
         found = [base / name for base in (ROOT, path.parent, SOURCE, ROOT / "src") if (base / name).exists()]
         # a bare name is one of the package's that the text is about

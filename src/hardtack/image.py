@@ -11,10 +11,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from hardtack.mistake import Mistake
+
 TableKind = Literal["array", "percpu_array", "hash", "lru_hash", "lpm_trie", "devmap", "xskmap"]
 ProgramKind = Literal["xdp", "tcx"]
 ReferenceKind = Literal["map", "value", "kfunc", "field"]
 
+ONLY = bytes(4)  # the key of a table's one entry
 FORMAT = 1  # of the file; a reader refuses any other
 
 
@@ -53,8 +56,10 @@ class Line:
     text: str
 
 
-class ImageError(ValueError):
+class ImageError(Mistake, ValueError):
     """A file that is not an image, or of another format."""
+
+    status = 1
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hardtack.image import Table
 from hardtack.kernel.bpf import buffer, call
-from hardtack.kernel.datapath import ONLY
+from hardtack.image import ONLY
 from hardtack.kernel.maps import TYPES, Map
 from hardtack.packet.layout import COUNTERS
 from hardtack.packet.reasons import Reason

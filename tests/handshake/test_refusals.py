@@ -83,13 +83,13 @@ def test_a_kernel_that_takes_no_cookies(net: Topology, command: list[object]) ->
 @needs_setpriv
 def test_without_rights(net: Topology, command: list[object]) -> None:
     told = refusal([*with_rights(), *command], net.server, status=1)
-    assert "run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON" in told
+    assert "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON" in told
 
 
 @needs_setpriv
 @pytest.mark.parametrize(
     ("command", "status", "told"),
-    [("front", 1, "run it as root, or with CAP_BPF"), ("agent", 2, "key: you may not read this key file; run as root")],
+    [("front", 1, "run as root, or with CAP_BPF"), ("agent", 2, "key: you may not read this key file; run as root")],
     indirect=["command"],
 )
 def test_another_user(net: Topology, command: list[object], status: int, told: str, tmp_path: Path) -> None:

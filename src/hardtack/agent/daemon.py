@@ -11,31 +11,15 @@ from pathlib import Path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.kernel import features, interfaces, privileges
-from hardtack.kernel.bpf import privileged
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
 from hardtack.keys import read_key
-from hardtack.mistake import Mistake
 from hardtack.packet.reasons import Reason
 
 log = logging.getLogger("hardtack.agent")
 
-TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted)  # when the agent leaves
-
-
-class Unable(Mistake):
-    """This kernel lacks something that the agent cannot do without."""
-
-    status = 1
-
-
-def check_kernel() -> None:
-    """Unable, with a line for each thing that is missing. Without the rights to try, that is all there is to say."""
-    if not privileged():
-        raise Unable("the agent attaches a program; run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")
-    missing = features.missing(features.probe(), "agent")
-    if missing:
-        raise Unable("\n".join(map(str, missing)))
+# When the agent leaves
+TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted, Reason.time_wait_ended, Reason.time_wait_kept)
 
 
 def attach(interface: str, shared: Mapping[str, Map] | None = None) -> Datapath:
@@ -50,14 +34,20 @@ def attach(interface: str, shared: Mapping[str, Map] | None = None) -> Datapath:
     return datapath
 
 
+def summary(datapath: Datapath) -> dict[str, int]:
+    """What the agent has done, by the names of its reasons."""
+    counted = datapath.counters()
+    return {reason.name: counted[reason] for reason in TOLD}
+
+
 def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     log.setLevel(logging.DEBUG if verbose else logging.INFO)  # ours alone: the compiler's libraries log too
     master = read_key(key_file)
+    features.require(["agent"])
     interfaces.find(interface)
-    check_kernel()
     hold_signals()
     with attach(interface) as datapath:
         upkeep = Upkeep(datapath.tables, master)
@@ -66,7 +56,6 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         log.info("ready interface=%s seconds=%.2f", interface, time.perf_counter() - started)
         log.debug("verifier_instructions=%d load_seconds=%.3f", datapath.program.verified, datapath.program.seconds)
         ended = until_ended([upkeep])
-        counted = datapath.counters()
-    told = " ".join(f"{reason.name}={counted[reason]}" for reason in TOLD)
+        told = " ".join(f"{name}={number}" for name, number in summary(datapath).items())
     log.info("detached interface=%s signal=%s %s", interface, ended.name, told)
     return 0

@@ -11,7 +11,14 @@ def agent_image() -> Image:
     image = prebuilt("agent", sources_hash())
     if image is None:
         from hardtack.compiler import objects
-        from hardtack.packet.programs import AGENT
+        from hardtack.compiler.errors import CompileError
 
+        try:
+            from hardtack.packet.programs import AGENT
+        except ModuleNotFoundError as error:
+            raise CompileError(
+                f"no agent program came with this copy of hardtack that fits it, and {error.name} is not installed to "
+                "compile one; install the wheel that `make build` makes"
+            ) from error
         image = objects.compiled(AGENT)
     return image

@@ -22,7 +22,11 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of one command line. What the user can put right is told in a line; a bug keeps its traceback."""
-    from typer import TyperException
+    try:
+        from typer import TyperException
+    except ModuleNotFoundError:
+        return complain("the command line needs the packages that `pip install hardtack` brings; "
+                        "an agent alone needs none: python3 -m hardtack.agent", 1)  # fmt: skip
 
     from hardtack.cli.app import app
 

@@ -15,12 +15,6 @@ def agent(interface: Interface, key: KeyFile, verbose: Verbose = False) -> int:
 
     Example: hardtack agent --interface eth0 --key /etc/hardtack/key
     """
-    from hardtack.cli.privileges import need_privileges
-    from hardtack.keys import read_key
-
-    read_key(key)  # a wrong key file is told also to those who may not attach
-    need_privileges("agent")
-
     from hardtack.agent.daemon import run
 
     return run(interface, key, verbose)

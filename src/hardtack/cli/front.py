@@ -14,11 +14,9 @@ def front(config: ConfigFile, verbose: Verbose = False) -> int:
 
     Example: hardtack front /etc/hardtack/hardtack.toml
     """
-    from hardtack.cli.privileges import need_privileges
     from hardtack.control.config import load
 
-    settings = load(config)
-    need_privileges("front")
+    settings = load(config)  # mistakes in it are told before anything slow is imported
 
     from hardtack.control.front import run
 

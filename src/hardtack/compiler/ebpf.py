@@ -78,10 +78,6 @@ define i64 @tick() alwaysinline { ret i64 0 }
 
 TABLE = """
 @{name} = external global i8
-define ptr @{name}.look_up(ptr %key) alwaysinline {{
-  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
-  ret ptr %entry
-}}
 define ptr @{name}.own() alwaysinline {{
   %key = alloca i32, align 4
   store i32 0, ptr %key, align 4

@@ -277,11 +277,6 @@ def field_offset(path: str) -> Callable[..., Any]:
     return offset
 
 
-def look_up(table: Table, key: np.dtype[Any], value: np.dtype[Any]) -> Callable[..., Any]:
-    """A word that finds the entry of a hash table for a key record; test the result with `absent` before use."""
-    return external(f"{table.name}.look_up", value, key)
-
-
 def nothing_of(dtype: np.dtype[Any]) -> Callable[..., Any]:
     """A word for the null pointer where a record is expected."""
     record = from_dtype(dtype)

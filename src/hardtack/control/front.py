@@ -10,21 +10,14 @@ from contextlib import ExitStack
 import structlog
 
 from hardtack.agent.daemon import attach as attach_agent
+from hardtack.agent.daemon import summary
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.control.config import Config
 from hardtack.control.tables import host_entries, host_updates
 from hardtack.engines import xdp
 from hardtack.kernel import features, interfaces, privileges
 from hardtack.keys import read_key
-from hardtack.mistake import Mistake
-from hardtack.packet.layout import MOST_HOST_ADDRESSES
 from hardtack.packet.reasons import Reason
-
-
-class Unable(Mistake):
-    """This kernel or this version lacks something that the configuration asks for."""
-
-    status = 1
 
 
 def run(config: Config, verbose: bool = False) -> int:
@@ -32,10 +25,10 @@ def run(config: Config, verbose: bool = False) -> int:
     started = time.perf_counter()
     log = logger(verbose)
     master = read_key(config.front.key_file)
-    interface = interfaces.find(config.front.interface)
     local = any(host.via == "local" for host in config.hosts)
+    features.require(["front", "agent"] if local else ["front"])
+    interface = interfaces.find(config.front.interface)
     entries = host_entries(config)
-    check(local, len(entries))
     hold_signals()
     with ExitStack() as parts:
         front = parts.enter_context(xdp.open_front())
@@ -43,11 +36,14 @@ def run(config: Config, verbose: bool = False) -> int:
             front.tables[table].update(key, value)
         upkeep = Upkeep(front.tables, master)
         upkeep.write()  # before a frame can ask for a key
+        agent = None
         if local:  # before the first cookie goes out, somebody must know what to do with it
-            parts.enter_context(attach_agent(interface.name, {name: front.tables[name] for name in ("keys", "clock")}))
-        mode = xdp.attach_front(front, interface.name)
-        if mode == "generic":
-            log.warning("slow", why="the driver takes no XDP program, so the kernel's generic hook runs it")
+            shared = {name: front.tables[name] for name in ("keys", "clock")}
+            agent = parts.enter_context(attach_agent(interface.name, shared))
+        refused = xdp.attach_front(front, interface.name)
+        mode = "generic" if refused else "driver"
+        if refused:
+            log.warning("slow", why="the kernel's generic hook runs the program, not the driver", driver=refused)
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
         told = {"interface": interface.name, "mode": mode, "hosts": len(config.hosts), "agent_here": str(local).lower()}
@@ -55,20 +51,10 @@ def run(config: Config, verbose: bool = False) -> int:
         log.debug("program", verifier_instructions=front.program.verified, load_seconds=round(front.program.seconds, 3))
         ended = until_ended([upkeep])
         counted = front.counters()
-    counts = {reason.name: counted[reason] for reason in Reason if counted[reason]}
+        admitted = summary(agent) if agent else {}
+    counts = {reason.name: counted[reason] for reason in Reason if counted[reason]} | admitted
     log.info("detached", interface=interface.name, signal=ended.name, **counts)
     return 0
-
-
-def check(local: bool, addresses: int) -> None:
-    """Unable, with a line for each thing that is missing here."""
-    found = features.probe()
-    missing = features.missing(found, "front") + (features.missing(found, "agent") if local else [])
-    problems = [str(feature) for feature in dict.fromkeys(missing)]
-    if addresses > MOST_HOST_ADDRESSES:
-        problems.append(f"{addresses} protected addresses; a front takes {MOST_HOST_ADDRESSES}: split them among fronts")
-    if problems:
-        raise Unable("\n".join(problems))
 
 
 def logger(verbose: bool) -> structlog.stdlib.BoundLogger:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from hardtack.control.config import Config
+from hardtack.mistake import Mistake
 from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import HOSTS, INDEX_BITS, MOST_HOST_ADDRESSES, PORT_WORDS, PROBES, SPREAD, Host, Index
 
@@ -16,6 +17,10 @@ WORD = (1 << 64) - 1
 MOST_ATTEMPTS = 1000
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class TooManyAddresses(Mistake):
+    """More addresses than the tables have room for."""
 
 
 def address_key(address: Address) -> bytes:
@@ -48,8 +53,9 @@ def host_entries(config: Config) -> dict[bytes, bytes]:
 
 def host_updates(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes, bytes]]:
     """What to write, and in which order, for these records by address key: table, key, value."""
+    index = index_entry([*entries])
     yield "hosts", ONLY, b"".join(entries.values()).ljust(HOSTS.value_size, b"\0")
-    yield "index", ONLY, index_entry([*entries])
+    yield "index", ONLY, index
 
 
 def index_entry(addresses: Sequence[bytes]) -> bytes:
@@ -58,7 +64,9 @@ def index_entry(addresses: Sequence[bytes]) -> bytes:
     Multipliers are tried until one spreads them so; with a quarter of the slots in use that is one of the first.
     """
     if len(addresses) > MOST_HOST_ADDRESSES:
-        raise ValueError(f"{len(addresses)} addresses; the index takes {MOST_HOST_ADDRESSES}")
+        raise TooManyAddresses(
+            f"{len(addresses)} protected addresses; a front takes {MOST_HOST_ADDRESSES}: split them among several"
+        )
     words = [tuple(map(int, np.frombuffer(address, "<u8"))) for address in addresses]
     for attempt in range(MOST_ATTEMPTS):
         factor = int.from_bytes(hashlib.sha256(attempt.to_bytes(8, "little")).digest()[:8], "little") | 1

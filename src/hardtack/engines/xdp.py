@@ -5,7 +5,6 @@ from __future__ import annotations
 from hardtack.compiler import objects
 from hardtack.kernel import interfaces
 from hardtack.kernel.datapath import Datapath
-from hardtack.kernel.links import Mode
 from hardtack.packet.programs import FRONT
 
 
@@ -14,6 +13,9 @@ def open_front() -> Datapath:
     return Datapath(objects.compiled(FRONT))
 
 
-def attach_front(datapath: Datapath, interface: str) -> Mode:
-    """From now on the program sees what comes in by `interface`; where it runs. Mistake if it cannot be attached."""
+def attach_front(datapath: Datapath, interface: str) -> str:
+    """From now on the program sees what comes in by `interface`. Why not in its driver, if not; else "".
+
+    Mistake if it cannot be attached at all.
+    """
     return datapath.attach_xdp(interfaces.find(interface).index)

@@ -17,7 +17,8 @@ from hardtack.mistake import Mistake
 
 NUMBERS = {"x86_64": 321, "aarch64": 280}  # of the system call: asm/unistd_64.h, asm-generic/unistd.h
 NAME_SIZE = 16  # BPF_OBJ_NAME_LEN, with its final zero
-CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_BPF = 21, 12, 39  # linux/capability.h
+CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 21, 12, 38, 39  # linux/capability.h
+PRIVILEGES = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
 
 libc = ctypes.CDLL(None, use_errno=True)  # CDLL lets go of the GIL for the duration of a call
 Buffer = ctypes.Array[ctypes.c_char]
@@ -97,7 +98,7 @@ def usual_remedy(number: int, command: Command) -> str:
     """What to do about the errors that mean the same for every command."""
     if number in (errno.EPERM, errno.EACCES):
         if not privileged():
-            return "run as root, or with CAP_BPF and CAP_NET_ADMIN"
+            return PRIVILEGES
         if command in (Command.MAP_CREATE, Command.PROG_LOAD) and kernel_version() < (5, 11):
             return "this kernel counts BPF memory against RLIMIT_MEMLOCK: set LimitMEMLOCK=infinity, or use Linux 5.11+"
         if command in (Command.OBJ_PIN, Command.OBJ_GET):
@@ -115,7 +116,8 @@ def usual_remedy(number: int, command: Command) -> str:
 def privileged() -> bool:
     """Whether this process may load programs and attach them."""
     held = capabilities()
-    return bool(held & 1 << CAP_SYS_ADMIN or (held & 1 << CAP_BPF and held & 1 << CAP_NET_ADMIN))
+    needed = 1 << CAP_BPF | 1 << CAP_NET_ADMIN | 1 << CAP_PERFMON
+    return bool(held & 1 << CAP_SYS_ADMIN) or held & needed == needed
 
 
 def capabilities() -> int:

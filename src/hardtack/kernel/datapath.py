@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from hardtack.image import Image
+from hardtack.image import ONLY, Image
 from hardtack.kernel import links, maps, programs
 from hardtack.kernel.bpf import BpfError
-from hardtack.kernel.links import Mode
 from hardtack.kernel.maps import Map
 
-ONLY = bytes(4)  # the key of a one-entry table
+# Another program is there, the interface has gone, or we may not: the generic hook would say the same
+NOT_THE_DRIVER = (errno.EBUSY, errno.EEXIST, errno.ENODEV, errno.EPERM)
 
 
 class Datapath:
@@ -31,16 +32,18 @@ class Datapath:
             self._parts.close()
             raise
 
-    def attach_xdp(self, ifindex: int) -> Mode:
-        """To the driver if it can, else to the kernel's generic hook, which is slower; which of them it was."""
-        mode: Mode = "driver"
+    def attach_xdp(self, ifindex: int) -> str:
+        """To the driver if it can, else to the kernel's generic hook, which is slower: why then, else ""."""
+        refused = ""
         try:
-            link = links.attach_xdp(self.program, ifindex, mode)
-        except BpfError:
-            mode = "generic"
-            link = links.attach_xdp(self.program, ifindex, mode)
+            link = links.attach_xdp(self.program, ifindex, "driver")
+        except BpfError as error:
+            if error.errno in NOT_THE_DRIVER:
+                raise
+            refused = str(error)
+            link = links.attach_xdp(self.program, ifindex, "generic")
         self._parts.enter_context(link)
-        return mode
+        return refused
 
     def attach_tcx(self, ifindex: int) -> None:
         """To what comes in by the interface, before the network stack."""

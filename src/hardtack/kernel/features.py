@@ -33,6 +33,12 @@ class Feature:
         return f"{self.name}: {answer}; needed for {self.needed_for}; {self.remedy}"
 
 
+class Unable(Mistake):
+    """The user, or this kernel, lacks something that cannot be done without."""
+
+    status = 1
+
+
 @dataclass(frozen=True)
 class Trial:
     """A feature yet to be tried."""
@@ -50,6 +56,16 @@ def probe(vmlinux: Path = btf.VMLINUX, mounts: Path = bpffs.MOUNTS) -> list[Feat
 def missing(features: Iterable[Feature], purpose: Purpose) -> list[Feature]:
     """What `purpose` lacks, most basic first."""
     return [feature for feature in features if purpose in feature.purposes and not feature.present]
+
+
+def require(purposes: Iterable[Purpose]) -> None:
+    """Unable, with a line for each thing that one of the purposes lacks. Without the rights to try, that is all of it."""
+    if not bpf.privileged():
+        raise Unable(f"programs are to be attached to a network interface: {bpf.PRIVILEGES}")
+    found = probe()
+    lacking = dict.fromkeys(feature for purpose in purposes for feature in missing(found, purpose))
+    if lacking:
+        raise Unable("\n".join(map(str, lacking)))
 
 
 def enough(features: Iterable[Feature], purpose: Purpose) -> bool:
@@ -72,7 +88,7 @@ def basics() -> list[Trial]:
     """What every part needs."""
     all_of_it: tuple[Purpose, ...] = ("front", "agent", "lab")
     front: tuple[Purpose, ...] = ("front", "lab")
-    root = Feature("privileges", None, "everything", "run as root, or with CAP_BPF and CAP_NET_ADMIN", all_of_it)
+    root = Feature("privileges", None, "everything", bpf.PRIVILEGES, all_of_it)
     xdp = Feature("XDP programs", None, "answering SYNs", newer("5.18"), front)
     jit = Feature("JIT compiler", None, "speed, kernel functions", "sysctl -w net.core.bpf_jit_enable=1", all_of_it)
     clock = Feature("coarse clock", None, "cookies that expire", newer("5.11"), all_of_it)
@@ -95,11 +111,14 @@ def sockets(vmlinux: Path) -> list[Trial]:
     assign = Feature(trials.ASSIGN, None, "making sockets from cookies", newer("6.9"), agent)
     remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel takes no cookie, whoever checked it"
     cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
+    remedy = "sysctl -w net.ipv4.tcp_timestamps=1 net.ipv4.tcp_sack=1 net.ipv4.tcp_window_scaling=1 (the defaults)"
+    options = Feature("TCP options", None, "keeping what fronts promise to clients", remedy, agent)
     attach = Feature("tcx links", None, "attaching the agent", newer("6.6"), agent)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),
         Trial(assign, lambda: trials.assign(vmlinux)),
         Trial(cookies, trials.cookies_allowed, privileged=False),
+        Trial(options, trials.tcp_options, privileged=False),
         Trial(attach, trials.tcx_links),
     ]
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 
-from hardtack.kernel.bpf import kernel_version
+from hardtack.kernel.bpf import CAP_BPF, kernel_version, libc
 
 VERSION_3 = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
-CAP_BPF = 39
 PR_SET_NO_NEW_PRIVS = 38
 TABLES_WITHOUT_CAPABILITY = (5, 19)  # since then an open table can be written without CAP_BPF (commit c8644cd0efe7)
-
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 def drop() -> None:

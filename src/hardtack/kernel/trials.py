@@ -18,7 +18,7 @@ SKC_LOOKUP_TCP, SKC_TO_TCP_SOCK, SK_RELEASE = 99, 137, 86
 ASSIGN = "bpf_sk_assign_tcp_reqsk"
 LO, NOWHERE = 1, 0x7FFFFFFF  # interfaces: lo has number 1 in every network namespace; the other is in none
 JITED_SIZE = 16  # jited_prog_len in struct bpf_prog_info
-SYNCOOKIES = Path("/proc/sys/net/ipv4/tcp_syncookies")
+SETTINGS = Path("/proc/sys/net/ipv4")  # IPv6's too
 TIME_ERROR = 5  # of adjtimex(2): nobody keeps the clock in step
 
 
@@ -88,7 +88,12 @@ def assign(vmlinux: Path) -> bool:
 
 def cookies_allowed() -> bool:
     """Whether this namespace's kernel makes sockets of cookies at all: cookie_v4_check() asks this setting first."""
-    return int(SYNCOOKIES.read_text()) != 0
+    return int((SETTINGS / "tcp_syncookies").read_text()) != 0
+
+
+def tcp_options() -> bool:
+    """Whether this namespace's kernel speaks all options: cookie_v4_check() resets who was promised one it does not."""
+    return all(int((SETTINGS / f"tcp_{name}").read_text()) for name in ("timestamps", "sack", "window_scaling"))
 
 
 def clock_in_step() -> bool:

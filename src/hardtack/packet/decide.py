@@ -38,4 +38,3 @@ def decide(frame, flow):
         return SYN_FIN if control & FIN else SYN_RST if control & RST else NOT_SYN
     # The TCP checksum of a SYN is not verified: who sent a damaged one will not bring the cookie back.
     return answer_syn(frame, flow, host)
-

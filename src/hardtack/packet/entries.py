@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
+from hardtack.image import ONLY as ONLY  # whoever writes entries needs it
+
 KEY_SLOTS = 64
 NEVER = 0xFFFFFFFFFFFFFFFF  # an epoch that cannot come
 SLOT = struct.Struct("<Q16s")  # Key: epoch, then 16 bytes as the two words that SipHash reads
-ONLY = bytes(4)  # the key of a one-entry table
 
 
 def keys_entry(schedule: Iterable[tuple[int, bytes]]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardtack.compiler.language import address, at, entry_of, i64, inlined, nothing_of, u64, viewed
 from hardtack.packet.layout import HOSTS, INDEX, INDEX_BITS, MOST_HOST_ADDRESSES, PROBES, SPREAD, Host, Hosts, Index, Slot
 
-SLOTS = Index.fields["slots"][1]  # offset
+SLOTS = Index["factor"].itemsize  # offset: they come right behind it
 SLOT_SIZE, HOST_SIZE = Slot.itemsize, Host.itemsize
 
 index = entry_of(INDEX, Index)

@@ -1,6 +1,6 @@
 """Every record and table of the packet program, defined once. NumPy only: the control plane reads the same definitions.
 
-A record is a typed pointer in the packet program (`flow.dport`, `host.mss4`) and a structured array in the control plane.
+A record is a typed pointer in the packet program (`flow.dport`, `host.mss`) and a structured array in the control plane.
 Words written "wire" hold bytes in network order, just as they lie in a frame.
 """
 

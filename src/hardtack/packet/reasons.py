@@ -49,7 +49,7 @@ class Reason(IntEnum):
     no_listener = 12, "no socket listens there"
     admitted = 13, "a good cookie: the socket is made of it"
     bad_cookie = 14, "for a listening socket, without a good cookie: the kernel judges by its own lights"
-    not_admitted = 15, "a good cookie, but the kernel makes no socket of it (a full queue, an MPTCP listener)"
+    not_admitted = 15, "a good cookie, but the kernel makes no socket of it: an MPTCP listener"
     time_wait_ended = 16, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
     time_wait_kept = 17, "a good cookie, but the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"

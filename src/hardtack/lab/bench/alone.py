@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from hardtack.compiler.objects import compiled
-from hardtack.kernel.datapath import ONLY, Datapath
+from hardtack.image import ONLY
+from hardtack.kernel.datapath import Datapath
 from hardtack.lab import programs
 from hardtack.lab.bench.contestants import Front
 from hardtack.lab.bench.frames import LAYOUTS, TAGGED, arp, segment
