@@ -30,7 +30,8 @@ class Figure:
     ratio: float
     quiet_ratio: float
     more: float
-    mpps: float  # by the wall, everything else on this machine included
+    mpps: float  # what a core does that has nothing else to do, at the median cost
+    mpps_here: float  # what it did, everything else on this machine included
     sent: int
     lost: int
     received: int
@@ -112,7 +113,8 @@ def _figure(entry: Entry, samples: Samples) -> Figure:
         ratio=median(mine / its for mine, its in pairs),
         quiet_ratio=quartile(costs, 1) / quartile([its for _, its in pairs], 1),
         more=median(mine - its for mine, its in pairs),
-        mpps=median(sample.slice.received / sample.slice.seconds / 1e6 for sample in taken),
+        mpps=1e3 / median(costs),
+        mpps_here=median(sample.slice.received / sample.slice.seconds / 1e6 for sample in taken),
         sent=sum(sample.slice.sent for sample in taken),
         lost=sum(sample.slice.lost for sample in taken),
         received=sum(sample.slice.received for sample in taken),

@@ -39,8 +39,8 @@ def goals(samples: Samples, sizes: Sequence[Size], start: Start) -> list[Goal]:
         found.append(Goal(f"{size.program}: seconds to load", MOST_LOADING, size.loading))
     return [
         *found,
-        Goal("front: seconds until ready, warm", MOST_WARM, start.warm),
-        Goal("front: seconds until ready, cold", MOST_COLD, start.cold),
+        Goal("front: seconds until ready", MOST_WARM, start.warm),
+        Goal("front: seconds until ready, cache empty", MOST_COLD, start.cold),
     ]
 
 

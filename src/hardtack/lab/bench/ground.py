@@ -45,6 +45,7 @@ from hardtack.lab.packets.recipe import KEY, Recipe
 from hardtack.lab.topology import Topology
 
 BATCH = 64  # frames the generator hands over at a time
+PATIENCE = 2.0  # s for frames under way
 WARM_UP = 20_000  # frames before each slice: caches and branch predictors know the contestant
 SENT = Recipe.fields["sent"][1]  # type: ignore[index]  # offset
 
@@ -108,30 +109,31 @@ class Ground:
 
     def warm_up(self, kind: Kind) -> None:
         """A few frames that do not count."""
-        self._send(kind, WARM_UP)
-        self._settle()
+        self.slice(kind, WARM_UP)
 
     def slice(self, kind: Kind, frames: int) -> Slice:
         """Send so many frames of a kind; what became of them."""
         started, before = time.perf_counter(), self._now()
         sent = self._send(kind, frames)
         seconds = time.perf_counter() - started
-        self._settle()
-        after = self._now()
+        after = self._settled(sent, before)
         near, outside = after.near - before.near, after.outside - before.outside
         spent, sunk = after.spent - before.spent, after.sunk - before.sunk
         return Slice(sent, near.send_drops, outside.received, near.received, spent, sunk, seconds)
 
+    def _settled(self, sent: int, before: Reading) -> Reading:
+        """The counters once all that was sent has been received or lost; a thread may have to wait for its CPU."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            time.sleep(0.003)
+            now = self._now()
+            lost = now.near.send_drops - before.near.send_drops
+            if now.outside.received - before.outside.received >= sent - lost or time.monotonic() > end:
+                return now
+
     def _now(self) -> Reading:
         spent, sunk = (sum(map(cpu.nanoseconds, pids)) for pids in (self._receivers, self._sinks))
         return Reading(traffic(self.net.near), traffic(self.net.outside), spent, sunk)
-
-    def _settle(self) -> None:
-        """Until the receiver has taken what was still under way."""
-        seen, now = -1, traffic(self.net.outside).received
-        while now != seen:
-            time.sleep(0.003)
-            seen, now = now, traffic(self.net.outside).received
 
     def _send(self, kind: Kind, frames: int) -> int:
         """How many frames the generator has made."""

@@ -22,7 +22,7 @@ def show(results: Results, console: Console) -> None:
 
 def _costs(results: Results) -> Table:
     """What a SYN costs."""
-    headings = ("median", "quarters", "to mirror", "quiet", "Mpps", "answered")
+    headings = ("median", "quarters", "to mirror", "quiet", "Mpps a core", "answered")
     table = _table("CPU ns per SYN on the receiving core", "", *headings)
     for kind in ALL:
         _section(table, kind.title)
@@ -73,7 +73,7 @@ def _sizes(results: Results) -> Table:
         table.add_row(size.program, f"{size.instructions:,}", f"{size.verified:,}", f"{size.loading * 1e3:.0f}", compiling)
     start = results.start
     table.caption = (
-        f"ready in {start.warm:.2f} s; with an empty cache in {start.cold:.1f} s\n"
+        f"ready in {start.warm:.2f} s ({start.processor:.2f} s of CPU), with an empty cache in {start.cold:.1f} s\n"
         f"memory: tables {_size(start.tables)}, programs {_size(start.programs)}, process {_size(start.resident)}"
     )
     table.caption_justify = "left"

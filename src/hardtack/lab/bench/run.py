@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from hardtack.lab.bench.sizes import sizes
 from hardtack.lab.bench.start import start
 from hardtack.lab.bench.steps import KINDS, LAST, cut_off
 
+LINES = 20  # of progress, where no bar can be drawn
 WIDTH = 100  # of tables where nobody says how wide the terminal is
 Telling = Callable[[str], None]
 
@@ -111,12 +113,17 @@ def _field(place: Ground) -> Iterator[Field]:
 
 @contextmanager
 def _progress(console: Console, total: int) -> Iterator[Telling]:
-    """A bar that moves between measurements, never during one."""
+    """A bar that moves between measurements, never during one; into a file, a line now and then."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=total)
+        done = count(1)
 
         def telling(text: str) -> None:
-            progress.update(task, advance=1, description=text, refresh=True)
+            number = next(done)
+            if console.is_terminal:
+                progress.update(task, completed=number, description=text, refresh=True)
+            elif number % (total // LINES or 1) == 1:
+                console.print(f"{number} of {total}: {text}", highlight=False)
 
         yield telling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -22,48 +23,62 @@ PATIENCE = 300  # s
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds from the command to the word `ready`: with an empty object cache, and with a full one. Bytes of memory.
+    """From the command to the word `ready`, with an empty object cache and with a full one; then, bytes of memory.
 
-    `tables`, `programs`: locked by the kernel for them; `resident`: the process itself.
+    Seconds, the least of several starts: a busy machine only adds. `processor`: of CPU time, in a warm start. `tables`,
+    `programs`: locked by the kernel for them; `resident`: the process itself.
     """
 
     cold: float
     warm: float
+    warm_median: float
+    processor: float
     tables: int
     programs: int
     resident: int
 
 
+@dataclass(frozen=True)
+class Once:
+    """One start."""
+
+    seconds: float
+    processor: float
+    memory: tuple[int, int, int]
+
+
 def start(colds: int, warms: int, told: Callable[[str], None]) -> Start:
-    """Medians of so many starts, in namespaces of their own."""
+    """So many starts, in namespaces of their own."""
     with Lab() as lab, tempfile.TemporaryDirectory(prefix="hardtack-bench-") as name:
         folder = Path(name)
         outside, _ = lab.join(lab.namespace("front"), lab.namespace("client"))
         make_key(folder / "key")
         config = folder / "bench.toml"
         config.write_text(CONFIGURATION.replace('"outside"', f'"{outside.name}"'))
-        cold = []
+        cold, warm = [], []
         for number in range(colds):
             told(f"hardtack front, its object cache empty, {number + 1} of {colds}")
-            cold.append(_start(outside.namespace, config, folder / f"cache{number}")[0])
-        warm = []
+            cold.append(_start(outside.namespace, config, folder / f"cache{number}"))
         for number in range(warms):
             told(f"hardtack front, {number + 1} of {warms}")
-            seconds, memory = _start(outside.namespace, config, folder / "cache0")
-            warm.append(seconds)
-        return Start(median(cold), median(warm), *memory)
+            warm.append(_start(outside.namespace, config, folder / "cache0"))
+        seconds = [once.seconds for once in warm]
+        processor = min(once.processor for once in warm)
+        return Start(min(once.seconds for once in cold), min(seconds), median(seconds), processor, *warm[-1].memory)
 
 
-def _start(inside: Namespace, config: Path, cache: Path) -> tuple[float, tuple[int, int, int]]:
-    """Seconds until it is ready; bytes of its tables, its programs, itself."""
+def _start(inside: Namespace, config: Path, cache: Path) -> Once:
     command = ["env", f"XDG_CACHE_HOME={cache}", sys.executable, "-m", "hardtack", "front", config]
     began = time.perf_counter()
     with Process(command, inside) as front:
         front.wait_for(r"\bready\b", PATIENCE)
-        return time.perf_counter() - began, _memory(front.pid)
+        seconds = time.perf_counter() - began
+        times = Path(f"/proc/{front.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+        return Once(seconds, sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), _memory(front.pid))
 
 
 def _memory(pid: int) -> tuple[int, int, int]:
+    """Bytes of its tables, its programs, itself."""
     tables = programs = 0
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
         with suppress(OSError):

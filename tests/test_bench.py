@@ -1,0 +1,132 @@
+"""The bench runs end to end, its numbers add up, and its statistics are right. Nothing here is judged by time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_ground import needs_root
+
+from hardtack.kernel.statistics import Runs
+from hardtack.lab.bench import frames, kinds
+from hardtack.lab.bench.contestants import Contestant
+from hardtack.lab.bench.figures import figures, quartile, steps
+from hardtack.lab.bench.ground import Slice
+from hardtack.lab.bench.kinds import Kind
+from hardtack.lab.bench.rounds import Entry, Sample, entries, in_turn
+from hardtack.lab.packets.recipe import LINUX_OPTIONS
+
+ROOT = Path(__file__).parents[1]
+STRAY = 100  # frames of the kernel's own (neighbour discovery and the like) that may be among those counted in all slices
+NO_RUNS = Runs(0, 0)
+SLICES = {"drop", "mirror", "hardtack"}
+LINUX = {"cookies", "cookies-full", "synproxy"}
+STEPS = ["mirror", "touched", "parsed", "host_found", "judged", "dated", "options_read", "hashed", "answered", "hardtack"]
+
+
+def entry(name: str, kind: Kind = kinds.IPV4) -> Entry:
+    """One that is never played."""
+    return Entry(Contestant(name, name, (kind,), lambda: 0), kind)
+
+
+def sample(nanoseconds: int, received: int = 100, runs: Runs = NO_RUNS) -> Sample:
+    """A slice that took so long."""
+    return Sample(Slice(received + 5, 5, received, received, nanoseconds, 0, 1.0), received, runs)
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    """A machine that halves its speed for one round changes no ratio."""
+    mirror, ours = entry("mirror"), entry("hardtack")
+    played = {mirror: [sample(n) for n in (10_000, 10_000, 20_000)], ours: [sample(n) for n in (15_000, 16_000, 30_000)]}
+    _, figure = figures(played)
+    assert (figure.median, figure.least, figure.ratio, figure.more) == (160, 150, 1.5, 60)
+    assert (figure.sent, figure.lost, figure.received, figure.answered) == (315, 15, 300, 300)
+    assert figure.quiet_ratio == pytest.approx(1.55)
+
+
+def test_steps_are_differences_without_the_clock() -> None:
+    played = {
+        entry(name): [sample(0, runs=Runs(total, 10))] for name, total in (("drop", 400), ("mirror", 450), ("parsed", 600))
+    }
+    mirror, parsed = steps(played, {("parsed", "ipv4"): 12})
+    assert (mirror.quiet, mirror.quiet_total, mirror.alone) == (5, 5, None)
+    assert (parsed.quiet, parsed.quiet_total, parsed.alone, parsed.alone_total) == (15, 20, 12, 12)
+
+
+def test_quartiles() -> None:
+    assert [quartile([4, 1, 3, 2, 5], number) for number in (1, 2, 3)] == [2, 3, 4]
+    assert quartile([7], 1) == 7
+
+
+def test_everybody_plays_once_a_round_and_not_always_at_the_same_place() -> None:
+    field = entries([Contestant(name, name, kinds.ALL, lambda: 0) for name in ("a", "b", "c")])
+    rounds = [list(in_turn(field, 3))[start : start + len(field)] for start in range(0, 3 * len(field), len(field))]
+    assert all(set(one) == set(field) for one in rounds)
+    assert len({one[0] for one in rounds}) == 3
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_single_frames_are_what_the_flood_sends(version: int) -> None:
+    """But for the random fields and checksums, which the flood's own program writes."""
+    kind = kinds.IPV4 if version == 4 else kinds.IPV6
+    flooded = kind.frame(kind.target(frames.MACS[6:], frames.MACS[:6]))
+    single = frames.segment(version, LINUX_OPTIONS)
+    differing = {at for at in range(len(flooded)) if flooded[at] != single[at]}
+    random = {*range(24, 30), 34, 35, *range(38, 42)} if version == 4 else {*range(22, 38), 54, 55, *range(58, 62)}
+    assert len(flooded) == len(single)
+    assert differing <= random
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """What `hardtack bench --quick --json` printed, and the folder it wrote to."""
+    out = tmp_path_factory.mktemp("bench") / "out"
+    command = [sys.executable, "-m", "hardtack", "bench", "--quick", "--json", "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), out
+
+
+@needs_root
+def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
+    found, out = ran
+    assert json.loads((out / "bench.json").read_text()) == found
+    assert (out / "bench.png").read_bytes().startswith(b"\x89PNG")
+    assert "</svg>" in (out / "bench.svg").read_text()
+    assert {"date", "kernel", "processor", "load_before", "load_after", "stolen"} <= found["machine"].keys()
+    by_kind = {kind.name: {one["contestant"] for one in found["figures"] if one["kind"] == kind.name} for kind in kinds.ALL}
+    linux = LINUX - {"synproxy"} if any("SYNPROXY" in line for line in found["absent"]) else LINUX
+    assert by_kind == {"ipv4": SLICES | linux, "ipv4-bare": SLICES, "ipv6": SLICES | linux, "ipv6-bare": SLICES}
+    for kind in ("ipv4", "ipv6"):
+        assert [step["name"] for step in found["steps"] if step["kind"] == kind] == STEPS
+    assert {one["part"] for one in found["alone"]} == {"whole", "options", "parse"}
+    assert [size["program"] for size in found["sizes"]] == ["front", "agent"]
+    assert all(isinstance(goal["met"], bool) for goal in found["goals"])
+    assert found["start"]["tables"] > 0
+    assert found["start"]["resident"] > 0
+
+
+@needs_root
+def test_the_frames_add_up(ran: tuple[dict[str, Any], Path]) -> None:
+    for one in ran[0]["figures"]:
+        assert one["received"] > 0, one
+        assert abs(one["sent"] - one["lost"] - one["received"]) < STRAY, one
+        expected = 0 if one["contestant"] == "drop" else one["received"]
+        assert abs(one["answered"] - expected) < STRAY, one
+
+
+def test_one_cpu_is_too_few() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("without root it says so first")
+    program = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from hardtack.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", program, "bench", "--quick"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "hardtack: the bench sends on one CPU and receives on another, and this machine gives it one\n"
