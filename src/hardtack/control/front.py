@@ -24,9 +24,9 @@ def run(config: Config, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
     log = logger(verbose)
-    master = read_key(config.front.key_file)
     local = any(host.via == "local" for host in config.hosts)
     features.require(["front", "agent"] if local else ["front"])
+    master = read_key(config.front.key_file)
     interface = interfaces.find(config.front.interface)
     entries = host_entries(config)
     hold_signals()
