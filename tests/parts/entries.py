@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hardtack.compiler.language import at, beyond, i64, inlined, load64, new, store64, u64
+from hardtack.compiler.language import absent, at, beyond, i64, inlined, load64, new, store64, u64
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.cookie import cookie_holds
+from hardtack.packet.hosts import find_host, protects
 from hardtack.packet.layout import Flow
 from hardtack.packet.options import read_options, read_timestamps
 from hardtack.packet.parse import NONE, parse
@@ -92,3 +93,18 @@ def check(frame: Any) -> int:
         return REFUSED
     read_timestamps(frame, flow)
     return DONE if cookie_holds(flow, now_ms()) else REFUSED
+
+
+def host(frame: Any) -> int:
+    """Which host a frame is for, its MSS, and whether the frame's port is protected, in three words."""
+    flow = new_flow()
+    start = head(frame)
+    if parse(frame, flow) != NONE or beyond(start, 24, tail(frame)):
+        return REFUSED
+    found = find_host(flow)
+    if absent(found):
+        return REFUSED
+    store64(start, 0, u64(found.number))
+    store64(start, 8, u64(found.mss))
+    store64(start, 16, u64(protects(found, flow.dport)))
+    return DONE

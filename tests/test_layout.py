@@ -1,0 +1,143 @@
+"""Records and tables: as the kernel has them, as both sides write them."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardtack.compiler.ebpf import BOUNDS
+from hardtack.control.config import read
+from hardtack.control.tables import address_key, host_entries, host_entry
+from hardtack.image import Table
+from hardtack.kernel import btf, structures
+from hardtack.packet import admit, layout, time_wait
+from hardtack.packet.entries import KEY_SLOTS, ONLY, clock_entry, keys_entry
+from hardtack.packet.layout import Attributes, Clock, Host, Key, Keys, Tuple4, Tuple6
+from hardtack.packet.reasons import REASONS, Reason
+
+needs_btf = pytest.mark.skipif(not btf.readable(), reason="this kernel shows no BTF")
+
+
+def offset(record: np.dtype[np.void], name: str) -> int:
+    """Where a field lies in a record, in bytes."""
+    assert record.fields is not None
+    return record.fields[name][1]
+
+
+# A member of a structure of the kernel's, and where we think it is
+MEMBERS = {
+    **{f"bpf_tcp_req_attrs.{name}": offset(Attributes, name) for name in Attributes.names or () if name != "reserved"},
+    "bpf_tcp_req_attrs.reserved": 17,
+    "bpf_sock_tuple.ipv4.saddr": offset(Tuple4, "addresses"),
+    "bpf_sock_tuple.ipv4.daddr": offset(Tuple4, "addresses") + 4,
+    "bpf_sock_tuple.ipv4.sport": offset(Tuple4, "ports"),
+    "bpf_sock_tuple.ipv4.dport": offset(Tuple4, "ports") + 2,
+    "bpf_sock_tuple.ipv6.saddr": offset(Tuple6, "source_high"),
+    "bpf_sock_tuple.ipv6.daddr": offset(Tuple6, "destination_high"),
+    "bpf_sock_tuple.ipv6.sport": offset(Tuple6, "ports"),
+    "bpf_sock_tuple.ipv6.dport": offset(Tuple6, "ports") + 2,
+    "bpf_sock.state": admit.STATE,
+    "xdp_md.data": BOUNDS["xdp"][0],
+    "xdp_md.data_end": BOUNDS["xdp"][1],
+    "__sk_buff.data": BOUNDS["tcx"][0],
+    "__sk_buff.data_end": BOUNDS["tcx"][1],
+    "__sk_buff.len": 0,
+    "__sk_buff.ifindex": time_wait.INTERFACE,
+    "__sk_buff.tc_index": time_wait.MARK,
+}
+
+
+@needs_btf
+def test_the_kernels_structures_are_as_we_think() -> None:
+    assert structures.member_places(MEMBERS) == MEMBERS
+
+
+def test_sizes_that_the_kernel_is_told() -> None:
+    assert Attributes.itemsize == 20  # sizeof(struct bpf_tcp_req_attrs); it refuses any other
+    assert (admit.TUPLE_4_SIZE, admit.TUPLE_6_SIZE) == (4 + 4 + 2 + 2, 16 + 16 + 2 + 2)  # what a look-up takes
+    assert Tuple4.itemsize >= admit.TUPLE_4_SIZE and Tuple6.itemsize >= admit.TUPLE_6_SIZE
+
+
+TABLES = {name: table for name, table in vars(layout).items() if isinstance(table, Table)}
+RECORDS = {name: record for name, record in vars(layout).items() if isinstance(record, np.dtype)}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_as_large_as_its_record(name: str) -> None:
+    table, record = TABLES[name], RECORDS[name.capitalize()]
+    assert (table.name, table.key_size, table.value_size) == (name.lower(), len(ONLY), record.itemsize)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_word_lies_at_an_even_address(name: str) -> None:
+    """The compiler promises LLVM natural alignment, and new() makes records of whole words."""
+    for field, (kind, place, *_) in (RECORDS[name].fields or {}).items():
+        assert place % kind.base.alignment == 0, field
+
+
+def test_every_reason_has_a_counter() -> None:
+    assert layout.Counters.itemsize == 8 * REASONS and max(Reason) < REASONS and len({*Reason}) == len(Reason)
+
+
+@given(st.dictionaries(st.integers(0, 2**40), st.binary(min_size=16, max_size=16), max_size=10))
+def test_keys_are_written_as_they_are_read(schedule: dict[int, bytes]) -> None:
+    """Of two epochs for one slot the last written stays; slots without a key name no epoch there is."""
+    slots = np.frombuffer(keys_entry(schedule.items()), Keys)[0]["slots"]
+    held = {epoch % KEY_SLOTS: (epoch, key) for epoch, key in schedule.items()}
+    for number, slot in enumerate(slots):
+        if number in held:
+            epoch, key = held[number]
+            assert (slot["epoch"], struct.pack("<QQ", slot["low"], slot["high"])) == (epoch, key)
+        else:
+            assert slot["epoch"] > 2**56
+    assert Key.itemsize * KEY_SLOTS == Keys.itemsize == len(keys_entry([]))
+
+
+@given(st.integers(-(2**63), 2**64 - 1))
+def test_the_clock_is_written_as_it_is_read(offset_ns: int) -> None:
+    written = np.frombuffer(clock_entry(offset_ns), Clock)
+    assert len(written) == 1 and (int(written[0]["offset_ns"]) - offset_ns) % 2**64 == 0
+
+
+@given(st.none() | st.lists(st.integers(1, 65535), max_size=20), st.integers(536, 8940), st.integers(0, 1023))
+def test_a_host_is_written_as_it_is_read(ports: list[int] | None, mss: int, number: int) -> None:
+    record = np.frombuffer(host_entry(number, mss, ports), Host)[0]
+    assert (record["mss"], record["number"]) == (mss, number)
+    bits = np.unpackbits(record["ports"].view(np.uint8), bitorder="little")
+    protected = set(np.flatnonzero(bits).tolist())
+    assert protected == (set(range(65536)) if ports is None else set(ports))
+
+
+CONFIGURATION = """
+[front]
+interface = "eth0"
+key_file = "key"
+[[host]]
+name = "web"
+addresses = ["192.0.2.10", "2001:db8::10"]
+ports = [80, 443]
+handshake = "agent"
+via = "kernel"
+[[host]]
+name = "mail"
+addresses = ["198.51.100.25"]
+mss = 1380
+handshake = "agent"
+via = "kernel"
+"""
+
+
+def test_a_configuration_becomes_a_record_for_each_address() -> None:
+    config = read(CONFIGURATION, Path("hardtack.toml"))
+    web, mail = config.hosts
+    assert host_entries(config) == {
+        bytes.fromhex("00000000000000000000ffffc000020a"): host_entry(0, 1460, (80, 443)),
+        bytes.fromhex("20010db8000000000000000000000010"): host_entry(0, 1440, (80, 443)),
+        bytes.fromhex("00000000000000000000ffffc6336419"): host_entry(1, 1380, None),
+    }
+    assert [address_key(address) for host in (web, mail) for address in host.addresses] == [*host_entries(config)]
