@@ -25,7 +25,7 @@ sets = st.sets(addresses4 | addresses6, max_size=40)
 NETWORK4 = [IPv4Address("198.51.0.0") + number for number in range(MOST_HOST_ADDRESSES)]
 NETWORK6 = [IPv6Address("2001:db8::") + number for number in range(MOST_HOST_ADDRESSES)]
 NETWORKS6 = [IPv6Address("2001:db8:1::1") + (number << 64) for number in range(MOST_HOST_ADDRESSES)]
-MIXED = [*NETWORK4[:300], *NETWORK6[:300], *NETWORKS6[:424]]
+MIXED: list[Address] = [*NETWORK4[:300], *NETWORK6[:300], *NETWORKS6[:424]]
 NETWORKS: dict[str, Sequence[Address]] = {"IPv4": NETWORK4, "IPv6": NETWORK6, "IPv6 networks": NETWORKS6, "mixed": MIXED}
 OTHERS = [
     ip_address(text) for text in ("0.0.0.0", "255.255.255.255", "::", "ffff:" * 7 + "ffff", "::c633:0001", "198.50.0.1")
