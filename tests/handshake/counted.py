@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from hardtack.image import Table
+from hardtack.image import ONLY, Table
 from hardtack.kernel.bpf import buffer, call
-from hardtack.image import ONLY
 from hardtack.kernel.maps import TYPES, Map
 from hardtack.packet.layout import COUNTERS
 from hardtack.packet.reasons import Reason
