@@ -12,8 +12,14 @@
 A slice of measurement is a few hundred thousand frames, sent as fast as they can be made; what the receiver cannot take
 is lost before it costs it anything. The cost is the CPU time of the receiving thread, which the kernel keeps to the
 nanosecond and which leaves out whatever else ran on that CPU, over the frames received. The answers' receiver stands for
-the rest of the world: it has a thread of its own, on the same CPU so that the generator's is never the bottleneck, and
-at real-time priority so that no answer waits; its time is told apart.
+the rest of the world: it has a thread of its own, on the same CPU so that the generator's is never the bottleneck; its
+time is told apart.
+
+XDP sends its answers 64 at a time and then wakes that thread, which has real-time priority, so that no answer waits. The
+network stack sends and wakes one by one, and there is a trap: the kernel charges what a thread does between waking one
+that goes before it and giving way to the thread it woke (wakeup_preempt, rq_clock_skip_update), which would be most of
+the stack's work. So behind the stack that thread is one that never goes before another (SCHED_BATCH); the stack's answers
+wait, and most find the veth's queue full and are lost, once the stack has done all its work for them.
 """
 
 from __future__ import annotations
@@ -99,7 +105,10 @@ class Ground:
         else:
             self.clear()
         self._receivers = cpu.thread_receivers(self.net.outside, self.receiver)
-        self._sinks = cpu.thread_receivers(self.net.near, self.receiver, realtime=True)
+        self._sinks = cpu.thread_receivers(self.net.near, self.receiver, realtime=program is not None)
+        if program is None:
+            for pid in self._sinks:
+                os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
 
     def clear(self) -> None:
         """No XDP program."""

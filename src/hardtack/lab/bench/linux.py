@@ -1,9 +1,4 @@
-"""Linux's own means against a SYN flood, arranged in the lab's host for the time of a slice.
-
-Their answers are dropped at tcx egress, so what the driver would charge for sending is a gift to them. (They cannot be
-let out as XDP's are: each would wake the thread that takes it, and the kernel charges what comes between a wake-up and
-the switch to the woken thread to that thread, which would be most of the work.)
-"""
+"""Linux's own means against a SYN flood, arranged in the lab's host for the time of a slice."""
 
 from __future__ import annotations
 
@@ -13,19 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from hardtack.compiler.objects import compiled
-from hardtack.compiler.program import Source
-from hardtack.kernel.datapath import Datapath
-from hardtack.kernel.links import attach_tcx
-from hardtack.kernel.programs import Program
 from hardtack.lab.bench import kinds
 from hardtack.lab.bench.contestants import Contestant
 from hardtack.lab.counters import tcp_events
-from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError, Namespace
 from hardtack.lab.process import run
 
-DOOR = Source("door", "hardtack.lab.packets.door:shut", "tcx", ())
 WITH_OPTIONS = (kinds.IPV4, kinds.IPV6)
 BACKLOG = 16  # connections the listener lets wait
 EFFORT = 4
@@ -47,10 +35,10 @@ PROXY_COUNTERS = Path("/proc/thread-self/net/stat/synproxy")
 
 
 class Stack:
-    """The network stack behind `outside`, its way out shut by `door` while it is measured."""
+    """The host's network stack."""
 
-    def __init__(self, outside: Interface, door: Program) -> None:
-        self.outside, self.host, self.door = outside, outside.namespace, door
+    def __init__(self, host: Namespace) -> None:
+        self.host = host
 
     def cookies(self, setting: int, name: str, title: str) -> Contestant:
         """SYN cookies: always (2), or once the queue is full (1), which it is from the first few frames on."""
@@ -58,8 +46,7 @@ class Stack:
         @contextmanager
         def arrange() -> Iterator[None]:
             self.host.sysctl("net.ipv4.tcp_syncookies", setting)
-            with self.shut():
-                yield
+            yield
 
         return Contestant(name, title, WITH_OPTIONS, self.cookies_sent, None, arrange, EFFORT)
 
@@ -71,18 +58,11 @@ class Stack:
         return Contestant("synproxy", "nftables SYNPROXY", WITH_OPTIONS, self.proxy_answers, None, self.proxied, EFFORT)
 
     @contextmanager
-    def shut(self) -> Iterator[None]:
-        """Nothing leaves."""
-        with self.host.call(attach_tcx, self.door, self.outside.index, "egress"):
-            yield
-
-    @contextmanager
     def proxied(self) -> Iterator[None]:
         """The rules are there."""
         _nft(self.host, RULES)
         try:
-            with self.shut():
-                yield
+            yield
         finally:
             _nft(self.host, f"delete table inet {TABLE}")
 
@@ -99,12 +79,12 @@ class Stack:
 
 
 @contextmanager
-def contestants(outside: Interface) -> Iterator[tuple[list[Contestant], list[str]]]:
+def contestants(host: Namespace) -> Iterator[tuple[list[Contestant], list[str]]]:
     """SYN cookies and SYNPROXY on the lab's host, and a line for each that cannot be measured here."""
     with ExitStack() as parts:
-        stack = Stack(outside, parts.enter_context(Datapath(compiled(DOOR))).program)
-        parts.enter_context(outside.namespace.call(_listen))
-        outside.namespace.sysctl("net.ipv4.tcp_synack_retries", 0)  # what half-open connections there are go soon
+        stack = Stack(host)
+        parts.enter_context(host.call(_listen))
+        host.sysctl("net.ipv4.tcp_synack_retries", 0)  # what half-open connections there are go soon
         found = [
             stack.cookies(2, "cookies", "Linux SYN cookies (always)"),
             stack.cookies(1, "cookies-full", "Linux SYN cookies (queue full)"),

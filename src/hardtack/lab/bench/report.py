@@ -8,14 +8,17 @@ from rich.table import Table
 
 from hardtack.lab.bench.kinds import ALL
 from hardtack.lab.bench.results import Results
+from hardtack.lab.bench.start import Start
 
 PARTS = {"whole": "the whole program", "options": "its reading of TCP options", "parse": "its parsing"}
 
 
 def show(results: Results, console: Console) -> None:
     """Everything."""
-    for table in (_costs(results), _steps(results), _alone(results), _sizes(results), _goals(results)):
+    for table in (_costs(results), _steps(results), _alone(results), _sizes(results)):
         console.print(table)
+    console.print(_start(results.start), highlight=False)
+    console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
 
@@ -65,19 +68,22 @@ def _alone(results: Results) -> Table:
 
 
 def _sizes(results: Results) -> Table:
-    """Programs, start, memory."""
+    """What the verifier and the compiler make of them."""
     headings = ("instructions", "verified", "load, ms", "compile, s")
-    table = _table("The programs, and starting the front", "", *headings)
+    table = _table("The programs that ship", "", *headings)
     for size in results.sizes:
         compiling = "-" if size.compiling is None else f"{size.compiling:.1f}"
         table.add_row(size.program, f"{size.instructions:,}", f"{size.verified:,}", f"{size.loading * 1e3:.0f}", compiling)
-    start = results.start
-    table.caption = (
-        f"ready in {start.warm:.2f} s ({start.processor:.2f} s of CPU), with an empty cache in {start.cold:.1f} s\n"
-        f"memory: tables {_size(start.tables)}, programs {_size(start.programs)}, process {_size(start.resident)}"
-    )
-    table.caption_justify = "left"
     return table
+
+
+def _start(start: Start) -> str:
+    """Until it is ready, and what it then holds."""
+    return (
+        f"hardtack front is ready in {start.warm:.2f} s ({start.processor:.2f} s of CPU); with an empty object cache in "
+        f"{start.cold:.1f} s\nits memory: tables {_size(start.tables)}, programs {_size(start.programs)}, "
+        f"process {_size(start.resident)}\n"
+    )
 
 
 def _size(count: int) -> str:

@@ -100,10 +100,10 @@ def measure(effort: Effort, console: Console) -> Results:
 @contextmanager
 def _field(place: Ground) -> Iterator[Field]:
     with ExitStack() as parts:
-        near, outside = place.net.near, place.net.outside
+        near = place.net.near
         yardsticks = parts.enter_context(contestants.yardsticks(near))
         front = parts.enter_context(contestants.open_front())
-        own, absent = parts.enter_context(linux.contestants(outside))
+        own, absent = parts.enter_context(linux.contestants(place.net.front))
         cuts = parts.enter_context(cut_off(front, near))
         workshop = parts.enter_context(open_workshop(front))
         hardtack = front.contestant()
