@@ -30,7 +30,7 @@ HTTP, TALK, GREET, UNPROTECTED = 80, 7, 21, 8080  # ports of the servers
 SILENT = 9  # protected, and nobody listens
 SPARE = tuple(range(9000, 9010))  # protected, for a test's own servers
 PORTS = (HTTP, TALK, GREET, SILENT, *SPARE)
-PATIENCE = 15.0  # s that anything may take: no test judges by time, and the machine may have other work
+PATIENCE = 120.0  # s that anything may take: no test judges by time, and the machine may have other work
 ADDRESSES = {4: SERVER[0], 6: SERVER[1]}
 SECOND_ADDRESSES = {4: SECOND[0], 6: SECOND[1]}
 
