@@ -21,6 +21,7 @@ from hardtack.compiler.language import (
     types,
     u64,
 )
+from hardtack.packet.batch import follows_admitted, remember_admitted
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.layout import Attributes, Tuple4, Tuple6
 from hardtack.packet.options import NO_SCALE, read_timestamps
@@ -35,6 +36,7 @@ KNOWN = int(Reason.known)
 NO_LISTENER = int(Reason.no_listener)
 ADMITTED = int(Reason.admitted)
 BAD_COOKIE = int(Reason.bad_cookie)
+BEHIND_ADMITTED = int(Reason.behind_admitted)
 NOT_ADMITTED = int(Reason.not_admitted)
 TIME_WAIT_KEPT = int(Reason.time_wait_kept)
 
@@ -104,12 +106,17 @@ def judge(frame, flow, socket):
 @inlined
 def make_connection(frame, flow, listener):
     """Hand the kernel what it needs to make a socket of the segment."""
+    if follows_admitted(flow):
+        return BEHIND_ADMITTED
     socket = to_tcp_socket(listener)
     if absent(socket):
         return NOT_ADMITTED
     attributes = new_attributes()
     describe(attributes, flow)
-    return ADMITTED if assign(frame, socket, attributes, ATTRIBUTES_SIZE) == 0 else NOT_ADMITTED
+    if assign(frame, socket, attributes, ATTRIBUTES_SIZE) != 0:
+        return NOT_ADMITTED
+    remember_admitted(flow, socket)
+    return ADMITTED
 
 
 @inlined
