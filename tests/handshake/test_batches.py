@@ -1,0 +1,100 @@
+"""A client's first segments that the host's card hands over together.
+
+The agent's program then sees all of a batch before the kernel has dealt with the first of it: when it looks for the
+connection that the ACK is about to make, there is none yet. (netif_receive_skb_list: tcx runs for each, then TCP for each.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from naive.frames import ACK, FIN, PSH
+
+from handshake.raw import ALL_OPTIONS, LOW_32, PLAIN_OPTIONS, Peer, Wire, wired
+from handshake.stage import GREET, TALK, Stage, staged
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.attach import attach
+from hardtack.lab.cpu import thread_receivers
+from hardtack.lab.programs import PASS
+from hardtack.lab.servers import talker
+
+CPU = 0
+ASK = b"info\n"
+AHEAD = 10  # real-time priority: above the receiving thread's
+offers = pytest.mark.parametrize("carried", [ALL_OPTIONS, PLAIN_OPTIONS], ids=["all", "plain"])
+
+
+@pytest.fixture(scope="module", params=["routed", "local"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The host's card is served by a thread on one CPU."""
+    with (
+        staged(request.param == "local", tmp_path_factory.mktemp("batches")) as made,
+        attach(made.net.near, PASS),
+        talker(made.net.server, SERVER, [TALK]),
+        talker(made.net.server, SERVER, [GREET], greeting="220 hello"),
+    ):
+        thread_receivers(made.net.far, CPU)
+        yield made
+
+
+@pytest.fixture
+def wire(stage: Stage) -> Iterator[Wire]:
+    """The client's link."""
+    with wired(stage.net) as made:
+        yield made
+
+
+def send_together(wire: Wire, *frames: bytes) -> None:
+    """All of them before the receiving thread may run: its CPU is ours for so long."""
+
+    def undisturbed() -> None:
+        os.sched_setaffinity(0, {CPU})
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(AHEAD))
+        wire.send(*frames)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(undisturbed).result()
+
+
+@offers
+def test_the_ack_and_the_request(stage: Stage, wire: Wire, version: int, carried: bytes) -> None:
+    peer = Peer(wire, version, TALK)
+    peer.syn(carried)
+    send_together(wire, peer.frame(ACK), peer.frame(ACK | PSH, ASK))
+    assert peer.hear_line()["peer"] == [peer.source, peer.source_port]
+
+
+@offers
+def test_the_ack_the_request_and_the_end(stage: Stage, wire: Wire, version: int, carried: bytes) -> None:
+    peer = Peer(wire, version, TALK)
+    peer.syn(carried)
+    end = (peer.seq + len(ASK) + 1) & LOW_32
+    send_together(wire, peer.frame(ACK), peer.frame(ACK | PSH, ASK), peer.frame(ACK | FIN, seq=end - 1))
+    assert peer.hear_line()["peer"] == [peer.source, peer.source_port]
+    assert peer.hear(lambda heard: heard.ack == end)
+
+
+def test_a_request_in_pieces(stage: Stage, wire: Wire, version: int) -> None:
+    peer = Peer(wire, version, TALK)
+    peer.syn()
+    pieces = [peer.frame(ACK | PSH, ASK[at : at + 1], seq=peer.seq + at) for at in range(len(ASK))]
+    send_together(wire, peer.frame(ACK), *pieces)
+    assert peer.hear_line()["peer"] == [peer.source, peer.source_port]
+
+
+def test_the_ack_and_a_bare_end(stage: Stage, wire: Wire, version: int) -> None:
+    peer = Peer(wire, version, GREET)
+    peer.syn()
+    send_together(wire, peer.frame(ACK), peer.frame(ACK | FIN))
+    assert peer.hear(lambda heard: bool(heard.payload)).payload == b"220 hello\n"
+    assert peer.hear(lambda heard: heard.ack == (peer.seq + 1) & LOW_32)
+
+
+def test_the_ack_many_times(stage: Stage, wire: Wire, version: int) -> None:
+    peer = Peer(wire, version, TALK)
+    peer.syn()
+    send_together(wire, *[peer.frame(ACK)] * 20)
+    assert peer.ask()["peer"] == [peer.source, peer.source_port]
