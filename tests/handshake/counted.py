@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hardtack.image import ONLY, Table
-from hardtack.kernel.bpf import buffer, call
+from hardtack.kernel.bpf import buffer, call, info
 from hardtack.kernel.maps import TYPES, Map
 from hardtack.packet.layout import COUNTERS
 from hardtack.packet.reasons import Reason
@@ -31,12 +31,18 @@ def counts_in(table: Map) -> Counter[Reason]:
 
 @contextmanager
 def tables_of(pid: int, table: Table) -> Iterator[list[Map]]:
-    """The process's tables that look like `table`, oldest first."""
+    """The process's tables that are `table` by name and shape, oldest first."""
     wanted = {"map_type": TYPES[table.kind], "value_size": table.value_size, "max_entries": table.entries}
     facts = [read_facts(path) for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
     numbers = {fact["map_id"] for fact in facts if wanted.items() <= fact.items()}
     with ExitStack() as parts:
-        yield [parts.enter_context(Map(opened(number), table)) for number in sorted(numbers)]
+        alike = [parts.enter_context(Map(opened(number), table)) for number in sorted(numbers)]
+        yield [found for found in alike if name_of(found) == table.name]
+
+
+def name_of(found: Map) -> str:
+    """As the kernel knows it: bpf_map_info.name."""
+    return info(found.fd, 40, "a table")[24:40].split(b"\0")[0].decode()
 
 
 def read_facts(path: Path) -> dict[str, int]:
