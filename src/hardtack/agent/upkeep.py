@@ -35,7 +35,12 @@ class Upkeep:
 
 
 def hold_signals() -> None:
-    """From here on SIGTERM and SIGINT wait until `until_ended` asks for them, so that no set-up is cut in half."""
+    """From here on SIGTERM and SIGINT wait until `until_ended` asks for them, so that no set-up is cut in half.
+
+    Also where they were ignored, as a shell has its background jobs ignore SIGINT: who sends one means it.
+    """
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
 
 

@@ -13,7 +13,11 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+
+    SIGINT interrupts also where it was ignored, as by a shell's background jobs: who sends one means it.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
