@@ -28,6 +28,7 @@ from hardtack.lab.topology import Topology
 from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import CLOCK
 
+local, routed = (pytest.mark.parametrize("net", [name], indirect=True) for name in ("local", "routed"))
 both = pytest.mark.parametrize("net", ["routed", "local"], indirect=True)
 ENDINGS = [signal.SIGTERM, signal.SIGINT]
 
@@ -121,7 +122,7 @@ def check_echoes(connections: list[socket.socket]) -> None:
         assert connection.recv(5, socket.MSG_WAITALL) == word
 
 
-@both
+@routed
 def test_they_keep_no_rights_and_still_keep_the_time(net: Topology, tmp_path: Path) -> None:
     with protected(net, tmp_path) as processes:
         for process in processes:
@@ -142,7 +143,7 @@ def reads_otherwise(table: Map, value: bytes) -> bool:
     return table.lookup(ONLY) != value
 
 
-@both
+@local
 def test_a_second_front_is_refused_and_the_first_goes_on(net: Topology, tmp_path: Path) -> None:
     with protected(net, tmp_path):
         told = refusal(front_command(tmp_path / "hardtack.toml"), net.front, status=1)
@@ -151,7 +152,7 @@ def test_a_second_front_is_refused_and_the_first_goes_on(net: Topology, tmp_path
         assert server_socket(net.client, ADDRESSES[6], TALK, timeout=PATIENCE)["sack"]
 
 
-@both
+@routed
 def test_a_second_agent_does_no_harm(net: Topology, tmp_path: Path) -> None:
     with protected(net, tmp_path), Process(agent_command(net.far.name, tmp_path / "key"), net.server) as second:
         second.wait_for("ready", PATIENCE)
