@@ -18,7 +18,7 @@ from hardtack import __version__
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"
 COMMANDS = ["doctor", "key", "check", "front", "agent", "demo", "bench"]
-SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "structlog"]
+SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "rich"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
 HARDTACK = [sys.executable, "-m", "hardtack"]
 # Root without its rights: like any other user to the kernel, and yet may read this tree wherever it is.

@@ -22,7 +22,7 @@ from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
 
 ROOT = Path(__file__).parents[2]
-OURS = ["llvmlite", "numba", "numpy", "pydantic", "pyroute2", "rich", "structlog", "typer", "pip", "setuptools"]
+OURS = ["llvmlite", "numba", "numpy", "pydantic", "pyroute2", "rich", "typer", "pip", "setuptools"]
 MISSING = f"import importlib.util, json; print(json.dumps([n for n in {OURS!r} if importlib.util.find_spec(n)]))"
 FOUND = "import hardtack.agent.daemon, json, sys; print(json.dumps([hardtack.__file__, sorted(sys.modules)]))"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from hardtack import journal
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.kernel import features, interfaces, privileges
@@ -15,8 +15,6 @@ from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
 from hardtack.keys import read_key
 from hardtack.packet.reasons import Reason
-
-log = logging.getLogger("hardtack.agent")
 
 # When the agent leaves
 TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted, Reason.time_wait_ended, Reason.time_wait_kept)
@@ -43,8 +41,7 @@ def summary(datapath: Datapath) -> dict[str, int]:
 def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    log.setLevel(logging.DEBUG if verbose else logging.INFO)  # ours alone: the compiler's libraries log too
+    journal.begin(verbose)
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.find(interface)
@@ -53,9 +50,10 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         upkeep = Upkeep(datapath.tables, master)
         upkeep.write()
         privileges.drop()
-        log.info("ready interface=%s seconds=%.2f", interface, time.perf_counter() - started)
-        log.debug("verifier_instructions=%d load_seconds=%.3f", datapath.program.verified, datapath.program.seconds)
+        journal.note("ready", interface=interface, seconds=round(time.perf_counter() - started, 3))
+        size, loading = datapath.program.verified, round(datapath.program.seconds, 3)
+        journal.note("program", logging.DEBUG, verifier_instructions=size, load_seconds=loading)
         ended = until_ended([upkeep])
-        told = " ".join(f"{name}={number}" for name, number in summary(datapath).items())
-    log.info("detached interface=%s signal=%s %s", interface, ended.name, told)
+        admitted = summary(datapath)
+    journal.note("detached", interface=interface, signal=ended.name, **admitted)
     return 0

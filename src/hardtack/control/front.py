@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from contextlib import ExitStack
 
-import structlog
-
+from hardtack import journal
 from hardtack.agent.daemon import attach as attach_agent
 from hardtack.agent.daemon import summary
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
@@ -23,7 +21,7 @@ from hardtack.packet.reasons import Reason
 def run(config: Config, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
-    log = logger(verbose)
+    journal.begin(verbose)
     local = any(host.via == "local" for host in config.hosts)
     features.require(["front", "agent"] if local else ["front"])
     master = read_key(config.front.key_file)
@@ -43,34 +41,17 @@ def run(config: Config, verbose: bool = False) -> int:
         refused = xdp.attach_front(front, interface.name)
         mode = "generic" if refused else "driver"
         if refused:
-            log.warning("slow", why="the kernel's generic hook runs the program, not the driver", driver=refused)
+            why = "the kernel's generic hook runs the program, not the driver"
+            journal.note("slow", logging.WARNING, why=why, driver=refused)
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
-        told = {"interface": interface.name, "mode": mode, "hosts": len(config.hosts), "agent_here": str(local).lower()}
-        log.info("ready", **told, seconds=seconds)
-        log.debug("program", verifier_instructions=front.program.verified, load_seconds=round(front.program.seconds, 3))
+        hosts, here = len(config.hosts), str(local).lower()
+        journal.note("ready", interface=interface.name, mode=mode, hosts=hosts, agent_here=here, seconds=seconds)
+        size, loading = front.program.verified, round(front.program.seconds, 3)
+        journal.note("program", logging.DEBUG, verifier_instructions=size, load_seconds=loading)
         ended = until_ended([upkeep])
         counted = front.counters()
         admitted = summary(agent) if agent else {}
     counts = {reason.name: counted[reason] for reason in Reason if counted[reason]} | admitted
-    log.info("detached", interface=interface.name, signal=ended.name, **counts)
+    journal.note("detached", interface=interface.name, signal=ended.name, **counts)
     return 0
-
-
-def logger(verbose: bool) -> structlog.stdlib.BoundLogger:
-    """Lines of key=value on standard error; colours only where a person reads them."""
-    level = logging.DEBUG if verbose else logging.INFO
-    person = sys.stderr.isatty()
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(colors=True)
-            if person
-            else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-    )
-    log: structlog.stdlib.BoundLogger = structlog.get_logger()
-    return log
