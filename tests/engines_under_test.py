@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from naive.decide import decide
@@ -47,15 +46,6 @@ class Outcome:
         return f"{self.verdict.name} {self.reason.name} {self.frame.hex()}"
 
 
-class Engine(Protocol):
-    """What runs the packet program."""
-
-    name: str
-
-    def run(self, frame: bytes, now_ms: int) -> Outcome:
-        """One frame at one moment."""
-
-
 def twin(frame: bytes, now_ms: int, room: int = PLENTY) -> Outcome:
     """What the naive twin says."""
     reason, out = decide(frame, HOSTS, KEYS, now_ms, room)
@@ -64,8 +54,6 @@ def twin(frame: bytes, now_ms: int, room: int = PLENTY) -> Outcome:
 
 class Ebpf:
     """The very program that `hardtack front` attaches, but for its clock. Frames of at least SHORTEST bytes."""
-
-    name = "eBPF"
 
     def __init__(self, datapath: Datapath) -> None:
         self._datapath = datapath
@@ -90,8 +78,6 @@ class Ebpf:
 
 class Native:
     """The same policy as machine code, over tables in this process's memory. Frames of any length."""
-
-    name = "native"
 
     def __init__(self) -> None:
         self._clock, self._counters = np.zeros(8, np.uint8), np.zeros(Counters.itemsize, np.uint8)
