@@ -15,7 +15,7 @@ from hardtack.control.config import read
 from hardtack.control.tables import address_key, host_entries, host_entry
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
-from hardtack.packet import admit, layout, time_wait
+from hardtack.packet import admit, again, layout
 from hardtack.packet.entries import KEY_SLOTS, ONLY, clock_entry, keys_entry
 from hardtack.packet.layout import Attributes, Clock, Host, Key, Keys, Tuple4, Tuple6
 from hardtack.packet.reasons import REASONS, Reason
@@ -47,8 +47,8 @@ MEMBERS = {
     "__sk_buff.data": BOUNDS["tcx"][0],
     "__sk_buff.data_end": BOUNDS["tcx"][1],
     "__sk_buff.len": 0,
-    "__sk_buff.ifindex": time_wait.INTERFACE,
-    "__sk_buff.tc_index": time_wait.MARK,
+    "__sk_buff.ifindex": again.INTERFACE,
+    "__sk_buff.tc_index": again.MARK,
 }
 
 

@@ -7,14 +7,16 @@ connection that the ACK is about to make, there is none yet. (netif_receive_skb_
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from naive.frames import ACK, FIN, PSH
 
 from handshake.raw import ALL_OPTIONS, LOW_32, PLAIN_OPTIONS, Peer, Wire, wired
-from handshake.stage import GREET, TALK, Stage, staged
+from handshake.stage import ADDRESSES, GREET, PATIENCE, SPARE, TALK, Stage, staged
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.cpu import thread_receivers
@@ -23,6 +25,7 @@ from hardtack.lab.servers import talker
 
 CPU = 0
 ASK = b"info\n"
+SHORT = SPARE[0]
 AHEAD = 10  # real-time priority: above the receiving thread's
 offers = pytest.mark.parametrize("carried", [ALL_OPTIONS, PLAIN_OPTIONS], ids=["all", "plain"])
 
@@ -98,3 +101,31 @@ def test_the_ack_many_times(stage: Stage, wire: Wire, version: int) -> None:
     peer.syn()
     send_together(wire, *[peer.frame(ACK)] * 20)
     assert peer.ask()["peer"] == [peer.source, peer.source_port]
+
+
+def test_nobody_is_reset_for_want_of_room(stage: Stage, wire: Wire, version: int) -> None:
+    """More connections in a batch than the listener's queue takes: the rest are to try again, as without hardtack."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(stage.net.server.call(short_listener, ADDRESSES[version]))
+        peers = [Peer(wire, version, SHORT) for _ in range(6)]
+        for peer in peers:
+            peer.syn()
+        send_together(wire, *(frame for peer in peers for frame in (peer.frame(ACK), peer.frame(ACK | PSH, ASK))))
+        wire.settle()
+        assert not any(heard.is_reset for peer in peers for heard in peer.heard())
+        served: set[int] = set()
+        while len(served) < len(peers):
+            with listener.accept()[0] as connection:
+                served.add(connection.getpeername()[1])
+                assert connection.recv(100) == ASK
+            wire.send(*(peer.frame(ACK | PSH, ASK) for peer in peers if peer.source_port not in served))
+
+
+def short_listener(address: str) -> socket.socket:
+    """A listener with room for two connections that nobody has accepted yet."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.settimeout(PATIENCE)
+    made.bind((address, SHORT))
+    made.listen(1)
+    return made

@@ -15,7 +15,7 @@ WINDOW, TTL = 64240, 64  # cookie.md, "The SYN-ACK"
 SHORTEST = 60  # bytes of the shortest Ethernet frame, without its check sequence
 PLENTY = 1 << 16
 # The reasons of the front; the others are the agent's.
-REASONS = {reason for reason in Reason if not Reason.not_ack <= reason <= Reason.behind_admitted}
+REASONS = {reason for reason in Reason if not Reason.not_ack <= reason <= Reason.behind}
 
 
 @dataclass(frozen=True)

@@ -21,22 +21,21 @@ from hardtack.compiler.language import (
     types,
     u64,
 )
-from hardtack.packet.batch import follows_admitted, remember_admitted
+from hardtack.packet.again import come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.layout import Attributes, Tuple4, Tuple6
 from hardtack.packet.options import NO_SCALE, read_timestamps
 from hardtack.packet.parse import NONE, parse
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import now_ms
-from hardtack.packet.time_wait import comes_again, end_time_wait
-from hardtack.packet.wire import ACK, OUR_SCALE, RST, SYN
+from hardtack.packet.time_wait import end_time_wait
+from hardtack.packet.wire import ACK, FIN, OUR_SCALE, RST, SYN
 
 NOT_ACK = int(Reason.not_ack)
 KNOWN = int(Reason.known)
 NO_LISTENER = int(Reason.no_listener)
 ADMITTED = int(Reason.admitted)
 BAD_COOKIE = int(Reason.bad_cookie)
-BEHIND_ADMITTED = int(Reason.behind_admitted)
 NOT_ADMITTED = int(Reason.not_admitted)
 TIME_WAIT_KEPT = int(Reason.time_wait_kept)
 
@@ -98,25 +97,22 @@ def judge(frame, flow, socket):
     if not good:
         return KNOWN if waits else BAD_COOKIE
     again = comes_again(frame)
-    if not waits:
-        return make_connection(frame, flow, socket)
-    return TIME_WAIT_KEPT if again else end_time_wait(frame, flow, socket)
+    if waits:
+        return TIME_WAIT_KEPT if again else end_time_wait(frame, flow, socket)
+    if not again and (flow.payload > 0 or flow.flags & FIN):
+        return come_again(frame)  # the ACK before it may be in the same batch, admitted but not yet with TCP: see `agent`
+    return make_connection(frame, flow, socket)
 
 
 @inlined
 def make_connection(frame, flow, listener):
     """Hand the kernel what it needs to make a socket of the segment."""
-    if follows_admitted(flow):
-        return BEHIND_ADMITTED
     socket = to_tcp_socket(listener)
     if absent(socket):
         return NOT_ADMITTED
     attributes = new_attributes()
     describe(attributes, flow)
-    if assign(frame, socket, attributes, ATTRIBUTES_SIZE) != 0:
-        return NOT_ADMITTED
-    remember_admitted(flow, socket)
-    return ADMITTED
+    return ADMITTED if assign(frame, socket, attributes, ATTRIBUTES_SIZE) == 0 else NOT_ADMITTED
 
 
 @inlined

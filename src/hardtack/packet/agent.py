@@ -2,6 +2,11 @@
 
 What it does not judge goes on to the kernel untouched. So does a bad cookie: it may be the kernel's own, from a client that
 did not come through a front; if not, the kernel answers with the RST that tells a late client to try again.
+
+Network cards hand over several segments at a time, and the kernel runs this on all of a batch before TCP sees the first
+(netif_receive_skb_list). So the request right behind the ACK still finds a listening socket. Were it admitted too, the
+kernel would find the connection already made and drop it, and the client would wait for its retransmission. Therefore what
+brings data or a FIN along with its cookie comes in again: by then the ACK's socket is there, or it makes its own.
 """
 
 from __future__ import annotations
@@ -11,8 +16,11 @@ from hardtack.packet.admit import admit
 from hardtack.packet.count import count
 from hardtack.packet.layout import Flow
 from hardtack.packet.linear import make_linear
+from hardtack.packet.reasons import Reason
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
+REDIRECT = 7  # TCX_REDIRECT: where the program has said
+BEHIND = int(Reason.behind)
 
 new_flow = new(Flow)
 
@@ -20,5 +28,6 @@ new_flow = new(Flow)
 def agent(frame):
     """struct __sk_buff -> enum tcx_action_base."""
     make_linear(frame)
-    count(admit(frame, new_flow()))
-    return NEXT
+    reason = admit(frame, new_flow())
+    count(reason)
+    return REDIRECT if reason == BEHIND else NEXT

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hardtack.image import ONLY as ONLY  # whoever writes entries needs it
 
 KEY_SLOTS = 64
-NEVER = 0xFFFFFFFFFFFFFFFF  # an epoch that cannot come
+NEVER = 1 << 63  # an epoch that cannot come; 2^64 - 1 can: it is the one before the first, on a clock never set
 SLOT = struct.Struct("<Q16s")  # Key: epoch, then 16 bytes as the two words that SipHash reads
 
 

@@ -16,7 +16,6 @@ PORT_WORDS = 65536 // 64
 MOST_HOST_ADDRESSES = 1024
 INDEX_BITS = 12  # of the hash of an address: four times as many slots as addresses
 INDEX_SLOTS = 1 << INDEX_BITS
-ADMITTED_SLOTS = 64  # more connections than one batch brings
 PROBES = 4  # slots looked at for an address
 SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative hashing
 
@@ -64,10 +63,6 @@ Walk = np.dtype(
     ],
     align=True,
 )
-
-# A segment that the agent has admitted, and when. See batch.py
-Admitted = np.dtype([("word", "u8"), ("tick", "u8")], align=True)
-Recent = np.dtype([("slots", Admitted, (ADMITTED_SLOTS,))], align=True)
 
 # What the SYN-ACK is to say.
 Answer = np.dtype(
@@ -157,5 +152,4 @@ KEYS = Table("keys", "array", 4, Keys.itemsize, 1)
 MOMENT = Table("moment", "percpu_array", 4, Moment.itemsize, 1)
 CLOCK = Table("clock", "array", 4, Clock.itemsize, 1)
 WALK = Table("walk", "percpu_array", 4, Walk.itemsize, 1)
-RECENT = Table("recent", "percpu_array", 4, Recent.itemsize, 1)
 COUNTERS = Table("counters", "percpu_array", 4, Counters.itemsize, 1)

@@ -52,7 +52,7 @@ class Reason(IntEnum):
     not_admitted = 15, "a good cookie, but the kernel makes no socket of it: an MPTCP listener"
     time_wait_ended = 16, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
     time_wait_kept = 17, "a good cookie, but the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
-    behind_admitted = 18, "right behind an admitted segment: its socket is there before TCP sees it"
+    behind = 18, "a good cookie with data or FIN: it comes in again, behind an ACK that may be on its way to TCP"
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
     syn_rst = 34, "SYN and RST in one segment"

@@ -23,12 +23,12 @@ from hardtack.compiler.language import (
     load32,
     scratch,
     store16be,
-    store32,
     store32be,
     swap32,
     types,
     u64,
 )
+from hardtack.packet.again import copy_comes_again
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import RST, TCP
@@ -37,29 +37,16 @@ ENDED = int(Reason.time_wait_ended)
 KEPT = int(Reason.time_wait_kept)
 
 LOW_32 = 0xFFFFFFFF
-INTERFACE, MARK = 40, 44  # of __sk_buff: ifindex; tc_index, which nothing on the way in again touches
-AGAIN = 0x4854  # "HT": a copy that comes in again
-INGRESS = 1  # BPF_F_INGRESS
 SEQUENCE, SIZE_AND_FLAGS, CHECKSUM = 4, 12, 16  # places in the TCP header
 RESET = TCP // 4 << 12 | RST  # a header without options: PAWS has nothing to judge by
 
-# bpf_skc_to_tcp_timewait_sock, bpf_clone_redirect, bpf_l4_csum_replace, bpf_skb_store_bytes
+# bpf_skc_to_tcp_timewait_sock, bpf_l4_csum_replace, bpf_skb_store_bytes
 to_time_wait = helper(138, Pointer, Pointer)
-send_copy = helper(13, i64, Pointer, types.uint32, u64)
 mend_checksum = helper(11, i64, Pointer, types.uint32, u64, u64, u64)
 write = helper(9, i64, Pointer, types.uint32, Pointer, types.uint32, u64)
 
 next_wanted = field_offset("tcp_timewait_sock.tw_sk.__tw_common.skc_tw_rcv_nxt")
 last_timestamp = field_offset("tcp_timewait_sock.tw_ts_recent")
-
-
-@inlined
-def comes_again(frame):
-    """Whether the segment is a copy that was sent in again; from here on it is as any other."""
-    if load32(frame, MARK) != AGAIN:
-        return False
-    store32(frame, MARK, 0)
-    return True
 
 
 @inlined
@@ -69,10 +56,7 @@ def end_time_wait(frame, flow, socket):
     if absent(old) or not is_newer(flow, old):
         return KEPT
     sequence = load32(old, next_wanted())
-    store32(frame, MARK, AGAIN)
-    failed = send_copy(frame, load32(frame, INTERFACE), u64(INGRESS))
-    store32(frame, MARK, 0)
-    if failed:  # no room in the queue: the kernel's answer will make the client say it once more
+    if not copy_comes_again(frame):  # no room in the queue: the kernel's answer will make the client say it once more
         return KEPT
     return ENDED if become_reset(frame, flow, sequence) else KEPT
 

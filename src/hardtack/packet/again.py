@@ -1,0 +1,45 @@
+"""Segments that come in again: sent to the back of the queue of what has come in, behind what the kernel has in hand.
+
+A segment does so once at most: a mark says that it has.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import Pointer, helper, i64, inlined, load32, store32, types, u64
+from hardtack.packet.reasons import Reason
+
+BEHIND = int(Reason.behind)
+
+INTERFACE, MARK = 40, 44  # of __sk_buff: ifindex; tc_index, which nothing on the way in again touches
+AGAIN = 0x4854  # "HT"
+INGRESS = 1  # BPF_F_INGRESS
+
+# bpf_clone_redirect, bpf_redirect
+send_copy = helper(13, i64, Pointer, types.uint32, u64)
+redirect = helper(23, i64, types.uint32, u64)
+
+
+@inlined
+def comes_again(frame):
+    """Whether the segment was sent in again; from here on it is as any other."""
+    if load32(frame, MARK) != AGAIN:
+        return False
+    store32(frame, MARK, 0)
+    return True
+
+
+@inlined
+def come_again(frame):
+    """Take the segment out here; it comes in again. The program must return TCX_REDIRECT for it."""
+    store32(frame, MARK, AGAIN)
+    redirect(load32(frame, INTERFACE), u64(INGRESS))
+    return BEHIND
+
+
+@inlined
+def copy_comes_again(frame):
+    """Let a copy come in again; False if there was no room in the queue."""
+    store32(frame, MARK, AGAIN)
+    failed = send_copy(frame, load32(frame, INTERFACE), u64(INGRESS))
+    store32(frame, MARK, 0)
+    return failed == 0
