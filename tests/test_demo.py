@@ -86,6 +86,18 @@ def test_ctrl_c(tmp_path: Path, moment: str) -> None:
     assert eventually(lambda: not remains(demo, tmp_path)), remains(demo, tmp_path)
 
 
+@needs_root
+def test_one_cpu_is_not_enough(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    one = str(min(os.sched_getaffinity(0)))
+    demo = Process(["taskset", "--cpu-list", one, *DEMO, "--out", tmp_path / "out"])
+    assert demo.wait(60) == 2
+    assert demo.lines == [
+        "hardtack: the demo needs two CPUs, one for the attacker and one for the front; this process may use one"
+    ]
+    assert not remains(demo, tmp_path) and not (tmp_path / "out").exists()
+
+
 def phase(which: Phase, began: float, succeeded: int, failures: dict[str, int]) -> Measured:
     """Two seconds as they might have been."""
     rate = 1_000_000 if which.flooded else 0

@@ -12,12 +12,15 @@ kernel comes, nginx with its own default backlog. Nothing is weakened.
 Clients and flood share one receive queue of the front, as they share a line. A veth's queue holds 256 frames; whoever finds
 it full is lost, the honest like the flood. The honest have no lane of their own.
 
-Two CPUs are used, however many there are: see stage.py. The attacker must be alone on its own: a client that runs there
-runs just while no flood arrives, finds the queue empty, and would be served by any server whatever.
+Two CPUs are used, however many there are; which does what, stage.py says. The attacker must be alone on its own: a client
+that runs there runs just while no flood arrives, finds the queue empty, and would be served by any server whatever.
 
 The flood has the same rate in both phases, some way below what the front can take on its one CPU, as any defence is sized.
 At full speed the attacker's CPU makes several million frames a second, more than another can take while it serves as well;
 then the queue overflows, and what is lost there is lost before any program sees it.
+
+The flood is paced in bursts of 32, and each wakes the front's receiving thread, which sleeps in between: a frame costs more
+CPU here than in the bench, where that thread never sleeps.
 
 A network card's interrupts go before any process until the machine is swamped; then Linux moves their work to ksoftirqd,
 which shares the CPU with processes fairly. A veth has no interrupts, and the thread that takes its frames has one priority:

@@ -12,7 +12,7 @@ from hardtack.lab.demo.defence import defence
 from hardtack.lab.demo.display import Display
 from hardtack.lab.demo.honest import PATIENCE, clients
 from hardtack.lab.demo.measure import Measured, Phase, read
-from hardtack.lab.demo.stage import Stage
+from hardtack.lab.demo.stage import Stage, own_nice
 from hardtack.lab.flood import Flood, flooding
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.patrol import Patrol
@@ -24,7 +24,7 @@ PHASES = (CALM, LINUX, HARDTACK)
 
 TICK = 0.5  # s between two readings
 SETTLE = 1.0  # s of flood before anybody is asked how they like it
-PUSHY = -10  # nice value
+PUSH = 10  # steps of niceness
 SPARE = 180.0  # s that the flood may last beyond its two phases: starting hardtack, last requests
 
 
@@ -89,9 +89,9 @@ def undisturbed(attack: Flood | None) -> Iterator[None]:
     if not attack:
         yield
         return
-    os.setpriority(os.PRIO_PROCESS, attack.process.pid, PUSHY)
+    os.setpriority(os.PRIO_PROCESS, attack.process.pid, own_nice() - PUSH)  # the kernel stops at -20
     try:
         yield
     finally:
         with suppress(ProcessLookupError):  # it has ended; that is told elsewhere
-            os.setpriority(os.PRIO_PROCESS, attack.process.pid, 0)
+            os.setpriority(os.PRIO_PROCESS, attack.process.pid, own_nice())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
             shade(panel, measured, zero)
             panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         head(panels[0], measured, zero)
+        between(panels[0], measured, zero)
         panels[-1].set_xlabel("seconds")
         panels[-1].set_xlim(0, measured[-1].readings[-1].at - zero)
         figure.suptitle("Honest web clients under a SYN flood", x=0.01, ha="left", fontsize=16, fontweight="bold")
@@ -124,3 +126,11 @@ def head(panel: Axes, measured: Sequence[Measured], zero: float) -> None:
         ):
             panel.annotate(text, (middle, 1), (0, height), xycoords=panel.get_xaxis_transform(),
                            textcoords="offset points", ha="center", **look)  # fmt: skip
+
+
+def between(panel: Axes, measured: Sequence[Measured], zero: float) -> None:
+    """What happened from one phase to the next."""
+    for (earlier, later), text in zip(pairwise(measured), ("flood begins", "flood goes on, hardtack starts"), strict=True):
+        middle = (earlier.readings[-1].at + later.began) / 2 - zero
+        panel.text(middle, 0.5, text, transform=panel.get_xaxis_transform(), rotation=90, ha="center", va="center",
+                   fontsize=8, color=FAINT)  # fmt: skip

@@ -25,6 +25,6 @@ def clients(on: Stage) -> Iterator[Patrol]:
     command += ["--workers", CLIENTS, "--pause", PAUSE, "--interval", INTERVAL, "--timeout", PATIENCE]
     for address, port in PLACES:
         command += ["--place", address, port]
-    with Process(command, on.net.client, cpu=on.front) as process:
+    with Process(command, on.homes, cpu=on.front) as process:
         process.wait_for("^ready$", START)
         yield Patrol(process)

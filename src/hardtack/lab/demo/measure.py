@@ -86,10 +86,10 @@ def rates(readings: Iterable[Reading]) -> Iterator[tuple[float, float, float, fl
 
 def read(stage: Stage, pids: list[int]) -> Reading:
     """All counters now; `pids` are the receiving threads'."""
-    frames = traffic(stage.net.outside)
-    receiving = sum(map(nanoseconds, pids))
     cookies = tcp_events(stage.net.server)["TcpExtSyncookiesSent"]
-    return Reading(time.monotonic(), frames.received, frames.receive_drops, receiving, *ticks(stage.front), cookies)
+    frames, at = traffic(stage.net.outside), time.monotonic()
+    receiving = sum(map(nanoseconds, pids))
+    return Reading(at, frames.received, frames.receive_drops, receiving, *ticks(stage.front), cookies)
 
 
 def ticks(number: int) -> tuple[int, int]:
