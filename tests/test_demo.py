@@ -18,7 +18,7 @@ from hardtack.lab.demo.act import CALM, HARDTACK, LINUX, PHASES
 from hardtack.lab.demo.chart import draw
 from hardtack.lab.demo.display import display
 from hardtack.lab.demo.figures import figures, timeline
-from hardtack.lab.demo.measure import Measured, Phase, Reading
+from hardtack.lab.demo.measure import Measured, Phase, Reading, whole
 from hardtack.lab.demo.story import story, verdict
 from hardtack.lab.demo.table import table
 from hardtack.lab.process import Process
@@ -132,6 +132,17 @@ def test_figures() -> None:
         "requests": [{"from": t, "to": t + 1, "served": 0, "failed": 2} for t in (3, 4)],
         "flood": [{"from": t, "to": t + 1, "sent": 1.25e6, "taken": 1e6} for t in (3, 4)],
     }
+
+
+def test_a_short_last_report_is_taken_in() -> None:
+    full: dict[str, Any] = {"seconds": 1.0, "succeeded": 1, "failures": {}, "connect_us": [5], "total_us": [6]}
+    rest: dict[str, Any] = full | {"seconds": 0.25, "failures": {"timeout": 2}}
+    assert whole([full, full, rest]) == [
+        full,
+        {"seconds": 1.25, "succeeded": 2, "failures": {"timeout": 2}, "connect_us": [5, 5], "total_us": [6, 6]},
+    ]
+    assert whole([full, full]) == [full, full]
+    assert whole([rest]) == [rest]
 
 
 @pytest.mark.parametrize(("last", "passed"), [(GOOD, True), (BAD, False), (EMPTY, False)])

@@ -11,7 +11,7 @@ from signal import SIGTERM
 from hardtack.lab.demo.defence import defence
 from hardtack.lab.demo.display import Display
 from hardtack.lab.demo.honest import PATIENCE, clients
-from hardtack.lab.demo.measure import Measured, Phase, read
+from hardtack.lab.demo.measure import Measured, Phase, read, whole
 from hardtack.lab.demo.stage import Stage, own_nice
 from hardtack.lab.flood import Flood, flooding
 from hardtack.lab.namespaces import LabError
@@ -60,6 +60,7 @@ def phase(on: Stage, which: Phase, seconds: float, show: Display, attack: Flood 
             time.sleep(TICK)
         patrol.process.succeed()
         take(measured, on, pids, patrol)
+        measured.reports = whole(measured.reports)
     show.ended(measured)
     return measured
 

@@ -76,6 +76,16 @@ class Measured:
             at += seconds
 
 
+def whole(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Reports without a last one of a fraction of a second, whose rates would mean nothing: the one before takes it in."""
+    if len(reports) < 2 or reports[-1]["seconds"] > reports[-2]["seconds"] / 2:
+        return reports
+    both = Result()
+    for report in reports[-2:]:
+        both.add(report)
+    return [*reports[:-2], vars(both)]
+
+
 def rates(readings: Iterable[Reading]) -> Iterator[tuple[float, float, float, float]]:
     """Between each two readings: when that was (from, to: s, monotonic), frames per second sent, and taken."""
     for earlier, later in pairwise(readings):
