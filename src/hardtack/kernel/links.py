@@ -133,15 +133,18 @@ def tcx_remedy(number: int) -> str:
 
 def occupant(ifindex: int, name: str) -> str:
     """Which XDP program is on the interface now, by a link or by netlink, and how to take it off."""
-    for link, program in links_on(ifindex):
-        return f"{program} is attached to {name} by link {link}: stop its owner, or `bpftool link detach id {link}`"
     _, number = netlink.xdp_program(netlink.link(ifindex))
     program = program_name(number) if number else "another program"
+    for link in links_of(number, ifindex):
+        return f"{program} is attached to {name} by link {link}: stop its owner, or `bpftool link detach id {link}`"
     return f"{program} is attached to {name}: stop its owner, or `ip link set dev {name} xdp off`"
 
 
-def links_on(ifindex: int) -> list[tuple[int, str]]:
-    """The XDP links on an interface: link id, and the program's name and id."""
+def links_of(number: int, ifindex: int) -> list[int]:
+    """The ids of the XDP links that hold this program to this interface.
+
+    The program is asked for because links tell no namespace, and each namespace has an interface of this number.
+    """
     found = []
     link = 0
     while link := next_link(link):
@@ -153,8 +156,8 @@ def links_on(ifindex: int) -> list[tuple[int, str]]:
             kind, program, where = describe(fd)
         finally:
             os.close(fd)
-        if kind == XDP_LINK and where == ifindex:
-            found.append((link, program_name(program)))
+        if (kind, program, where) == (XDP_LINK, number, ifindex):
+            found.append(link)
     return found
 
 
