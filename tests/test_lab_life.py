@@ -13,6 +13,7 @@ import pytest
 from lab_ground import Holder, eventually, needs_root, running
 
 from hardtack.lab import namespaces, topology
+from hardtack.lab.folder import folder
 from hardtack.lab.lab import Lab
 from hardtack.lab.namespaces import DIRECTORY, LabError, create, discard, sweep
 from hardtack.lab.process import Process, ProcessFailed, run
@@ -151,3 +152,11 @@ def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LabError, match="run it again with sudo"):
         create("ht1-aaaaaa-client")
     assert not Path("/run/netns/ht1-aaaaaa-client").exists()
+
+
+def test_a_folder_is_private_and_goes_whatever_happens() -> None:
+    with pytest.raises(KeyboardInterrupt), folder("test") as here:
+        (here / "within").mkdir()
+        assert here.stat().st_mode & 0o777 == 0o700
+        raise KeyboardInterrupt
+    assert not here.exists()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardtack.lab.folder import folder
 from hardtack.lab.namespaces import LabError, Namespace
 from hardtack.lab.process import Process, ProcessFailed
 from hardtack.lab.talker import pattern
@@ -72,16 +72,15 @@ def nginx(
     if not program:
         raise LabError("nginx is not installed: apt-get install nginx-light")
     places = [(address, port) for address in addresses for port in ports]
-    with tempfile.TemporaryDirectory(prefix="hardtack-nginx-") as name:
-        folder = Path(name)
-        _write_pages(folder / "www")
+    with folder("nginx") as here:
+        _write_pages(here / "www")
         listen = "\n".join(f"        listen {bracketed(address)}:{port};" for address, port in places)
-        log = folder / "access.log" if access_log else "off"
-        (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, listen=listen, access_log=log))
-        command = [program, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+        log = here / "access.log" if access_log else "off"
+        (here / "nginx.conf").write_text(CONFIGURATION.format(folder=here, listen=listen, access_log=log))
+        command = [program, "-p", here, "-c", here / "nginx.conf", "-e", here / "error.log"]
         with Process(command, inside, cpu=cpu) as process:
             _wait_until_listening(inside, places, process)
-            yield Nginx(process, folder)
+            yield Nginx(process, here)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from statistics import median
 
 from hardtack.keys import make_key
 from hardtack.lab.bench.contestants import CONFIGURATION
+from hardtack.lab.folder import folder
 from hardtack.lab.lab import Lab
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process
@@ -49,19 +49,18 @@ class Once:
 
 def start(colds: int, warms: int, told: Callable[[str], None]) -> Start:
     """So many starts, in namespaces of their own."""
-    with Lab() as lab, tempfile.TemporaryDirectory(prefix="hardtack-bench-") as name:
-        folder = Path(name)
+    with Lab() as lab, folder("bench") as here:
         outside, _ = lab.join(lab.namespace("front"), lab.namespace("client"))
-        make_key(folder / "key")
-        config = folder / "bench.toml"
+        make_key(here / "key")
+        config = here / "bench.toml"
         config.write_text(CONFIGURATION.replace('"outside"', f'"{outside.name}"'))
         cold, warm = [], []
         for number in range(colds):
             told(f"hardtack front, its object cache empty, {number + 1} of {colds}")
-            cold.append(_start(outside.namespace, config, folder / f"cache{number}"))
+            cold.append(_start(outside.namespace, config, here / f"cache{number}"))
         for number in range(warms):
             told(f"hardtack front, {number + 1} of {warms}")
-            warm.append(_start(outside.namespace, config, folder / "cache0"))
+            warm.append(_start(outside.namespace, config, here / "cache0"))
         seconds = [once.seconds for once in warm]
         processor = min(once.processor for once in warm)
         return Start(min(once.seconds for once in cold), min(seconds), median(seconds), processor, *warm[-1].memory)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from hardtack.keys import make_key
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.demo.stage import PORT
+from hardtack.lab.folder import folder
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.process import Process
 from hardtack.lab.topology import Topology
@@ -48,8 +47,8 @@ class Defence:
 @contextmanager
 def defence(net: Topology) -> Iterator[Defence]:
     """`hardtack front` and `hardtack agent`, both ready. The agent is first: somebody must know the front's cookies."""
-    with tempfile.TemporaryDirectory(prefix="hardtack-demo-") as name:
-        key, configuration = Path(name, "key"), Path(name, "hardtack.toml")
+    with folder("demo") as here:
+        key, configuration = here / "key", here / "hardtack.toml"
         make_key(key)
         addresses = [*SERVER]
         configuration.write_text(
