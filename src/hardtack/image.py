@@ -17,6 +17,7 @@ TableKind = Literal["array", "percpu_array", "hash", "lru_hash", "lpm_trie", "de
 ProgramKind = Literal["xdp", "tcx"]
 ReferenceKind = Literal["map", "value", "kfunc", "field"]
 
+MMAPABLE = 1 << 10  # BPF_F_MMAPABLE: of a table that a process may map; its values begin at a page
 ONLY = bytes(4)  # the key of a table's one entry
 FORMAT = 1  # of the file; a reader refuses any other
 

@@ -8,15 +8,22 @@ from collections.abc import Iterable
 from hardtack.image import ONLY as ONLY  # whoever writes entries needs it
 
 KEY_SLOTS = 64
+KEY_SETS = 16  # master keys that one front may have; an agent uses the first
 NEVER = 1 << 63  # an epoch that cannot come; 2^64 - 1 can: it is the one before the first, on a clock never set
 SLOT = struct.Struct("<Q16s")  # Key: epoch, then 16 bytes as the two words that SipHash reads
 
 
-def keys_entry(schedule: Iterable[tuple[int, bytes]]) -> bytes:
-    """The `keys` table for (epoch, 16 bytes) pairs, each in the slot of its epoch; the other slots match no epoch."""
-    slots = [SLOT.pack(NEVER, bytes(16))] * KEY_SLOTS
-    for epoch, key in schedule:
-        slots[epoch % KEY_SLOTS] = SLOT.pack(epoch, key)
+def keys_entry(*schedules: Iterable[tuple[int, bytes]]) -> bytes:
+    """The `keys` table, a set for each schedule: (epoch, 16 bytes) pairs, each in the slot of its epoch.
+
+    The other slots match no epoch. ValueError for more than KEY_SETS.
+    """
+    if len(schedules) > KEY_SETS:
+        raise ValueError(f"{len(schedules)} master keys; the table has room for {KEY_SETS}")
+    slots = [SLOT.pack(NEVER, bytes(16))] * (KEY_SETS * KEY_SLOTS)
+    for number, schedule in enumerate(schedules):
+        for epoch, key in schedule:
+            slots[number * KEY_SLOTS + epoch % KEY_SLOTS] = SLOT.pack(epoch, key)
     return b"".join(slots)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hardtack.image import Table
-from hardtack.packet.entries import KEY_SLOTS
+from hardtack.image import MMAPABLE, Table
+from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
 from hardtack.packet.reasons import REASONS
 
 PORT_WORDS = 65536 // 64
@@ -19,6 +19,16 @@ INDEX_SLOTS = 1 << INDEX_BITS
 PROBES = 4  # slots looked at for an address
 SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative hashing
 
+WAYS = 8  # places in a bucket of the connection table: as many as a word has bytes, which are their tags
+HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
+BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
+CLIENT_FIN, HOST_FIN, HOST_SEEN = 1, 2, 4  # Connection.state
+KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
+KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
+MOST_EXITS = 16
+WINDOW_BITS = 7  # of unix ms: budgets begin anew every 128 ms
+CROWD_CELLS = 2048
+
 # What parse finds in a frame. Offsets are from the frame's first byte.
 Flow = np.dtype(
     [
@@ -26,6 +36,10 @@ Flow = np.dtype(
         ("network_options", "i8"),  # bytes of IPv4 options
         ("transport", "i8"),  # offset of the TCP header
         ("version", "i8"),  # 4 or 6
+        ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
+        ("protocol", "i8"),  # of IPv4; of IPv6 what follows the extension headers, or the fragment header
+        ("later", "i8"),  # of a fragment: 0 the first, 1 a later one
+        ("size", "i8"),  # bytes of the IP packet, header included
         ("header_sum", "i8"),  # IPv4: the header's words added up; 0 for IPv6, which has no checksum
         ("source_high", "u8"),  # wire; IPv4 addresses are mapped, ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
         ("source_low", "u8"),
@@ -116,7 +130,13 @@ Index = np.dtype([("factor", "u8"), ("slots", Slot, (INDEX_SLOTS + PROBES,))], a
 Host = np.dtype(
     [
         ("mss", "u4"),  # of our SYN-ACKs towards this address's clients
-        ("number", "u4"),  # which host of the configuration it belongs to
+        ("number", "u4"),  # which host of the configuration it belongs to: its place in `counters`, 1 + that in `budgets`
+        ("place", "u4"),  # of this record among the records: its place in `next_hops`
+        ("keys", "u4"),  # which set of `keys`
+        ("replies", "u4"),  # SYN-ACKs in a window of WINDOW_BITS, for the whole host
+        ("via", "u1"),  # KERNEL, ROUTED or SWITCHED
+        ("other", "u1"),  # 1: what is not TCP is dropped
+        ("tag", "u2"),  # VLAN of frames sent on: KEEP_TAG, NO_TAG, or 1 to 4094
         ("ports", "u8", (PORT_WORDS,)),  # bit p & 63 of word p >> 6: port p is protected
     ],
     align=True,
@@ -126,7 +146,7 @@ Host = np.dtype(
 Hosts = np.dtype([("records", Host, (MOST_HOST_ADDRESSES,))], align=True)
 
 Key = np.dtype([("epoch", "u8"), ("low", "u8"), ("high", "u8")], align=True)
-Keys = np.dtype([("slots", Key, (KEY_SLOTS,))], align=True)
+Keys = np.dtype([("slots", Key, (KEY_SETS * KEY_SLOTS,))], align=True)  # set by set
 
 # unix time = the kernel's coarse monotonic clock + offset_ns
 Clock = np.dtype([("offset_ns", "u8")], align=True)
@@ -137,19 +157,82 @@ Moment = np.dtype(
         ("tick", "u8"),  # when this was written; 0: never
         ("now", "u8"),  # unix time in ms
         ("epoch", "u8"),
-        ("known", "u8"),  # 1 if there is a key for the epoch
-        ("key_low", "u8"),
-        ("key_high", "u8"),
     ],
     align=True,
 )
+
+# What the control plane decides for all hosts together.
+Policy = np.dtype(
+    [
+        ("grace_until", "u8"),  # unix time in ms: until then segments of unknown connections teach
+        ("learned", "u8"),  # connections that they may teach in a window of WINDOW_BITS
+        ("replies", "u8"),  # SYN-ACKs in a window, for all hosts together
+        ("one_armed", "u8"),  # 1: hosts are behind the interface that faces the internet, too
+    ],
+    align=True,
+)
+
+# A connection, as its client names it: one cache line.
+Connection = np.dtype(
+    [
+        ("source_high", "u8"),  # wire, as in Flow
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("ports", "u4"),  # wire: the client's, the host's
+        ("next", "u4"),  # the sequence number that the host expects of the client: RFC 9293 RCV.NXT
+        ("seen", "u4"),  # when a segment was seen last: unix time in ms, low 32 bits
+        ("begun", "u4"),  # when it was remembered, likewise
+        ("host", "u2"),  # Host.number
+        ("origin", "u1"),  # BY_COOKIE, BY_HOST, BY_GRACE
+        ("state", "u1"),  # bits: CLIENT_FIN, HOST_FIN, HOST_SEEN
+        ("reserved", "u1", (12,)),
+    ],
+    align=True,
+)
+
+# Where a connection may be: see packet/connections.py. Written when the tables are made, and never again.
+Places = np.dtype(
+    [
+        ("buckets", "u8"),
+        ("first", "u8", (HASH_WORDS,)),  # secret: the factors of the first hash, and of the second
+        ("second", "u8", (HASH_WORDS,)),
+    ],
+    align=True,
+)
+
+# One CPU's part of a budget: what it may still spend in the window. Budget 0 is everybody's, 1 + n is host n's.
+Share = np.dtype([("window", "u8"), ("left", "u8"), ("refused", "u8"), ("crowd", "u8")], align=True)
+# What all CPUs together have taken of a budget: window << 32 | taken. In a cache line of its own.
+Budget = np.dtype([("taken", "u8"), ("reserved", "u8", (7,))], align=True)
+# SYN-ACKs of a source prefix in a window, on one CPU, while a limit bites: window << 32 | count
+Crowds = np.dtype([("cells", "u8", (CROWD_CELLS,))], align=True)
+
+# Where frames for an address go: low 48 bits its MAC address as it lies in a frame, high 16 the place in `exits`, from 1.
+# 0: not known, the kernel does it.
+NextHop = np.dtype([("word", "u8")], align=True)
+# An interface that frames are sent out of. Place 0 is the one that they came in by.
+Exit = np.dtype([("mac", "u8"), ("mtu", "u8")], align=True)
+Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
 
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
 INDEX = Table("index", "array", 4, Index.itemsize, 1)
 HOSTS = Table("hosts", "array", 4, Hosts.itemsize, 1)
+POLICY = Table("policy", "array", 4, Policy.itemsize, 1)
 KEYS = Table("keys", "array", 4, Keys.itemsize, 1)
 MOMENT = Table("moment", "percpu_array", 4, Moment.itemsize, 1)
 CLOCK = Table("clock", "array", 4, Clock.itemsize, 1)
 WALK = Table("walk", "percpu_array", 4, Walk.itemsize, 1)
+PLACES = Table("places", "array", 4, Places.itemsize, 1)
+BUDGETS = Table("budgets", "array", 4, Budget.itemsize, 1 + MOST_HOST_ADDRESSES)
+SHARES = Table("shares", "percpu_array", 4, Share.itemsize, 1 + MOST_HOST_ADDRESSES)
+CROWDS = Table("crowds", "percpu_array", 4, Crowds.itemsize, 1)
+NEXT_HOPS = Table("next_hops", "array", 4, NextHop.itemsize, MOST_HOST_ADDRESSES)
+EXITS = Table("exits", "array", 4, Exits.itemsize, 1)
+DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
+
+# `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places
 COUNTERS = Table("counters", "percpu_array", 4, Counters.itemsize, 1)
+TAGS = Table("tags", "array", 4, 8, 1024, MMAPABLE)
+CONNECTIONS = Table("connections", "array", 4, Connection.itemsize, 1024 * WAYS, MMAPABLE)

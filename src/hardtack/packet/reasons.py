@@ -34,16 +34,14 @@ class Reason(IntEnum):
         reason.text = text
         return reason
 
+    # PASS: front and agent
     not_ip = 0, "neither IPv4 nor IPv6 (ARP, a third VLAN tag, ...)"
     truncated = 1, "the frame ends before the header it announces"
     bad_header = 2, "a header that cannot be: version, header length or total length is impossible"
+    # PASS: the agent, which leaves to the kernel what it does not judge
     fragment = 3, "a fragment of an IP packet"
     extension = 4, "more than 6 IPv6 extension headers, or a routing header with segments left"
     not_tcp = 5, "IP, but not TCP"
-    not_ours = 6, "the destination is no protected address"
-    other_port = 7, "the host protects other ports"
-    not_syn = 8, "TCP for a protected port, but not a SYN that opens a connection"
-    no_key = 9, "no key for this epoch: the kernel answers by itself"
     not_ack = 10, "TCP without ACK, or with SYN or RST: it admits nobody"
     known = 11, "for a socket that exists"
     no_listener = 12, "no socket listens there"
@@ -53,11 +51,50 @@ class Reason(IntEnum):
     time_wait_ended = 16, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
     time_wait_kept = 17, "a good cookie, but the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
     behind = 18, "a good cookie with data or FIN: it comes in again, behind an ACK that may be on its way to TCP"
+    # PASS: the front
+    not_ours = 6, "neither end is a protected address"
+    other_port = 7, "the host protects other ports"
+    default_pass = 8, "for a protected host, but not TCP: its `default` lets it pass"
+    no_key = 9, "no key for this epoch: hosts answer by themselves"
+    icmp_error = 19, "an ICMP error about a known connection"
+    neighbour = 20, "IPv6 neighbour discovery, without which nobody reaches the host"
+    outbound = 21, "from a host, of a known connection"
+    taught = 22, "from a host, of a connection that the front did not know: now it does"
+    outbound_end = 23, "from a host: its RST ends a known connection"
+    outbound_other = 24, "from a host, nothing to be learned from: not TCP, another port, SYN-ACK or RST of no connection"
+    # DROP
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
     syn_rst = 34, "SYN and RST in one segment"
     no_room = 35, "the frame could not be resized for the reply"
+    bad_offset = 36, "the TCP header's length is impossible"
+    cut_short = 37, "the frame ends before the headers it announces, for a protected host"
+    bad_extensions = 38, "more than 6 IPv6 extension headers, or a routing header with segments left, for a protected host"
+    first_fragment = 39, "the first fragment of a TCP segment"
+    later_fragment = 40, "a later fragment of a TCP segment"
+    default_drop = 41, "for a protected host, but not TCP: its `default` drops it"
+    null = 42, "TCP without any flag"
+    xmas = 43, "FIN, PSH and URG without ACK"
+    no_ack = 44, "data, FIN or other flags without ACK"
+    stray_syn_ack = 45, "SYN and ACK, of no known connection"
+    stray_rst = 46, "RST of no known connection"
+    stray_fin = 47, "FIN of no known connection, without a good cookie"
+    stray_data = 48, "data of no known connection, without a good cookie"
+    stray_ack = 49, "ACK of no known connection, without a good cookie"
+    implausible_rst = 50, "RST of a known connection, with a sequence number that the host cannot expect"
+    host_limit = 51, "a SYN beyond what may be answered for this host"
+    total_limit = 52, "a SYN beyond what may be answered for all hosts"
+    prefix_limit = 53, "a SYN beyond its source prefix's fair share, while a limit bites"
+    learn_limit = 54, "in the grace period: of no known connection, beyond what may be learned"
+    # REPLY
     answered = 64, "a SYN answered with a cookie"
+    # FORWARD
+    connection = 96, "of a known connection"
+    remembered = 97, "a good cookie: the connection is known from now on"
+    learned = 98, "in the grace period: ACK of a connection that the front did not know; now it does"
+    reopened = 99, "a SYN for a known connection that is not over: its host judges it (RFC 5961 4)"
+    reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
+    reset_asked = 101, "RST of a known connection, with a sequence number in its window: its host asks back (RFC 5961 3)"
 
 
 def verdict(reason: int) -> Verdict:
