@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from lab_ground import eventually, needs_root
 from rich.console import Console
 
-from hardtack.lab.demo.act import CALM, HARDTACK, LINUX, PHASES
+from hardtack.lab.demo.act import CALM, HARDTACK_ACK, HARDTACK_SYN, LINUX_ACK, LINUX_SYN, PHASES
 from hardtack.lab.demo.chart import draw
 from hardtack.lab.demo.display import display
 from hardtack.lab.demo.figures import figures, timeline
@@ -66,17 +67,20 @@ def test_a_short_demo(tmp_path: Path) -> None:
     assert json.loads("\n".join(demo.lines[begin : end + 1])) == told
     assert told["passed"]
     assert told["settings"]["server"]["net.ipv4.tcp_syncookies"] == 1
-    assert [phase["phase"] for phase in told["phases"]] == ["calm", "linux", "hardtack"]
-    calm, linux, hardtack = told["phases"]
-    assert calm["failed"] == hardtack["failed"] == 0 < min(calm["served"], hardtack["served"])
-    assert calm["flood_mpps"] is None and linux["flood_mpps"]["sent"] and hardtack["flood_mpps"]["taken"]
-    assert linux["kernel_cookies"] and not hardtack["kernel_cookies"]
-    assert told["counted_with_hardtack"]["admitted"] >= hardtack["served"]
-    assert told["counted_with_hardtack"]["answered"] > told["counted_with_hardtack"]["admitted"]
+    assert [phase["phase"] for phase in told["phases"]] == [phase.key for phase in PHASES]
+    calm, linux_syn, linux_ack, *hardtack = told["phases"]
+    for harmless in (calm, *hardtack):
+        assert harmless["failed"] == 0 < harmless["served"], harmless
+    assert calm["flood_mpps"] is None and all(flooded["flood_mpps"]["taken"] for flooded in told["phases"][1:])
+    assert linux_syn["kernel_cookies"] and not any(phase["kernel_cookies"] for phase in hardtack)
+    assert linux_ack["kernel_resets"] > 1000 * max(1, *(phase["kernel_resets"] for phase in hardtack))
+    counted = told["counted_with_hardtack"]
+    assert counted["admitted"] >= sum(phase["served"] for phase in hardtack)
+    assert min(counted["answered"], counted["stray_ack"]) > counted["admitted"]
 
 
 @needs_root
-@pytest.mark.parametrize("moment", ["^compiling", "^calm: [0-9]", "^flood, Linux default: ", "hardtack is started"])
+@pytest.mark.parametrize("moment", ["^compiling", "^calm: [0-9]", "^ACK flood, Linux default: ", "hardtack is started"])
 def test_ctrl_c(tmp_path: Path, moment: str) -> None:
     demo = started(tmp_path)
     demo.wait_for(moment, 200)
@@ -101,20 +105,21 @@ def test_one_cpu_is_not_enough(tmp_path: Path) -> None:
 def phase(which: Phase, began: float, succeeded: int, failures: dict[str, int]) -> Measured:
     """Two seconds as they might have been."""
     rate = 1_000_000 if which.flooded else 0
-    readings = [Reading(began + t, t * rate, t * rate // 4, t * 10**8, t * 10, t * 100, 0) for t in range(3)]
+    readings = [Reading(began + t, t * rate, t * rate // 4, t * 10**8, t * 10, t * 100, 0, 7 * t) for t in range(3)]
     report: dict[str, Any] = {"seconds": 1.0, "succeeded": succeeded, "failures": failures}
     report |= {"connect_us": [1000] * succeeded, "total_us": [2000] * succeeded}
     return Measured(which, began, readings, [report, report])
 
 
-CALM_SEEN, LINUX_SEEN = phase(CALM, 100, 50, {}), phase(LINUX, 103, 0, {"timeout": 2})
-GOOD, BAD, EMPTY = phase(HARDTACK, 106, 40, {}), phase(HARDTACK, 106, 40, {"timeout": 1}), phase(HARDTACK, 106, 0, {})
+CALM_SEEN, LINUX_SEEN = phase(CALM, 100, 50, {}), phase(LINUX_SYN, 103, 0, {"timeout": 2})
+BEFORE = [CALM_SEEN, LINUX_SEEN, phase(LINUX_ACK, 106, 0, {"timeout": 2}), phase(HARDTACK_ACK, 109, 50, {})]
+GOOD, BAD, EMPTY = (phase(HARDTACK_SYN, 112, *what) for what in ((40, {}), (40, {"timeout": 1}), (0, {})))
 
 
 def test_figures() -> None:
     assert figures(GOOD) == {
-        "phase": "hardtack",
-        "title": "flood, hardtack",
+        "phase": "hardtack_syn",
+        "title": "SYN flood, hardtack",
         "seconds": 2.0,
         "served": 80,
         "failed": 0,
@@ -123,6 +128,7 @@ def test_figures() -> None:
         "connect_ms": {"median": 1.0, "p99": 1.0, "max": 1.0},
         "flood_mpps": {"sent": 1.25, "taken": 1.0},
         "kernel_cookies": 0,
+        "kernel_resets": 14,
         "front_cpu": {"receiving": 0.1, "softirq": 0.1, "ns_per_frame": 100},
     }
     lost = figures(LINUX_SEEN)
@@ -147,21 +153,29 @@ def test_a_short_last_report_is_taken_in() -> None:
 
 @pytest.mark.parametrize(("last", "passed"), [(GOOD, True), (BAD, False), (EMPTY, False)])
 def test_one_failed_request_is_a_failed_demo(last: Measured, passed: bool) -> None:
-    assert story([CALM_SEEN, LINUX_SEEN, last])["passed"] is passed
-    assert ("every one of 80" in verdict(last)) is passed
+    assert story([*BEFORE, last])["passed"] is passed
+    assert ("every one of 180" in verdict([*BEFORE, last])) is passed
+
+
+def test_both_floods_must_be_met() -> None:
+    for worse in (BAD, EMPTY):
+        swapped = replace(worse, phase=HARDTACK_ACK)
+        assert not story([*BEFORE[:-1], swapped, GOOD])["passed"]
+    assert not story(BEFORE[:3])["passed"]
 
 
 def test_the_verdict_counts_the_failed() -> None:
-    assert verdict(BAD) == "with hardtack 2 of 82 requests failed: {'timeout': 2}"
+    assert verdict([*BEFORE, BAD]) == "with hardtack 2 of 182 requests failed: SYN flood, hardtack: {'timeout': 2}"
+    assert verdict([*BEFORE, EMPTY]) == "with hardtack there was a flood without a single request: SYN flood, hardtack"
 
 
 def test_the_table_fills_in() -> None:
-    console = Console(file=io.StringIO(), width=100)
-    for known in range(4):
-        console.print(table(PHASES, [CALM_SEEN, LINUX_SEEN, GOOD][:known]))
+    console = Console(file=io.StringIO(), width=80)
+    for known in range(6):
+        console.print(table(PHASES, [*BEFORE, GOOD][:known]))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert text.count("requests served") == 4
-    assert "4 timeout" in text and "1.25 Mpps" in text and "nan" not in text
+    assert text.count("requests served") == 6
+    assert "4 timeout" in text and "1.25" in text and "nan" not in text
 
 
 def test_a_terminal_shows_one_table_and_a_file_lines() -> None:
@@ -174,12 +188,12 @@ def test_a_terminal_shows_one_table_and_a_file_lines() -> None:
             show.progress(LINUX_SEEN, 0)
         text = console.file.getvalue()  # type: ignore[attr-defined]
         assert ("\x1b" in text) is terminal
-        assert "flood, Linux default: last requests · 0 served · 4 failed · flood 1.25 Mpps" in text.replace(
+        assert "SYN flood, Linux default: last requests · 0 served · 4 failed · flood 1.25 Mpps" in text.replace(
             "\x1b[1m", ""
         ).replace("\x1b[0m", "")
         assert ("requests served" in text) is terminal
 
 
 def test_the_chart_can_be_drawn_of_the_worst(tmp_path: Path) -> None:
-    draw([CALM_SEEN, LINUX_SEEN, EMPTY], tmp_path / "chart.png")
+    draw([*BEFORE, EMPTY], tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(PNG)

@@ -11,17 +11,17 @@ from hardtack.cli.arguments import OutFolder
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(min=2, max=200, help="How long each of the three phases lasts.")] = 30,
-    mpps: Annotated[float, typer.Option("--flood", min=0.01, max=20, help="Millions of SYNs per second.")] = 1.25,
+    seconds: Annotated[float, typer.Option(min=2, max=200, help="How long each of the five phases lasts.")] = 20,
+    mpps: Annotated[float, typer.Option("--flood", min=0.01, max=20, help="Millions of frames per second.")] = 1.25,
     out: OutFolder = Path("out"),
     json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON; the rest goes to stderr.")] = False,
 ) -> int:
-    """Watch a web server die under a SYN flood, and live.
+    """Watch a web server die under a SYN flood and under an ACK flood, and live.
 
     Makes client, front and server in network namespaces of its own, touches no other interface, and removes everything
-    afterwards, also on Ctrl-C. Honest clients fetch pages all the time: in calm; under a flood that Linux meets with
-    its own SYN cookies; under the same flood with hardtack. Then a table, a chart and the numbers. Exit status 0 only
-    if with hardtack every request succeeded.
+    afterwards, also on Ctrl-C. Honest clients fetch pages all the time: in calm; under a flood of SYNs and then one of
+    forged ACKs, which Linux meets with its own means; under both floods with hardtack. Then a table, a chart and the
+    numbers. Exit status 0 only if with hardtack every request succeeded.
 
     Example: hardtack demo --seconds 10
     """

@@ -1,8 +1,10 @@
-"""The demo: a web server under a SYN flood, without hardtack and with it, and honest clients that fetch all the time.
+"""The demo: a web server under two floods, without hardtack and with it, and honest clients that fetch all the time.
 
-    calm        no flood, no hardtack: what there is to lose
-    linux       the flood; the front only routes, and the server meets it with Linux's SYN cookies
-    hardtack    the same flood, which has not stopped, and `hardtack front` and `hardtack agent`
+    calm            no flood, no hardtack: what there is to lose
+    linux_syn       a flood of SYNs; the front only routes, and the server meets it with Linux's SYN cookies
+    linux_ack       a flood of forged ACKs instead: Linux answers each with a reset
+    hardtack_ack    the same flood, which has not stopped, and `hardtack front` and `hardtack agent`
+    hardtack_syn    the attacker turns back to SYNs
 
 What makes it fair, and repeatable:
 
@@ -15,7 +17,7 @@ it full is lost, the honest like the flood. The honest have no lane of their own
 Two CPUs are used, however many there are; which does what, stage.py says. The attacker must be alone on its own: a client
 that runs there runs just while no flood arrives, finds the queue empty, and would be served by any server whatever.
 
-The flood has the same rate in both phases, some way below what the front can take on its one CPU, as any defence is sized.
+The floods have the same rate in all phases, some way below what the front can take on its one CPU, as any defence is sized.
 At full speed the attacker's CPU makes several million frames a second, more than another can take while it serves as well;
 then the queue overflows, and what is lost there is lost before any program sees it.
 
@@ -25,7 +27,7 @@ CPU here than in the bench, where that thread never sleeps.
 A network card's interrupts go before any process until the machine is swamped; then Linux moves their work to ksoftirqd,
 which shares the CPU with processes fairly. A veth has no interrupts, and the thread that takes its frames has one priority:
 the demo gives it the one that a card would have had. That is real-time in calm and with hardtack, and a process's in the
-Linux phase, where it never gets done. (Real-time there would leave nginx and the clients nothing: worse for Linux.)
+Linux phases, where it never gets done. (Real-time there would leave nginx and the clients nothing: worse for Linux.)
 
 A phase begins with new clients and ends when their last request has, flood and all: each request belongs to one phase.
 Clients give a request up after PATIENCE (honest.py), and try a lost SYN again after a second, as Linux does. They close

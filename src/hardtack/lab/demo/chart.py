@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardtack.lab.demo.figures import figures, machine
-from hardtack.lab.demo.measure import Measured, rates
+from hardtack.lab.demo.measure import Measured, Phase, rates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Told apart by the colour-blind too, and in grey
 SERVED, FAILED, MEDIAN, TAIL, TAKEN, LOST = "#2a9d8f", "#c1121f", "#264653", "#8fa3ad", "#e9c46a", "#e76f51"
 INK, FAINT = "#22272e", "#8b949e"
-TINTS = {"calm": "#f3f6f8", "linux": "#fdf0ec", "hardtack": "#eef7f3"}
+CALM, HARMED, DEFENDED = "#f3f6f8", "#fdf0ec", "#eef7f3"  # behind each phase
 STYLE: dict[str, Any] = {
     "font.size": 10,
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -40,7 +40,7 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
 
     zero = measured[0].began
     with pyplot.style.context(STYLE):
-        figure, panels = pyplot.subplots(3, 1, figsize=(12, 8), sharex=True, height_ratios=(3, 2, 2))
+        figure, panels = pyplot.subplots(3, 1, figsize=(14, 8), sharex=True, height_ratios=(3, 2, 2))
         draw_requests(panels[0], measured, zero)
         draw_connects(panels[1], measured, zero)
         draw_flood(panels[2], measured, zero)
@@ -51,7 +51,7 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
         between(panels[0], measured, zero)
         panels[-1].set_xlabel("seconds")
         panels[-1].set_xlim(0, measured[-1].readings[-1].at - zero)
-        figure.suptitle("Honest web clients under a SYN flood", x=0.01, ha="left", fontsize=16, fontweight="bold")
+        figure.suptitle("Honest web clients under SYN and ACK floods", x=0.01, ha="left", fontsize=16, fontweight="bold")
         about = machine()
         where = f"hardtack {about['hardtack']}, Linux {about['kernel']}; one CPU receives, serves and fetches"
         figure.text(0.99, 0.008, where, ha="right", fontsize=8, color=FAINT)
@@ -109,7 +109,8 @@ def once(number: int, label: str) -> str:
 def shade(panel: Axes, measured: Sequence[Measured], zero: float) -> None:
     """Each phase in its tint, and nothing else to distract."""
     for one in measured:
-        panel.axvspan(one.began - zero, one.readings[-1].at - zero, color=TINTS[one.phase.key], zorder=-2, linewidth=0)
+        tint = DEFENDED if one.phase.defended else HARMED if one.phase.flooded else CALM
+        panel.axvspan(one.began - zero, one.readings[-1].at - zero, color=tint, zorder=-2, linewidth=0)
     panel.grid(axis="y", color=FAINT, alpha=0.2, linewidth=0.6)
     panel.set_axisbelow(True)
 
@@ -121,7 +122,7 @@ def head(panel: Axes, measured: Sequence[Measured], zero: float) -> None:
         middle = (one.began + one.readings[-1].at) / 2 - zero
         fate = f"{of['served']:,} served, {of['failed']:,} failed"
         for text, height, look in (
-            (one.phase.title, 22, {"fontsize": 12, "fontweight": "bold"}),
+            (one.phase.title.replace(", ", "\n"), 20, {"fontsize": 11, "fontweight": "bold"}),
             (fate, 6, {"color": FAILED if of["failed"] else SERVED}),
         ):
             panel.annotate(text, (middle, 1), (0, height), xycoords=panel.get_xaxis_transform(),
@@ -130,7 +131,15 @@ def head(panel: Axes, measured: Sequence[Measured], zero: float) -> None:
 
 def between(panel: Axes, measured: Sequence[Measured], zero: float) -> None:
     """What happened from one phase to the next."""
-    for (earlier, later), text in zip(pairwise(measured), ("flood begins", "flood goes on, hardtack starts"), strict=True):
+    for earlier, later in pairwise(measured):
         middle = (earlier.readings[-1].at + later.began) / 2 - zero
-        panel.text(middle, 0.5, text, transform=panel.get_xaxis_transform(), rotation=90, ha="center", va="center",
-                   fontsize=8, color=FAINT)  # fmt: skip
+        panel.text(middle, 0.5, turn(earlier.phase, later.phase), transform=panel.get_xaxis_transform(), rotation=90,
+                   ha="center", va="center", fontsize=8, color=FAINT)  # fmt: skip
+
+
+def turn(earlier: Phase, later: Phase) -> str:
+    """The same in words."""
+    flood = f"{later.flood or 'no'} flood".upper().replace("FLOOD", "flood")
+    if later.defended and not earlier.defended:
+        return f"{flood} goes on, hardtack starts" if later.flood == earlier.flood else f"{flood}, hardtack starts"
+    return f"{flood} instead" if earlier.flood else f"{flood} begins"

@@ -35,6 +35,7 @@ def figures(measured: Measured) -> dict[str, Any]:
         if measured.phase.flooded
         else None,
         "kernel_cookies": measured.grown("cookies_sent"),
+        "kernel_resets": measured.grown("resets_sent"),
         "front_cpu": {
             "receiving": rounded(measured.per_second("receiving_ns") / 1e9, 3),
             "softirq": rounded(measured.grown("softirq_ticks") / max(1, measured.grown("all_ticks")), 3),

@@ -12,6 +12,7 @@ from typing import Any
 from hardtack.lab.counters import tcp_events, traffic
 from hardtack.lab.cpu import nanoseconds
 from hardtack.lab.demo.stage import Stage
+from hardtack.lab.packets.recipe import Kind
 from hardtack.lab.patrol import Result
 
 
@@ -26,15 +27,22 @@ class Reading:
     softirq_ticks: int  # of the front's CPU, inside those threads or not
     all_ticks: int
     cookies_sent: int  # by the server's own kernel
+    resets_sent: int
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What there is to see. `key` is its name in the JSON."""
+    """What there is to see. `key` is its name in the JSON; `flood`: what the attacker sends; `defended`: by hardtack."""
 
     key: str
     title: str
-    flooded: bool = False
+    flood: Kind | None = None
+    defended: bool = False
+
+    @property
+    def flooded(self) -> bool:
+        """Whether there is an attack."""
+        return self.flood is not None
 
 
 @dataclass
@@ -96,10 +104,11 @@ def rates(readings: Iterable[Reading]) -> Iterator[tuple[float, float, float, fl
 
 def read(stage: Stage, pids: list[int]) -> Reading:
     """All counters now; `pids` are the receiving threads'."""
-    cookies = tcp_events(stage.net.server)["TcpExtSyncookiesSent"]
+    events = tcp_events(stage.net.server)
+    answers = events["TcpExtSyncookiesSent"], events["TcpOutRsts"]
     frames, at = traffic(stage.net.outside), time.monotonic()
     receiving = sum(map(nanoseconds, pids))
-    return Reading(at, frames.received, frames.receive_drops, receiving, *ticks(stage.front), cookies)
+    return Reading(at, frames.received, frames.receive_drops, receiving, *ticks(stage.front), *answers)
 
 
 def ticks(number: int) -> tuple[int, int]:
