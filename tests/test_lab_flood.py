@@ -10,12 +10,13 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 from lab_ground import Holder, eventually, needs_root, running
 from naive import checksum
-from naive.parse import Segment, parse
+from naive.parse import Flaw, Packet, Segment, network, parse
 from pyroute2 import IPRoute
 
 from hardtack.compiler.objects import compiled
@@ -30,14 +31,28 @@ from hardtack.lab.flood import flooding
 from hardtack.lab.flooder import Order
 from hardtack.lab.links import MARK, ForeignInterface, Interface, refuse_foreign
 from hardtack.lab.namespaces import Namespace, create, discard
-from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6, LINUX_OPTIONS, Kind, Options, Target, frame_for, recipe_for
+from hardtack.lab.packets.recipe import (
+    FLAGS,
+    FLOOD_4,
+    FLOOD_6,
+    FRAGMENTS,
+    LINUX_OPTIONS,
+    PART,
+    PAYLOAD,
+    SINGLE,
+    Kind,
+    Options,
+    Target,
+    frame_for,
+    recipe_for,
+)
 from hardtack.lab.process import Process, ProcessFailed
 from hardtack.lab.topology import Topology
 
 pytestmark = needs_root
 
 DROP, PASS, TX = 1, 2, 3  # enum xdp_action
-SYN, ACK = 0x02, 0x10
+ACK = 0x10
 
 
 @pytest.fixture(scope="module")
@@ -141,23 +156,21 @@ def ordered(net: Topology, **changes: object) -> Order:
 # Frames
 
 
-def flooded(net: Topology, number: int, address: str, kind: Kind, options: Options, seed: int = 0) -> list[bytes]:
+def flooded(
+    net: Topology, number: int, address: str, kind: Kind, options: Options, seed: int = 0, sources: str = ""
+) -> list[bytes]:
     """Frames of a flood as they arrive at the front."""
     whom = target(net, address)
-    with (
-        capturing(net.outside) as seen,
-        flooding(net.near, whom, seconds=20, kind=kind, options=options, rate=5_000, count=number, seed=seed) as flood,
-    ):
+    how: dict[str, Any] = {"kind": kind, "options": options, "rate": 5_000, "count": number, "seed": seed, "sources": sources}
+    with capturing(net.outside) as seen, flooding(net.near, whom, seconds=20, **how) as flood:
         flood.wait(30)
         assert flood.frames == number
         return seen.wait_for(lambda frame: frame[:12] == whom.next_mac + whom.source_mac and from_flood(frame), number)
 
 
 def from_flood(frame: bytes) -> bool:
-    segment = parse(frame)
-    return isinstance(segment, Segment) and ip_address(segment.packet.source) in (
-        FLOOD_4 if segment.packet.version == 4 else FLOOD_6
-    )
+    packet = network(frame)
+    return isinstance(packet, Packet) and ip_address(packet.source) in (FLOOD_4 if packet.version == 4 else FLOOD_6)
 
 
 def whole(segment: Segment) -> bool:
@@ -169,32 +182,96 @@ def whole(segment: Segment) -> bool:
 
 
 @pytest.mark.parametrize("address", SERVER)
-@pytest.mark.parametrize(
-    ("kind", "options", "flags", "carried", "size4", "size6"),
-    [
-        ("syn", "linux", SYN, LINUX_OPTIONS, 74, 94),
-        ("syn", "none", SYN, b"", 60, 74),
-        ("ack", "none", ACK, b"", 60, 74),
-    ],
-    ids=["SYN as Linux sends it", "SYN without options", "ACK"],
-)
-def test_frames_are_well_formed(
-    net: Topology, address: str, kind: Kind, options: Options, flags: int, carried: bytes, size4: int, size6: int
-) -> None:
-    number = 200
-    frames = flooded(net, number, address, kind, options)
+@pytest.mark.parametrize(("kind", "options"), [("syn", "linux"), ("syn", "none"), ("ack", "none")])
+def test_frames_are_well_formed(net: Topology, address: str, kind: Kind, options: Options) -> None:
+    carried = LINUX_OPTIONS if options == "linux" else b""
+    frames = flooded(net, 200, address, kind, options)
+    check_segments(frames, address, FLAGS[kind], carried, b"")
+    assert {len(frame) for frame in frames} == {max(60, (74 if ":" in address else 54) + len(carried))}
+
+
+def check_segments(frames: list[bytes], address: str, flags: int, carried: bytes, payload: bytes) -> None:
+    """Whether they are sound, random where they should be, and alike in the rest."""
+    number = len(frames)
     segments = [segment for frame in frames if isinstance(segment := parse(frame), Segment)]
     assert len(segments) == number
-    assert {len(frame) for frame in frames} == {size6 if ":" in address else size4}
     assert all(whole(segment) for segment in segments)
     assert {ip_address(segment.packet.destination) for segment in segments} == {ip_address(address)}
     assert {(s.destination_port, s.flags, s.options, s.packet.ecn) for s in segments} == {(443, flags, carried, 0)}
+    assert {s.packet.transport[20 + len(carried) : s.packet.room] for s in segments} == {payload}
     assert len({segment.packet.source for segment in segments}) > number * 0.95
     assert len({segment.source_port for segment in segments}) > number * 0.9
     assert len({segment.seq for segment in segments}) == number
     assert min(segment.source_port for segment in segments) >= 32768
     acknowledged = {segment.packet.transport[8:12] for segment in segments}
-    assert acknowledged == {bytes(4)} if kind == "syn" else len(acknowledged) == number
+    assert len(acknowledged) == number if flags & ACK else acknowledged == {bytes(4)}
+
+
+@pytest.mark.parametrize("address", SERVER)
+def test_a_mixed_flood_is_every_kind_in_turn(net: Topology, address: str) -> None:
+    frames = flooded(net, 100 * len(SINGLE), address, "mixed", "linux")
+    assert {len(frame) for frame in frames} == {94 if ":" in address else 74}
+    for turn, kind in enumerate(SINGLE):
+        these = frames[turn :: len(SINGLE)]
+        if kind in FRAGMENTS:
+            check_fragments(these, kind)
+        else:
+            carried, payload = LINUX_OPTIONS if kind == "syn" else b"", PAYLOAD if kind == "data" else b""
+            check_segments(these, address, FLAGS[kind], carried, payload)
+
+
+def check_fragments(frames: list[bytes], kind: Kind) -> None:
+    """Whether they are two parts of segments: firsts and laters would fit together, if sources and identifications did."""
+    is_first = kind == "first-fragment"
+    packets = [packet for frame in frames if isinstance(packet := network(frame), Packet)]
+    flaw = Flaw.first_fragment if is_first else Flaw.later_fragment
+    assert {(packet.flaw, packet.protocol, packet.room) for packet in packets} == {(flaw, 6, PART)}
+    assert {place_of(frame) for frame in frames} == {(0, True) if is_first else (PART // 8, False)}
+    assert all(packet.version == 6 or checksum.holds(packet.header) for packet in packets)
+    assert len({packet.source for packet in packets}) > 95
+    assert len({identification(frame) for frame in frames}) > 95
+    if is_first:
+        assert {packet.transport[2:4] + packet.transport[13:14] for packet in packets} == {b"\x01\xbb\x18"}  # 443, PSH ACK
+        assert len({packet.transport[:2] for packet in packets}) > 90
+
+
+def place_of(frame: bytes) -> tuple[int, bool]:
+    """Of a fragment: its offset in units of 8 bytes, and whether more follow."""
+    if frame[12:14] == b"\x08\x00":
+        word = int.from_bytes(frame[20:22], "big")
+        return word & 0x1FFF, bool(word & 0x2000)
+    word = int.from_bytes(frame[56:58], "big")
+    return word >> 3, bool(word & 1)
+
+
+def identification(frame: bytes) -> bytes:
+    """Of a fragment."""
+    return frame[18:20] if frame[12:14] == b"\x08\x00" else frame[58:62]
+
+
+@pytest.mark.parametrize(
+    ("address", "sources", "most"),
+    [
+        (SERVER[0], "198.18.7.0/24", 256),
+        (SERVER[0], "198.19.255.255", 1),
+        (SERVER[1], "2001:db8:f123:4567::/64", 2**64),
+        (SERVER[1], "2001:db8:f100::9", 1),
+    ],
+)
+def test_sources_may_be_fewer(net: Topology, address: str, sources: str, most: int) -> None:
+    packets = [network(frame) for frame in flooded(net, 200, address, "mixed", "none", sources=sources)]
+    seen = {ip_address(packet.source) for packet in packets if isinstance(packet, Packet)}
+    assert all(source in ip_network(sources) for source in seen)
+    assert (len(seen) == 1) if most == 1 else (len(seen) > 100)
+
+
+@pytest.mark.parametrize("sources", ["198.20.0.0/24", "198.16.0.0/14", "2001:db8:f100::/40", "192.0.2.10", "0.0.0.0/0"])
+def test_no_sources_but_the_floods_own(net: Topology, sources: str) -> None:
+    with (
+        pytest.raises(ValueError, match=r"claims to come from 198\.18\.0\.0/15 or a part of it"),
+        flooding(net.near, target(net), seconds=1, sources=sources),
+    ):
+        pass
 
 
 def test_random_fields_use_all_their_bits(net: Topology) -> None:

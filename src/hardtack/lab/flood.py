@@ -1,4 +1,4 @@
-"""A SYN flood, inside the lab and nowhere else: frames made by a packet program of our own, sent from one CPU.
+"""Floods, inside the lab and nowhere else: frames made by a packet program of our own, sent from one CPU.
 
     with flooding(near, Target("192.0.2.10", 80, near.mac, outside.mac), seconds=10) as flood:
         ...
@@ -71,18 +71,20 @@ def flooding(
     count: int = UNLIMITED,
     cpu: int | None = None,
     seed: int = 0,
+    sources: str = "",
 ) -> Iterator[Flood]:
     """Send frames out of `interface` for `seconds`, at most `count`, at most `rate` a second; it has begun on entry.
 
-    Frames claim to come from FLOOD_4 or FLOOD_6 (packets/recipe.py); the sink drops what they provoke. `seed` makes the
-    same frames again. ForeignInterface if the lab did not make the interface.
+    Frames claim to come from FLOOD_4 or FLOOD_6 (packets/recipe.py), or from that part of it which `sources` names; the
+    sink drops what they provoke. `seed` makes the same frames again. ForeignInterface if the lab did not make the
+    interface, ValueError for other sources.
     """
     interface.namespace.call(refuse_foreign, interface.namespace.name, interface.name)
     order = Order(
         namespace=interface.namespace.name,
         interface=interface.name,
         image=replace(compiled(programs.FLOOD), lines=()).dumps(),  # lines are for people, and a command line is short
-        record=recipe_for(target, kind, options, limit=count, rate=rate, seed=seed).hex(),
+        record=recipe_for(target, kind, options, limit=count, rate=rate, seed=seed, sources=sources).hex(),
         frame=frame_for(target, kind, options).hex(),
         count=count,
         rate=rate,

@@ -19,10 +19,10 @@ from hardtack.compiler.language import (
     store16,
     store32,
     store64,
-    swap32,
     u64,
+    viewed,
 )
-from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6, RECIPE, TEMPLATE, Recipe
+from hardtack.lab.packets.recipe import LARGEST, MOST_KINDS, RECIPE, Recipe, Template
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.platform import head, tail
 from hardtack.packet.wire import ETHERNET, IPV4, IPV6
@@ -31,16 +31,17 @@ DROP, TX = 1, 3  # enum xdp_action
 BURST = 32  # frames of a paced flood come in bursts, as a card's interrupt moderation delivers them
 SLACK_NS = 1_000_000  # how far a paced flood may lag behind and still catch up
 
-BASE_4, HOSTS_4 = int(FLOOD_4.network_address), int(FLOOD_4.hostmask)
-# The upper half of an IPv6 address as it lies in memory; the prefix is shorter than that
-BASE_6, HOSTS_6 = (int.from_bytes(a.packed[:8], "little") for a in (FLOOD_6.network_address, FLOOD_6.hostmask))
-
+TEMPLATE_SIZE = Template.itemsize
+TEMPLATES = Recipe.itemsize - MOST_KINDS * TEMPLATE_SIZE  # offset of the templates, which are last
+FRAME = TEMPLATE_SIZE - LARGEST  # offset of the frame in a template, where it is last
 SOURCE_4, SOURCE_6 = ETHERNET + 12, ETHERNET + 8
 TCP_4, TCP_6 = ETHERNET + IPV4, ETHERNET + IPV6
+FRAGMENT = 8  # bytes of IPv6's fragment header: RFC 8200 4.5
 EPHEMERAL = 0x80  # in a port's first byte: 32768 and up
 SCATTER = 0x2545F4914F6CDD1D  # makes a second number of a state: xorshift* (Vigna 2016)
 
 recipe_entry = entry_of(RECIPE, Recipe)
+template_at = viewed(Template)
 ktime_ns = helper(5, u64)  # bpf_ktime_get_ns
 
 
@@ -49,7 +50,11 @@ def flood(frame):
     recipe, start, end = recipe_entry(), head(frame), tail(frame)
     if not due(recipe):
         return DROP
-    written = write_ipv4(recipe, start, end) if recipe.version == u64(4) else write_ipv6(recipe, start, end)
+    template = next_template(recipe)
+    if recipe.version == u64(4):
+        written = write_ipv4(recipe, template, start, end)
+    else:
+        written = write_ipv6(recipe, template, start, end)
     if not written:
         return DROP
     recipe.sent += u64(1)
@@ -87,62 +92,87 @@ def draw(recipe):
 
 
 @inlined
-def write_ipv4(recipe, start, end):
-    """60 or 74 bytes: the template, then source, port, numbers and checksums. False if the frame is too short."""
-    template = at(address(recipe), TEMPLATE)
+def next_template(recipe):
+    """Each kind's, in turn."""
+    turn = recipe.turn
+    recipe.turn = turn + u64(1) if turn + u64(1) < recipe.kinds else u64(0)
+    return template_at(at(address(recipe), TEMPLATES + i64(turn & u64(MOST_KINDS - 1)) * TEMPLATE_SIZE))
+
+
+@inlined
+def write_ipv4(recipe, template, start, end):
+    """60 or 74 bytes: the template's, then source, port, numbers and checksums. False if the frame is too short."""
+    written = at(address(template), FRAME)
     if beyond(start, 60, end):
         return False
-    copy_words(start, template, 56)
+    copy_words(start, written, 56)
     if recipe.size == u64(60):
-        store32(start, 56, load32(template, 56))
+        store32(start, 56, load32(written, 56))
     else:
         if beyond(start, 74, end):
             return False
-        store64(start, 56, load64(template, 56))
-        store64(start, 64, load64(template, 64))
-        store16(start, 72, load16(template, 72))
+        store64(start, 56, load64(written, 56))
+        store64(start, 64, load64(written, 64))
+        store16(start, 72, load16(written, 72))
     random = draw(recipe)
-    source = swap32(BASE_4 | i64(random & u64(HOSTS_4)))
+    source = i64(recipe.source_low | (random & recipe.random_low))
     store32(start, SOURCE_4, source)
-    store16(start, ETHERNET + 10, ~fold(i64(recipe.network_sum) + source))
-    finish_tcp(recipe, at(start, TCP_4), random, source)
+    if template.fragment:
+        number = i64(random >> u64(32)) & 0xFFFF
+        store16(start, ETHERNET + 4, number)
+        store16(start, ETHERNET + 10, ~fold(i64(template.network_sum) + source + number))
+        store16(start, TCP_4, port_of(random))
+    else:
+        store16(start, ETHERNET + 10, ~fold(i64(template.network_sum) + source))
+        finish_tcp(template, at(start, TCP_4), random, source)
     return True
 
 
 @inlined
-def write_ipv6(recipe, start, end):
+def write_ipv6(recipe, template, start, end):
     """74 or 94 bytes, as `write_ipv4`."""
-    template = at(address(recipe), TEMPLATE)
+    written = at(address(template), FRAME)
     if beyond(start, 74, end):
         return False
-    copy_words(start, template, 72)
+    copy_words(start, written, 72)
     if recipe.size == u64(74):
-        store16(start, 72, load16(template, 72))
+        store16(start, 72, load16(written, 72))
     else:
         if beyond(start, 94, end):
             return False
-        store64(start, 72, load64(template, 72))
-        store64(start, 80, load64(template, 80))
-        store32(start, 88, load32(template, 88))
-        store16(start, 92, load16(template, 92))
-    low, random = draw(recipe), draw(recipe)
-    high = u64(BASE_6) | ((random * u64(SCATTER)) & u64(HOSTS_6))
+        store64(start, 72, load64(written, 72))
+        store64(start, 80, load64(written, 80))
+        store32(start, 88, load32(written, 88))
+        store16(start, 92, load16(written, 92))
+    other, random = draw(recipe), draw(recipe)
+    high = recipe.source_high | ((random * u64(SCATTER)) & recipe.random_high)
+    low = recipe.source_low | (other & recipe.random_low)
     store64(start, SOURCE_6, high)
     store64(start, SOURCE_6 + 8, low)
-    finish_tcp(recipe, at(start, TCP_6), random, i64(halves(high) + halves(low)))
+    if template.fragment:
+        store32(start, TCP_6 + 4, i64(random >> u64(32)))
+        store16(start, TCP_6 + FRAGMENT, port_of(random))
+    else:
+        finish_tcp(template, at(start, TCP_6), random, i64(halves(high) + halves(low)))
     return True
 
 
 @inlined
-def finish_tcp(recipe, tcp, random, source_sum):
-    """Source port, sequence number and, in an ACK, acknowledgment number; the checksum over all."""
-    port = i64((random >> u64(17)) & u64(0xFFFF)) | EPHEMERAL
+def finish_tcp(template, tcp, random, source_sum):
+    """Source port, sequence number and, with ACK, acknowledgment number; the checksum over all."""
+    port = port_of(random)
     sequence = i64(random >> u64(32))
-    acknowledged = i64((random * u64(SCATTER)) >> u64(32)) & i64(recipe.acknowledged)
+    acknowledged = i64((random * u64(SCATTER)) >> u64(32)) & i64(template.acknowledged)
     store16(tcp, 0, port)
     store32(tcp, 4, sequence)
     store32(tcp, 8, acknowledged)
-    store16(tcp, 16, ~fold(i64(recipe.transport_sum) + source_sum + port + sequence + acknowledged))
+    store16(tcp, 16, ~fold(i64(template.transport_sum) + source_sum + port + sequence + acknowledged))
+
+
+@inlined
+def port_of(random):
+    """An ephemeral source port, as it lies in memory."""
+    return i64((random >> u64(17)) & u64(0xFFFF)) | EPHEMERAL
 
 
 @inlined
