@@ -24,7 +24,10 @@ FORMAT = 1  # of the file; a reader refuses any other
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the packet program: a BPF map in the kernel, shared memory elsewhere. Sizes in bytes."""
+    """A table of the packet program: a BPF map in the kernel, shared memory elsewhere. Sizes in bytes.
+
+    `layout` says what is in a value, so that a table left by another version is not taken for this one.
+    """
 
     name: str
     kind: TableKind
@@ -32,6 +35,7 @@ class Table:
     value_size: int
     entries: int
     flags: int = 0
+    layout: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,11 @@ define i64 @resize(ptr %frame, i64 %more) alwaysinline {
   %failed = call i64 inttoptr (i64 65 to ptr)(ptr %frame, i32 %delta)
   ret i64 %failed
 }
+define i64 @move_head(ptr %frame, i64 %by) alwaysinline {
+  %delta = trunc i64 %by to i32
+  %failed = call i64 inttoptr (i64 44 to ptr)(ptr %frame, i32 %delta)
+  ret i64 %failed
+}
 define i64 @whole_length(ptr %frame) alwaysinline {
   %length = call i64 inttoptr (i64 188 to ptr)(ptr %frame)
   ret i64 %length
@@ -84,6 +89,22 @@ define ptr @{name}.own() alwaysinline {{
   %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
   ret ptr %entry
 }}
+define ptr @{name}.at(i64 %index) alwaysinline {{
+  %key = alloca i32, align 4
+  %number = trunc i64 %index to i32
+  store i32 %number, ptr %key, align 4
+  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
+  ret ptr %entry
+}}
+"""
+
+# bpf_redirect_map; 2: without a device there, XDP_PASS
+DEVICES = """
+@{name} = external global i8
+define i64 @{name}.send(i64 %index) alwaysinline {{
+  %action = call i64 inttoptr (i64 51 to ptr)(ptr @{name}, i64 %index, i64 2)
+  ret i64 %action
+}}
 """
 
 
@@ -93,7 +114,7 @@ def platform(source: Source) -> str:
     parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), CLOCK[source.clock]]
     if source.kind == "xdp":
         parts.append(RESIZE)
-    parts += [TABLE.format(name=table.name) for table in source.tables]
+    parts += [(DEVICES if table.kind == "devmap" else TABLE).format(name=table.name) for table in source.tables]
     return "\n".join(parts)
 
 

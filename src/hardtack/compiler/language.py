@@ -257,6 +257,25 @@ def entry_of(table: Table, dtype: np.dtype[Any]) -> Callable[..., Any]:
     return entry
 
 
+def entry_at(table: Table, value: np.dtype[Any]) -> Callable[..., Any]:
+    """A word for the entry at an index of an array (this CPU's, if it has one for each); test the result with `absent`.
+
+    Only the kernel looks whether there is such an entry: elsewhere the index must be right.
+    """
+    return external(f"{table.name}.at", value, types.int64)
+
+
+@intrinsic
+def compare_exchange(_context, place, expected, wanted):  # type: ignore[no-untyped-def]
+    """Put `wanted` in the 64-bit word at `place` if it is as `expected`, atomically: what was there before."""
+
+    def emit(_cx, b, _sig, a):  # type: ignore[no-untyped-def]
+        word = b.bitcast(a[0], I64.as_pointer())
+        return b.extract_value(b.cmpxchg(word, a[1], a[2], "seq_cst", "seq_cst"), 0)
+
+    return types.uint64(Pointer, types.uint64, types.uint64), emit
+
+
 def field_offset(path: str) -> Callable[..., Any]:
     """A word for the place, in bytes, of a member in a structure of the kernel that will load the program.
 

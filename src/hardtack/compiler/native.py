@@ -54,6 +54,22 @@ yes:
   store ptr %wanted, ptr %at
   ret i64 0
 }
+define i64 @move_head(ptr %frame, i64 %by) alwaysinline {
+  %start = call ptr @head(ptr %frame)
+  %end = call ptr @tail(ptr %frame)
+  %wanted = getelementptr i8, ptr %start, i64 %by
+  %place = getelementptr i8, ptr %frame, i64 24
+  %floor = load ptr, ptr %place
+  %low = icmp ult ptr %wanted, %floor
+  %high = icmp ugt ptr %wanted, %end
+  %bad = or i1 %low, %high
+  br i1 %bad, label %no, label %yes
+no:
+  ret i64 -1
+yes:
+  store ptr %wanted, ptr %frame
+  ret i64 0
+}
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {
   %start = call ptr @head(ptr %frame)
@@ -75,15 +91,24 @@ define i64 @tick() alwaysinline { ret i64 0 }
 TABLE = """
 @{name} = external global i8
 define ptr @{name}.own() alwaysinline {{ ret ptr @{name} }}
+define ptr @{name}.at(i64 %index) alwaysinline {{
+  %offset = mul i64 %index, {size}
+  %entry = getelementptr i8, ptr @{name}, i64 %offset
+  ret ptr %entry
+}}
+"""
+
+DEVICES = """
+define i64 @{name}.send(i64 %index) alwaysinline {{ ret i64 4 }}
 """
 
 Tables = Mapping[str, npt.NDArray[np.uint8]]
 
 
 class Frame(ctypes.Structure):
-    """What the entry takes: the frame's first byte, the place after its last one, and after the last it may grow to."""
+    """What the entry takes: the frame's first byte, the place after its last one, and how far either may move."""
 
-    _fields_ = [("head", ctypes.c_void_p), ("tail", ctypes.c_void_p), ("limit", ctypes.c_void_p)]
+    _fields_ = [(name, ctypes.c_void_p) for name in ("head", "tail", "limit", "floor")]
 
 
 class NativeProgram:
@@ -102,18 +127,22 @@ class NativeProgram:
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(Frame))(self._tracker[ENTRY])
 
     def run(self, frame: bytes, room: int = 256) -> tuple[int, bytes]:
-        """What the entry returns for one frame that may grow by `room` bytes, and the frame afterwards."""
-        memory = ctypes.create_string_buffer(frame, len(frame) + room)
-        start = ctypes.addressof(memory)
-        bounds = Frame(start, start + len(frame), start + len(frame) + room)
+        """What the entry returns for one frame that may grow by `room` bytes at each end, and the frame afterwards."""
+        memory = ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
+        floor = ctypes.addressof(memory)
+        start, end = floor + room, floor + room + len(frame)
+        bounds = Frame(start, end, end + room, floor)
         result = int(self._entry(ctypes.byref(bounds)))
-        return result, memory.raw[: bounds.tail - start]
+        return result, memory.raw[bounds.head - floor : bounds.tail - floor]
 
 
 def build(source: Source) -> bytes:
     """The object file of a program for this very CPU."""
     machine = _machine()
-    tables = [TABLE.format(name=table.name) for table in source.tables]
+    tables = [
+        (DEVICES if table.kind == "devmap" else TABLE).format(name=table.name, size=table.value_size)
+        for table in source.tables
+    ]
     platform = "\n".join([PLATFORM, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
     module = merge(frontend.to_ir(source.function()), platform, triple, layout)

@@ -25,7 +25,7 @@ from hardtack.packet.again import come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.layout import Attributes, Tuple4, Tuple6
 from hardtack.packet.options import NO_SCALE, read_timestamps
-from hardtack.packet.parse import NONE, parse
+from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import now_ms
 from hardtack.packet.time_wait import end_time_wait
@@ -43,6 +43,7 @@ STATE, TIME_WAIT, LISTEN = 72, 6, 10  # bpf_sock.state; TCP_TIME_WAIT, TCP_LISTE
 THIS_NAMESPACE = (1 << 64) - 1  # BPF_F_CURRENT_NETNS
 ATTRIBUTES_SIZE = Attributes.itemsize
 TUPLE_4_SIZE, TUPLE_6_SIZE = 12, 36
+OWN_KEYS = 0  # the set of keys that an agent uses
 ECN_BIT = 0x80  # of TSecr
 HIGH_32 = LOW_32 << 32
 
@@ -59,7 +60,7 @@ new_tuple_4, new_tuple_6, new_attributes = new(Tuple4), new(Tuple6), new(Attribu
 @inlined
 def admit(frame, flow):
     """Why the segment admits nobody, or that it has. It passes on in any case."""
-    reason = parse(frame, flow)
+    reason = parse_whole(frame, flow)
     if reason != NONE:
         return reason
     if flow.flags & (ACK | SYN | RST) != ACK:
@@ -71,6 +72,15 @@ def admit(frame, flow):
     reason = judge(frame, flow, socket) if state == LISTEN or state == TIME_WAIT else KNOWN
     release(socket)
     return reason
+
+
+@inlined
+def parse_whole(frame, flow):
+    """Why this is no whole TCP segment, or NONE."""
+    reason = parse(frame, flow)
+    if reason != NONE:
+        return reason
+    return flow.kind if flow.kind != NONE else parse_tcp(frame, flow)
 
 
 @inlined
@@ -92,7 +102,7 @@ def find_socket(frame, flow):
 def judge(frame, flow, socket):
     """A segment that no connection is alive for: has it a good cookie, and does the kernel take it?"""
     read_timestamps(frame, flow)
-    good = cookie_holds(flow, now_ms())
+    good = cookie_holds(flow, now_ms(), OWN_KEYS)
     waits = load32(socket, STATE) == TIME_WAIT  # read again, so that the verifier walks through the hash only once
     if not good:
         return KNOWN if waits else BAD_COOKIE

@@ -29,5 +29,5 @@ def agent(frame):
     """struct __sk_buff -> enum tcx_action_base."""
     make_linear(frame)
     reason = admit(frame, new_flow())
-    count(reason)
+    count(reason, 0)
     return REDIRECT if reason == BEHIND else NEXT

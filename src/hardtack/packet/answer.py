@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, i64, inlined, new
+from hardtack.compiler.language import i64, inlined, new
 from hardtack.packet.cookie import options_byte, sequence_of, tag_of, tsval_of
 from hardtack.packet.layout import Answer
 from hardtack.packet.options import read_options
 from hardtack.packet.reasons import Reason
 from hardtack.packet.reply import header_length, write_reply
-from hardtack.packet.time import own_moment, update
 from hardtack.packet.wire import ACK, CWR, ECE, SYN
 
 ANSWERED = int(Reason.answered)
-NO_KEY = int(Reason.no_key)
 NO_ROOM = int(Reason.no_room)
 
 new_answer = new(Answer)
 
 
 @inlined
-def answer_syn(frame, flow, host):
+def answer_syn(frame, flow, host, moment, key):
     """Turn the SYN into our SYN-ACK."""
-    moment = own_moment()
-    if absent(moment):
-        return NO_KEY
-    update(moment)
-    if not moment.known:
-        return NO_KEY
     read_options(frame, flow)
     options, ecn = options_byte(flow), accepts_ecn(flow)
-    tag = tag_of(flow, flow.ports_isn, options, moment.key_low, moment.key_high)
+    tag = tag_of(flow, flow.ports_isn, options, key.low, key.high)
     answer = new_answer()
     answer.size = header_length(flow)
     answer.mss = i64(host.mss)

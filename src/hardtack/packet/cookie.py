@@ -87,11 +87,11 @@ def epoch_of_cookie(cookie, now):
 
 
 @inlined
-def cookie_holds(flow, now):
-    """Whether an ACK brings back a good cookie. All bits are compared at once, whichever differ first."""
+def cookie_holds(flow, now, keys):
+    """Whether an ACK brings back a good cookie, by one set of keys. All bits are compared, whichever differ first."""
     cookie = (flow.acknowledgment - 1) & LOW_32
     epoch = epoch_of_cookie(cookie, now)
-    key = find_key(epoch)
+    key = find_key(keys, epoch)
     if key.epoch != epoch:
         return False
     isn = swap32((swap32(i64(flow.ports_isn >> u64(32))) - 1) & LOW_32)

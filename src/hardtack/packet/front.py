@@ -1,27 +1,41 @@
-"""The front's program at XDP: the policy's verdict as an XDP action."""
+"""The front's program at XDP: the policy's verdict, carried out."""
 
 from __future__ import annotations
 
-from hardtack.compiler.language import new
+from hardtack.compiler.language import inlined, new
 from hardtack.packet.count import count
 from hardtack.packet.decide import decide
+from hardtack.packet.forward import forward
 from hardtack.packet.layout import Flow
-from hardtack.packet.reasons import VERDICT_SHIFT
+from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
 
 ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
+FORWARD = int(Verdict.FORWARD)
 
 new_flow = new(Flow)
 
 
 def front(frame):
     """struct xdp_md -> enum xdp_action."""
-    reason = decide(frame, new_flow())
-    count(reason)
-    return (ACTIONS >> ((reason >> VERDICT_SHIFT) * 4)) & 15
+    flow = new_flow()
+    reason = judged(frame, flow)
+    verdict = reason >> VERDICT_SHIFT
+    return forward(frame, flow) if verdict == FORWARD else (ACTIONS >> (verdict * 4)) & 15
 
 
 def front_reason(frame):
     """The same, but what it returns is the reason: for engines that act on verdicts themselves."""
-    reason = decide(frame, new_flow())
-    count(reason)
+    flow = new_flow()
+    reason = judged(frame, flow)
+    if reason >> VERDICT_SHIFT == FORWARD:
+        forward(frame, flow)
+    return reason
+
+
+@inlined
+def judged(frame, flow):
+    """The frame's reason, counted."""
+    flow.number = 0
+    reason = decide(frame, flow)
+    count(reason, flow.number)
     return reason

@@ -16,9 +16,9 @@ no_host = nothing_of(Host)
 
 
 @inlined
-def find_host(flow):
-    """The record of the destination address, or nothing."""
-    table, high, low = index(), flow.destination_high, flow.destination_low
+def find_host(high, low):
+    """The record of an address (two words, as in Flow), or nothing."""
+    table = index()
     place = i64(((low ^ (high * u64(SPREAD))) * table.factor) >> u64(64 - INDEX_BITS))
     slots = at(address(table), SLOTS + place * SLOT_SIZE)
     number = u64(MOST_HOST_ADDRESSES)  # what empty slots hold, too
@@ -36,3 +36,9 @@ def find_host(flow):
 def protects(host, port):
     """Whether the port is one of those protected."""
     return (host.ports[port >> 6] >> u64(port & 63)) & u64(1)
+
+
+@inlined
+def belongs(flow, host):
+    """From here on the flow knows its host: what counting and forwarding need."""
+    flow.number, flow.place, flow.via, flow.tag = i64(host.number), i64(host.place), i64(host.via), i64(host.tag)

@@ -6,11 +6,13 @@ Words written "wire" hold bytes in network order, just as they lie in a frame.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from hardtack.image import MMAPABLE, Table
+from hardtack.image import MMAPABLE, Table, TableKind
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
-from hardtack.packet.reasons import REASONS
+from hardtack.packet.reasons import REASONS, Reason
 
 PORT_WORDS = 65536 // 64
 MOST_HOST_ADDRESSES = 1024
@@ -26,8 +28,10 @@ CLIENT_FIN, HOST_FIN, HOST_SEEN = 1, 2, 4  # Connection.state
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
 MOST_EXITS = 16
+LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 WINDOW_BITS = 7  # of unix ms: budgets begin anew every 128 ms
 CROWD_CELLS = 2048
+PLACING = "multilinear 1"  # how packet/connections.py places connections: another way, another word
 
 # What parse finds in a frame. Offsets are from the frame's first byte.
 Flow = np.dtype(
@@ -45,8 +49,15 @@ Flow = np.dtype(
         ("source_low", "u8"),
         ("destination_high", "u8"),
         ("destination_low", "u8"),
+        # Of the protected address, once it is known; 0 until then
+        ("number", "i8"),
+        ("place", "i8"),
+        ("via", "i8"),
+        ("tag", "i8"),
+        # TCP
         ("ports_isn", "u8"),  # wire: source port, destination port, sequence number
         ("acknowledgment", "i8"),
+        ("sport", "i8"),
         ("dport", "i8"),
         ("flags", "i8"),
         ("ecn", "i8"),  # the IP header's ECN bits
@@ -59,6 +70,23 @@ Flow = np.dtype(
         ("timestamps", "i8"),
         ("tsval", "i8"),  # raw: copied, never counted with
         ("tsecr", "i8"),
+    ],
+    align=True,
+)
+
+# A connection as the table knows it: its client's addresses and ports first. Then what look-up has found out.
+Name = np.dtype(
+    [
+        ("version", "i8"),
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("ports", "u8"),
+        ("first", "i8"),  # the two buckets that it may be in
+        ("second", "i8"),
+        ("tag", "u8"),
+        ("place", "i8"),  # in `connections`, if it was found
     ],
     align=True,
 )
@@ -130,7 +158,7 @@ Index = np.dtype([("factor", "u8"), ("slots", Slot, (INDEX_SLOTS + PROBES,))], a
 Host = np.dtype(
     [
         ("mss", "u4"),  # of our SYN-ACKs towards this address's clients
-        ("number", "u4"),  # which host of the configuration it belongs to: its place in `counters`, 1 + that in `budgets`
+        ("number", "u4"),  # which host it belongs to, from 1: its place in `counters` and in `budgets`
         ("place", "u4"),  # of this record among the records: its place in `next_hops`
         ("keys", "u4"),  # which set of `keys`
         ("replies", "u4"),  # SYN-ACKs in a window of WINDOW_BITS, for the whole host
@@ -165,9 +193,9 @@ Moment = np.dtype(
 Policy = np.dtype(
     [
         ("grace_until", "u8"),  # unix time in ms: until then segments of unknown connections teach
+        ("queues", "u8"),  # of the interface that faces the internet: so many CPUs share a budget at once
         ("learned", "u8"),  # connections that they may teach in a window of WINDOW_BITS
         ("replies", "u8"),  # SYN-ACKs in a window, for all hosts together
-        ("one_armed", "u8"),  # 1: hosts are behind the interface that faces the internet, too
     ],
     align=True,
 )
@@ -191,6 +219,9 @@ Connection = np.dtype(
     align=True,
 )
 
+# The tags of a bucket's places, a byte each
+Tags = np.dtype([("word", "u8")], align=True)
+
 # Where a connection may be: see packet/connections.py. Written when the tables are made, and never again.
 Places = np.dtype(
     [
@@ -201,8 +232,17 @@ Places = np.dtype(
     align=True,
 )
 
-# One CPU's part of a budget: what it may still spend in the window. Budget 0 is everybody's, 1 + n is host n's.
-Share = np.dtype([("window", "u8"), ("left", "u8"), ("refused", "u8"), ("crowd", "u8")], align=True)
+# One CPU's part of a budget: what it may still spend in a window. Budget 0 is everybody's, then each host's, by number.
+Share = np.dtype(
+    [
+        ("window", "u8"),  # what follows is of this one
+        ("left", "u8"),
+        ("refused", "u8"),  # the last window in which somebody was refused
+        ("crowd", "u8"),  # source prefixes seen
+        ("fair", "u8"),  # SYN-ACKs that each of them may have
+    ],
+    align=True,
+)
 # What all CPUs together have taken of a budget: window << 32 | taken. In a cache line of its own.
 Budget = np.dtype([("taken", "u8"), ("reserved", "u8", (7,))], align=True)
 # SYN-ACKs of a source prefix in a window, on one CPU, while a limit bites: window << 32 | count
@@ -217,22 +257,28 @@ Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
 
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
-INDEX = Table("index", "array", 4, Index.itemsize, 1)
-HOSTS = Table("hosts", "array", 4, Hosts.itemsize, 1)
-POLICY = Table("policy", "array", 4, Policy.itemsize, 1)
-KEYS = Table("keys", "array", 4, Keys.itemsize, 1)
-MOMENT = Table("moment", "percpu_array", 4, Moment.itemsize, 1)
-CLOCK = Table("clock", "array", 4, Clock.itemsize, 1)
-WALK = Table("walk", "percpu_array", 4, Walk.itemsize, 1)
-PLACES = Table("places", "array", 4, Places.itemsize, 1)
-BUDGETS = Table("budgets", "array", 4, Budget.itemsize, 1 + MOST_HOST_ADDRESSES)
-SHARES = Table("shares", "percpu_array", 4, Share.itemsize, 1 + MOST_HOST_ADDRESSES)
-CROWDS = Table("crowds", "percpu_array", 4, Crowds.itemsize, 1)
-NEXT_HOPS = Table("next_hops", "array", 4, NextHop.itemsize, MOST_HOST_ADDRESSES)
-EXITS = Table("exits", "array", 4, Exits.itemsize, 1)
+
+def table(name: str, kind: TableKind, value: np.dtype[Any], entries: int = 1, flags: int = 0, also: str = "") -> Table:
+    """A table of so many `value`s, by number. Whoever finds one that is pinned compares its fields, and what `also` says."""
+    return Table(name, kind, 4, value.itemsize, entries, flags, f"{value.descr} {also}")
+
+
+INDEX = table("index", "array", Index)
+HOSTS = table("hosts", "array", Hosts)
+POLICY = table("policy", "array", Policy)
+KEYS = table("keys", "array", Keys)
+MOMENT = table("moment", "percpu_array", Moment)
+CLOCK = table("clock", "array", Clock)
+WALK = table("walk", "percpu_array", Walk)
+PLACES = table("places", "array", Places, also=PLACING)
+BUDGETS = table("budgets", "array", Budget, 2 + MOST_HOST_ADDRESSES)
+SHARES = table("shares", "percpu_array", Share, 2 + MOST_HOST_ADDRESSES)
+CROWDS = table("crowds", "percpu_array", Crowds)
+NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
+EXITS = table("exits", "array", Exits)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 
 # `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places
-COUNTERS = Table("counters", "percpu_array", 4, Counters.itemsize, 1)
-TAGS = Table("tags", "array", 4, 8, 1024, MMAPABLE)
-CONNECTIONS = Table("connections", "array", 4, Connection.itemsize, 1024 * WAYS, MMAPABLE)
+COUNTERS = table("counters", "percpu_array", Counters, also=" ".join(f"{reason}:{reason.name}" for reason in Reason))
+TAGS = table("tags", "array", Tags, 1024, MMAPABLE)
+CONNECTIONS = table("connections", "array", Connection, 1024 * WAYS, MMAPABLE)

@@ -1,6 +1,7 @@
 """Frame -> flow: Ethernet, up to two VLAN tags, IPv4, IPv6 with a few extension headers, TCP. All lengths are checked here.
 
-Each step answers with a reason why hardtack does not judge this frame, or NONE.
+`parse` goes as far as the addresses, and answers with a reason if it does not get there. What is wrong behind them, or is
+just not TCP, is in `flow.kind`: whose business it is depends on the addresses. Then `parse_tcp` goes on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from hardtack.packet.wire import (
     HOP_BY_HOP,
     IPV4,
     IPV6,
+    OFFSET_BITS,
     ROUTING,
     TAG,
     TCP,
@@ -42,6 +44,7 @@ NONE = -1
 MOST_NETWORK, MOST_TRANSPORT = 31, 0x3FFF  # masks above any offset of an IP header, of TCP behind extension headers
 MOST_EXTENSIONS = 6  # more is an attack, or nothing that a server would miss
 FRAGMENT_BITS_6 = 0xFFF9  # the offset and M; an atomic fragment has neither and is whole: RFC 6946
+OFFSET_BITS_6 = 0xFFF8
 MAPPED = 0xFFFF0000  # the bytes 00 00 ff ff before a mapped IPv4 address, as a little-endian word
 
 TRUNCATED = int(Reason.truncated)
@@ -67,13 +70,12 @@ def parse(frame, flow):
             return TRUNCATED
         network, kind = network + TAG, load16be(tag, 2)
     flow.network = network if network == ETHERNET else opaque(network, MOST_NETWORK)
+    flow.number, flow.place, flow.via, flow.tag = 0, 0, 0, 0
     if kind == TYPE_IPV4:
-        reason = parse_ipv4(start, end, flow)
-    elif kind == TYPE_IPV6:
-        reason = parse_ipv6(start, end, flow)
-    else:
-        reason = NOT_IP
-    return parse_tcp(start, end, flow) if reason == NONE else reason
+        return parse_ipv4(start, end, flow)
+    if kind == TYPE_IPV6:
+        return parse_ipv6(start, end, flow)
+    return NOT_IP
 
 
 @inlined
@@ -93,10 +95,13 @@ def parse_ipv4(start, end, flow):
     total = load16be(network, 2)
     if total < size:
         return BAD_HEADER
-    if load16be(network, 6) & FRAGMENT_BITS:
-        return IS_FRAGMENT
-    if load8(network, 9) != TCP_PROTOCOL:
-        return NOT_TCP
+    fragment = load16be(network, 6)
+    flow.protocol = load8(network, 9)
+    flow.later = 1 if fragment & OFFSET_BITS else 0
+    if fragment & FRAGMENT_BITS:
+        flow.kind = IS_FRAGMENT
+    else:
+        flow.kind = NONE if flow.protocol == TCP_PROTOCOL else NOT_TCP
     flow.version = 4
     flow.network_options = size - IPV4
     flow.header_sum = (
@@ -108,6 +113,7 @@ def parse_ipv4(start, end, flow):
     flow.destination_high = u64(0)
     flow.destination_low = u64(MAPPED) | (u64(load32(network, 16)) << u64(32))
     flow.transport = flow.network + size
+    flow.size = total
     flow.payload = total - size
     return NONE
 
@@ -126,27 +132,42 @@ def parse_ipv6(start, end, flow):
     flow.ecn = (load8(network, 1) >> 4) & ECN_BITS
     flow.source_high, flow.source_low = load64(network, 8), load64(network, 16)
     flow.destination_high, flow.destination_low = load64(network, 24), load64(network, 32)
-    transport, kind, room = flow.network + IPV6, load8(network, 6), load16be(network, 4)
+    flow.size = IPV6 + load16be(network, 4)
+    flow.protocol, flow.later = load8(network, 6), 0
+    transport = flow.network + IPV6
+    if flow.protocol == TCP_PROTOCOL:
+        flow.kind, flow.transport = NONE, transport
+    else:
+        transport = walk_extensions(start, end, flow, transport)
+        flow.transport = opaque(transport, MOST_TRANSPORT)
+    flow.payload = flow.size - (flow.transport - flow.network)
+    return NONE
+
+
+@inlined
+def walk_extensions(start, end, flow, transport):
+    """Where the chain of extension headers leads; `flow.protocol` and `flow.kind` say to what."""
+    kind, flow.kind = flow.protocol, NONE
     for _ in range(MOST_EXTENSIONS):
-        if kind == TCP_PROTOCOL:
-            break
         if not is_extension(kind):
-            return NOT_TCP
+            break
         header = at(start, transport)
         if beyond(header, 8, end):
-            return TRUNCATED
+            flow.kind = TRUNCATED
+            break
         if kind == FRAGMENT and load16be(header, 2) & FRAGMENT_BITS_6:
-            return IS_FRAGMENT
+            flow.kind, flow.later = IS_FRAGMENT, 1 if load16be(header, 2) & OFFSET_BITS_6 else 0
+            kind = load8(header, 0)
+            break
         if kind == ROUTING and load8(header, 3):  # segments left: not at its destination yet
-            return EXTENSION
-        size = 8 if kind == FRAGMENT else (load8(header, 1) + 1) * 8
+            flow.kind = EXTENSION
+            break
+        transport += 8 if kind == FRAGMENT else (load8(header, 1) + 1) * 8
         kind = load8(header, 0)
-        transport, room = transport + size, room - size
-    if kind != TCP_PROTOCOL:
-        return EXTENSION if is_extension(kind) else NOT_TCP
-    flow.transport = transport if transport == flow.network + IPV6 else opaque(transport, MOST_TRANSPORT)
-    flow.payload = room
-    return NONE
+    flow.protocol = kind
+    if flow.kind == NONE and kind != TCP_PROTOCOL:
+        flow.kind = EXTENSION if is_extension(kind) else NOT_TCP
+    return transport
 
 
 @inlined
@@ -156,8 +177,9 @@ def is_extension(kind):
 
 
 @inlined
-def parse_tcp(start, end, flow):
-    """RFC 9293 3.1. `flow.payload` is IP's still, header and all, until here."""
+def parse_tcp(frame, flow):
+    """RFC 9293 3.1: TRUNCATED, BAD_HEADER or NONE. `flow.payload` is IP's still, header and all, until here."""
+    start, end = head(frame), tail(frame)
     segment = at(start, flow.transport)
     if beyond(segment, TCP, end):
         return TRUNCATED
@@ -170,7 +192,7 @@ def parse_tcp(start, end, flow):
         return BAD_HEADER
     flow.ports_isn = load64(segment, 0)
     flow.acknowledgment = load32be(segment, 8)
-    flow.dport = load16be(segment, 2)
+    flow.sport, flow.dport = load16be(segment, 0), load16be(segment, 2)
     flow.flags = load8(segment, 13)
     flow.header = size
     flow.payload -= size

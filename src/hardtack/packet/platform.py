@@ -14,6 +14,9 @@ whole_length = external("whole_length", i64, Pointer)
 # resize(frame, more): make the frame `more` bytes longer (or shorter) at its end. 0, or an error.
 resize = external("resize", i64, Pointer, i64)
 
+# move_head(frame, by): let the frame begin `by` bytes later (or earlier). 0, or an error.
+move_head = external("move_head", i64, Pointer, i64)
+
 # copy(frame, offset, to, size): bytes of the frame to the stack. 0, or an error.
 copy = external("copy", i64, Pointer, i64, Pointer, i64)
 
@@ -22,3 +25,6 @@ tick = external("tick", u64)
 
 # A clock that starts anywhere and is fairly cheap to read: ns, a few ms coarse. See `time`.
 coarse_ns = external("coarse_ns", u64)
+
+# send(place): the frame is to leave by the interface at this place of the table `devices`. An XDP action.
+send = external("devices.send", i64, i64)

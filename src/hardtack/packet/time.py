@@ -1,13 +1,14 @@
 """What time it is: unix milliseconds, from a cheap clock and the offset that the control plane keeps in a table.
 
-Time, epoch and key change at most once a tick, so each CPU works them out once a tick and remembers them; two divisions
-and a call for every SYN would cost as much as the hash.
+Time and epoch change at most once a tick, so each CPU works them out once a tick and remembers them; two divisions and a
+call for every SYN would cost as much as the hash.
 """
 
 from __future__ import annotations
 
 from hardtack.compiler.language import address, at, entry_of, i64, inlined, own_entry, u64, viewed
-from hardtack.packet.layout import CLOCK, KEY_SLOTS, KEYS, MOMENT, Clock, Key, Keys, Moment
+from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
+from hardtack.packet.layout import CLOCK, KEYS, MOMENT, Clock, Key, Keys, Moment
 from hardtack.packet.platform import coarse_ns, tick
 
 EPOCH_MS = 64_000  # cookie.md: an epoch is 64 s
@@ -26,9 +27,10 @@ def now_ms():
 
 
 @inlined
-def find_key(epoch):
-    """The slot for an epoch. Its key is the epoch's only if the slot's `epoch` says so."""
-    return key_at(at(address(keys()), i64(epoch & u64(KEY_SLOTS - 1)) * KEY_SIZE))
+def find_key(which, epoch):
+    """The slot for an epoch in one of the sets of keys. Its key is the epoch's only if the slot's `epoch` says so."""
+    slot = (which & (KEY_SETS - 1)) * KEY_SLOTS + i64(epoch & u64(KEY_SLOTS - 1))  # masked for the verifier
+    return key_at(at(address(keys()), slot * KEY_SIZE))
 
 
 @inlined
@@ -39,7 +41,10 @@ def update(moment):
         return
     moment.now = now_ms()
     moment.epoch = moment.now // u64(EPOCH_MS)
-    key = find_key(moment.epoch)
-    moment.known = 1 if key.epoch == moment.epoch else 0
-    moment.key_low, moment.key_high = key.low, key.high
     moment.tick = now
+
+
+@inlined
+def stamp(now):
+    """A moment as connections keep it: unix ms, low 32 bits."""
+    return i64(now & u64(0xFFFFFFFF))

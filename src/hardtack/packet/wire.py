@@ -11,9 +11,10 @@ SHORTEST_FRAME = 60  # bytes without the frame check sequence; shorter ones are 
 # IP: RFC 791, RFC 8200, RFC 3168
 IPV4, IPV6 = 20, 40  # bytes of header without options or extensions
 FRAGMENT_BITS = 0x3FFF  # more fragments, and the offset
+OFFSET_BITS = 0x1FFF
 ECN_BITS = 3
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
-TCP_PROTOCOL = 6
+ICMP_PROTOCOL, TCP_PROTOCOL, ICMP6_PROTOCOL = 1, 6, 58
 
 # TCP: RFC 9293
 TCP = 20  # bytes of header without options

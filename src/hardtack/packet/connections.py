@@ -1,0 +1,209 @@
+"""The connection table: who may pass at the price of one look-up. No locks, no timers, no memory but its own.
+
+Each connection has two buckets where it may be, by two hashes, and a bucket has eight places. `tags` holds a byte for each
+place (0: free), eight in a word, so a stranger is known for one by two words that the caches hold; only behind a tag that
+fits is the record itself looked at, one cache line. A newcomer goes into the bucket with more room: then next to nothing is
+displaced at two thirds of the places in use (Azar et al., Balanced Allocations, 1999). Without any room, the least recently
+used of the sixteen gives way, and before it one that is over.
+
+The hashes are multilinear, under secret factors (Thorup 2015, High Speed Hashing, 3.5): nobody can aim at a bucket.
+
+Several CPUs share it. A place changes hands by an atomic exchange of its bucket's word; the record follows. Who looks in
+between finds a tag without its connection, or a connection without its tag: a stranger, for as long as a write takes.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import (
+    absent,
+    address,
+    compare_exchange,
+    entry_at,
+    entry_of,
+    i64,
+    inlined,
+    nothing_of,
+    u64,
+)
+from hardtack.packet.layout import (
+    CLIENT_FIN,
+    CONNECTIONS,
+    HOST_FIN,
+    PLACES,
+    TAGS,
+    WAYS,
+    Connection,
+    Places,
+    Tags,
+)
+
+LOW_32 = 0xFFFFFFFF
+EACH, HIGH_BITS, LOW_BITS = 0x0101010101010101, 0x8080808080808080, 0x7F7F7F7F7F7F7F7F  # of every byte
+WAY_OF_BIT = 0x0001020304050607  # times 1 << 8 * n: n, in the top byte
+OVER = CLIENT_FIN | HOST_FIN
+ATTEMPTS = 4  # when other CPUs change the very same bucket at the same time
+OVER_AGE = 1 << 32  # more than any age in ms
+WAY_BITS = 3
+
+places = entry_of(PLACES, Places)
+tags_at = entry_at(TAGS, Tags)
+connection_at = entry_at(CONNECTIONS, Connection)
+no_connection = nothing_of(Connection)
+
+
+@inlined
+def hashed(factors, name):
+    """32 bits, from the words of addresses and ports; an IPv4 address is one word."""
+    total = factors[0]
+    if name.version == 4:
+        total += (name.source_low >> u64(32)) * factors[1]
+        total += (name.destination_low >> u64(32)) * factors[2]
+        total += name.ports * factors[3]
+    else:
+        total += (name.source_high & u64(LOW_32)) * factors[1] + (name.source_high >> u64(32)) * factors[2]
+        total += (name.source_low & u64(LOW_32)) * factors[3] + (name.source_low >> u64(32)) * factors[4]
+        total += (name.destination_high & u64(LOW_32)) * factors[5] + (name.destination_high >> u64(32)) * factors[6]
+        total += (name.destination_low & u64(LOW_32)) * factors[7] + (name.destination_low >> u64(32)) * factors[8]
+        total += name.ports * factors[9]
+    return total >> u64(32)
+
+
+@inlined
+def seat(name):
+    """Work out the two buckets and the tag."""
+    table = places()
+    first, second = hashed(table.first, name), hashed(table.second, name)
+    name.first = i64((first * table.buckets) >> u64(32))
+    name.second = i64((second * table.buckets) >> u64(32))
+    tag = first & u64(0xFF)
+    name.tag = tag if tag else u64(1)
+
+
+@inlined
+def find(name):
+    """The connection's record, or nothing. Its buckets, tag and place are in `name` then."""
+    seat(name)
+    bucket = name.first
+    for _ in range(2):
+        entry = find_in(name, bucket)
+        if not absent(entry):
+            return entry
+        bucket = name.second
+    return no_connection()
+
+
+@inlined
+def find_in(name, bucket):
+    """The record, if it is in this bucket."""
+    word = tags_at(bucket)
+    if absent(word):
+        return no_connection()
+    fitting = free_places(word.word ^ (name.tag * u64(EACH)))
+    for _ in range(WAYS):
+        if not fitting:
+            break
+        place = bucket * WAYS + first_way(fitting)
+        entry = connection_at(place)
+        if absent(entry):
+            break
+        if is_called(entry, name):
+            name.place = place
+            return entry
+        fitting &= fitting - u64(1)
+    return no_connection()
+
+
+@inlined
+def is_called(entry, name):
+    """Whether it is the one that is looked for."""
+    differs = (entry.source_high ^ name.source_high) | (entry.source_low ^ name.source_low)
+    differs |= (entry.destination_high ^ name.destination_high) | (entry.destination_low ^ name.destination_low)
+    return (differs | (u64(entry.ports) ^ name.ports)) == u64(0)
+
+
+@inlined
+def free_places(word):
+    """The highest bit of each byte that is 0."""
+    return ~((((word & u64(LOW_BITS)) + u64(LOW_BITS)) | word) | u64(LOW_BITS))
+
+
+@inlined
+def first_way(bits):
+    """The number of the lowest byte that has its highest bit set."""
+    lowest = bits & (~bits + u64(1))
+    return i64(((lowest >> u64(7)) * u64(WAY_OF_BIT)) >> u64(56))
+
+
+@inlined
+def count_of(bits):
+    """How many bytes have their highest bit set."""
+    return ((bits >> u64(7)) * u64(EACH)) >> u64(56)
+
+
+@inlined
+def take_place(name, now):
+    """A record for the connection, which `find` has not found; all but `seen` is still what was there before."""
+    for _ in range(ATTEMPTS):
+        one, other = tags_at(name.first), tags_at(name.second)
+        if absent(one) or absent(other):
+            break
+        first, second = one.word, other.word
+        place = roomier(name, free_places(first), free_places(second))
+        if place < 0:
+            place = least_used(name, now)
+        entry = connection_at(place)
+        if absent(entry):
+            break
+        entry.seen = now  # so that no other CPU takes it for the least recently used, from here on
+        before = first if place >> WAY_BITS == name.first else second
+        if change_tag(place, (before >> bits_below(place)) & u64(0xFF), name.tag):
+            return entry
+    return no_connection()
+
+
+@inlined
+def roomier(name, free_in_first, free_in_second):
+    """A free place in the bucket that has more of them; -1 if there is none."""
+    if count_of(free_in_first) >= count_of(free_in_second):
+        return name.first * WAYS + first_way(free_in_first) if free_in_first else -1
+    return name.second * WAYS + first_way(free_in_second)
+
+
+@inlined
+def least_used(name, now):
+    """The place whose connection was seen longest ago; those that are over go before all others."""
+    longest, found = -1, name.first * WAYS
+    for number in range(2 * WAYS):
+        place = (name.first if number < WAYS else name.second) * WAYS + (number & (WAYS - 1))
+        entry = connection_at(place)
+        if not absent(entry):
+            idle = (now - i64(entry.seen)) & LOW_32
+            if entry.state & OVER == OVER:
+                idle += OVER_AGE
+            if idle > longest:
+                longest, found = idle, place
+    return found
+
+
+@inlined
+def forget(name):
+    """The connection that `find` has found is no more. Another CPU may be about to say the same."""
+    change_tag(name.place, name.tag, u64(0))
+
+
+@inlined
+def change_tag(place, before, after):
+    """Give a place another tag; False if it no longer has the one of `before`, or its bucket changes this very moment."""
+    word = tags_at(place >> WAY_BITS)
+    if absent(word):
+        return False
+    seen, shift = word.word, bits_below(place)
+    if (seen >> shift) & u64(0xFF) != before:
+        return False
+    return compare_exchange(address(word), seen, seen ^ ((before ^ after) << shift)) == seen
+
+
+@inlined
+def bits_below(place):
+    """Where in its bucket's word the tag of a place begins."""
+    return u64((place & (WAYS - 1)) * 8)

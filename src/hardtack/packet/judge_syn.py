@@ -1,0 +1,55 @@
+"""A segment with SYN: the internet wants a connection, or answers a host that wanted one."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import absent, i64, inlined
+from hardtack.packet.answer import answer_syn
+from hardtack.packet.budget import NONE, reply_refused
+from hardtack.packet.checksum import header_holds
+from hardtack.packet.follow import behind_it, is_over, touch
+from hardtack.packet.layout import HOST_SEEN
+from hardtack.packet.reasons import Reason
+from hardtack.packet.time import find_key
+from hardtack.packet.wire import ACK, FIN, RST
+
+NO_KEY = int(Reason.no_key)
+BAD_CHECKSUM = int(Reason.bad_checksum)
+SYN_FIN = int(Reason.syn_fin)
+SYN_RST = int(Reason.syn_rst)
+STRAY_SYN_ACK = int(Reason.stray_syn_ack)
+CONNECTION = int(Reason.connection)
+REOPENED = int(Reason.reopened)
+
+
+@inlined
+def judge_syn(frame, flow, host, moment, entry):
+    """`entry`: the known connection of this name, or nothing."""
+    if not header_holds(frame, flow):
+        return BAD_CHECKSUM
+    if flow.flags & FIN:
+        return SYN_FIN
+    if flow.flags & RST:
+        return SYN_RST
+    if flow.flags & ACK:
+        return STRAY_SYN_ACK if absent(entry) else follow_answer(flow, entry, moment)
+    key = find_key(i64(host.keys), moment.epoch)
+    if key.epoch != moment.epoch:
+        return NO_KEY
+    refused = reply_refused(flow, host, moment.now)
+    if refused != NONE:
+        return refused
+    # A host that has a connection asks its client whether that is over (RFC 5961 4); one that has not answers. Were it
+    # answered here, the host would go on with the old connection, and client and host would talk at cross purposes.
+    if not absent(entry) and not is_over(entry):
+        return REOPENED
+    # The TCP checksum of a SYN is not verified: who sent a damaged one will not bring the cookie back.
+    return answer_syn(frame, flow, host, moment, key)
+
+
+@inlined
+def follow_answer(flow, entry, moment):
+    """The SYN-ACK for a host that has opened a connection: from here on its sequence numbers are known."""
+    if not entry.state & HOST_SEEN:
+        entry.next = behind_it(flow)
+    touch(entry, moment.now)
+    return CONNECTION

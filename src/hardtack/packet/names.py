@@ -1,0 +1,31 @@
+"""What a connection is called in the table: its client's addresses and ports first, whoever has sent the segment."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import inlined, u64
+
+LOW_32, LOW_16 = 0xFFFFFFFF, 0xFFFF
+
+
+@inlined
+def name_from_client(flow, name):
+    """Of a segment towards its host."""
+    name.version = flow.version
+    name.source_high, name.source_low = flow.source_high, flow.source_low
+    name.destination_high, name.destination_low = flow.destination_high, flow.destination_low
+    name.ports = flow.ports_isn & u64(LOW_32)
+
+
+@inlined
+def name_from_host(flow, name):
+    """Of a segment that comes from its host."""
+    name.version = flow.version
+    name.source_high, name.source_low = flow.destination_high, flow.destination_low
+    name.destination_high, name.destination_low = flow.source_high, flow.source_low
+    name.ports = turned(flow.ports_isn & u64(LOW_32))
+
+
+@inlined
+def turned(ports):
+    """The other port first."""
+    return (ports >> u64(16)) | ((ports & u64(LOW_16)) << u64(16))
