@@ -43,6 +43,7 @@ class Command(IntEnum):
     LINK_UPDATE = 29
     LINK_GET_FD_BY_ID = 30
     LINK_GET_NEXT_ID = 31
+    LINK_DETACH = 34
 
 
 class BpfError(OSError, Mistake):

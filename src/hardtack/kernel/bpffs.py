@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 from pathlib import Path
 
@@ -23,6 +24,19 @@ def mount(path: Path = USUAL) -> None:
     if libc.mount(b"bpf", os.fsencode(path), b"bpf", 0, b"mode=0700") < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"cannot mount a bpffs at {path}: {os.strerror(number)}")
+
+
+def ensure(path: Path = USUAL) -> None:
+    """A bpffs is mounted at `path` from now on, once: of several processes that find none, one mounts it. OSError."""
+    if mounted(path):
+        return
+    below = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # what it is mounted on: the same for all of them
+    try:
+        fcntl.flock(below, fcntl.LOCK_EX)
+        if not mounted(path):
+            mount(path)
+    finally:
+        os.close(below)
 
 
 def unmount(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -10,23 +9,26 @@ from typing import Self
 
 from hardtack.image import ONLY, Image
 from hardtack.kernel import links, maps, programs
-from hardtack.kernel.bpf import BpfError
+from hardtack.kernel.links import Direction
 from hardtack.kernel.maps import Map
-
-# Another program is there, the interface has gone, or we may not: the generic hook would say the same
-NOT_THE_DRIVER = (errno.EBUSY, errno.EEXIST, errno.ENODEV, errno.EPERM)
 
 
 class Datapath:
-    """An image loaded, with new tables except those given in `shared`. Raises what programs.load does."""
+    """An image loaded, with new tables except those given in `shared`. Raises what programs.load does.
 
-    def __init__(self, image: Image, shared: Mapping[str, Map] | None = None) -> None:
+    `sizes`: entries of tables that differ from the image's.
+    """
+
+    def __init__(
+        self, image: Image, shared: Mapping[str, Map] | None = None, sizes: Mapping[str, int] | None = None
+    ) -> None:
         self._parts = ExitStack()
         self.tables: dict[str, Map] = {}
         try:
             for table in image.tables:
                 given = (shared or {}).get(table.name)
-                self.tables[table.name] = given or self._parts.enter_context(maps.create(table))
+                made = maps.sized(table, sizes or {})
+                self.tables[table.name] = given or self._parts.enter_context(maps.create(made))
             self.program = self._parts.enter_context(programs.load(image, self.tables))
         except BaseException:
             self._parts.close()
@@ -34,20 +36,13 @@ class Datapath:
 
     def attach_xdp(self, ifindex: int) -> str:
         """To the driver if it can, else to the kernel's generic hook, which is slower: why then, else ""."""
-        refused = ""
-        try:
-            link = links.attach_xdp(self.program, ifindex, "driver")
-        except BpfError as error:
-            if error.errno in NOT_THE_DRIVER:
-                raise
-            refused = str(error)
-            link = links.attach_xdp(self.program, ifindex, "generic")
+        link, refused = links.attach_best(self.program, ifindex)
         self._parts.enter_context(link)
         return refused
 
-    def attach_tcx(self, ifindex: int) -> None:
-        """To what comes in by the interface, before the network stack."""
-        self._parts.enter_context(links.attach_tcx(self.program, ifindex, "ingress"))
+    def attach_tcx(self, ifindex: int, direction: Direction = "ingress") -> None:
+        """To what comes in by the interface, before the network stack; or to what goes out, behind it."""
+        self._parts.enter_context(links.attach_tcx(self.program, ifindex, direction))
 
     def counters(self) -> list[int]:
         """The `counters` table, all CPUs added up."""

@@ -20,10 +20,13 @@ from hardtack.kernel.programs import Program
 
 Mode = Literal["driver", "generic"]
 Direction = Literal["ingress", "egress"]
+Hook = Literal["xdp", "ingress", "egress"]
 MODES = {"generic": 2, "driver": 4}  # XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE
 XDP = 37  # BPF_XDP, an attach type
 DIRECTIONS = {"ingress": 46, "egress": 47}  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
 XDP_LINK, TCX_LINK = 6, 11  # enum bpf_link_type
+# Another program is there, the interface has gone, or we may not: the generic hook would say the same
+NOT_THE_DRIVER = (errno.EBUSY, errno.EEXIST, errno.ENODEV, errno.EPERM)
 NO_INTERFACE = "no such interface in this network namespace: `ip link` lists those there are"
 
 
@@ -41,6 +44,17 @@ class Link:
     def pin(self, path: Path) -> None:
         """Name it under bpffs: the program then stays attached without this process. Raises BpfError."""
         pin(self.fd, path, self.about)
+
+    def detach(self) -> None:
+        """Take the program off now, pinned or not. The pin of such a link leads nowhere."""
+        call(Command.LINK_DETACH, buffer(struct.pack("=I", self.fd)), self.about)
+
+    def is_on(self, ifindex: int, hook: Hook) -> bool:
+        """Whether it holds its program to this place: not any more once its interface has gone."""
+        kind, _, where, direction = describe(self.fd)
+        if hook == "xdp":
+            return (kind, where) == (XDP_LINK, ifindex)
+        return (kind, where, direction) == (TCX_LINK, ifindex, DIRECTIONS[hook])
 
     def close(self) -> None:
         """Let go; the program comes off unless the link is pinned."""
@@ -70,6 +84,16 @@ def attach_xdp(program: Program, ifindex: int, mode: Mode = "driver") -> Link:
     return attach(program, ifindex, XDP, MODES[mode], f"XDP ({mode} mode) on {interface_name(ifindex)}")
 
 
+def attach_best(program: Program, ifindex: int) -> tuple[Link, str]:
+    """Run `program` in the driver if it can be, else generic: why then, else "". Raises BpfError."""
+    try:
+        return attach_xdp(program, ifindex, "driver"), ""
+    except BpfError as error:
+        if error.errno in NOT_THE_DRIVER:
+            raise
+        return attach_xdp(program, ifindex, "generic"), str(error)
+
+
 def attach_tcx(program: Program, ifindex: int, direction: Direction = "ingress") -> Link:
     """Run `program` behind those already there, on frames that come in or go out. Raises BpfError."""
     return attach(program, ifindex, DIRECTIONS[direction], 0, f"tcx {direction} on {interface_name(ifindex)}")
@@ -89,17 +113,17 @@ def attach(program: Program, ifindex: int, place: int, flags: int, about: str) -
 def adopt(path: Path) -> Link:
     """The link pinned at `path`. BpfError if nothing is there, MismatchError if it is something else."""
     fd = unpinned(path, "link")
-    kind, _, ifindex = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0)
+    kind, _, ifindex, _ = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0, 0)
     if kind not in (XDP_LINK, TCX_LINK):
         os.close(fd)
         raise MismatchError(f"{path} is no XDP or tcx link: remove it with `rm {path}`")
     return Link(fd, f"{'XDP' if kind == XDP_LINK else 'tcx'} on {interface_name(ifindex)}")
 
 
-def describe(fd: int) -> tuple[int, int, int]:
-    """Type, program id, interface of a link: struct bpf_link_info."""
-    kind, _, program, _, ifindex = struct.unpack("=5I", info(fd, 20, "link"))
-    return kind, program, ifindex
+def describe(fd: int) -> tuple[int, int, int, int]:
+    """Type, program id, interface, direction (of a tcx link: DIRECTIONS) of a link: struct bpf_link_info."""
+    kind, _, program, _, ifindex, direction = struct.unpack("=6I", info(fd, 24, "link"))
+    return kind, program, ifindex, direction
 
 
 def interface_name(ifindex: int) -> str:
@@ -153,7 +177,7 @@ def links_of(number: int, ifindex: int) -> list[int]:
         except BpfError:
             continue  # it went meanwhile
         try:
-            kind, program, where = describe(fd)
+            kind, program, where, _ = describe(fd)
         finally:
             os.close(fd)
         if (kind, program, where) == (XDP_LINK, number, ifindex):

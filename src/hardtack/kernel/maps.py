@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hardtack.image import Table
+from hardtack.image import MMAPABLE, Table
 from hardtack.kernel import bpf
 from hardtack.kernel.bpf import BpfError, Buffer, Command, address, buffer, call, info, object_name, space
 from hardtack.mistake import Mistake
@@ -21,6 +24,7 @@ KINDS = {number: kind for kind, number in TYPES.items()}
 NO_PREALLOC = 1  # BPF_F_NO_PREALLOC: the kernel wants it of every LPM trie
 ANY, NOEXIST, EXIST = 0, 1, 2  # for update: write, only make, only change
 INFO_SIZE = 40  # struct bpf_map_info up to its name
+ENTRIES = 16  # max_entries in it
 FROM_KERNEL = 0x80 | 0x100  # BPF_F_RDONLY_PROG and WRONLY_PROG: the kernel adds them to a devmap by itself
 
 
@@ -36,6 +40,7 @@ class Map:
     def __init__(self, fd: int, table: Table) -> None:
         self.fd = fd
         self.table = table
+        self._memory: mmap.mmap | None = None
 
     def lookup(self, key: bytes) -> bytes | None:
         """The value of `key`, or None."""
@@ -92,12 +97,27 @@ class Map:
             if value is not None:
                 yield key, value
 
+    def memory(self) -> memoryview:
+        """All values of an MMAPABLE table, one after another, each rounded up to 8 bytes: reads and writes are the table's.
+
+        It lasts as long as the map is open, or somebody looks at it.
+        """
+        if not self.table.flags & MMAPABLE:
+            raise TypeError(f"table {self.table.name} was not made to be mapped: use lookup and update")
+        if self._memory is None:
+            self._memory = mmap.mmap(self.fd, self._stride * self.table.entries)
+        return memoryview(self._memory)
+
     def pin(self, path: Path) -> None:
         """Name it under bpffs: it then outlives this process. Raises BpfError."""
         bpf.pin(self.fd, path, f"table {self.table.name}")
 
     def close(self) -> None:
         """Let go of it; a program or a pin that still uses it keeps it alive."""
+        if self._memory is not None:
+            with suppress(BufferError):  # somebody looks at it: it goes with the last of them
+                self._memory.close()
+            self._memory = None
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -115,7 +135,7 @@ class Map:
 
     @property
     def _stride(self) -> int:
-        return (self.table.value_size + 7) & ~7  # the kernel rounds each CPU's value up to 8 bytes
+        return (self.table.value_size + 7) & ~7  # the kernel rounds an array's values up to 8 bytes
 
     def _key(self, key: bytes) -> Buffer:
         if len(key) != self.table.key_size:
@@ -136,6 +156,11 @@ class Map:
         call(command, buffer(attr), f"table {self.table.name}")
 
 
+def sized(table: Table, sizes: Mapping[str, int]) -> Table:
+    """`table` with the number of entries that `sizes` has for it, if it has."""
+    return replace(table, entries=sizes.get(table.name, table.entries))
+
+
 def create(table: Table) -> Map:
     """A new, empty map for `table`. Raises BpfError."""
     flags = table.flags | (NO_PREALLOC if table.kind == "lpm_trie" else 0)
@@ -153,6 +178,19 @@ def adopt(path: Path, table: Table) -> Map:
         found.close()
         raise
     return found
+
+
+def adopt_any_size(path: Path, table: Table) -> Map:
+    """The same, whatever number of entries it has: `.table.entries` says how many."""
+    fd = bpf.unpinned(path, f"table {table.name}")
+    try:
+        if bpf.object_kind(fd) == "map":
+            table = replace(table, entries=struct.unpack_from("=I", info(fd, INFO_SIZE), ENTRIES)[0])
+        check(fd, path, table)
+    except BaseException:
+        os.close(fd)
+        raise
+    return Map(fd, table)
 
 
 def check(fd: int, path: Path, table: Table) -> None:

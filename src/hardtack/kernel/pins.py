@@ -1,0 +1,183 @@
+"""What is at work without a process: tables and links by name, in a folder of a bpffs for each interface.
+
+    /sys/fs/bpf/hardtack/front-4026531833-eth0/     whose it is, the inode of the network namespace, the interface
+        connections-1f3a99c0                        a table, and a hash of its layout: another version's has another name
+        link-front                                  what holds a program to an interface
+
+Only root looks in. A bpffs takes no dots in names: those of an interface (eth0.100) are written as colons, which no
+interface has.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hardtack.image import Table
+from hardtack.kernel import bpffs, links, maps
+from hardtack.kernel.bpf import BpfError
+from hardtack.kernel.links import Hook, Link
+from hardtack.kernel.maps import Map
+from hardtack.mistake import Mistake
+
+ROOT = bpffs.USUAL / "hardtack"
+FORM = re.compile(r"(?P<role>front|agent)-(?P<namespace>\d+)-(?P<interface>.+)")
+TABLE = re.compile(r"(?P<name>.+)-(?P<layout>[0-9a-f]{8})")
+LINK = "link-"
+DRAFT = "draft"  # a pin's name until it takes another's place
+
+Role = Literal["front", "agent"]
+
+
+class PinError(Mistake):
+    """Nothing can be pinned here."""
+
+    status = 1
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One interface's. `namespace` is the inode of the network namespace that the interface is in."""
+
+    role: Role
+    interface: str
+    namespace: int
+    root: Path = ROOT
+
+    @property
+    def path(self) -> Path:
+        """Where it is, if it is there."""
+        return self.root / f"{self.role}-{self.namespace}-{self.interface.replace('.', ':')}"
+
+    def make(self) -> None:
+        """Have it there, empty if it was not. PinError."""
+        try:
+            bpffs.ensure(self.root.parent)
+            for path in (self.root, self.path):
+                path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise PinError(
+                f"{self.path}: cannot make this folder: {error.strerror}; protection that outlives its process needs a "
+                f"bpffs at {self.root.parent} that this user may write to: mount -t bpf bpf {self.root.parent}"
+            ) from error
+
+    def table_path(self, table: Table, owner: str = "") -> Path:
+        """Where `table` is pinned; one that only `owner` uses has his name before its own."""
+        return self.path / f"{owner}{table.name}-{layout_of(table)}"
+
+    def open(self, table: Table, owner: str = "") -> Map | None:
+        """The table of this name and layout that is pinned, whatever its number of entries; None if there is none."""
+        try:
+            return maps.adopt_any_size(self.table_path(table, owner), table)
+        except BpfError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+
+    def tables(self) -> dict[str, list[Path]]:
+        """The tables that are pinned, by name: one of each, unless a change of version was cut short."""
+        found: dict[str, list[Path]] = {}
+        for path in self._entries():
+            if not path.name.startswith(LINK) and (match := TABLE.fullmatch(path.name)):
+                found.setdefault(match["name"], []).append(path)
+        return found
+
+    def links(self) -> dict[str, Path]:
+        """The links that are pinned, by name."""
+        paths = [path for path in self._entries() if path.name.startswith(LINK)]
+        return {path.name.removeprefix(LINK).replace(":", "."): path for path in paths}
+
+    def link_path(self, name: str) -> Path:
+        """Where the link of this name is pinned; an interface in it is written as in the folder's own name."""
+        return self.path / f"{LINK}{name.replace('.', ':')}"
+
+    def living(self, name: str, ifindex: int, hook: Hook) -> Link | None:
+        """The pinned link of this name, if it does hold a program to this place."""
+        try:
+            link = links.adopt(self.link_path(name))
+        except BpfError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        if link.is_on(ifindex, hook):
+            return link
+        link.close()
+        return None
+
+    def pin_link(self, name: str, link: Link) -> None:
+        """Pin it, in the place of a dead one of this name."""
+        self.remove_link(self.link_path(name))
+        link.pin(self.link_path(name))
+
+    def pin_table(self, table: Map, owner: str = "") -> None:
+        """Pin it, at once in the place of another of its name and layout."""
+        draft = self.path / DRAFT
+        draft.unlink(missing_ok=True)
+        table.pin(draft)
+        draft.replace(self.table_path(table.table, owner))
+
+    def keep(self, tables: Collection[Path], names: Collection[str]) -> list[str]:
+        """Remove whatever is not among these tables and links' names, links first; the names of the links removed."""
+        unwanted = {name: path for name, path in self.links().items() if name not in names}
+        for path in unwanted.values():
+            self.remove_link(path)
+        for path in self._entries():
+            if not path.name.startswith(LINK) and path not in tables:
+                path.unlink()
+        return sorted(unwanted)
+
+    def remove(self) -> list[str]:
+        """All of it: programs come off, then tables go, then the folder. The names of what it held."""
+        held = sorted(path.name for path in self._entries())
+        self.keep((), ())
+        with suppress(FileNotFoundError):
+            self.path.rmdir()
+        return held
+
+    def remove_link(self, path: Path) -> None:
+        """Take its program off, then its name away. Unlinking alone would do so, but at a time of the kernel's choosing."""
+        if path.exists():
+            with links.adopt(path) as link, suppress(BpfError):  # ENOLINK: the interface has gone
+                link.detach()
+            path.unlink()
+
+    def _entries(self) -> list[Path]:
+        return sorted(self.path.iterdir()) if self.path.is_dir() else []
+
+
+def layout_of(table: Table) -> str:
+    """8 hex digits of all that two tables must have in common but the number of entries."""
+    text = repr((table.kind, table.key_size, table.value_size, table.flags, table.layout))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def this_namespace() -> int:
+    """The inode of the network namespace of this thread."""
+    return os.stat("/proc/thread-self/ns/net").st_ino  # noqa: PTH116 - the kernel itself must follow this link
+
+
+def folder(role: Role, interface: str, root: Path = ROOT) -> Folder:
+    """Of an interface of this thread's network namespace, whether or not it is there."""
+    return Folder(role, interface, this_namespace(), root)
+
+
+def folders(root: Path = ROOT) -> list[Folder]:
+    """All that are there, of every namespace."""
+    found = []
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if match := FORM.fullmatch(path.name):
+            role: Role = "front" if match["role"] == "front" else "agent"
+            found.append(Folder(role, match["interface"].replace(":", "."), int(match["namespace"]), root))
+    return found
+
+
+def here(role: Role, root: Path = ROOT) -> list[Folder]:
+    """Those of interfaces of this thread's network namespace."""
+    return [one for one in folders(root) if (one.role, one.namespace) == (role, this_namespace())]

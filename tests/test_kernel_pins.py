@@ -1,0 +1,192 @@
+"""Names under bpffs, and locks: what is found again, what takes whose place, what is removed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kernel_ground import image, needs_root, pin_directory, veth_pair
+from lab_ground import eventually
+
+from hardtack.image import MMAPABLE, Table
+from hardtack.kernel import bpffs, links, maps, pins, programs
+from hardtack.kernel.assembly import returning
+from hardtack.kernel.interfaces import find
+from hardtack.kernel.links import Hook
+from hardtack.kernel.lock import Busy, Lock
+from hardtack.kernel.pins import Folder, PinError
+
+pytestmark = needs_root
+WORDS = Table("words", "array", 4, 8, 4, MMAPABLE, "a word")
+ONE = (1).to_bytes(4, sys.byteorder)
+PASS = 2
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A bpffs of our own."""
+    with pin_directory(tmp_path_factory.mktemp("pins")) as directory:
+        yield directory / "hardtack"
+
+
+@pytest.fixture
+def folder(root: Path) -> Iterator[Folder]:
+    made = pins.folder("front", "eth0.100", root)
+    made.make()
+    yield made
+    made.remove()
+
+
+def test_a_folder_is_named_and_found(root: Path, folder: Folder) -> None:
+    inode = os.stat("/proc/thread-self/ns/net").st_ino  # noqa: PTH116 - see pins.this_namespace
+    assert folder.path.name == f"front-{inode}-eth0:100"
+    assert [path.stat().st_mode & 0o777 for path in (root, folder.path)] == [0o700, 0o700]
+    other = Folder("agent", "eth0", 1, root)
+    other.make()
+    assert set(pins.folders(root)) == {folder, other}
+    assert pins.here("front", root) == [folder]
+    assert pins.here("agent", root) == []
+    assert other.remove() == []
+    assert pins.folders(root) == [folder]
+    with veth_pair():
+        assert pins.here("front", root) == []
+
+
+def test_tables_are_told_apart_by_layout_and_not_by_size(folder: Folder) -> None:
+    larger, other = replace(WORDS, entries=9), replace(WORDS, layout="half a word, twice")
+    with maps.create(larger) as table:
+        table.update(ONE, b"largest!")
+        folder.pin_table(table)
+    with folder.open(WORDS) or pytest.fail("not found") as found:
+        assert found.table == larger
+        assert found.lookup(ONE) == b"largest!"
+    assert folder.open(other) is None
+    assert folder.open(WORDS, "agent-") is None
+    assert folder.tables() == {"words": [folder.table_path(WORDS)]}
+
+
+def test_a_table_takes_the_place_of_another(folder: Folder) -> None:
+    for entries in (4, 7):
+        with maps.create(replace(WORDS, entries=entries)) as table:
+            folder.pin_table(table)
+    with folder.open(WORDS) or pytest.fail("not found") as found:
+        assert found.table.entries == 7
+    assert [path.name for path in folder.path.iterdir()] == [folder.table_path(WORDS).name]
+
+
+def test_what_is_not_kept_goes_and_programs_come_off_at_once(folder: Folder) -> None:
+    with (
+        veth_pair() as pair,
+        programs.load(image(returning(PASS)), {}) as program,
+        maps.create(WORDS) as table,
+    ):
+        for name, index in (("front", pair[0]), ("inside-eth1.7", pair[1])):
+            with links.attach_xdp(program, index) as link:
+                folder.pin_link(name, link)
+        folder.pin_table(table)
+        folder.pin_table(table, "agent-")
+        assert list(folder.links()) == ["front", "inside-eth1.7"]
+        assert folder.keep([folder.table_path(WORDS)], ["front"]) == ["inside-eth1.7"]
+        assert (find("left").attached, find("right").attached) == ("driver", "")
+        assert list(folder.tables()) == ["words"]
+        assert living(folder, "front", pair[0], "xdp")
+        assert not living(folder, "front", pair[1], "xdp")
+        assert not living(folder, "front", pair[0], "ingress")
+        assert not living(folder, "inside-eth1.7", pair[1], "xdp")
+        assert folder.remove() == ["link-front", folder.table_path(WORDS).name]
+        assert find("left").attached == ""
+        assert not folder.path.exists()
+        assert folder.remove() == []
+
+
+def test_a_link_whose_interface_has_gone_is_dead_and_removed(folder: Folder) -> None:
+    with (
+        veth_pair() as (left, _),
+        programs.load(image(returning(-1), "tcx"), {}) as program,
+        links.attach_tcx(program, left) as link,
+    ):
+        folder.pin_link("leaving", link)
+        assert living(folder, "leaving", left, "ingress")
+        assert not living(folder, "leaving", left, "egress")
+    with (
+        veth_pair() as (left, _),  # the number is the same, the interface is another
+        programs.load(image(returning(-1), "tcx"), {}) as program,
+        links.attach_tcx(program, left) as link,
+    ):
+        assert eventually(lambda: not links.adopt(folder.link_path("leaving")).ifindex)  # the kernel takes its time
+        assert not living(folder, "leaving", left, "ingress")
+        folder.pin_link("leaving", link)
+        assert living(folder, "leaving", left, "ingress")
+        assert folder.remove() == ["link-leaving"]
+
+
+def living(folder: Folder, name: str, ifindex: int, hook: Hook) -> bool:
+    """Whether the pinned link of this name holds a program there."""
+    link = folder.living(name, ifindex, hook)
+    if link:
+        link.close()
+    return link is not None
+
+
+def test_where_nothing_can_be_pinned_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PinError, match="mount -t bpf bpf") as told:
+        Folder("front", "eth0", 1, tmp_path / "nowhere" / "hardtack").make()
+    assert "\n" not in str(told.value)
+
+
+def test_a_bpffs_is_mounted_once(tmp_path: Path) -> None:
+    Folder("front", "eth0", 1, tmp_path / "hardtack").make()
+    try:
+        Folder("front", "eth1", 1, tmp_path / "hardtack").make()
+        assert len(pins.folders(tmp_path / "hardtack")) == 2
+        assert sum(line.split()[1] == str(tmp_path) for line in bpffs.MOUNTS.read_text().splitlines()) == 1
+    finally:
+        bpffs.unmount(tmp_path)
+    assert not (tmp_path / "hardtack").exists()
+
+
+HOLD = """
+import sys, pathlib
+from hardtack.kernel.lock import Lock
+lock = Lock(pathlib.Path(sys.argv[1]))
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_lock_names_its_holder_and_goes_with_him(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "eth0.lock"
+    command = [sys.executable, "-c", HOLD, str(path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(pins.__file__).parents[2])}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as holder:
+        assert holder.stdout and holder.stdout.readline()
+        with pytest.raises(Busy, match=f"locked by process {holder.pid}$") as refused:
+            Lock(path)
+        assert refused.value.pid == holder.pid
+        holder.kill()
+    with Lock(path) as lock:
+        with pytest.raises(Busy, match=f"process {os.getpid()}$"):
+            Lock(path)
+        lock.remove()
+        assert not path.exists()
+    with Lock(path):
+        assert path.exists()
+
+
+def test_values_of_a_table_as_memory() -> None:
+    with maps.create(replace(WORDS, value_size=12, entries=600)) as table:  # 12: the kernel makes 16 of it
+        memory = table.memory()
+        assert len(memory) == 600 * 16
+        memory[16:28] = b"twelve bytes"
+        assert table.lookup(ONE) == b"twelve bytes"
+        table.update((599).to_bytes(4, sys.byteorder), b"other twelve")
+        assert bytes(memory[599 * 16 :][:12]) == b"other twelve"
+        part = memory[16:28]
+    assert bytes(part) == b"twelve bytes"  # whoever still looks at it may
+    with maps.create(Table("plain", "array", 4, 8, 4)) as table, pytest.raises(TypeError, match="use lookup"):
+        table.memory()
