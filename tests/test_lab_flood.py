@@ -161,8 +161,11 @@ def flooded(
 ) -> list[bytes]:
     """Frames of a flood as they arrive at the front."""
     whom = target(net, address)
-    how: dict[str, Any] = {"kind": kind, "options": options, "rate": 5_000, "count": number, "seed": seed, "sources": sources}
-    with capturing(net.outside) as seen, flooding(net.near, whom, seconds=20, **how) as flood:
+    how: dict[str, Any] = {"kind": kind, "options": options, "seed": seed, "sources": sources}
+    with (
+        capturing(net.outside) as seen,
+        flooding(net.near, whom, seconds=20, rate=5_000, count=number, **how) as flood,
+    ):
         flood.wait(30)
         assert flood.frames == number
         return seen.wait_for(lambda frame: frame[:12] == whom.next_mac + whom.source_mac and from_flood(frame), number)

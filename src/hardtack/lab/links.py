@@ -1,4 +1,4 @@
-"""Links of the lab: veth pairs between its namespaces, their addresses and routes, and what the driver does to frames.
+"""Links of the lab: veth pairs between its namespaces, bridges, addresses and routes, and what the driver does to frames.
 
 Every interface made here carries the mark "hardtack lab" as its alias. `refuse_foreign` is what stands between the
 flood and the rest of the world: it asks the kernel, not the caller.
@@ -52,8 +52,20 @@ class Interface:
         self.namespace.call(_add_addresses, self.index, addresses)
 
     def add_routes(self, *destinations: str, via: str) -> None:
-        """Send prefixes ("default" for both families' default) to the neighbour `via`, which gives the family."""
+        """Send prefixes ("default": all there is) to the neighbour `via`, which gives the family; no longer elsewhere."""
         self.namespace.call(_add_routes, self.index, destinations, via)
+
+    def add_neighbours(self, *destinations: str) -> None:
+        """Prefixes or addresses that are to be found on this very link."""
+        self.namespace.call(_add_routes, self.index, destinations, None)
+
+    def remove_routes(self, *destinations: str) -> None:
+        """What add_routes or add_neighbours made."""
+        self.namespace.call(_remove_routes, self.index, destinations)
+
+    def set_mtu(self, size: int) -> None:
+        """The largest IP packet, in bytes; the other end has one of its own."""
+        self.namespace.call(_set_link, self.index, mtu=size)
 
 
 def join(first: Namespace, first_name: str, second: Namespace, second_name: str, queues: int = 1) -> tuple[Any, Any]:
@@ -66,6 +78,30 @@ def join(first: Namespace, first_name: str, second: Namespace, second_name: str,
     for end in ends:
         end.features(tx_checksum=False, tso=False, gso=False)
     return ends[0], ends[1]
+
+
+def bridge(name: str, ports: Iterable[Interface]) -> None:
+    """A switch in the namespace of its ports: what comes in by one goes out by the one where its destination lives."""
+    ports = tuple(ports)
+    ports[0].namespace.call(_make_bridge, name, [port.index for port in ports])
+    with suppress(FileNotFoundError):  # where br_netfilter is loaded, it would judge the frames as a router does
+        for family in ("ip", "ip6", "arp"):
+            ports[0].namespace.sysctl(f"net.bridge.bridge-nf-call-{family}tables", 0)
+
+
+def _make_bridge(name: str, ports: Iterable[int]) -> None:
+    with IPRoute() as kernel:
+        # without snooping: neighbour discovery must not wait for the bridge to learn who wants to hear it
+        kernel.link("add", ifname=name, kind="bridge", br_mcast_snooping=0)
+        index = kernel.link_lookup(ifname=name)[0]
+        kernel.link("set", index=index, state="up")
+        for port in ports:
+            kernel.link("set", index=port, master=index)
+
+
+def _set_link(index: int, **what: Any) -> None:
+    with IPRoute() as kernel:
+        kernel.link("set", index=index, **what)
 
 
 def _make_pair(name: str, peer_namespace: str, peer: str, queues: int) -> None:
@@ -95,11 +131,19 @@ def _add_addresses(index: int, addresses: Iterable[str]) -> None:
             kernel.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, **flags)
 
 
-def _add_routes(index: int, destinations: Iterable[str], via: str) -> None:
-    family = socket.AF_INET6 if ":" in via else socket.AF_INET
+def _add_routes(index: int, destinations: Iterable[str], via: str | None) -> None:
     with IPRoute() as kernel:
         for destination in destinations:
-            kernel.route("add", family=family, dst=destination, gateway=via, oif=index)
+            family = socket.AF_INET6 if ":" in (via or destination) else socket.AF_INET
+            way = {"gateway": via} if via else {"scope": 253}  # RT_SCOPE_LINK
+            kernel.route("replace", family=family, dst=destination, oif=index, **way)
+
+
+def _remove_routes(index: int, destinations: Iterable[str]) -> None:
+    with IPRoute() as kernel:
+        for destination in destinations:
+            family = socket.AF_INET6 if ":" in destination else socket.AF_INET
+            kernel.route("del", family=family, dst=destination, oif=index, scope=255)  # RT_SCOPE_NOWHERE: whichever
 
 
 def _ethtool(name: str, command: int, value: bool) -> None:
