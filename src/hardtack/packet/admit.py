@@ -24,7 +24,7 @@ from hardtack.compiler.language import (
 from hardtack.packet.again import come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.layout import Attributes, Tuple4, Tuple6
-from hardtack.packet.options import NO_SCALE, read_timestamps
+from hardtack.packet.options import NO_SCALE, read_options
 from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import now_ms
@@ -101,7 +101,7 @@ def find_socket(frame, flow):
 @inlined
 def judge(frame, flow, socket):
     """A segment that no connection is alive for: has it a good cookie, and does the kernel take it?"""
-    read_timestamps(frame, flow)
+    read_options(frame, flow)
     good = cookie_holds(flow, now_ms(), OWN_KEYS)
     waits = load32(socket, STATE) == TIME_WAIT  # read again, so that the verifier walks through the hash only once
     if not good:

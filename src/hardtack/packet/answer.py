@@ -1,11 +1,10 @@
-"""A SYN's answer: options read, cookie made, SYN-ACK written. It costs no memory, so an attacker gets nothing for it."""
+"""A SYN's answer: the SYN-ACK with its cookie. It costs no memory, so an attacker gets nothing for it."""
 
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, new
-from hardtack.packet.cookie import options_byte, sequence_of, tag_of, tsval_of
+from hardtack.packet.cookie import sequence_of, tsval_of
 from hardtack.packet.layout import Answer
-from hardtack.packet.options import read_options
 from hardtack.packet.reasons import Reason
 from hardtack.packet.reply import header_length, write_reply
 from hardtack.packet.wire import ACK, CWR, ECE, SYN
@@ -17,11 +16,9 @@ new_answer = new(Answer)
 
 
 @inlined
-def answer_syn(frame, flow, host, moment, key):
-    """Turn the SYN into our SYN-ACK."""
-    read_options(frame, flow)
-    options, ecn = options_byte(flow), accepts_ecn(flow)
-    tag = tag_of(flow, flow.ports_isn, options, key.low, key.high)
+def answer_syn(frame, flow, host, moment, tag, options):
+    """Turn the SYN into our SYN-ACK, with the tag over what its options byte says."""
+    ecn = accepts_ecn(flow)
     answer = new_answer()
     answer.size = header_length(flow)
     answer.mss = i64(host.mss)

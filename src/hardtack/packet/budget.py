@@ -32,16 +32,16 @@ from hardtack.packet.layout import (
     Policy,
     Share,
 )
+from hardtack.packet.parse import NONE
 from hardtack.packet.reasons import Reason
 
 EVERYBODY = 0  # the budget of all hosts together
 CHUNK_BITS = 6  # a CPU takes a 64th of a budget at a time
-ATTEMPTS = 4  # when other CPUs take of the very same budget at the same time
+ATTEMPTS = 2  # when other CPUs take of the very same budget at the same time
 CELL_SHIFT = 64 - CROWD_CELLS.bit_length() + 1
 PREFIX_4 = 0xFFFFFF  # the first three bytes of an IPv4 address, as they lie in memory
 LOW_32 = 0xFFFFFFFF
 
-NONE = -1
 HOST_LIMIT = int(Reason.host_limit)
 TOTAL_LIMIT = int(Reason.total_limit)
 PREFIX_LIMIT = int(Reason.prefix_limit)

@@ -41,7 +41,7 @@ LOW_32 = 0xFFFFFFFF
 EACH, HIGH_BITS, LOW_BITS = 0x0101010101010101, 0x8080808080808080, 0x7F7F7F7F7F7F7F7F  # of every byte
 WAY_OF_BIT = 0x0001020304050607  # times 1 << 8 * n: n, in the top byte
 OVER = CLIENT_FIN | HOST_FIN
-ATTEMPTS = 4  # when other CPUs change the very same bucket at the same time
+ATTEMPTS = 2  # when other CPUs change the very same bucket at the same time
 OVER_AGE = 1 << 32  # more than any age in ms
 WAY_BITS = 3
 
@@ -142,23 +142,32 @@ def count_of(bits):
 
 @inlined
 def take_place(name, now):
-    """A record for the connection, which `find` has not found; all but `seen` is still what was there before."""
+    """A record for the connection, which `find` has not found; all but `seen` is still what was there before.
+
+    Nothing if another CPU is changing the very same bucket, again and again.
+    """
     for _ in range(ATTEMPTS):
         one, other = tags_at(name.first), tags_at(name.second)
         if absent(one) or absent(other):
             break
-        first, second = one.word, other.word
-        place = roomier(name, free_places(first), free_places(second))
+        place = roomier(name, free_places(one.word), free_places(other.word))
         if place < 0:
             place = least_used(name, now)
-        entry = connection_at(place)
-        if absent(entry):
-            break
-        entry.seen = now  # so that no other CPU takes it for the least recently used, from here on
-        before = first if place >> WAY_BITS == name.first else second
-        if change_tag(place, (before >> bits_below(place)) & u64(0xFF), name.tag):
+            return taken(name, place, tag_at(place), now)
+        entry = taken(name, place, u64(0), now)
+        if not absent(entry):
             return entry
     return no_connection()
+
+
+@inlined
+def taken(name, place, before, now):
+    """The record at a place whose tag was `before`, if it could be had."""
+    entry = connection_at(place)
+    if absent(entry):
+        return entry
+    entry.seen = now  # first, so that no other CPU takes it for the least recently used
+    return entry if change_tag(place, before, name.tag) else no_connection()
 
 
 @inlined
@@ -189,6 +198,13 @@ def least_used(name, now):
 def forget(name):
     """The connection that `find` has found is no more. Another CPU may be about to say the same."""
     change_tag(name.place, name.tag, u64(0))
+
+
+@inlined
+def tag_at(place):
+    """The tag of a place."""
+    word = tags_at(place >> WAY_BITS)
+    return u64(0) if absent(word) else (word.word >> bits_below(place)) & u64(0xFF)
 
 
 @inlined

@@ -87,16 +87,27 @@ def epoch_of_cookie(cookie, now):
 
 
 @inlined
+def isn_before(flow):
+    """Ports and sequence number as they were in the SYN that this ACK follows, wire."""
+    isn = swap32((swap32(i64(flow.ports_isn >> u64(32))) - 1) & LOW_32)
+    return (flow.ports_isn & u64(LOW_32)) | (u64(isn) << u64(32))
+
+
+@inlined
+def proves(flow, cookie, tag):
+    """Whether a cookie that came back has the tag. All bits are compared at once, whichever differ first."""
+    differs = (cookie ^ i64(tag & u64(LOW_32))) & TAG_BITS
+    if flow.timestamps:
+        differs |= (swap32(flow.tsecr) ^ i64(tag >> u64(32))) & PROOF_BITS
+    return differs == 0
+
+
+@inlined
 def cookie_holds(flow, now, keys):
-    """Whether an ACK brings back a good cookie, by one set of keys. All bits are compared, whichever differ first."""
+    """Whether an ACK brings back a good cookie, by one set of keys."""
     cookie = (flow.acknowledgment - 1) & LOW_32
     epoch = epoch_of_cookie(cookie, now)
     key = find_key(keys, epoch)
     if key.epoch != epoch:
         return False
-    isn = swap32((swap32(i64(flow.ports_isn >> u64(32))) - 1) & LOW_32)
-    tag = tag_of(flow, (flow.ports_isn & u64(LOW_32)) | (u64(isn) << u64(32)), cookie & OPTION_BITS, key.low, key.high)
-    differs = (cookie ^ i64(tag & u64(LOW_32))) & TAG_BITS
-    if flow.timestamps:
-        differs |= (swap32(flow.tsecr) ^ i64(tag >> u64(32))) & PROOF_BITS
-    return differs == 0
+    return proves(flow, cookie, tag_of(flow, isn_before(flow), cookie & OPTION_BITS, key.low, key.high))

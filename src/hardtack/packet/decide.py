@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, inlined, new
+from hardtack.compiler.language import absent, i64, inlined, new
+from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
+from hardtack.packet.cookie import LOW_32, OPTION_BITS, epoch_of_cookie, isn_before, options_byte, proves, tag_of
 from hardtack.packet.follow import follow_client, is_over
 from hardtack.packet.hosts import belongs, find_host, protects
 from hardtack.packet.judge_other import judge_error, judge_other
@@ -11,9 +13,10 @@ from hardtack.packet.judge_syn import judge_syn
 from hardtack.packet.judge_unknown import judge_unknown
 from hardtack.packet.layout import Name
 from hardtack.packet.names import name_from_client
+from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, TRUNCATED, parse, parse_tcp
 from hardtack.packet.reasons import Reason
-from hardtack.packet.time import own_moment, update
+from hardtack.packet.time import find_key, has_key, own_moment, update
 from hardtack.packet.wire import ACK, FIN, PSH, RST, SYN, URG
 
 NO_KEY = int(Reason.no_key)
@@ -24,6 +27,7 @@ BAD_OFFSET = int(Reason.bad_offset)
 NULL = int(Reason.null)
 XMAS = int(Reason.xmas)
 NO_ACK = int(Reason.no_ack)
+STRAY_RST = int(Reason.stray_rst)
 
 new_name = new(Name)
 
@@ -50,12 +54,41 @@ def decide(frame, flow):
     if flow.kind != NONE:
         return judge_error(host, entry)
     if flow.flags & SYN:
-        return judge_syn(frame, flow, host, moment, entry)
-    if absent(entry) or is_over(entry):
-        reason = judge_unknown(frame, flow, host, moment, name, entry)
-        if reason != NONE:
-            return reason
-    return NOT_OURS if absent(entry) else follow_client(flow, entry, name, moment.now)
+        reason = judge_syn(frame, flow, host, moment, entry)
+    else:
+        reason = judge_segment(flow, host, moment, name, entry)
+    return reason if reason != NONE else judge_cookie(frame, flow, host, moment, name, entry)
+
+
+@inlined
+def judge_segment(flow, host, moment, name, entry):
+    """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or that it is over."""
+    if absent(entry):
+        if flow.flags & RST:
+            return STRAY_RST
+        # Without a key hosts answer SYNs by themselves, and nobody here can know whose ACK this is.
+        return NONE if has_key(host, moment) else NO_KEY
+    if is_over(entry) and flow.flags & (ACK | RST) == ACK:
+        return NONE
+    return follow_client(flow, entry, name, moment.now)
+
+
+@inlined
+def judge_cookie(frame, flow, host, moment, name, entry):
+    """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back."""
+    read_options(frame, flow)
+    asks = flow.flags & SYN
+    cookie = (flow.acknowledgment - 1) & LOW_32
+    epoch = moment.epoch if asks else epoch_of_cookie(cookie, moment.now)
+    options = options_byte(flow) if asks else cookie & OPTION_BITS
+    key = find_key(i64(host.keys), epoch)
+    tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)
+    if asks:
+        return answer_syn(frame, flow, host, moment, tag, options)
+    good = key.epoch == epoch and proves(flow, cookie, tag)
+    if not good and not absent(entry):
+        return follow_client(flow, entry, name, moment.now)
+    return judge_unknown(flow, moment, name, entry, good)
 
 
 @inlined

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, i64, inlined
-from hardtack.packet.answer import answer_syn
-from hardtack.packet.budget import NONE, reply_refused
+from hardtack.compiler.language import absent, inlined
+from hardtack.packet.budget import reply_refused
 from hardtack.packet.checksum import header_holds
 from hardtack.packet.follow import behind_it, is_over, touch
 from hardtack.packet.layout import HOST_SEEN
+from hardtack.packet.parse import NONE
 from hardtack.packet.reasons import Reason
-from hardtack.packet.time import find_key
+from hardtack.packet.time import has_key
 from hardtack.packet.wire import ACK, FIN, RST
 
 NO_KEY = int(Reason.no_key)
@@ -23,7 +23,7 @@ REOPENED = int(Reason.reopened)
 
 @inlined
 def judge_syn(frame, flow, host, moment, entry):
-    """`entry`: the known connection of this name, or nothing."""
+    """Why a SYN is not answered; NONE if it is to be. `entry`: the known connection of this name, or nothing."""
     if not header_holds(frame, flow):
         return BAD_CHECKSUM
     if flow.flags & FIN:
@@ -32,18 +32,14 @@ def judge_syn(frame, flow, host, moment, entry):
         return SYN_RST
     if flow.flags & ACK:
         return STRAY_SYN_ACK if absent(entry) else follow_answer(flow, entry, moment)
-    key = find_key(i64(host.keys), moment.epoch)
-    if key.epoch != moment.epoch:
+    if not has_key(host, moment):
         return NO_KEY
     refused = reply_refused(flow, host, moment.now)
     if refused != NONE:
         return refused
     # A host that has a connection asks its client whether that is over (RFC 5961 4); one that has not answers. Were it
     # answered here, the host would go on with the old connection, and client and host would talk at cross purposes.
-    if not absent(entry) and not is_over(entry):
-        return REOPENED
-    # The TCP checksum of a SYN is not verified: who sent a damaged one will not bring the cookie back.
-    return answer_syn(frame, flow, host, moment, key)
+    return NONE if absent(entry) or is_over(entry) else REOPENED
 
 
 @inlined

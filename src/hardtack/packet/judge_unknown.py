@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, i64, inlined
+from hardtack.compiler.language import absent, inlined
 from hardtack.packet.budget import may_learn, policy
 from hardtack.packet.connections import take_place
-from hardtack.packet.cookie import cookie_holds
 from hardtack.packet.follow import begin, behind_it
 from hardtack.packet.layout import BY_COOKIE, BY_GRACE, CLIENT_FIN
-from hardtack.packet.options import read_timestamps
-from hardtack.packet.parse import NONE
 from hardtack.packet.reasons import Reason
-from hardtack.packet.time import find_key, stamp
-from hardtack.packet.wire import FIN, RST
+from hardtack.packet.time import stamp
+from hardtack.packet.wire import FIN
 
-NO_KEY = int(Reason.no_key)
 REMEMBERED = int(Reason.remembered)
 LEARNED = int(Reason.learned)
 LEARN_LIMIT = int(Reason.learn_limit)
-STRAY_RST = int(Reason.stray_rst)
 STRAY_FIN = int(Reason.stray_fin)
 STRAY_DATA = int(Reason.stray_data)
 STRAY_ACK = int(Reason.stray_ack)
 
 
 @inlined
-def judge_unknown(frame, flow, host, moment, name, entry):
-    """`entry`: a connection of this name that is over, or nothing. NONE: it is of the connection that is over."""
-    if flow.flags & RST:
-        return STRAY_RST if absent(entry) else NONE
-    # Without a key hosts answer SYNs by themselves, and nobody here can know whose ACK this is.
-    if absent(entry) and find_key(i64(host.keys), moment.epoch).epoch != moment.epoch:
-        return NO_KEY
-    read_timestamps(frame, flow)
-    good = cookie_holds(flow, moment.now, i64(host.keys))
-    if not good and not absent(entry):
-        return NONE
+def judge_unknown(flow, moment, name, entry, good):
+    """`good`: it has brought a good cookie. `entry`: a connection of this name that is over, or nothing."""
     if not good:
         if moment.now >= policy().grace_until:
             return stray(flow)

@@ -27,13 +27,13 @@ def forget_options(found):
 
 @inlined
 def read_options(frame, flow):
-    """Fill in the flow's options. Linux's layout is read at fixed places; the others' by way of a table.
+    """Fill in the flow's options. Linux's layouts are read at fixed places; the others' by way of a table.
 
     By the table they cost 2 ns more, and are one case to the verifier (see `barrier`) instead of five.
     """
     forget_options(flow)
     segment, end = at(head(frame), flow.transport), tail(frame)
-    if flow.header == TCP or read_linux(segment, end, flow):
+    if flow.header == TCP or read_linux(segment, end, flow) or read_established(segment, end, flow):
         return
     walk = own_walk()
     if absent(walk):
@@ -45,21 +45,12 @@ def read_options(frame, flow):
 
 
 @inlined
-def read_timestamps(frame, flow):
-    """Only the timestamps, of a segment that is no SYN: all but always NOP NOP TS, or nothing."""
-    forget_options(flow)
-    segment, end = at(head(frame), flow.transport), tail(frame)
-    if flow.header == TCP:
-        return
-    if flow.header == TCP + 12 and not beyond(segment, TCP + 12, end):
-        if load32be(segment, 20) == NOP_NOP_TIMESTAMPS_10:
-            take_timestamps(segment, 24, flow)
-            return
-    walk = own_walk()
-    if not absent(walk):
-        forget_options(walk)
-        walk_options(frame, flow, walk)
-        take_over(walk, flow)
+def read_established(segment, end, flow):
+    """NOP NOP TS: all but always, if a segment that is no SYN has any."""
+    if flow.header != TCP + 12 or beyond(segment, TCP + 12, end) or load32be(segment, 20) != NOP_NOP_TIMESTAMPS_10:
+        return False
+    take_timestamps(segment, 24, flow)
+    return True
 
 
 @inlined

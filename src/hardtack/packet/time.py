@@ -34,6 +34,12 @@ def find_key(which, epoch):
 
 
 @inlined
+def has_key(host, moment):
+    """Whether the host has a key for this epoch. Without, it must answer SYNs by itself."""
+    return find_key(i64(host.keys), moment.epoch).epoch == moment.epoch
+
+
+@inlined
 def update(moment):
     """Bring this CPU's moment up to date."""
     now = tick()
