@@ -17,7 +17,7 @@ from hardtack import __version__
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"
-COMMANDS = ["doctor", "key", "check", "front", "agent", "demo", "bench"]
+COMMANDS = ["doctor", "key", "check", "front", "agent", "status", "connections", "demo", "bench"]
 SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "rich"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
 HARDTACK = [sys.executable, "-m", "hardtack"]
@@ -46,7 +46,8 @@ def config(tmp_path: Path) -> Path:
     """A good configuration with its key, on an interface that every machine has."""
     assert hardtack("key", tmp_path / "key").returncode == 0
     path = tmp_path / "hardtack.toml"
-    path.write_text(EXAMPLE.read_text().replace("/etc/hardtack/key", "key").replace('"eth0"', '"lo"'))
+    text = EXAMPLE.read_text().replace("/etc/hardtack/key", "key").replace("/etc/hardtack/shop.key", "key")
+    path.write_text(text.replace('"eth0"', '"lo"').replace('inside = ["eth1"]', "").replace('out = "eth2"', ""))
     return path
 
 

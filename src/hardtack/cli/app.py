@@ -10,10 +10,12 @@ from hardtack import __version__
 from hardtack.cli.agent import agent
 from hardtack.cli.bench import bench
 from hardtack.cli.check import check
+from hardtack.cli.connections import connections
 from hardtack.cli.demo import demo
 from hardtack.cli.doctor import doctor
 from hardtack.cli.front import front
 from hardtack.cli.key import key
+from hardtack.cli.status import status
 
 app = typer.Typer(
     help=(
@@ -44,5 +46,5 @@ def options(
     """What stands before the command's name."""
 
 
-for command in (doctor, key, check, front, agent, demo, bench):
+for command in (doctor, key, check, front, agent, status, connections, demo, bench):
     app.command()(command)

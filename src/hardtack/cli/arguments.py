@@ -20,5 +20,9 @@ Interface = Annotated[
     str,
     typer.Option("--interface", "-i", metavar="IF", help="Where clients' traffic comes in.", autocompletion=interfaces),
 ]
+Attached = Annotated[
+    str | None,
+    typer.Option("--interface", "-i", metavar="IF", help="This interface only; without: all.", autocompletion=interfaces),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the chart and the numbers go.")]

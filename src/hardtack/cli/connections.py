@@ -1,0 +1,40 @@
+"""`hardtack connections`: lists what the connection table knows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from hardtack.cli.arguments import Attached
+
+
+def connections(
+    interface: Attached = None,
+    host: Annotated[str | None, typer.Option(metavar="NAME", help="This host's only, by its name.")] = None,
+    client: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="From this address or network only, as 198.51.100.0/24.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="To this port of the host only.")] = None,
+    state: Annotated[
+        Literal["established", "closing"] | None, typer.Option(help="closing: both ends have sent a FIN.")
+    ] = None,
+    origin: Annotated[
+        Literal["cookie", "host", "grace"] | None, typer.Option(help="How the front came to know of it.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
+) -> None:
+    """List the connections that the fronts of this machine know, newest activity first.
+
+    Filters add up. How many there are is told at the end, on standard error. Needs root. Exit status 1: no front is
+    attached in this network namespace.
+
+    Example: hardtack connections --client 198.51.100.0/24 --port 443 --limit 20
+    """
+    from hardtack.cli.lines import tell
+    from hardtack.control.listing import Wanted
+    from hardtack.control.search import network, search
+
+    wanted = Wanted(client=network(client) if client else None, port=port, state=state, origin=origin)
+    tell(search(wanted, interface, host), limit, json)

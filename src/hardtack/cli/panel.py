@@ -1,0 +1,144 @@
+"""What `hardtack status` shows: apart from the command, so that no other command waits for what only this one needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hardtack.control.readout import Connections, Frames, Readout, Snapshot
+from hardtack.packet.reasons import Reason, Verdict, verdict
+
+COLOURS = {"PASS": "dim", "DROP": "red", "REPLY": "cyan", "FORWARD": "green"}
+HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
+
+
+def report(snapshot: Snapshot) -> dict[str, Any]:
+    """All of it as plain data; its keys are a contract."""
+    return asdict(snapshot)
+
+
+def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None) -> None:
+    """All of it for people; with an earlier snapshot also frames per second since then."""
+    for number, one in enumerate(snapshot.attached):
+        if number:
+            console.print()
+        for line in headlines(one, snapshot.time):
+            console.print(line, soft_wrap=True)
+        earlier = same(one, before)
+        seconds = snapshot.time - before.time if before and earlier else 0.0
+        console.print(frames_table(groups(one), dict(groups(earlier)) if earlier else {}, seconds))
+
+
+def same(one: Readout, before: Snapshot | None) -> Readout | None:
+    """The earlier readout of the same place."""
+    for other in before.attached if before else ():
+        if (other.role, other.interface) == (one.role, one.interface):
+            return other
+    return None
+
+
+def headlines(one: Readout, now: float) -> Iterator[str]:
+    """What is not counters, in a line each."""
+    mode = f", {one.mode} mode" if one.mode else ""
+    yield f"[bold]{one.role} on {escape(one.interface)}[/]{mode}"
+    programs = (f"{p.program} ({HOOKS.get(p.program, '')} on {p.interface})" if p.interface else
+                f"[red]{p.program} (its interface has gone)[/]" for p in one.programs)  # fmt: skip
+    yield f"programs: {', '.join(programs) or '[red]none: nothing is attached[/]'}"
+    yield process_line(one)
+    yield keys_line(one, now)
+    if one.grace_left is not None:
+        state = f"[yellow]open, {one.grace_left:.0f} s left[/]" if one.grace_left else "over"
+        yield f"grace period: {state}"
+    if one.connections:
+        yield from connection_lines(one.connections)
+
+
+def process_line(one: Readout) -> str:
+    """Who keeps it going."""
+    with_file = f", {escape(one.configuration)}" if one.configuration else ""
+    if one.process is None:
+        return f"process: [yellow]none[/]; the programs go on without{with_file}"
+    return f"process: {one.process}, since {clock(one.started)}{with_file}"
+
+
+def keys_line(one: Readout, now: float) -> str:
+    """How long cookies can be made and checked."""
+    if one.keys_until is None:
+        return "keys: [red]none[/]"
+    left = one.keys_until - now
+    if left <= 0:
+        return f"keys: [red]ran out at {clock(one.keys_until)}[/]; start the process again"
+    if one.process is None:
+        return f"keys: [yellow]no process keeps them: they run out at {clock(one.keys_until)}[/], in {left / 60:.0f} minutes"
+    return f"keys: last until {clock(one.keys_until)}, kept up by the process"
+
+
+def connection_lines(held: Connections) -> Iterator[str]:
+    """The connection table."""
+    full = held.count / held.capacity
+    colour = "red" if full > 1 else "yellow" if full > 0.9 else "green"
+    yield (
+        f"connections: [{colour}]{held.count:,}[/] of {held.capacity:,} ({full:.1%}); "
+        f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a connection"
+    )
+    yield f"  by origin: {listed(held.origins)}; by state: {listed(held.states)}"
+
+
+def listed(counts: dict[Any, int]) -> str:
+    """`cookie 12, host 1`."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def groups(one: Readout) -> Iterator[tuple[str, Frames]]:
+    """Each set of counters and what it is called."""
+    yield from one.hosts.items()
+    if one.no_host:
+        yield "no host", one.no_host
+    if one.agent:
+        yield "agent", one.agent
+
+
+def frames_table(named: Iterator[tuple[str, Frames]], before: dict[str, Frames], seconds: float) -> Table:
+    """A row for each verdict and each reason that is not 0."""
+    table = Table("host", "verdict", "reason", box=None, pad_edge=False, header_style="bold")
+    table.add_column("frames", justify="right")
+    if seconds:
+        table.add_column("a second", justify="right")
+    table.add_column("meaning", style="dim", no_wrap=True, overflow="ellipsis")
+    for name, frames in named:
+        first, was = escape(name), before.get(name)
+        for kind in Verdict:
+            if not frames.verdicts[kind.name]:
+                continue
+            colour = COLOURS[kind.name]
+            rate = per_second(frames.verdicts[kind.name], was.verdicts[kind.name] if was else None, seconds)
+            table.add_row(first, f"[{colour}]{kind.name}[/]", "", f"[bold]{frames.verdicts[kind.name]:,}[/]", *rate, "")
+            first = ""
+            for reason in Reason:
+                if verdict(reason) == kind and (count := frames.reasons.get(reason.name)):
+                    rate = per_second(count, was.reasons.get(reason.name, 0) if was else None, seconds)
+                    table.add_row("", "", reason.name, f"{count:,}", *rate, escape(reason.text))
+        if first:
+            table.add_row(first, "", "", "0", *([""] if seconds else []), "")
+    return table
+
+
+def per_second(count: int, before: int | None, seconds: float) -> list[str]:
+    """The cell of a rate, where there are rates; empty if the counters began anew."""
+    if not seconds:
+        return []
+    return [""] if before is None or count < before else [f"{(count - before) / seconds:,.0f}"]
+
+
+def clock(when: float | None) -> str:
+    """The hour here, with the day if it is another one."""
+    if when is None:
+        return "?"
+    then, today = time.localtime(when), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)

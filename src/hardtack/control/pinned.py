@@ -1,0 +1,90 @@
+"""The pinned tables of one interface, opened once each, to be read."""
+
+from __future__ import annotations
+
+import struct
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hardtack.image import ONLY, Table
+from hardtack.kernel import bpf, pins
+from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder
+from hardtack.mistake import Mistake
+from hardtack.packet.layout import CLOCK
+
+# The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's.
+NAMES = Table("names", "array", 4, 64, 1, layout="name")
+
+
+class NothingHere(Mistake):
+    """No front is attached in this network namespace, or on the interface that was asked for."""
+
+    status = 1
+
+
+class AnotherVersion(Mistake):
+    """What is pinned was made by a version of hardtack whose records are not ours."""
+
+    status = 1
+
+
+class Tables:
+    """The tables; they stay open until this is closed."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._open = ExitStack()
+
+    def get(self, table: Table, owner: str = "") -> Map | None:
+        """The table, with as many entries as it was made with; None if there is none. BpfError, AnotherVersion."""
+        if found := self._folder.open(table, owner):
+            return self._open.enter_context(found)
+        if f"{owner}{table.name}" in self._folder.tables():
+            raise AnotherVersion(
+                f"{self._folder.interface}: the table {table.name} is another version's; ask with that version's "
+                "hardtack, or start the front again with this one"
+            )
+        return None
+
+    def hosts(self) -> list[str]:
+        """The hosts' names: that of Host.number 1 first."""
+        names = self.get(NAMES)
+        entries = [names.lookup(struct.pack("=I", number)) for number in range(1, names.table.entries)] if names else []
+        return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
+
+    def now(self) -> int:
+        """Unix time in ms as the programs have it: the kernel's clock, and the offset that they were told last."""
+        clock = self.get(CLOCK)
+        entry = clock.lookup(ONLY) if clock else None
+        offset = struct.unpack("<Q", entry)[0] if entry else time.time_ns() - time.monotonic_ns()
+        return ((time.monotonic_ns() + offset) % (1 << 64)) // 1_000_000
+
+    def close(self) -> None:
+        """Let go of them."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def at(role: pins.Role, interface: str | None, root: Path = pins.ROOT) -> list[Folder]:
+    """What is pinned in this network namespace, or for one interface of it. NothingHere if it is not root who asks."""
+    if not bpf.privileged():
+        raise NothingHere(f"only root may look into hardtack's tables: {bpf.PRIVILEGES}")
+    return [folder for folder in pins.here(role, root) if interface in (None, folder.interface)]
+
+
+def nothing(interface: str | None, root: Path = pins.ROOT) -> NothingHere:
+    """What to say where nothing is found."""
+    others = ", ".join(folder.interface for folder in pins.here("front", root))
+    if interface and others:
+        return NothingHere(f"no front is attached to {interface}; there is one on {others}")
+    where = f"to {interface}" if interface else "in this network namespace"
+    return NothingHere(f"no front is attached {where}; start one with: hardtack front /etc/hardtack/hardtack.toml")

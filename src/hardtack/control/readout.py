@@ -1,0 +1,188 @@
+"""What the pinned tables of this network namespace say, as plain values. Nothing is changed, and no process is needed.
+
+The keys of `asdict(Readout)` are the contract of `hardtack status --json`.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hardtack.agent import record
+from hardtack.control import listing
+from hardtack.control.pinned import Tables, at, nothing
+from hardtack.image import ONLY
+from hardtack.kernel import interfaces, links, pins
+from hardtack.kernel.interfaces import InterfaceError
+from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder
+from hardtack.keys import EPOCH
+from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, NEVER
+from hardtack.packet.layout import CONNECTIONS, COUNTERS, KEYS, POLICY, TAGS, Keys, Policy
+from hardtack.packet.reasons import Reason, Verdict, verdict
+
+AGENTS_OWN = "agent-"  # before the names of tables that an agent in the front's process has for itself
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A program on an interface; that is "" if it has gone."""
+
+    program: str  # "front", "inside", "leaving", "agent"
+    interface: str
+    id: int  # the kernel's
+
+
+@dataclass(frozen=True)
+class Frames:
+    """How many frames had each verdict, and each reason that is not 0."""
+
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The connection table. Memory is in bytes, as the kernel counts it; `memory_each` for each that there is room for."""
+
+    count: int
+    origins: dict[listing.Origin, int]
+    states: dict[listing.State, int]
+    capacity: int
+    memory: int
+    memory_each: float
+
+
+@dataclass(frozen=True)
+class Readout:
+    """A front or an agent on an interface. Times are unix time in seconds. None: not here, or not known."""
+
+    role: record.Role
+    interface: str
+    mode: str | None  # of a front's program: "driver", "generic"
+    programs: list[Attached]
+    process: int | None
+    started: float | None
+    configuration: str | None
+    keys_until: float | None
+    grace_left: float | None  # seconds; 0: over
+    hosts: dict[str, Frames]
+    no_host: Frames | None
+    connections: Connections | None
+    agent: Frames | None  # what the agent's program has counted
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that is attached in this network namespace at one time (unix time in seconds)."""
+
+    time: float
+    attached: list[Readout]
+
+
+def everything(interface: str | None = None, root: Path = pins.ROOT) -> Snapshot:
+    """All of it, or what is on one interface. NothingHere if there is nothing; else as `read`."""
+    folders = [*at("front", interface, root), *at("agent", interface, root)]
+    if not folders:
+        raise nothing(interface, root)
+    return Snapshot(time.time(), [read(folder) for folder in folders])
+
+
+def read(folder: Folder) -> Readout:
+    """Everything about one interface. BpfError, MismatchError, RecordError."""
+    process = record.read(record.place(folder.role, folder.namespace, folder.interface))
+    with Tables(folder) as tables:
+        front = folder.role == "front"
+        frames = counted(tables.get(COUNTERS))
+        own = counted(tables.get(COUNTERS, AGENTS_OWN)) if front else frames
+        return Readout(
+            role=folder.role,
+            interface=folder.interface,
+            mode=mode(folder.interface) if front else None,
+            programs=[*programs(folder)],
+            process=process.pid if process and process.running else None,
+            started=process.started if process else None,
+            configuration=process.configuration or None if process else None,
+            keys_until=keys_until(tables.get(KEYS)),
+            grace_left=grace_left(tables.get(POLICY), tables.now()),
+            hosts=dict(zip(tables.hosts(), frames[1:], strict=False)) if front else {},
+            no_host=frames[0] if front and frames else None,
+            connections=connections(tables.get(TAGS), tables.get(CONNECTIONS)),
+            agent=own[0] if own else None,
+        )
+
+
+def mode(interface: str) -> str | None:
+    """How XDP runs there; None if it does not, or the interface has gone."""
+    try:
+        return interfaces.find(interface).attached or None
+    except InterfaceError:
+        return None
+
+
+def programs(folder: Folder) -> Iterator[Attached]:
+    """Those that are pinned, and what they hang on."""
+    for name, path in sorted(folder.links().items()):
+        with links.adopt(path) as link:
+            where = links.interface_name(link.ifindex) if link.ifindex else ""
+            yield Attached(name.split("-")[0], where, link.program_id)
+
+
+def counted(counters: Map | None) -> list[Frames]:
+    """Each entry of a table of counters, all CPUs added up."""
+    if counters is None:
+        return []
+    found = []
+    for number in range(counters.table.entries):
+        rows = b"".join(counters.lookup_all(struct.pack("=I", number)))
+        found.append(tally(np.frombuffer(rows, "u8").reshape(-1, counters.table.value_size // 8).sum(axis=0)))
+    return found
+
+
+def tally(totals: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> Frames:
+    """Frames by reason's number, told by name."""
+    reasons = {reason: int(totals[reason]) for reason in Reason if totals[reason]}
+    verdicts = {one.name: 0 for one in Verdict}
+    for reason, frames in reasons.items():
+        verdicts[verdict(reason).name] += frames
+    return Frames(verdicts, {reason.name: frames for reason, frames in reasons.items()})
+
+
+def keys_until(keys: Map | None) -> float | None:
+    """When the first set of keys runs out; None if there is no key."""
+    entry = keys.lookup(ONLY) if keys else None
+    if not entry:
+        return None
+    epochs = np.frombuffer(entry, Keys)["slots"]["epoch"].reshape(KEY_SETS, KEY_SLOTS)
+    last = np.where(epochs == NEVER, 0, epochs).max(axis=1)
+    return float((last[last > 0].min() + 1) * EPOCH) if last.any() else None
+
+
+def grace_left(policy: Map | None, now: int) -> float | None:
+    """Seconds until the door closes; `now` in unix ms."""
+    entry = policy.lookup(ONLY) if policy else None
+    return max(0, int(np.frombuffer(entry, Policy)["grace_until"][0]) - now) / 1000 if entry else None
+
+
+def connections(tags: Map | None, entries: Map | None) -> Connections | None:
+    """What the connection table holds."""
+    if tags is None or entries is None:
+        return None
+    rows = listing.live(tags, entries)
+    origins, states = listing.count(rows)
+    capacity, memory = listing.capacity(entries.table.entries), memory_of(tags) + memory_of(entries)
+    return Connections(len(rows), origins, states, capacity, memory, round(memory / capacity, 1))
+
+
+def memory_of(table: Map) -> int:
+    """What the kernel says that a table takes, in bytes: proc_pid_fdinfo(5)."""
+    for line in Path(f"/proc/self/fdinfo/{table.fd}").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "memlock":
+            return int(value)
+    return table.table.entries * table.table.value_size

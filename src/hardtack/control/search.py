@@ -1,0 +1,72 @@
+"""The connections that somebody asks for, front by front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from hardtack.control import listing
+from hardtack.control.listing import Network, Rows, Wanted
+from hardtack.control.pinned import Tables, at, nothing
+from hardtack.kernel import pins
+from hardtack.kernel.pins import Folder
+from hardtack.mistake import Mistake
+from hardtack.packet.layout import CONNECTIONS, TAGS
+
+
+class SearchError(Mistake, ValueError):
+    """Something is asked for that cannot be."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What matches on one front, newest activity first; `known` are all that it has. `now` in unix ms."""
+
+    interface: str
+    rows: Rows
+    known: int
+    now: int
+    hosts: list[str]
+
+    def told(self, limit: int | None) -> Iterator[dict[str, Any]]:
+        """Each as plain data, at most `limit`."""
+        for row in listing.told(self.rows[:limit], self.now, self.hosts):
+            yield {"interface": self.interface, **row}
+
+
+def search(wanted: Wanted, interface: str | None = None, host: str | None = None, root: Path = pins.ROOT) -> list[Found]:
+    """What each front of this network namespace has of it. NothingHere, SearchError, AnotherVersion, BpfError."""
+    folders = at("front", interface, root)
+    if not folders:
+        raise nothing(interface, root)
+    found, names = [], list[str]()
+    for folder in folders:
+        with Tables(folder) as tables:
+            hosts = tables.hosts()
+            names += hosts
+            if host is None:
+                found.append(matching(folder, tables, wanted, hosts))
+            elif host in hosts:
+                found.append(matching(folder, tables, replace(wanted, host=hosts.index(host) + 1), hosts))
+    if not found:
+        raise SearchError(f"no host {host} here; there are: {', '.join(names)}")
+    return found
+
+
+def matching(folder: Folder, tables: Tables, wanted: Wanted, hosts: list[str]) -> Found:
+    """What one front has of it."""
+    tags, entries = tables.get(TAGS), tables.get(CONNECTIONS)
+    rows = listing.live(tags, entries) if tags and entries else listing.NONE
+    now = tables.now()
+    return Found(folder.interface, listing.newest_first(wanted.among(rows), now), len(rows), now, hosts)
+
+
+def network(text: str) -> Network:
+    """An address or a network, as people write it. SearchError."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise SearchError(f"{text}: no address and no network; write one as 198.51.100.7 or 198.51.100.0/24") from None

@@ -1,0 +1,140 @@
+"""A front's pinned tables made by hand, in a bpffs of the test's own: what status and connections read, without a front."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+
+import numpy as np
+from kernel_ground import pin_directory
+
+from hardtack.control.pinned import NAMES
+from hardtack.image import ONLY, Table
+from hardtack.kernel import maps
+from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder, this_namespace
+from hardtack.packet.entries import clock_entry, keys_entry
+from hardtack.packet.layout import (
+    BY_COOKIE,
+    CLOCK,
+    CONNECTIONS,
+    COUNTERS,
+    KEYS,
+    POLICY,
+    TAGS,
+    WAYS,
+    Connection,
+    Counters,
+    Policy,
+)
+from hardtack.packet.reasons import Reason
+
+AHEAD_NS = 1_000_000_000_000  # the programs' clock is so far ahead of the machine's: whoever heeds the wrong one is seen
+BUCKETS = 12  # room for 64 connections, half as much again in places
+
+
+class Ground:
+    """The tables of one front, `hosts` by number from 1."""
+
+    def __init__(self, folder: Folder, hosts: Iterable[str]) -> None:
+        self.folder = folder
+        self.hosts = list(hosts)
+        self.tables: dict[str, Map] = {}
+        self._open = ExitStack()
+        folder.make()
+        for table, entries in (
+            (NAMES, 1 + len(self.hosts)),
+            (COUNTERS, 1 + len(self.hosts)),
+            (TAGS, BUCKETS),
+            (CONNECTIONS, BUCKETS * WAYS),
+            *((table, 1) for table in (KEYS, CLOCK, POLICY)),
+        ):
+            self.add(replace(table, entries=entries))
+        for number, name in enumerate(self.hosts, 1):
+            self.tables["names"].update(struct.pack("=I", number), name.encode().ljust(64, b"\0"))
+        self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns() + AHEAD_NS))
+
+    def add(self, table: Table, owner: str = "") -> Map:
+        """Make a table and pin it."""
+        made = self.tables[owner + table.name] = self._open.enter_context(maps.create(table))
+        self.folder.pin_table(made, owner)
+        return made
+
+    def count(self, number: int, reason: Reason, frames: int, owner: str = "") -> None:
+        """So many frames more, on each CPU."""
+        counters, key = self.tables[f"{owner}counters"], struct.pack("=I", number)
+        entry = np.frombuffer(bytearray(counters.lookup_all(key)[0]), Counters)
+        entry["reasons"][0, reason] += frames
+        counters.update(key, entry.tobytes())
+
+    def keys(self, *schedules: Iterable[tuple[int, bytes]]) -> None:
+        """Write sets of keys."""
+        self.tables["keys"].update(ONLY, keys_entry(*schedules))
+
+    def grace(self, until: float) -> None:
+        """Until when the door stands open, by the programs' clock."""
+        policy = np.zeros(1, Policy)
+        policy["grace_until"] = round(until * 1000)
+        self.tables["policy"].update(ONLY, policy.tobytes())
+
+    def now(self) -> float:
+        """Unix time by the programs' clock."""
+        return (time.time_ns() + AHEAD_NS) / 1e9
+
+    def connect(
+        self,
+        place: int,
+        client: tuple[str, int],
+        host: tuple[str, int],
+        number: int = 1,
+        *,
+        age: float = 0,
+        idle: float = 0,
+        state: int = 0,
+        origin: int = BY_COOKIE,
+    ) -> None:
+        """Put a connection in this place of the table. Times in seconds."""
+        entry = np.zeros(1, Connection)
+        entry["source_high"], entry["source_low"] = words(client[0])
+        entry["destination_high"], entry["destination_low"] = words(host[0])
+        entry["ports"] = np.frombuffer(struct.pack(">HH", client[1], host[1]), "u4")
+        entry["seen"], entry["begun"] = (round((self.now() - ago) * 1000) & 0xFFFFFFFF for ago in (idle, age))
+        entry["host"], entry["state"], entry["origin"] = number, state, origin
+        self.tables["connections"].update(struct.pack("=I", place), entry.tobytes())
+        tags = np.frombuffer(self.tables["tags"].memory(), "u1")
+        tags[place] = 1 + place % 255
+
+    def close(self) -> None:
+        """Let go of the tables, and of their names."""
+        self._open.close()
+        self.folder.remove()
+
+
+def words(address: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """An address as Connection has it."""
+    packed = ip_address(address).packed
+    return np.frombuffer(packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed, "u8")
+
+
+@contextmanager
+def pinned_root(parent: Path) -> Iterator[Path]:
+    """Where a test's folders of pins may be."""
+    with pin_directory(parent) as mounted:
+        yield mounted / "hardtack"
+
+
+@contextmanager
+def front(root: Path, interface: str = "lo", hosts: Iterable[str] = ("web", "mail")) -> Iterator[Ground]:
+    """The tables of a front on an interface of this namespace; nothing is attached."""
+    made = Ground(Folder("front", interface, this_namespace(), root), hosts)
+    try:
+        yield made
+    finally:
+        made.close()
+
+

@@ -1,0 +1,188 @@
+"""`hardtack status`: what the pinned tables say, as values, as JSON, and for people."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kernel_ground import image, needs_root, veth_pair
+from pinned_ground import Ground, front, pinned_root
+from rich.console import Console
+
+from hardtack.cli import panel
+from hardtack.control import readout
+from hardtack.control.pinned import AnotherVersion, NothingHere
+from hardtack.control.readout import Readout, Snapshot
+from hardtack.kernel import links, maps, programs
+from hardtack.kernel.assembly import returning
+from hardtack.keys import EPOCH
+from hardtack.packet.layout import BY_GRACE, BY_HOST, CLIENT_FIN, COUNTERS, HOST_FIN, HOST_SEEN
+from hardtack.packet.reasons import Reason
+
+pytestmark = needs_root
+CPUS = maps.possible_cpus()
+KEY = bytes(16)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pinned_root(tmp_path_factory.mktemp("status")) as path:
+        yield path
+
+
+@pytest.fixture
+def ground(root: Path) -> Iterator[Ground]:
+    with front(root) as made:
+        yield made
+
+
+def read(root: Path) -> Readout:
+    """The only front that there is."""
+    (only,) = readout.everything(None, root).attached
+    return only
+
+
+def shown(now: Snapshot, before: Snapshot | None = None) -> str:
+    """What people see of it, on a wide page without colours."""
+    page = io.StringIO()
+    panel.show(Console(file=page, width=200, highlight=False), now, before)
+    return page.getvalue()
+
+
+def test_frames_are_told_by_host_verdict_and_reason(ground: Ground, root: Path) -> None:
+    ground.count(0, Reason.not_ours, 5)
+    ground.count(1, Reason.connection, 20)
+    ground.count(1, Reason.remembered, 3)
+    ground.count(1, Reason.stray_ack, 7)
+    ground.count(2, Reason.answered, 2)
+    seen = read(root)
+    assert list(seen.hosts) == ["web", "mail"]
+    web = seen.hosts["web"]
+    assert web.reasons == {"stray_ack": 7 * CPUS, "connection": 20 * CPUS, "remembered": 3 * CPUS}
+    assert web.verdicts == {"PASS": 0, "DROP": 7 * CPUS, "REPLY": 0, "FORWARD": 23 * CPUS}
+    assert seen.hosts["mail"].verdicts["REPLY"] == 2 * CPUS
+    assert seen.no_host and seen.no_host.reasons == {"not_ours": 5 * CPUS}
+
+
+def test_connections_are_counted(ground: Ground, root: Path) -> None:
+    host = ("192.0.2.10", 80)
+    ground.connect(0, ("198.51.100.1", 1024), host)
+    ground.connect(13, ("198.51.100.1", 1025), host, state=CLIENT_FIN | HOST_SEEN)
+    ground.connect(14, ("198.51.100.1", 1026), host, state=CLIENT_FIN | HOST_FIN | HOST_SEEN, origin=BY_HOST)
+    ground.connect(95, ("2001:db8:1::2", 1024), ("2001:db8::10", 80), origin=BY_GRACE)
+    held = read(root).connections
+    assert held and held.count == 4
+    assert held.origins == {"cookie": 2, "host": 1, "grace": 1}
+    assert held.states == {"established": 3, "closing": 1}
+    assert held.capacity == 64
+    assert held.memory >= 96 * (64 + 1)
+    assert held.memory_each == round(held.memory / 64, 1)
+
+
+def test_keys_end_with_the_set_that_ends_first(ground: Ground, root: Path) -> None:
+    assert read(root).keys_until is None  # zeroes are no keys
+    ground.keys([(100, KEY), (101, KEY), (102, KEY)], [(99, KEY), (100, KEY)])
+    assert read(root).keys_until == 101 * EPOCH
+
+
+def test_grace_goes_by_the_programs_clock(ground: Ground, root: Path) -> None:
+    assert read(root).grace_left == 0
+    ground.grace(ground.now() + 1000)
+    left = read(root).grace_left
+    assert left is not None and 900 < left <= 1000
+
+
+def test_programs_and_where_they_are(root: Path) -> None:
+    """A link whose interface has gone is told, too."""
+    with programs.load(image(returning(2)), {}) as program:
+        with veth_pair() as (left, _), front(root, "left") as made:
+            with links.attach_xdp(program, left) as link:
+                made.folder.pin_link("front", link)
+            seen = read(root)
+            assert seen.programs == [readout.Attached("front", "left", program.id)]
+            assert seen.mode == "driver"
+            made.folder.remove_link(made.folder.link_path("front"))
+        with front(root, "gone") as made:
+            with veth_pair() as (left, _), links.attach_xdp(program, left) as link:
+                made.folder.pin_link("front", link)
+            assert wait_for_gone(root) == [readout.Attached("front", "", program.id)]
+            assert "front (its interface has gone)" in shown(readout.everything(None, root))
+
+
+def wait_for_gone(root: Path) -> list[readout.Attached]:
+    """The kernel removes an empty namespace by and by."""
+    for _ in range(500):
+        found = read(root).programs
+        if not found[0].interface:
+            break
+        time.sleep(0.01)
+    return found
+
+
+def test_the_agent_in_the_fronts_process_has_counters_of_its_own(ground: Ground, root: Path) -> None:
+    assert read(root).agent is None
+    ground.add(COUNTERS, "agent-")
+    ground.count(0, Reason.admitted, 4, "agent-")
+    agent = read(root).agent
+    assert agent and agent.reasons == {"admitted": 4 * CPUS}
+
+
+def test_nothing_here(root: Path) -> None:
+    with pytest.raises(NothingHere, match="no front is attached in this network namespace; start one with: hardtack front"):
+        readout.everything(None, root)
+    with front(root, "lo"):
+        with pytest.raises(NothingHere, match="no front is attached to eth9; there is one on lo"):
+            readout.everything("eth9", root)
+        with veth_pair(), pytest.raises(NothingHere, match="in this network namespace"):
+            readout.everything(None, root)
+
+
+def test_tables_of_another_version_are_not_misread(root: Path) -> None:
+    with front(root, hosts=()) as made:
+        counters = made.tables["counters"]
+        made.folder.table_path(counters.table).unlink()
+        made.add(replace(counters.table, layout="of the future"))
+        with pytest.raises(AnotherVersion, match=r"lo: the table counters is another version's; .* start the front again"):
+            readout.everything(None, root)
+
+
+def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
+    told = json.loads(json.dumps(panel.report(readout.everything(None, root))))
+    assert list(told) == ["time", "attached"]
+    assert list(told["attached"][0]) == [
+        *("role", "interface", "mode", "programs", "process", "started", "configuration"),
+        *("keys_until", "grace_left", "hosts", "no_host", "connections", "agent"),
+    ]
+    assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
+
+
+def test_people_see_what_is_not_zero(ground: Ground, root: Path) -> None:
+    ground.count(1, Reason.stray_ack, 1_000)
+    ground.keys([(int(ground.now() // EPOCH) + 1, KEY)])
+    ground.grace(ground.now() + 20)
+    text = shown(readout.everything(None, root))
+    assert "front on lo" in text
+    assert f"{1_000 * CPUS:,}  {Reason.stray_ack.text}" in text
+    assert "implausible_rst" not in text
+    assert "process: none; the programs go on without" in text
+    assert "keys: no process keeps them: they run out at " in text
+    assert "grace period: open, " in text
+    assert "connections: 0 of 64 (0.0%); memory " in text
+
+
+def test_rates_are_of_the_time_between(ground: Ground, root: Path) -> None:
+    ground.count(1, Reason.stray_ack, 1_000)
+    before = readout.everything(None, root)
+    ground.count(1, Reason.stray_ack, 500)
+    ground.count(2, Reason.answered, 10)
+    now = replace(readout.everything(None, root), time=before.time + 2)
+    rows = [line.split() for line in shown(now, before).splitlines()]
+    assert ["stray_ack", f"{1_500 * CPUS:,}", f"{250 * CPUS:,}"] in [row[:3] for row in rows]
+    assert ["answered", f"{10 * CPUS:,}", f"{5 * CPUS:,}"] in [row[:3] for row in rows]
+    anew = [line.split() for line in shown(replace(before, time=now.time + 1), now).splitlines()]
+    assert ["stray_ack", f"{1_000 * CPUS:,}", "ACK"] in [row[:3] for row in anew]  # fewer than before: they began anew
