@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from kernel_ground import pin_directory
 
+from hardtack.control.connections import places_entry
 from hardtack.control.pinned import NAMES
 from hardtack.image import ONLY, Table
 from hardtack.kernel import maps
@@ -25,6 +26,7 @@ from hardtack.packet.layout import (
     CONNECTIONS,
     COUNTERS,
     KEYS,
+    PLACES,
     POLICY,
     TAGS,
     WAYS,
@@ -52,11 +54,12 @@ class Ground:
             (COUNTERS, 1 + len(self.hosts)),
             (TAGS, BUCKETS),
             (CONNECTIONS, BUCKETS * WAYS),
-            *((table, 1) for table in (KEYS, CLOCK, POLICY)),
+            *((table, 1) for table in (KEYS, CLOCK, POLICY, PLACES)),
         ):
             self.add(replace(table, entries=entries))
         for number, name in enumerate(self.hosts, 1):
             self.tables["names"].update(struct.pack("=I", number), name.encode().ljust(64, b"\0"))
+        self.tables["places"].update(ONLY, places_entry(BUCKETS))
         self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns() + AHEAD_NS))
 
     def add(self, table: Table, owner: str = "") -> Map:

@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.kernel.maps import Map
-from hardtack.packet.layout import BY_COOKIE, BY_GRACE, BY_HOST, CLIENT_FIN, HOST_FIN, Connection
+from hardtack.control.connections import AHEAD, OVER, Rows
+from hardtack.packet.layout import BY_COOKIE, BY_GRACE, BY_HOST, Connection
 
-Rows = npt.NDArray[np.void]  # of Connection
 Chosen = npt.NDArray[np.bool_]  # one for each row
 Network = IPv4Network | IPv6Network
 State = Literal["established", "closing"]
@@ -23,11 +22,9 @@ Origin = Literal["cookie", "host", "grace"]
 
 ORIGINS: dict[Origin, int] = {"cookie": BY_COOKIE, "host": BY_HOST, "grace": BY_GRACE}
 NAMES: dict[int, Origin] = {number: name for name, number in ORIGINS.items()}
-OVER = CLIENT_FIN | HOST_FIN
 MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, as Connection has IPv4 addresses
 ENDS = struct.Struct(">16s16sHH")  # how a Connection begins: both addresses, both ports
 BATCH = 4096  # rows told at a time: few enough not to wait for the first
-AHEAD = 60_000  # ms by which a stamp may be ahead of us, where the clock was set back
 
 NONE: Rows = np.empty(0, Connection)
 
@@ -56,18 +53,6 @@ class Wanted:
         if self.origin is not None:
             chosen &= rows["origin"] == ORIGINS[self.origin]
         return rows[chosen]
-
-
-def live(tags: Map, entries: Map) -> Rows:
-    """A copy of every connection in the table, in no order. One that is being written just now may be half itself."""
-    taken = np.frombuffer(tags.memory(), "u1") != 0
-    rows: Rows = np.frombuffer(entries.memory(), Connection)[taken]
-    return rows
-
-
-def capacity(places: int) -> int:
-    """How many connections a table of so many places was made for."""
-    return places * 2 // 3
 
 
 def within(rows: Rows, network: Network) -> Chosen:

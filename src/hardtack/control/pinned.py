@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hardtack.control.connections import ConnectionTable
 from hardtack.image import ONLY, Table
 from hardtack.kernel import bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
-from hardtack.packet.layout import CLOCK
+from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS
 
 # The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's.
 NAMES = Table("names", "array", 4, 64, 1, layout="name")
@@ -38,12 +39,17 @@ class Tables:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._open = ExitStack()
+        self._found: dict[str, Map] = {}
 
     def get(self, table: Table, owner: str = "") -> Map | None:
         """The table, with as many entries as it was made with; None if there is none. BpfError, AnotherVersion."""
+        name = f"{owner}{table.name}"
+        if name in self._found:
+            return self._found[name]
         if found := self._folder.open(table, owner):
-            return self._open.enter_context(found)
-        if f"{owner}{table.name}" in self._folder.tables():
+            self._found[name] = self._open.enter_context(found)
+            return found
+        if name in self._folder.tables():
             raise AnotherVersion(
                 f"{self._folder.interface}: the table {table.name} is another version's; ask with that version's "
                 "hardtack, or start the front again with this one"
@@ -55,6 +61,12 @@ class Tables:
         names = self.get(NAMES)
         entries = [names.lookup(struct.pack("=I", number)) for number in range(1, names.table.entries)] if names else []
         return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
+
+    def connections(self) -> ConnectionTable | None:
+        """The connection table; None if it is not there. Its memory goes when nobody looks at it any more."""
+        places, tags, entries = self.get(PLACES), self.get(TAGS), self.get(CONNECTIONS)
+        entry = places.lookup(ONLY) if places else None
+        return ConnectionTable(entry, tags.memory(), entries.memory()) if entry and tags and entries else None
 
     def now(self) -> int:
         """Unix time in ms as the programs have it: the kernel's clock, and the offset that they were told last."""

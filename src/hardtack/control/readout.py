@@ -15,6 +15,7 @@ import numpy as np
 
 from hardtack.agent import record
 from hardtack.control import listing
+from hardtack.control.connections import ROOM
 from hardtack.control.pinned import Tables, at, nothing
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces, links, pins
@@ -23,7 +24,7 @@ from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.keys import EPOCH
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, NEVER
-from hardtack.packet.layout import CONNECTIONS, COUNTERS, KEYS, POLICY, TAGS, Keys, Policy
+from hardtack.packet.layout import CONNECTIONS, COUNTERS, KEYS, PLACES, POLICY, TAGS, WAYS, Keys, Policy
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
 AGENTS_OWN = "agent-"  # before the names of tables that an agent in the front's process has for itself
@@ -112,7 +113,7 @@ def read(folder: Folder) -> Readout:
             grace_left=grace_left(tables.get(POLICY), tables.now()),
             hosts=dict(zip(tables.hosts(), frames[1:], strict=False)) if front else {},
             no_host=frames[0] if front and frames else None,
-            connections=connections(tables.get(TAGS), tables.get(CONNECTIONS)),
+            connections=connections(tables),
             agent=own[0] if own else None,
         )
 
@@ -169,13 +170,14 @@ def grace_left(policy: Map | None, now: int) -> float | None:
     return max(0, int(np.frombuffer(entry, Policy)["grace_until"][0]) - now) / 1000 if entry else None
 
 
-def connections(tags: Map | None, entries: Map | None) -> Connections | None:
+def connections(tables: Tables) -> Connections | None:
     """What the connection table holds."""
-    if tags is None or entries is None:
+    table = tables.connections()
+    if table is None:
         return None
-    rows = listing.live(tags, entries)
+    rows, capacity = table.live(), table.buckets * WAYS * ROOM[1] // ROOM[0]
     origins, states = listing.count(rows)
-    capacity, memory = listing.capacity(entries.table.entries), memory_of(tags) + memory_of(entries)
+    memory = sum(memory_of(part) for kind in (PLACES, TAGS, CONNECTIONS) if (part := tables.get(kind)))
     return Connections(len(rows), origins, states, capacity, memory, round(memory / capacity, 1))
 
 

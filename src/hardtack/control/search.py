@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hardtack.control import listing
-from hardtack.control.listing import Network, Rows, Wanted
+from hardtack.control.connections import Rows
+from hardtack.control.listing import Network, Wanted
 from hardtack.control.pinned import Tables, at, nothing
 from hardtack.kernel import pins
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
-from hardtack.packet.layout import CONNECTIONS, TAGS
 
 
 class SearchError(Mistake, ValueError):
@@ -58,9 +58,8 @@ def search(wanted: Wanted, interface: str | None = None, host: str | None = None
 
 def matching(folder: Folder, tables: Tables, wanted: Wanted, hosts: list[str]) -> Found:
     """What one front has of it."""
-    tags, entries = tables.get(TAGS), tables.get(CONNECTIONS)
-    rows = listing.live(tags, entries) if tags and entries else listing.NONE
-    now = tables.now()
+    table, now = tables.connections(), tables.now()
+    rows = table.live() if table else listing.NONE
     return Found(folder.interface, listing.newest_first(wanted.among(rows), now), len(rows), now, hosts)
 
 
