@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, at, barrier, beyond, inlined, load8, load16be, load32, load32be
-from hardtack.packet.opaque import own_walk
+from hardtack.packet.opaque import opaque, own_walk
 from hardtack.packet.option_walk import take_scale, walk_options
 from hardtack.packet.platform import head, tail
 from hardtack.packet.wire import TCP
@@ -38,6 +38,7 @@ def read_options(frame, flow):
     walk = own_walk()
     if absent(walk):
         return
+    flow.version, flow.flags = opaque(flow.version, 7), opaque(flow.flags, 0xFF)
     forget_options(walk)
     if not read_known(segment, end, flow, walk):
         walk_options(frame, flow, walk)
