@@ -55,7 +55,7 @@ own_crowds = own_entry(CROWDS, Crowds)
 @inlined
 def reply_refused(flow, host, now):
     """Why this SYN gets no answer; NONE if it may have one, which is then paid for."""
-    window, everybody, ours = now >> u64(WINDOW_BITS), share_at(EVERYBODY), share_at(i64(host.number))
+    window, everybody, ours = window_of(now), share_at(EVERYBODY), share_at(i64(host.number))
     if absent(everybody) or absent(ours):
         return NONE
     total, limit = policy().replies, u64(host.replies)
@@ -76,8 +76,14 @@ def may_learn(now):
     share, limit = share_at(LEARNING), policy().learned
     if absent(share):
         return False
-    turn(share, now >> u64(WINDOW_BITS), limit)
+    turn(share, window_of(now), limit)
     return pay(share, LEARNING, limit)
+
+
+@inlined
+def window_of(now):
+    """Counted from 1, so that a share that was never used is of none."""
+    return (now >> u64(WINDOW_BITS)) + u64(1)
 
 
 @inlined
@@ -86,14 +92,15 @@ def turn(share, window, limit):
     if share.window == window:
         return
     crowd = share.crowd * policy().queues
-    share.fair = limit // crowd if limit > crowd and crowd > u64(0) else u64(1) if crowd > u64(0) else limit
+    fair = limit // crowd if crowd else limit
+    share.fair = fair if fair else u64(1)
     share.window, share.left, share.crowd = window, u64(0), u64(0)
 
 
 @inlined
 def bites(share):
     """Whether somebody was refused in this window or the one before."""
-    return share.window - share.refused <= u64(1)
+    return share.refused + u64(1) >= share.window
 
 
 @inlined

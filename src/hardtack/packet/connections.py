@@ -197,7 +197,9 @@ def least_used(name, now):
 @inlined
 def forget(name):
     """The connection that `find` has found is no more. Another CPU may be about to say the same."""
-    change_tag(name.place, name.tag, u64(0))
+    for _ in range(ATTEMPTS):
+        if change_tag(name.place, name.tag, u64(0)):
+            break
 
 
 @inlined

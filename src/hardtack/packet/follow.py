@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, swap32, u64
 from hardtack.packet.connections import OVER, forget
-from hardtack.packet.layout import CLIENT_FIN, HOST_FIN, HOST_SEEN
+from hardtack.packet.layout import BY_HOST, CLIENT_FIN, HOST_FIN, HOST_SEEN
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
 from hardtack.packet.wire import ACK, FIN, RST, SYN
@@ -104,8 +104,10 @@ def follow_host(flow, entry, name, now):
     if flow.flags & RST:
         forget(name)
         return OUTBOUND_END
-    if flow.flags & SYN and flow.flags & ACK:  # it has answered a SYN itself: see `reopened` in decide.py
+    if flow.flags & SYN:  # it has answered one itself (see `reopened`), or opens a connection by the same ports as before
         begin_anew(entry, now)
+        if not flow.flags & ACK:
+            entry.origin = BY_HOST
     if flow.flags & ACK:
         entry.next = flow.acknowledgment
         entry.state |= HOST_SEEN

@@ -6,6 +6,7 @@ from hardtack.compiler.language import (
     absent,
     address,
     at,
+    barrier,
     beyond,
     entry_at,
     entry_of,
@@ -23,7 +24,7 @@ from hardtack.compiler.language import (
 )
 from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
 from hardtack.packet.platform import head, move_head, send, tail
-from hardtack.packet.wire import ETHERNET, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
+from hardtack.packet.wire import ETHERNET, IPV4, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
 PASS, TX = 2, 3  # enum xdp_action
 SAME = 0  # the exit that is the interface which the frame came in by
@@ -50,41 +51,40 @@ def forward(frame, flow):
         return PASS
     number = i64(to >> u64(48)) & (MOST_EXITS - 1)
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
-    if flow.via == ROUTED and (u64(flow.size) > way.mtu or not hop_counted(frame, flow)):
+    if flow.via == ROUTED and (u64(flow.size) > way.mtu or is_last_hop(frame, flow)):
         return PASS
-    if not readdress(frame, flow, to & u64(MAC_BITS), way.mac):
+    network = flow.network if flow.tag == KEEP_TAG else retag(frame, flow)
+    barrier()  # else LLVM goes on with a pointer from before the frame was moved
+    start = head(frame)
+    if network < 0 or beyond(start, ETHERNET, tail(frame)):
         return PASS
+    write_addresses(start, to & u64(MAC_BITS), way.mac)
+    if flow.via == ROUTED:
+        count_hop(frame, flow, network)
     return TX if number == SAME else send(number)
 
 
 @inlined
-def hop_counted(frame, flow):
-    """One hop less to live; False, and nothing changed, if that would be the last: the kernel answers. RFC 1812 5.3.1"""
-    start, end = head(frame), tail(frame)
-    network = at(start, flow.network)
-    if beyond(network, 20, end):
-        return False
-    place = TTL_4 if flow.version == 4 else HOPS_6
-    left = load8(network, place)
-    if left <= 1:
-        return False
-    store8(network, place, left - 1)
-    if flow.version == 4:  # RFC 1624, for a word that is less by 0x0100 on the wire: 1 in the byte that comes first
-        total = load16(network, CHECKSUM_4) + 1
-        store16(network, CHECKSUM_4, (total + (total >> 16)) & 0xFFFF)
-    return True
+def is_last_hop(frame, flow):
+    """Whether it may live no longer than to here: the kernel answers. RFC 1812 5.3.1"""
+    network = at(head(frame), flow.network)
+    if beyond(network, IPV4, tail(frame)):
+        return True
+    return load8(network, TTL_4 if flow.version == 4 else HOPS_6) <= 1
 
 
 @inlined
-def readdress(frame, flow, to, source):
-    """Give the frame its MAC addresses, and the tags that the host's network wants; False if it cannot grow."""
-    if flow.tag == KEEP_TAG:
-        start, end = head(frame), tail(frame)
-        if beyond(start, ETHERNET, end):
-            return False
-        write_addresses(start, to, source)
-        return True
-    return retag(frame, flow, to, source)
+def count_hop(frame, flow, offset):
+    """One hop less to live; the IPv4 checksum follows (RFC 1624, as ip_decrease_ttl does it)."""
+    network = at(head(frame), offset)
+    if beyond(network, IPV4, tail(frame)):
+        return
+    if flow.version == 4:
+        store8(network, TTL_4, load8(network, TTL_4) - 1)
+        total = load16(network, CHECKSUM_4) + 1  # 0x0100 less in the word of the TTL, in this byte order
+        store16(network, CHECKSUM_4, total + 1 if total >= 0xFFFF else total)
+    else:
+        store8(network, HOPS_6, load8(network, HOPS_6) - 1)
 
 
 @inlined
@@ -95,24 +95,20 @@ def write_addresses(start, to, source):
 
 
 @inlined
-def retag(frame, flow, to, source):
-    """The same with one 802.1Q tag, or none, in the place of whatever was there. The priority stays."""
-    start, end = head(frame), tail(frame)
-    if beyond(start, ETHERNET + TAG, end):
-        return False
+def retag(frame, flow):
+    """One 802.1Q tag, or none, in the place of whatever was there; the priority stays. Where IP begins then, or -1."""
+    start = head(frame)
+    if beyond(start, ETHERNET + TAG, tail(frame)):
+        return -1
     priority = load16(start, ETHERNET) & swap16(PRIORITY_BITS) if flow.network > ETHERNET else 0
-    kind = swap16(TYPE_IPV4 if flow.version == 4 else TYPE_IPV6)
     size = ETHERNET if flow.tag == NO_TAG else ETHERNET + TAG
     if flow.network != size and move_head(frame, flow.network - size) != 0:
-        return False
-    start, end = head(frame), tail(frame)
-    if beyond(start, ETHERNET + TAG, end):
-        return False
-    write_addresses(start, to, source)
-    if flow.tag == NO_TAG:
-        store16(start, 12, kind)
-    else:
-        store16(start, 12, swap16(TYPE_VLAN))
-        store16(start, 14, priority | swap16(flow.tag & VID_BITS))
-        store16(start, 16, kind)
-    return True
+        return -1
+    start = head(frame)
+    if beyond(start, ETHERNET + TAG, tail(frame)):
+        return -1
+    if flow.tag != NO_TAG:
+        store16(start, ETHERNET - 2, swap16(TYPE_VLAN))
+        store16(start, ETHERNET, priority | swap16(flow.tag & VID_BITS))
+    store16(start, size - 2, swap16(TYPE_IPV4 if flow.version == 4 else TYPE_IPV6))
+    return size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, at, beyond, inlined, load8, load32, load64, u64
 from hardtack.packet.names import turned
-from hardtack.packet.parse import EXTENSION, IS_FRAGMENT, MAPPED, NONE, TRUNCATED
+from hardtack.packet.parse import EXTENSION, IS_FRAGMENT, MAPPED, NONE, TRUNCATED, is_extension
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import ICMP6_PROTOCOL, ICMP_PROTOCOL, IPV4, IPV6, TCP_PROTOCOL
@@ -32,8 +32,9 @@ def judge_other(frame, flow, host, name):
     if flow.kind == EXTENSION:
         return BAD_EXTENSIONS
     if flow.kind == IS_FRAGMENT:
-        # TCP does not fragment, and a later fragment cannot be told to belong to a connection.
-        if flow.protocol == TCP_PROTOCOL:
+        # TCP does not fragment, and a later fragment cannot be told to belong to a connection. Behind an extension
+        # header in a fragment anything may be, TCP too.
+        if flow.protocol == TCP_PROTOCOL or (flow.version == 6 and is_extension(flow.protocol)):
             return LATER_FRAGMENT if flow.later else FIRST_FRAGMENT
     elif flow.protocol == (ICMP_PROTOCOL if flow.version == 4 else ICMP6_PROTOCOL):
         start, end = head(frame), tail(frame)
