@@ -110,53 +110,73 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "mail",
         "all TCP",
         "1380",
+        "VLAN 100",
+        "52:54:00:12:34:56",
+        "100,000",
         "lo",
         str(config.parent),
+        "1,000,000, in 97.5 MB of memory",
+        "pass for 30 s",
+        "20,000,000 a second",
     ):
         assert text in done.stdout
+
+
+def test_check_says_whose_key_is_where(config: Path) -> None:
+    assert hardtack("key", config.parent / "other").returncode == 0
+    config.write_text(config.read_text().replace('key_file = "key" # a key of its own', 'key_file = "other"'))
+    done = hardtack("check", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    first = f"On lo, with the keys in {config.parent}/key (web, mail), {config.parent}/other (shop):"
+    assert done.stdout.splitlines()[0] == first
 
 
 def test_check_for_programs(config: Path) -> None:
     done = hardtack("check", "--json", config)
     told = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
-    assert told["front"] == {"interface": "lo", "key_file": str(config.parent / "key")}
-    assert [host["name"] for host in told["host"]] == ["web", "mail"]
+    assert told["front"] == {
+        "interface": "lo",
+        "key_file": str(config.parent / "key"),
+        "inside": [],
+        "connections": 1_000_000,
+        "grace": 30,
+        "replies_per_second": 20_000_000,
+    }
+    assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
+    assert told["connections_memory"] == 97_500_000
     assert told["notes"] == []
 
 
 def test_check_notes_what_is_missing_here(config: Path) -> None:
-    config.write_text(config.read_text().replace('"lo"', '"nosuch0"'))
+    text = config.read_text().replace('"lo"', '"nosuch0"\ninside = ["nosuch1"]')
+    config.write_text(text.replace('key_file = "key" # a key of its own', 'key_file = "other"\nout = "nosuch2"'))
     (config.parent / "key").unlink()
     done = hardtack("check", config)
     assert done.returncode == 0
-    notes = done.stderr.splitlines()
-    assert notes[0] == "hardtack: note: nosuch0: no such interface on this machine"
-    assert notes[1].startswith(f"hardtack: note: {config.parent}/key: no such key file; ")
+    *interfaces, first, second = done.stderr.splitlines()
+    assert interfaces == [f"hardtack: note: nosuch{number}: no such interface on this machine" for number in range(3)]
+    assert first.startswith(f"hardtack: note: {config.parent}/key: no such key file; ")
+    assert second.startswith(f"hardtack: note: {config.parent}/other: no such key file; ")
 
 
 @pytest.mark.parametrize("command", ["check", "front"])
 def test_bad_configuration(command: str, config: Path) -> None:
     config.write_text(config.read_text().replace('handshake = "agent"  ', 'handshake = "proxy"  '))
     told = refused(command, config)
-    assert (
-        told
-        == f'{config}:11: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent"'
-    )
+    assert told == f'{config}:15: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent"'
 
 
 def test_two_mistakes_are_two_lines(config: Path) -> None:
-    config.write_text(config.read_text().replace('via = "kernel"', 'via = "tunnel"'))
+    config.write_text(config.read_text().replace('via = "kernel"', 'via = "tunnel"').replace("1380", "38"))
     done = hardtack("check", config)
     assert (done.returncode, done.stdout) == (2, "")
-    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{config}:12", f"{config}:18"]
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{config}:16", f"{config}:25"]
 
 
 @pytest.mark.parametrize("command", ["check", "front"])
 def test_no_configuration(command: str, tmp_path: Path) -> None:
-    assert refused(command, tmp_path / "none").startswith(
-        f"{tmp_path}/none: cannot read it: No such file or directory; "
-    )
+    assert refused(command, tmp_path / "none").startswith(f"{tmp_path}/none: cannot read it: No such file or directory; ")
 
 
 def test_key_is_made_once(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ ports = [80]
 handshake = "agent"
 via = "kernel"
 """
+MAC = HOST.replace('"kernel"', '"mac"') + 'mac = "52:54:00:12:34:56"\n'
 
 
 def problems(text: str) -> list[str]:
@@ -41,11 +42,22 @@ def problems(text: str) -> list[str]:
 
 def test_the_example_is_what_it_says() -> None:
     config = load(EXAMPLE)
-    web, mail = config.hosts
-    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"))
+    web, mail, shop = config.hosts
+    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"), inside=("eth1",))
     assert web.addresses == (ip_address("192.0.2.10"), ip_address("2001:db8::10"))
-    assert (web.ports, web.handshake, web.via, web.mss) == ((80, 443), "agent", "kernel", None)
-    assert (mail.name, mail.ports, mail.mss) == ("mail", None, 1380)
+    assert (web.ports, web.handshake, web.via, web.mss, web.default) == ((80, 443), "agent", "kernel", None, "pass")
+    assert (mail.name, mail.ports, mail.mss, mail.via, mail.vlan) == ("mail", None, 1380, "direct", 100)
+    assert (shop.via, shop.mac, shop.out, shop.replies_per_second) == ("mac", "52:54:00:12:34:56", "eth2", 100_000)
+    assert config.key_files == (Path("/etc/hardtack/key"), Path("/etc/hardtack/shop.key"))
+
+
+def test_what_is_left_out() -> None:
+    config = read(FRONT + HOST, Path("x.toml"))
+    (host,) = config.hosts
+    front = config.front
+    assert (front.inside, front.connections, front.grace, front.replies_per_second) == ((), 1_000_000, 30, 20_000_000)
+    assert (host.mac, host.out, host.vlan, host.key_file, host.default) == (None, None, None, None, "pass")
+    assert host.replies_per_second == 5_000_000
 
 
 def test_the_example_shows_every_key() -> None:
@@ -60,11 +72,24 @@ def test_advice_covers_exactly_the_keys_there_are() -> None:
         assert [*WRITE[table]] == [field.alias or name for name, field in model.model_fields.items()]
 
 
-@pytest.mark.parametrize("advice", WRITE["host"].values())
-def test_advice_for_a_host_can_be_followed(advice: str) -> None:
-    line = advice.split(" (")[0].split(", from")[0].split(", each")[0]
-    kept = [old for old in HOST.splitlines() if not old.startswith(line.split(" ")[0] + " ")]
-    read("\n".join([FRONT, *kept, line]), Path("x.toml"))
+def followed(advice: str, text: str) -> str:
+    """`text` with what the advice says to write in the place of its key."""
+    line = advice.split(" (")[0].split(", from")[0].split(", each")[0].split(", a ")[0].split(", the")[0]
+    line = line.split(", or leave")[0].split(" or ")[0]
+    kept = [old for old in text.splitlines() if not old.startswith(line.split(" ")[0] + " ")]
+    return "\n".join([*kept, line, ""])
+
+
+@pytest.mark.parametrize("advice", WRITE["front"].values())
+def test_advice_for_the_front_can_be_followed(advice: str) -> None:
+    read(followed(advice, FRONT) + HOST, Path("x.toml"))
+
+
+@pytest.mark.parametrize("key", WRITE["host"])
+def test_advice_for_a_host_can_be_followed(key: str) -> None:
+    """By a host whose `via` goes with it."""
+    host = MAC if key in ("mac", "out") else HOST.replace('"kernel"', '"direct"') if key == "vlan" else HOST
+    read(FRONT + followed(WRITE["host"][key], host), Path("x.toml"))
 
 
 def test_a_relative_key_file_stands_beside_the_configuration(tmp_path: Path) -> None:
@@ -79,6 +104,29 @@ def test_mss_by_family() -> None:
     assert (host.mss_for(four), host.mss_for(six)) == (1460, 1440)
     host = read(FRONT + HOST + "mss = 8940\n", Path("x.toml")).hosts[0]
     assert (host.mss_for(four), host.mss_for(six)) == (8940, 8940)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("0s", 0), ("1s", 1), ("90s", 90), ("600s", 600), ("0m", 0), ("2m", 120), ("10m", 600)]
+)
+def test_durations(written: str, seconds: int) -> None:
+    assert read(FRONT + f'grace = "{written}"\n' + HOST, Path("x.toml")).front.grace == seconds
+
+
+def test_a_mac_address_is_kept_in_small_letters() -> None:
+    assert read(FRONT + MAC.replace("52:54", "AE:Bc"), Path("x.toml")).hosts[0].mac == "ae:bc:00:12:34:56"
+
+
+def test_the_agents_key_comes_first_and_each_key_once() -> None:
+    def host(name: str, via: str, key: str) -> str:
+        text = HOST.replace("web", name).replace("192.0.2.10", f"192.0.2.{ord(name)}").replace("kernel", via)
+        return text + (f'key_file = "{key}"\n' if key else "")
+
+    several = host("a", "kernel", "") + host("b", "direct", "/b") + host("c", "local", "/c") + host("d", "kernel", "/b")
+    config = read(FRONT + several, Path("/etc/x.toml"))
+    assert config.key_files == (Path("/c"), Path("/etc/key"), Path("/b"))
+    assert [*map(config.key_file_for, config.hosts)] == [Path("/etc/key"), Path("/b"), Path("/c"), Path("/b")]
+    assert read(FRONT + host("b", "direct", "/b"), Path("/etc/x.toml")).key_files == (Path("/b"),)
 
 
 def test_made_in_python() -> None:
@@ -146,6 +194,89 @@ MISTAKES = [
     (FRONT + HOST + "mss = 535", '10: [[host]] "web" mss: found 535; write mss = 1460, from 536 to 8940'),
     (FRONT + HOST + "mss = 8941", '10: [[host]] "web" mss: found 8941; write mss'),
     (FRONT + HOST + "mss = 1460.0", '10: [[host]] "web" mss: found 1460.0; write mss'),
+    (FRONT + "connections = 999\n" + HOST, "4: [front] connections: found 999; write connections = 1_000_000, from"),
+    (FRONT + "connections = 100_000_001\n" + HOST, "4: [front] connections: found 100000001; write"),
+    (FRONT + 'connections = "1M"\n' + HOST, '4: [front] connections: found "1M"; write'),
+    (FRONT + "connections = true\n" + HOST, "4: [front] connections: found true; write"),
+    (FRONT + "replies_per_second = 7\n" + HOST, "4: [front] replies_per_second: found 7; write replies_per_second = "),
+    (FRONT + "grace = 30\n" + HOST, '4: [front] grace: found 30, which is no duration; write grace = "30s", from "0s"'),
+    (FRONT + 'grace = "1h"\n' + HOST, '4: [front] grace: found "1h", which is no duration; write grace = '),
+    (FRONT + 'grace = "-1s"\n' + HOST, '4: [front] grace: found "-1s", which is no duration; write grace = '),
+    (FRONT + 'grace = "1.5m"\n' + HOST, '4: [front] grace: found "1.5m", which is no duration; write grace = '),
+    (FRONT + 'grace = "601s"\n' + HOST, '4: [front] grace: found "601s", which is longer than 10 minutes; write grace'),
+    (FRONT + 'grace = "11m"\n' + HOST, '4: [front] grace: found "11m", which is longer than 10 minutes; write grace'),
+    (FRONT + 'inside = "eth1"\n' + HOST, '4: [front] inside: found "eth1"; write inside = ["eth1"], the interfaces'),
+    (FRONT + "inside = []\n" + HOST, "4: [front] inside: found [], which is empty; write inside = "),
+    (FRONT + 'inside = ["a b"]\n' + HOST, '4: [front] inside: found "a b", which cannot be an interface\'s name; write'),
+    (FRONT + 'inside = ["a", "a"]\n' + HOST, '4: [front] inside: found ["a", "a"], which has a more than once; write'),
+    (
+        FRONT + 'inside = ["eth1", "eth0"]\n' + HOST,
+        '4: [front] inside: found "eth0", which faces the internet; write the interfaces towards the hosts',
+    ),
+    (FRONT + HOST + "replies_per_second = 1e6", '10: [[host]] "web" replies_per_second: found 1000000.0; write'),
+    (FRONT + HOST + "replies_per_second = 1_000_000_001", '10: [[host]] "web" replies_per_second: found 1000000001;'),
+    (FRONT + HOST + 'default = "reject"', '10: [[host]] "web" default: found "reject", which this version does not know;'),
+    (FRONT + HOST + 'key_file = ""', '10: [[host]] "web" key_file: found "", which is no path; write key_file = '),
+    (FRONT + MAC.replace("52:", ""), '10: [[host]] "web" mac: found "54:00:12:34:56", which is not a MAC address; write'),
+    (FRONT + MAC.replace("52:54:", "5254."), '10: [[host]] "web" mac: found "5254.00:12:34:56", which is not a MAC'),
+    (
+        FRONT + MAC.replace("52:", "53:"),
+        '10: [[host]] "web" mac: found "53:54:00:12:34:56", which is the MAC address of a g',
+    ),
+    (FRONT + MAC.replace("52:54:00:12:34:56", "ff:ff:ff:ff:ff:ff"), '10: [[host]] "web" mac: found "ff:ff:ff:ff:ff:ff", w'),
+    (FRONT + MAC.replace("52:54:00:12:34:56", "00:00:00:00:00:00"), '10: [[host]] "web" mac: found "00:00:00:00:00:00", w'),
+    (
+        FRONT + MAC.replace('"52:54:00:12:34:56"', "52"),
+        '10: [[host]] "web" mac: found 52, which is not a MAC address; write',
+    ),
+    (FRONT + MAC + "vlan = 0", '11: [[host]] "web" vlan: found 0, which is no VLAN; write vlan = 100, from 1 to 4094'),
+    (FRONT + MAC + "vlan = 4095", '11: [[host]] "web" vlan: found 4095, which is no VLAN; write vlan = 100, from'),
+    (FRONT + MAC + "vlan = true", '11: [[host]] "web" vlan: found true, which is no VLAN; write vlan = 100, from'),
+    (FRONT + MAC + 'vlan = "100"', '11: [[host]] "web" vlan: found "100", which is no VLAN; write vlan = 100, from'),
+    (FRONT + MAC + "out = 1", '11: [[host]] "web" out: found 1; write out = "eth1", a name that `ip link` shows'),
+    (
+        FRONT + MAC + 'out = "eth0"',
+        '11: [[host]] "web" out: found "eth0", which faces the internet; to send back out of it, leave the key out',
+    ),
+    (
+        FRONT + HOST.replace('"kernel"', '"mac"'),
+        '4: [[host]] "web" mac: missing, with via = "mac"; write mac = "52:54:00:12:34:56"',
+    ),
+    *(
+        (
+            FRONT + MAC.replace('"mac"', f'"{via}"') + 'out = "eth1"',
+            f'{line}: [[host]] "web" {key}: found {value}, with via = "{via}"; leave it out, or write via = "mac"',
+        )
+        for via in ("kernel", "local", "direct")
+        for line, key, value in ((10, "mac", '"52:54:00:12:34:56"'), (11, "out", '"eth1"'))
+    ),
+    *(
+        (
+            FRONT + HOST.replace("kernel", via) + "vlan = 100",
+            f'10: [[host]] "web" vlan: found 100, with via = "{via}"; leave it out, or write via = "direct" or via = "mac"',
+        )
+        for via in ("kernel", "local")
+    ),
+    (
+        FRONT + HOST.replace("kernel", "local") + HOST.replace("kernel", "local").replace("web", "b") + 'key_file = "b"',
+        '16: [[host]] "b" key_file: found "b", and "key" on line 3; write the same file for all hosts with via = "local"',
+    ),
+    (
+        FRONT + HOST.replace("kernel", "local") + 'key_file = "b"\n' + HOST.replace("kernel", "local").replace("web", "b"),
+        '11: [[host]] "b" key_file: found "key", and "b" on line 10; write the same file for all hosts with via = "local"',
+    ),
+    (
+        FRONT + "".join(HOST.replace("web", f"h{n}") + f'key_file = "{n}"\n' for n in range(17)),
+        '122: [[host]] "h16" key_file: found "16", key number 17; a front takes 16: split the hosts among several',
+    ),
+    (
+        FRONT + "".join(MAC.replace("web", f"h{n}") + f'out = "e{n}"\n' for n in range(16)),
+        '131: [[host]] "h15" out: found "e15", interface number 16; a front sends out of 15: split the hosts among several',
+    ),
+    (
+        FRONT + HOST.replace('"192.0.2.10"', ", ".join(f'"10.0.{n >> 8}.{n & 255}"' for n in range(1, 1026))),
+        '6: [[host]] "web" addresses: found address number 1025; a front takes 1024: split the hosts among several',
+    ),
     (FRONT + HOST + "limit = 1", '10: [[host]] "web" limit: unknown key; the keys here are: name, addresses, ports'),
     (
         FRONT + HOST + HOST.replace(".10", ".11"),
@@ -259,7 +390,9 @@ def test_any_text_is_read_or_told(text: str) -> None:
 
 
 SIMPLE = st.one_of(
-    st.integers(-1, 70000), st.booleans(), st.sampled_from(["", "web", "agent", "kernel", "192.0.2.1", "::1"])
+    st.integers(-1, 70000),
+    st.booleans(),
+    st.sampled_from(["", "web", "agent", "kernel", "local", "mac", "192.0.2.1", "::1", "30s", "none"]),
 )
 VALUES = st.one_of(SIMPLE, st.lists(SIMPLE, max_size=3))
 KEYS = st.sampled_from([key for keys in WRITE.values() for key in keys] + ["other"])
@@ -267,7 +400,7 @@ KEYS = st.sampled_from([key for keys in WRITE.values() for key in keys] + ["othe
 
 @given(
     front=st.dictionaries(KEYS, VALUES, max_size=4),
-    hosts=st.lists(st.dictionaries(KEYS, VALUES, max_size=7), max_size=3),
+    hosts=st.lists(st.dictionaries(KEYS, VALUES, max_size=9), max_size=3),
 )
 def test_any_document_is_read_or_told(front: dict[str, Any], hosts: list[dict[str, Any]]) -> None:
     text = "\n".join(["[front]", *written(front), *(line for host in hosts for line in ["[[host]]", *written(host)])])

@@ -13,7 +13,7 @@ import typer
 from hardtack.cli.arguments import ConfigFile
 
 if TYPE_CHECKING:
-    from hardtack.control.config import Config, Front, Host
+    from hardtack.control.config import Config, Host
 
 
 def check(
@@ -22,50 +22,82 @@ def check(
 ) -> None:
     """Say what CONFIG protects, or everything that is wrong with it.
 
-    Exit status 0 if the file is good, 2 if not. What this machine lacks for it (the key, the interface) is only noted
+    Exit status 0 if the file is good, 2 if not. What this machine lacks for it (keys, interfaces) is only noted
     on standard error: the file may have been written for another one.
 
     Example: hardtack check etc/hardtack.toml
     """
     from hardtack.control.config import load
+    from hardtack.control.connections import memory_for
 
     settings = load(config)
-    notes = list(lacking(settings.front))
+    notes = list(lacking(settings))
+    memory = memory_for(settings.front.connections)
     if as_json:
-        typer.echo(json.dumps({**settings.model_dump(mode="json", by_alias=True), "notes": notes}, indent=2))
+        told = settings.model_dump(mode="json", by_alias=True)
+        typer.echo(json.dumps({**told, "connections_memory": memory, "notes": notes}, indent=2))
     else:
-        show(settings)
+        show(settings, memory)
         for note in notes:
             print(f"hardtack: note: {note}", file=sys.stderr)
 
 
-def lacking(front: Front) -> Iterator[str]:
+def lacking(settings: Config) -> Iterator[str]:
     """What would keep a front from starting here."""
     from hardtack.keys import KeyFileError, read_key
 
-    try:
-        socket.if_nametoindex(front.interface)
-    except OSError:
-        yield f"{front.interface}: no such interface on this machine"
-    try:
-        read_key(front.key_file)
-    except KeyFileError as error:
-        yield str(error)
+    front = settings.front
+    for name in dict.fromkeys([front.interface, *front.inside, *(host.out for host in settings.hosts if host.out)]):
+        try:
+            socket.if_nametoindex(name)
+        except OSError:
+            yield f"{name}: no such interface on this machine"
+    for file in settings.key_files:
+        try:
+            read_key(file)
+        except KeyFileError as error:
+            yield str(error)
 
 
-def show(settings: Config) -> None:
-    """What will be protected, as a table."""
+def show(settings: Config, memory: int) -> None:
+    """What will be protected, as a table, and how; `memory` in bytes."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("host", "addresses", "ports", "handshake", "via", "MSS")
+    table = Table("host", "addresses", "ports", "handshake", "via", "MSS", "not TCP", "SYN-ACKs/s")
     for host in settings.hosts:
         ports = ", ".join(map(str, host.ports)) if host.ports else "all TCP"
         addresses = "\n".join(map(str, host.addresses))
-        table.add_row(host.name, addresses, ports, host.handshake, host.via, mss(host))
+        replies = f"{host.replies_per_second:,}"
+        table.add_row(host.name, addresses, ports, host.handshake, way(host), mss(host), host.default, replies)
     console = Console(highlight=False)
-    console.print(f"On {settings.front.interface}, with the key in {settings.front.key_file}:", markup=False)
+    front = settings.front
+    console.print(f"On {front.interface}, with {keys(settings)}:", markup=False, soft_wrap=True)
     console.print(table)
+    for line in (
+        f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
+        f"Learned from what hosts send: by {', '.join([*front.inside, front.interface])}",
+        f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
+        f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together",
+    ):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def keys(settings: Config) -> str:
+    """Which key belongs to whom."""
+    first, *others = settings.key_files
+    if not others:
+        return f"the key in {first}"
+    owners = {
+        file: [host.name for host in settings.hosts if settings.key_file_for(host) == file] for file in settings.key_files
+    }
+    return "the keys in " + ", ".join(f"{file} ({', '.join(names)})" for file, names in owners.items())
+
+
+def way(host: Host) -> str:
+    """How frames get to the host: `via`, and what belongs to it, each on a line of its own."""
+    tags = "" if host.vlan is None else "untagged" if host.vlan == "none" else f"VLAN {host.vlan}"
+    return "\n".join(line for line in (host.via, host.mac, host.out and f"out of {host.out}", tags) if line)
 
 
 def mss(host: Host) -> str:

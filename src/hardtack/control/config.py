@@ -18,10 +18,19 @@ Address = IPv4Address | IPv6Address
 SHORTEST_MSS = 536  # bytes; what every host must take, RFC 9293 3.7.1
 LONGEST_MSS = 8940  # a jumbo frame of 9,000 bytes less the IPv6 and TCP headers
 USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
+FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1_000, 100_000_000
+FEWEST_REPLIES = 8  # a second: one in each window of 128 ms (packet/layout.py)
+MOST_REPLIES = 1_000_000_000  # a second
+LONGEST_GRACE = 600  # s
+DURATION = re.compile(r"([0-9]{1,9})([sm])")
+SECONDS = {"s": 1, "m": 60}
+MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 BROADCAST = IPv4Address("255.255.255.255")
 
 
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Size = Annotated[int, Field(strict=True, ge=FEWEST_CONNECTIONS, le=MOST_CONNECTIONS)]
+Rate = Annotated[int, Field(strict=True, ge=FEWEST_REPLIES, le=MOST_REPLIES)]
 
 
 def check_interface(name: str) -> str:
@@ -63,17 +72,47 @@ def check_some(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def check_ports(ports: tuple[int, ...]) -> tuple[int, ...]:
-    """Each port once."""
-    if twice := sorted({port for port in ports if ports.count(port) > 1}):
+def check_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Each value once."""
+    if twice := sorted({value for value in values if values.count(value) > 1}):
         raise ValueError(f"which has {', '.join(map(str, twice))} more than once")
-    return ports
+    return values
 
 
 def read_handshake(value: Any) -> Any:
     """`proxy` and `pass` are in the design, so people will try them."""
     if value in ("proxy", "pass"):
         raise ValueError("which is not there yet")
+    return value
+
+
+def read_grace(value: Any) -> int:
+    """A duration as text, "30s" or "2m": in seconds."""
+    written = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not written:
+        raise ValueError("which is no duration")
+    seconds = int(written[1]) * SECONDS[written[2]]
+    if seconds > LONGEST_GRACE:
+        raise ValueError("which is longer than 10 minutes")
+    return seconds
+
+
+def read_mac(value: Any) -> str:
+    """The address of one network card, in small letters."""
+    if not isinstance(value, str) or not MAC.fullmatch(value.lower()):
+        raise ValueError("which is not a MAC address")
+    address = bytes.fromhex(value.replace(":", ""))
+    if address[0] & 1:
+        raise ValueError("which is the MAC address of a group")
+    if not any(address):
+        raise ValueError("which is the MAC address of nobody")
+    return value.lower()
+
+
+def read_vlan(value: Any) -> Any:
+    """A VLAN's number, or "none"."""
+    if value != "none" and (type(value) is not int or not 1 <= value <= 4094):
+        raise ValueError("which is no VLAN")
     return value
 
 
@@ -92,22 +131,41 @@ class Inert(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Front(Inert):
-    """`[front]`: this machine, as it faces the internet."""
+KeyFile = Annotated[Path, BeforeValidator(resolve)]
+InterfaceName = Annotated[str, AfterValidator(check_interface)]
+InterfaceNames = Annotated[tuple[InterfaceName, ...], AfterValidator(check_some), AfterValidator(check_once)]
 
-    interface: Annotated[str, AfterValidator(check_interface)]
-    key_file: Annotated[Path, BeforeValidator(resolve)]
+
+class Front(Inert):
+    """`[front]`: this machine, as it faces the internet. `grace` in seconds; `replies_per_second` of all hosts together."""
+
+    interface: InterfaceName
+    key_file: KeyFile
+    inside: InterfaceNames = ()
+    connections: Size = 1_000_000
+    grace: Annotated[int, BeforeValidator(read_grace)] = 30
+    replies_per_second: Rate = 20_000_000
 
 
 class Host(Inert):
-    """`[[host]]`: one protected server. `ports` None: all of them."""
+    """`[[host]]`: one protected server.
+
+    `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that faces the internet.
+    `vlan` None: frames keep their tags.
+    """
 
     name: Annotated[str, AfterValidator(check_name)]
     addresses: Annotated[tuple[Annotated[Address, BeforeValidator(read_address)], ...], AfterValidator(check_some)]
-    ports: Annotated[tuple[Port, ...], AfterValidator(check_some), AfterValidator(check_ports)] | None = None
+    ports: Annotated[tuple[Port, ...], AfterValidator(check_some), AfterValidator(check_once)] | None = None
     handshake: Annotated[Literal["agent"], BeforeValidator(read_handshake)]
-    via: Literal["kernel", "local"]
+    via: Literal["kernel", "local", "direct", "mac"]
+    mac: Annotated[str, BeforeValidator(read_mac)] | None = None
+    out: InterfaceName | None = None
+    vlan: Annotated[int | Literal["none"], BeforeValidator(read_vlan)] | None = None
+    key_file: KeyFile | None = None
     mss: Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)] | None = None
+    default: Literal["pass", "drop"] = "pass"
+    replies_per_second: Rate = 5_000_000
 
     def mss_for(self, address: Address) -> int:
         """The MSS, in bytes, that clients of `address` are told."""
@@ -119,6 +177,16 @@ class Config(Inert):
 
     front: Front
     hosts: Annotated[tuple[Host, ...], AfterValidator(check_some)] = Field(alias="host")
+
+    def key_file_for(self, host: Host) -> Path:
+        """Where a host's master key is."""
+        return host.key_file or self.front.key_file
+
+    @property
+    def key_files(self) -> tuple[Path, ...]:
+        """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
+        ours_first = sorted(self.hosts, key=lambda host: host.via != "local")
+        return tuple(dict.fromkeys(map(self.key_file_for, ours_first)))
 
 
 def load(path: Path) -> Config:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from hardtack.control.places import Place, line_of
+from hardtack.control.rules import broken_rules, shown
 from hardtack.mistake import Mistake
 
 # Table -> key -> what to write there. A test holds this against the shape in config.py.
@@ -23,17 +22,26 @@ WRITE: dict[str, dict[str, str]] = {
     "front": {
         "interface": 'interface = "eth0", a name that `ip link` shows',
         "key_file": 'key_file = "/etc/hardtack/key", a file made with `hardtack key`',
+        "inside": 'inside = ["eth1"], the interfaces towards the hosts, or leave the key out',
+        "connections": "connections = 1_000_000, from 1_000 to 100_000_000, or leave the key out",
+        "grace": 'grace = "30s", from "0s" to "10m", or leave the key out',
+        "replies_per_second": "replies_per_second = 20_000_000, from 8 to 1_000_000_000, or leave the key out",
     },
     "host": {
         "name": 'name = "web"',
         "addresses": 'addresses = ["192.0.2.10", "2001:db8::10"]',
         "ports": "ports = [80, 443], each from 1 to 65535, or leave the key out for all TCP ports",
         "handshake": 'handshake = "agent"',
-        "via": 'via = "kernel" (Linux routes to the host) or via = "local" (this machine is the host)',
+        "via": 'via = "kernel" (Linux routes to the host), "local" (this machine is the host), "direct" or "mac"',
+        "mac": 'mac = "52:54:00:12:34:56", the host\'s own',
+        "out": 'out = "eth1", a name that `ip link` shows, or leave the key out: back out of the interface it came in by',
+        "vlan": 'vlan = 100, from 1 to 4094, or vlan = "none", or leave the key out: tags stay as they are',
+        "key_file": 'key_file = "/etc/hardtack/key", a file made with `hardtack key`, or leave the key out: the front\'s',
         "mss": "mss = 1460, from 536 to 8940, or leave the key out",
+        "default": 'default = "pass" or default = "drop"',
+        "replies_per_second": "replies_per_second = 5_000_000, from 8 to 1_000_000_000, or leave the key out",
     },
 }
-LONGEST_FOUND = 60  # characters of a wrong value that are shown
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,9 @@ class ConfigError(Mistake):
 def tell(
     file: Path, document: dict[str, Any], lines: Mapping[Place, int], errors: Iterable[Mapping[str, Any]]
 ) -> list[Problem]:
-    """The problems of a TOML `document`, by line: the shape's `errors` (pydantic's), and what stands there twice."""
+    """The problems of a TOML `document`, by line: the shape's `errors` (pydantic's), and what breaks a rule (rules.py)."""
     found = [(place := tuple(error["loc"]), complaint(place, error)) for error in errors]
-    found += twice(document, lines)
+    found += broken_rules(document, lines)
     problems = [Problem(file, line_of(lines, place), f"{name(place, document)}: {text}") for place, text in found]
     return sorted(problems, key=lambda problem: problem.line or 0)
 
@@ -97,32 +105,3 @@ def suggestion(key: str, known: list[str]) -> str:
     """The key that was meant, or all there are."""
     near = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {near[0]}?" if near else f"the keys here are: {', '.join(known)}"
-
-
-def shown(value: Any) -> str:
-    """A wrong value as it looks in TOML, or nearly, cut to a length that fits on a line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= LONGEST_FOUND else text[:LONGEST_FOUND] + "..."
-
-
-def twice(document: Mapping[str, Any], lines: Mapping[Place, int]) -> Iterator[tuple[Place, str]]:
-    """Names and addresses that more than one host has, or one host more than once."""
-    seen: dict[object, Place] = {}
-    for place, value in names_and_addresses(document):
-        if value in seen:
-            yield place, f"found {shown(str(value))}, which line {line_of(lines, seen[value])} has too; write it once"
-        seen.setdefault(value, place)
-
-
-def names_and_addresses(document: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
-    """Every host's name and (parsed) addresses, and where they stand, as far as the document has the right shape."""
-    hosts = document.get("host")
-    for index, host in enumerate(hosts if isinstance(hosts, list) else ()):
-        if not isinstance(host, dict):
-            continue
-        if isinstance(host.get("name"), str):
-            yield ("host", index, "name"), host["name"]
-        addresses = host.get("addresses")
-        for text in addresses if isinstance(addresses, list) else ():
-            with suppress(ValueError):
-                yield ("host", index, "addresses"), ip_address(str(text))
