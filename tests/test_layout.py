@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardtack.compiler.ebpf import BOUNDS
-from hardtack.control.config import read
-from hardtack.control.tables import address_key, host_entries, host_entry
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
 from hardtack.packet import admit, again, layout
 from hardtack.packet.entries import KEY_SLOTS, ONLY, clock_entry, keys_entry
-from hardtack.packet.layout import Attributes, Clock, Host, Key, Keys, Tuple4, Tuple6
+from hardtack.packet.layout import Attributes, Clock, Key, Keys, Tuple4, Tuple6
 from hardtack.packet.reasons import REASONS, Reason
 
 needs_btf = pytest.mark.skipif(not btf.readable(), reason="this kernel shows no BTF")
@@ -102,42 +99,3 @@ def test_keys_are_written_as_they_are_read(schedule: dict[int, bytes]) -> None:
 def test_the_clock_is_written_as_it_is_read(offset_ns: int) -> None:
     written = np.frombuffer(clock_entry(offset_ns), Clock)
     assert len(written) == 1 and (int(written[0]["offset_ns"]) - offset_ns) % 2**64 == 0
-
-
-@given(st.none() | st.lists(st.integers(1, 65535), max_size=20), st.integers(536, 8940), st.integers(0, 1023))
-def test_a_host_is_written_as_it_is_read(ports: list[int] | None, mss: int, number: int) -> None:
-    record = np.frombuffer(host_entry(number, mss, ports), Host)[0]
-    assert (record["mss"], record["number"]) == (mss, number)
-    bits = np.unpackbits(record["ports"].view(np.uint8), bitorder="little")
-    protected = set(np.flatnonzero(bits).tolist())
-    assert protected == (set(range(65536)) if ports is None else set(ports))
-
-
-CONFIGURATION = """
-[front]
-interface = "eth0"
-key_file = "key"
-[[host]]
-name = "web"
-addresses = ["192.0.2.10", "2001:db8::10"]
-ports = [80, 443]
-handshake = "agent"
-via = "kernel"
-[[host]]
-name = "mail"
-addresses = ["198.51.100.25"]
-mss = 1380
-handshake = "agent"
-via = "kernel"
-"""
-
-
-def test_a_configuration_becomes_a_record_for_each_address() -> None:
-    config = read(CONFIGURATION, Path("hardtack.toml"))
-    web, mail = config.hosts
-    assert host_entries(config) == {
-        bytes.fromhex("00000000000000000000ffffc000020a"): host_entry(0, 1460, (80, 443)),
-        bytes.fromhex("20010db8000000000000000000000010"): host_entry(0, 1440, (80, 443)),
-        bytes.fromhex("00000000000000000000ffffc6336419"): host_entry(1, 1380, None),
-    }
-    assert [address_key(address) for host in (web, mail) for address in host.addresses] == [*host_entries(config)]

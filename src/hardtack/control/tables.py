@@ -9,12 +9,34 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from hardtack.control.config import Config
+from hardtack.control.config import Host as Configured
+from hardtack.control.exits import Exit
 from hardtack.mistake import Mistake
 from hardtack.packet.entries import ONLY
-from hardtack.packet.layout import HOSTS, INDEX_BITS, MOST_HOST_ADDRESSES, PORT_WORDS, PROBES, SPREAD, Host, Index
+from hardtack.packet.layout import (
+    HOSTS,
+    INDEX_BITS,
+    KEEP_TAG,
+    KERNEL,
+    MOST_HOST_ADDRESSES,
+    NO_TAG,
+    PORT_WORDS,
+    PROBES,
+    ROUTED,
+    SPREAD,
+    SWITCHED,
+    WINDOW_BITS,
+    Exits,
+    Host,
+    Index,
+    Policy,
+)
 
 WORD = (1 << 64) - 1
 MOST_ATTEMPTS = 1000
+VIA = {"kernel": KERNEL, "local": KERNEL, "direct": ROUTED, "mac": SWITCHED}
+LEARNED_IN = 10  # s in which the grace period may teach as many connections as the table holds: see policy_entry
+PLENTY = 1 << 31  # SYN-ACKs in a window: a limit that nobody meets
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -28,10 +50,24 @@ def address_key(address: Address) -> bytes:
     return address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
 
 
-def host_entry(number: int, mss: int, ports: Iterable[int] | None) -> bytes:
-    """The record of a protected address; `ports` None: all of them."""
+def host_entry(
+    number: int,
+    mss: int,
+    ports: Iterable[int] | None,
+    *,
+    keys: int = 0,
+    replies: int = PLENTY,
+    via: int = KERNEL,
+    drops: bool = False,
+    tag: int = KEEP_TAG,
+) -> bytes:
+    """The record of a protected address; `ports` None: all of them, `replies`: SYN-ACKs in a window.
+
+    Its `place` is for host_updates to fill in.
+    """
     record = np.zeros((), Host)
-    record["number"], record["mss"] = number, mss
+    record["number"], record["mss"], record["keys"], record["replies"] = number, mss, keys, replies
+    record["via"], record["other"], record["tag"] = via, drops, tag
     if ports is None:
         record["ports"][:] = ~np.uint64(0)
     else:
@@ -43,19 +79,77 @@ def host_entry(number: int, mss: int, ports: Iterable[int] | None) -> bytes:
 
 
 def host_entries(config: Config) -> dict[bytes, bytes]:
-    """The record of every protected address, by `address_key`; its number in `hosts` is its place in the order."""
+    """The record of every protected address, by `address_key`, in the order of `addresses_of`. Hosts count from 1."""
     return {
-        address_key(address): host_entry(number, host.mss_for(address), host.ports)
-        for number, host in enumerate(config.hosts)
+        address_key(address): host_entry(
+            number,
+            host.mss_for(address),
+            host.ports,
+            keys=config.key_files.index(config.key_file_for(host)),
+            replies=per_window(host.replies_per_second),
+            via=VIA[host.via],
+            drops=host.default == "drop",
+            tag=tag_of(host),
+        )
+        for number, host in enumerate(config.hosts, 1)
         for address in host.addresses
     }
+
+
+def addresses_of(config: Config) -> list[tuple[Configured, Address]]:
+    """Every protected address and its host. An address's place in this list is that of its record: Host.place."""
+    return [(host, address) for host in config.hosts for address in host.addresses]
+
+
+def tag_of(host: Configured) -> int:
+    """Host.tag: what to do with the VLAN tags of frames for this host."""
+    return KEEP_TAG if host.vlan is None else NO_TAG if host.vlan == "none" else host.vlan
+
+
+def per_window(rate: int) -> int:
+    """So many a second, as so many in a window of WINDOW_BITS; at least one."""
+    return max(1, -(-(rate << WINDOW_BITS) // 1000))
 
 
 def host_updates(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes, bytes]]:
     """What to write, and in which order, for these records by address key: table, key, value."""
     index = index_entry([*entries])
-    yield "hosts", ONLY, b"".join(entries.values()).ljust(HOSTS.value_size, b"\0")
+    records = np.frombuffer(b"".join(entries.values()).ljust(HOSTS.value_size, b"\0"), Host).copy()
+    records["place"] = np.arange(len(records))
+    yield "hosts", ONLY, records.tobytes()
     yield "index", ONLY, index
+
+
+def policy_entry(config: Config, grace_until: int, queues: int) -> bytes:
+    """The `policy` table: a grace period until unix time `grace_until` in ms, and an interface with so many queues.
+
+    In the grace period a flood of ACKs teaches, too. What it may teach is as many connections as the table holds in
+    LEARNED_IN seconds: then a connection that is used at least that often is not the least recently used, and stays.
+    """
+    record = np.zeros((), Policy)
+    record["grace_until"], record["queues"] = grace_until, queues
+    record["learned"] = per_window(config.front.connections // LEARNED_IN)
+    record["replies"] = per_window(config.front.replies_per_second)
+    return record.tobytes()
+
+
+def exits_entry(exits: Sequence[Exit]) -> bytes:
+    """The `exits` table: each at its place, the first is the interface that faces the internet."""
+    record = np.zeros((), Exits)
+    for place, one in enumerate(exits):
+        record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu
+    return record.tobytes()
+
+
+def device_entries(exits: Sequence[Exit]) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of `devices`: which interface is at which place."""
+    for place, one in enumerate(exits):
+        yield place.to_bytes(4, "little"), one.index.to_bytes(4, "little")
+
+
+def next_hop_entry(mac: bytes, place: int) -> bytes:
+    """An entry of `next_hops`: a MAC address, out of the interface at a place in `exits`."""
+    return (int.from_bytes(mac, "little") | place << 48).to_bytes(8, "little")
 
 
 def index_entry(addresses: Sequence[bytes]) -> bytes:

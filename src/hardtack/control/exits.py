@@ -1,0 +1,88 @@
+"""The interfaces that frames may be sent out of straight from the driver. Which those are is settled when a front starts.
+
+An interface that comes later, or changes its MAC address or MTU, is left to the kernel until the front starts again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hardtack.control.config import Config
+from hardtack.kernel import interfaces, netlink, routes
+from hardtack.packet.layout import MOST_EXITS
+
+# NETDEV_XDP_ACT_*, linux/netdev.h: what a driver must do to send frames on, and to take them
+SENDS, TAKES, RUNS = 2, 4, 1
+
+
+@dataclass(frozen=True)
+class Exit:
+    """An interface as it was at the start; frames that leave by it have `mac` as their source. `mtu` in bytes."""
+
+    name: str
+    index: int
+    mac: bytes
+    mtu: int
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Why an exit cannot be used now; `lasting`: it will not change by itself."""
+
+    why: str
+    lasting: bool
+
+
+def find_exits(config: Config) -> tuple[Exit, ...]:
+    """The exits, by their place in `exits`: first the interface that faces the internet, then those that are named.
+
+    With via = "direct" also those that the routes lead to now, then all others, as far as there are places. InterfaceError.
+    """
+    named = [config.front.interface, *(host.out for host in config.hosts if host.out), *config.front.inside]
+    indices = dict.fromkeys(interfaces.find(name).index for name in named)
+    if any(host.via == "direct" for host in config.hosts):
+        indices |= dict.fromkeys(unnamed(config))
+    found = [link for index in indices if (link := routes.link(index))]
+    return tuple(Exit(link.name, link.index, link.mac, link.mtu) for link in found[:MOST_EXITS])
+
+
+def unnamed(config: Config) -> Iterator[int]:
+    """Where the routes to hosts lead now, then every Ethernet interface there is; of VLANs, what carries them."""
+    for host in config.hosts:
+        for address in host.addresses if host.via == "direct" else ():
+            if (way := routes.route(address.packed)) and (link := routes.link(way.interface)) and link.ethernet:
+                yield link.lower or link.index
+    for index in sorted(interfaces.find(name).index for name in interfaces.names()):
+        if (link := routes.link(index)) and link.ethernet and not link.lower:
+            yield index
+
+
+def closed(exits: Sequence[Exit]) -> dict[int, Closed]:
+    """The exits that cannot be used now, by place."""
+    outside = netlink.xdp_features(exits[0].index)
+    sends = outside is None or not outside & RUNS or bool(outside & SENDS)  # without a driver's XDP the kernel sends
+    found = {}
+    for place, one in enumerate(exits):
+        if place and not sends:
+            found[place] = Closed(f"the driver of {exits[0].name} sends no frames to other interfaces", True)
+        elif why := closed_by_itself(one, takes=place > 0):
+            found[place] = why
+    return found
+
+
+def closed_by_itself(one: Exit, takes: bool) -> Closed | None:
+    """Why this interface cannot be used; `takes`: frames come to it from another one's driver."""
+    link = routes.link(one.index)
+    if not link:
+        return Closed(f"{one.name} has gone", False)
+    if (link.mac, link.mtu) != (one.mac, one.mtu):
+        return Closed(f"{one.name} has another MAC address or MTU than at the start: restart the front", True)
+    if not link.ethernet:
+        return Closed(f"{one.name} is no Ethernet interface", True)
+    if not link.up:
+        return Closed(f"{one.name} is down", False)
+    features = netlink.xdp_features(one.index)
+    if takes and features is not None and not features & TAKES:
+        return Closed(f"the driver of {one.name} takes no frames from other interfaces", True)
+    return None

@@ -1,0 +1,188 @@
+"""Where frames for hosts with via = "direct" or "mac" go: the `next_hops` table, kept as the kernel knows the way.
+
+What the kernel does not know, or what only it can do, has no entry: the packet program then hands the frame to the kernel,
+which asks for the neighbour, answers with an ICMP error, encapsulates. Entries are single words, written whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from hardtack import journal
+from hardtack.control.config import Address, Config, Host
+from hardtack.control.exits import Closed, Exit, closed
+from hardtack.control.tables import addresses_of, next_hop_entry
+from hardtack.kernel import routes
+from hardtack.kernel.route_events import Events, News
+from hardtack.packet.layout import NextHop
+
+BY_KERNEL = bytes(NextHop.itemsize)
+LOOK_AGAIN = 30.0  # s after which everything is looked at again, should news have been missed
+STIR_AGAIN = 10.0  # s between attempts to have the kernel ask for a neighbour
+MOST_COMPARED = 100_000  # pairs of address and network before looking at every address is cheaper
+MOST_NAMES = 10  # of hosts in a line of the journal
+
+
+class Entries(Protocol):
+    """The table, as this module writes it."""
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Write one entry."""
+
+
+@dataclass(frozen=True)
+class Hop:
+    """Where frames for an address go. Without `mac`: to the kernel, and `why`; `lasting`: somebody must do something."""
+
+    mac: bytes = b""
+    place: int = 0
+    interface: str = ""
+    why: str = ""
+    lasting: bool = False
+
+    @property
+    def entry(self) -> bytes:
+        """The entry of `next_hops`."""
+        return next_hop_entry(self.mac, self.place) if self.mac else BY_KERNEL
+
+
+@dataclass
+class Destination:
+    """A protected address, its place in the table, and what is known of the way there."""
+
+    place: int
+    host: Host
+    address: Address
+    hop: Hop | None = None
+    neighbour: tuple[int, bytes] | None = None  # interface and address of whom the frames go to
+    state: int = 0  # of this neighbour: NUD_*
+
+
+class NextHops:
+    """Keeps the `next_hops` table of a front. To be made where the front's interfaces are; then no capability is needed."""
+
+    def __init__(self, config: Config, exits: Sequence[Exit], table: Entries) -> None:
+        self._exits, self._table = exits, table
+        self._events = Events()  # before the first look, so that nothing falls in between
+        numbered = enumerate(addresses_of(config))
+        self._all = [Destination(place, *which) for place, which in numbered if which[0].via in ("direct", "mac")]
+        self._place_of = {one.index: place for place, one in enumerate(exits)}
+        self._place_named = {one.name: place for place, one in enumerate(exits)}
+        self._looked = -LOOK_AGAIN  # when everything was looked at
+        self._again = True
+        self._stirred: dict[tuple[int, bytes], float] = {}
+
+    def fileno(self) -> int:
+        """Readable when there is news."""
+        return self._events.fileno()
+
+    def follow(self) -> None:
+        """Read the news, and act on what concerns us. OSError if the kernel does not answer."""
+        if (news := self._events.read()) and self._all:
+            self._look(self._concerned(news))
+            self._again |= news.everything  # what it is news of may have only begun
+
+    def write(self) -> None:
+        """Bring everything up to date. To be called at the start, then every second or so: mostly there is nothing to do."""
+        now = time.monotonic()
+        if self._all and (self._again or now - self._looked >= LOOK_AGAIN):
+            self._looked, self._again = now, False
+            self._look(self._all)
+        self._stir(now)
+
+    def close(self) -> None:
+        """Hear no more news; the table stays as it is."""
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _concerned(self, news: News) -> list[Destination]:
+        """Whose way may have changed."""
+        if news.everything or len(news.networks) * len(self._all) > MOST_COMPARED:
+            return self._all
+        return [
+            one
+            for one in self._all
+            if one.neighbour in news.neighbours or any(one.address in network for network in news.networks)
+        ]
+
+    def _look(self, those: Iterable[Destination]) -> None:
+        """Ask the kernel for the way to each; write and tell what has changed."""
+        shut = closed(self._exits)
+        changed: dict[Hop, list[str]] = {}
+        for one in those:
+            hop = self._direct(one, shut) if one.host.via == "direct" else self._fixed(one.host, shut)
+            if hop == one.hop:
+                continue
+            if one.hop is None or hop.entry != one.hop.entry:
+                self._table.update(one.place.to_bytes(4, "little"), hop.entry)
+            one.hop = hop
+            changed.setdefault(hop, []).append(one.host.name)
+        for hop, names in changed.items():
+            tell(hop, list(dict.fromkeys(names)))
+
+    def _fixed(self, host: Host, shut: dict[int, Closed]) -> Hop:
+        """As the configuration has it."""
+        place = self._place_named[host.out] if host.out else 0
+        if place in shut:
+            return Hop(why=shut[place].why, lasting=shut[place].lasting)
+        assert host.mac
+        return Hop(bytes.fromhex(host.mac.replace(":", "")), place, self._exits[place].name)
+
+    def _direct(self, one: Destination, shut: dict[int, Closed]) -> Hop:
+        """As the kernel would send it."""
+        one.neighbour, one.state = None, 0
+        route = routes.route(one.address.packed)
+        link = routes.link(route.interface) if route else None
+        if not route or not link or route.kind not in (routes.UNICAST, routes.LOCAL):
+            return Hop(why=f"no route to {one.address}")
+        if route.kind == routes.LOCAL:
+            return Hop(why=f'{one.address} is an address of this machine: via = "local"?', lasting=True)
+        if route.encapsulated:
+            return Hop(why=f"the route to {one.address} encapsulates", lasting=True)
+        if link.vlan and link.vlan != one.host.vlan:
+            return Hop(why=f"{link.name} is an interface of VLAN {link.vlan}: vlan = {link.vlan}?", lasting=True)
+        place = self._place_of.get(link.lower or link.index)
+        if place is None:
+            return Hop(why=f"{link.name} came after the start, or is one too many: restart the front", lasting=True)
+        if place in shut:
+            return Hop(why=shut[place].why, lasting=shut[place].lasting)
+        if min(route.mtu or link.mtu, link.mtu) < self._exits[place].mtu:
+            return Hop(why=f"the route to {one.address} has a smaller MTU than {self._exits[place].name}", lasting=True)
+        one.neighbour = link.index, route.gateway or one.address.packed
+        one.state, mac = routes.neighbour(*one.neighbour)
+        if not one.state & routes.USABLE or len(mac) != 6 or not any(mac):
+            return Hop(why="its neighbour's MAC address is not known")
+        return Hop(mac, place, self._exits[place].name)
+
+    def _stir(self, now: float) -> None:
+        """Have the kernel ask for neighbours it does not know, or has not heard of for long: frames that bypass it do not.
+
+        Without this, a host that has got another network card, and does not say so, would lose its frames for ever.
+        """
+        for one in self._all:
+            if not one.neighbour or one.state & (routes.USABLE & ~routes.STALE):
+                continue
+            if now - self._stirred.get(one.neighbour, -STIR_AGAIN) >= STIR_AGAIN:
+                self._stirred[one.neighbour] = now
+                if link := routes.link(one.neighbour[0]):
+                    routes.stir(link, one.neighbour[1])
+
+
+def tell(hop: Hop, names: Sequence[str]) -> None:
+    """One line of the journal on the hosts that have a new way."""
+    more = f",+{len(names) - MOST_NAMES}" if len(names) > MOST_NAMES else ""
+    hosts = ",".join(names[:MOST_NAMES]) + more
+    if hop.mac:
+        journal.note("next-hop", hosts=hosts, interface=hop.interface, mac=hop.mac.hex(":"))
+    else:
+        journal.note("by-kernel", logging.WARNING if hop.lasting else logging.INFO, hosts=hosts, why=hop.why)

@@ -1,0 +1,156 @@
+"""From configuration to table entries: what is written is what was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardtack.control.config import Config, read
+from hardtack.control.exits import Exit
+from hardtack.control.tables import (
+    address_key,
+    addresses_of,
+    device_entries,
+    exits_entry,
+    host_entries,
+    host_entry,
+    host_updates,
+    next_hop_entry,
+    per_window,
+    policy_entry,
+)
+from hardtack.packet import layout
+from hardtack.packet.layout import BUDGETS, COUNTERS, DEVICES, Exits, Host, Hosts, NextHop, Policy
+
+CONFIGURATION = """
+[front]
+interface = "eth0"
+key_file = "key"
+connections = 2_000_000
+replies_per_second = 1_000_000
+[[host]]
+name = "web"
+addresses = ["192.0.2.10", "2001:db8::10"]
+ports = [80, 443]
+handshake = "agent"
+via = "kernel"
+[[host]]
+name = "mail"
+addresses = ["198.51.100.25"]
+mss = 1380
+handshake = "agent"
+via = "direct"
+vlan = 7
+default = "drop"
+replies_per_second = 8
+key_file = "mail.key"
+[[host]]
+name = "here"
+addresses = ["198.51.100.26"]
+handshake = "agent"
+via = "local"
+key_file = "here.key"
+[[host]]
+name = "there"
+addresses = ["2001:db8::7"]
+handshake = "agent"
+via = "mac"
+mac = "52:54:00:12:34:56"
+out = "eth1"
+vlan = "none"
+"""
+WAYS = {"kernel": layout.KERNEL, "local": layout.KERNEL, "direct": layout.ROUTED, "mac": layout.SWITCHED}
+
+
+def configuration(text: str = CONFIGURATION) -> Config:
+    """As if it stood in a file."""
+    return read(text, Path("/etc/hardtack.toml"))
+
+
+@given(st.none() | st.lists(st.integers(1, 65535), max_size=20), st.integers(536, 8940), st.integers(1, 1024))
+def test_a_host_is_written_as_it_is_read(ports: list[int] | None, mss: int, number: int) -> None:
+    record = np.frombuffer(host_entry(number, mss, ports), Host)[0]
+    assert (record["mss"], record["number"]) == (mss, number)
+    bits = np.unpackbits(record["ports"].view(np.uint8), bitorder="little")
+    protected = set(np.flatnonzero(bits).tolist())
+    assert protected == (set(range(65536)) if ports is None else set(ports))
+
+
+def test_a_configuration_becomes_a_record_for_each_address() -> None:
+    config = configuration()
+    entries = host_entries(config)
+    assert [*entries] == [
+        bytes.fromhex("00000000000000000000ffffc000020a"),
+        bytes.fromhex("20010db8000000000000000000000010"),
+        bytes.fromhex("00000000000000000000ffffc6336419"),
+        bytes.fromhex("00000000000000000000ffffc633641a"),
+        bytes.fromhex("20010db8000000000000000000000007"),
+    ]
+    assert [address_key(address) for _, address in addresses_of(config)] == [*entries]
+    records = [np.frombuffer(entry, Host)[0] for entry in entries.values()]
+    assert [int(record["number"]) for record in records] == [1, 1, 2, 3, 4]
+    assert [int(record["mss"]) for record in records] == [1460, 1440, 1380, 1460, 1440]
+    assert [int(record["via"]) for record in records] == [WAYS[host.via] for host, _ in addresses_of(config)]
+    assert [int(record["other"]) for record in records] == [0, 0, 1, 0, 0]
+    assert [int(record["tag"]) for record in records] == [layout.KEEP_TAG] * 2 + [7, layout.KEEP_TAG, layout.NO_TAG]
+    assert [int(record["replies"]) for record in records] == [640_000] * 2 + [2] + [640_000] * 2
+
+
+def test_key_sets_are_those_of_the_key_files() -> None:
+    """The agent takes set 0."""
+    config = configuration()
+    sets = [int(np.frombuffer(entry, Host)[0]["keys"]) for entry in host_entries(config).values()]
+    assert [path.name for path in config.key_files] == ["here.key", "key", "mail.key"]
+    assert sets == [1, 1, 2, 0, 1]
+
+
+def test_a_record_knows_its_place() -> None:
+    entries = host_entries(configuration())
+    written = {table: value for table, _, value in host_updates(entries)}
+    records = np.frombuffer(written["hosts"], Hosts)[0]["records"]
+    assert [int(record["place"]) for record in records[: len(entries)]] == [*range(len(entries))]
+    for record, entry in zip(records, entries.values(), strict=False):
+        expected = np.frombuffer(entry, Host)[0].copy()
+        expected["place"] = record["place"]
+        assert record == expected
+
+
+def test_every_number_of_a_host_has_a_budget() -> None:
+    """Budget 0 is everybody's, and the last that of the grace period."""
+    assert BUDGETS.entries > layout.MOST_HOST_ADDRESSES and layout.LEARNING == layout.MOST_HOST_ADDRESSES + 1
+    assert COUNTERS.entries >= 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "window"), [(1, 1), (7, 1), (8, 2), (1000, 128), (1001, 129), (5_000_000, 640_000), (10**9, 128_000_000)]
+)
+def test_a_rate_becomes_so_many_in_a_window(rate: int, window: int) -> None:
+    assert per_window(rate) == window
+
+
+def test_what_holds_for_all_hosts() -> None:
+    record = np.frombuffer(policy_entry(configuration(), 1_700_000_020_000, queues=4), Policy)[0]
+    assert (record["grace_until"], record["queues"]) == (1_700_000_020_000, 4)
+    assert record["replies"] == 128_000
+    assert record["learned"] == 25_600  # in ten seconds as many as the table holds: 2,000,000
+
+
+def test_exits_are_written_as_a_frame_has_them() -> None:
+    """MAC addresses as words whose first byte in memory is the first on the wire."""
+    exits = [Exit("eth0", 2, bytes.fromhex("020000000001"), 1500), Exit("eth1", 300, bytes.fromhex("52540012abcd"), 9000)]
+    slots = np.frombuffer(exits_entry(exits), Exits)[0]["slots"]
+    assert [slot["mac"].tobytes()[:6].hex() for slot in slots[:2]] == ["020000000001", "52540012abcd"]
+    assert [int(slot["mac"]) >> 48 for slot in slots] == [0] * len(slots)
+    assert [int(slot["mtu"]) for slot in slots] == [1500, 9000] + [0] * (layout.MOST_EXITS - 2)
+    assert [*device_entries(exits)] == [(b"\0\0\0\0", b"\2\0\0\0"), (b"\1\0\0\0", b"\x2c\1\0\0")]
+    assert (DEVICES.key_size, DEVICES.value_size) == (4, 4)
+
+
+@given(st.binary(min_size=6, max_size=6), st.integers(0, layout.MOST_EXITS - 1))
+def test_a_next_hop_is_written_as_it_is_read(mac: bytes, place: int) -> None:
+    word = int(np.frombuffer(next_hop_entry(mac, place), NextHop)[0]["word"])
+    assert (word & (1 << 48) - 1).to_bytes(6, "little") == mac and word >> 48 == place
