@@ -1,0 +1,150 @@
+"""The connection table from outside: its size, where in it connections may be, which there are, how to fill a new one.
+
+The placing is packet/connections.py's, for many connections at once; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from hardtack.packet.layout import CLIENT_FIN, HASH_WORDS, HOST_FIN, WAYS, Connection, Places, Tags
+
+Rows = npt.NDArray[np.void]  # of Connection
+Numbers = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.intp]
+Bytes = npt.NDArray[np.uint8]
+Buffer = bytes | bytearray | memoryview | npt.NDArray[np.generic]  # or an mmap, which memoryview() takes
+
+LOW_32 = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+MAPPED = np.uint64(0xFFFF0000)  # what stands before an IPv4 address in its word, as it lies in memory
+OVER = CLIENT_FIN | HOST_FIN
+OVER_AGE = 1 << 32  # more than any age in ms
+AHEAD = 60_000  # ms by which a stamp may be ahead of us, where the clock was set back
+ROOM = (3, 2)  # places for each connection there is to be room for: with a third of them free, hardly any gives way
+PART = 4  # a part of the buckets so large is filled at a time: so few newcomers hardly ever meet in one
+
+
+def buckets_for(size: int) -> int:
+    """How many buckets a table for `size` connections has."""
+    return -(-size * ROOM[0] // (ROOM[1] * WAYS))
+
+
+def memory_for(size: int) -> int:
+    """Bytes that the table takes: its places and their tags."""
+    return buckets_for(size) * (WAYS * Connection.itemsize + Tags.itemsize)
+
+
+def places_entry(buckets: int, random: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
+    """The `places` table of a new, empty table: nobody knows its factors, nor ever learns them. `random(n)`: n bytes."""
+    record = np.zeros((), Places)
+    record["buckets"] = buckets
+    for factors in ("first", "second"):
+        record[factors] = np.frombuffer(random(8 * HASH_WORDS), np.uint64)
+    return record.tobytes()
+
+
+class ConnectionTable:
+    """Views of a table's memory, whoever it belongs to. Any of the three may be longer than the table.
+
+    `tags` has a row for each bucket, `rows` a record for each place: that of bucket b, way w is number b * WAYS + w.
+    """
+
+    def __init__(self, places: bytes, tags: Buffer, connections: Buffer) -> None:
+        self.places = np.frombuffer(places, Places, 1)[0]
+        self.buckets = int(self.places["buckets"])
+        self.tags: Bytes = np.frombuffer(tags, np.uint8, self.buckets * WAYS).reshape(self.buckets, WAYS)
+        self.rows: Rows = np.frombuffer(connections, Connection, self.buckets * WAYS)
+
+    @classmethod
+    def new(cls, size: int) -> ConnectionTable:
+        """An empty one for `size` connections, in memory of this process."""
+        buckets = buckets_for(size)
+        return cls(places_entry(buckets), np.zeros(buckets, Tags), np.zeros(buckets * WAYS, Connection))
+
+    def live(self) -> Rows:
+        """A copy of the connections there are."""
+        return self.rows[np.flatnonzero(self.tags)]
+
+    def seats(self, rows: Rows) -> tuple[Indices, Indices, Bytes]:
+        """Of each connection the two buckets where it may be, and its tag."""
+        first, second = hashed(rows, self.places["first"]), hashed(rows, self.places["second"])
+        buckets = np.uint64(self.buckets)
+        tags = (first & np.uint64(0xFF)).astype(np.uint8)
+        return bucket(first, buckets), bucket(second, buckets), np.maximum(tags, 1)
+
+    def fill(self, rows: Rows, now_ms: int) -> int:
+        """Put connections into the empty table, each at most once in `rows`; how many have found room at `now_ms`.
+
+        Where there is not room for all, those seen last stay, and those that are over go before all others.
+        """
+        rows = rows[np.argsort(ages(rows, now_ms), kind="stable")]
+        first, second, tags = self.seats(rows)
+        used = np.zeros(self.buckets, np.intp)
+        placed = 0
+        part = max(1, self.buckets // PART)
+        for start in range(0, len(rows), part):
+            waiting: Indices = np.arange(start, min(start + part, len(rows)))
+            while len(waiting):
+                one, other = first[waiting], second[waiting]
+                chosen = np.where(used[one] <= used[other], one, other)
+                ways = used[chosen] + ranks(chosen)
+                fits = ways < WAYS
+                seated, seats = waiting[fits], chosen[fits] * WAYS + ways[fits]
+                self.rows[seats] = rows[seated]
+                self.tags.reshape(-1)[seats] = tags[seated]
+                np.add.at(used, chosen[fits], 1)
+                placed += len(seated)
+                waiting = waiting[~fits]
+                waiting = waiting[np.minimum(used[first[waiting]], used[second[waiting]]) < WAYS]
+        return placed
+
+
+def moved(old: ConnectionTable, new: ConnectionTable, now_ms: int) -> int:
+    """Copy what is in `old` into `new`, which is empty and may be of another size; how many connections it has taken."""
+    return new.fill(old.live(), now_ms)
+
+
+def ages(rows: Rows, now_ms: int) -> Numbers:
+    """What is the higher, the sooner a connection gives way: ms since it was seen, more than that if it is over."""
+    idle = np.uint32((now_ms + AHEAD) % OVER_AGE) - rows["seen"]
+    return idle.astype(np.uint64) + np.where(rows["state"] & OVER == OVER, np.uint64(OVER_AGE), np.uint64(0))
+
+
+def hashed(rows: Rows, factors: Numbers) -> Numbers:
+    """32 bits of each connection's addresses and ports: multilinear, modulo 2^64, the upper half."""
+    names = ("source_high", "source_low", "destination_high", "destination_low")
+    words = [word for name in names for word in (rows[name] & LOW_32, rows[name] >> HALF)]
+    ports = rows["ports"].astype(np.uint64)
+    six = summed(factors, [*words, ports])
+    four = summed(factors, [words[3], words[7], ports])
+    # The host's address decides: none is mapped, whereas an IPv6 client may claim that its own is
+    mapped = (rows["destination_high"] == 0) & (words[6] == MAPPED)
+    return np.where(mapped, four, six) >> HALF
+
+
+def summed(factors: Numbers, words: list[Numbers]) -> Numbers:
+    """The first factor and the words, each times the next one."""
+    total = np.full(len(words[0]), factors[0])
+    for word, factor in zip(words, factors[1:], strict=False):
+        total += word * factor
+    return total
+
+
+def bucket(hashes: Numbers, buckets: np.uint64) -> Indices:
+    """Which bucket a hash of 32 bits stands for."""
+    return ((hashes * buckets) >> HALF).astype(np.intp)
+
+
+def ranks(values: Indices) -> Indices:
+    """Of each value, how many of the same stand before it."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    begins = np.flatnonzero(np.diff(ordered, prepend=-1))
+    found = np.empty(len(values), np.intp)
+    found[order] = np.arange(len(values)) - np.repeat(begins, np.diff(begins, append=len(values)))
+    return found
