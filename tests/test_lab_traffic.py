@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import socket
 import struct
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from ipaddress import IPv6Address, ip_address
 import pytest
 from lab_ground import eventually, needs_root
 
-from hardtack.lab import capture, clients, counters, cpu, patrol, servers, tcp_info, topology
+from hardtack.lab import arrivals, capture, clients, counters, cpu, flood, patrol, servers, tcp_info, topology
 from hardtack.lab.addresses import CLIENT, FRONT, SECOND, SERVER
 from hardtack.lab.namespaces import LabError
+from hardtack.lab.packets.recipe import Target
 from hardtack.lab.process import run
 from hardtack.lab.topology import Topology
 
@@ -117,6 +119,31 @@ def test_echo(net: Topology) -> None:
         connection.sendall(b"echo\nas it was")
         connection.shutdown(socket.SHUT_WR)
         assert clients.read_all(connection) == b"as it was"
+
+
+@pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed")
+@pytest.mark.parametrize("address", SERVER)
+def test_streams(net: Topology, address: str) -> None:
+    size = 20_000_000
+    with servers.iperf3(net.server):
+        assert clients.stream(net.client, address, size, back=True) >= size
+        assert clients.stream(net.client, address, size) > size / 10
+
+
+@pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed")
+@pytest.mark.parametrize("address", SERVER)
+def test_arrivals_are_counted_by_source(net: Topology, address: str) -> None:
+    everybody = [f"{CLIENT[0]}/24", f"{CLIENT[1]}/64"]
+    with arrivals.counting_arrivals(net.server, everybody) as came:
+        assert clients.ping(net.client, address)
+        assert came.count() > 0
+    with arrivals.counting_arrivals(net.server) as came:
+        assert clients.ping(net.client, address)
+        assert came.count() == 0
+        whom = Target(address, 80, net.near.mac, net.outside.mac)
+        with flood.flooding(net.near, whom, seconds=30, kind="mixed", rate=5_000, count=200) as storm:
+            storm.wait(40)
+            assert eventually(lambda: came.count() == 200)
 
 
 @pytest.mark.parametrize("address", SERVER)

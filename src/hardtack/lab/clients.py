@@ -14,6 +14,7 @@ from hardtack.lab.process import run
 from hardtack.lab.talker import pattern
 
 TIMEOUT = 5.0  # s
+STREAM_TIMEOUT = 120.0  # s
 
 
 class WrongBytes(LabError):
@@ -29,7 +30,14 @@ def offer(client: Namespace, *, timestamps: bool = True, sack: bool = True, scal
 
 
 def connect(
-    client: Namespace, address: str, port: int, *, timeout: float = TIMEOUT, source_port: int = 0, patient: bool = False
+    client: Namespace,
+    address: str,
+    port: int,
+    *,
+    timeout: float = TIMEOUT,
+    source: str = "",
+    source_port: int = 0,
+    patient: bool = False,
 ) -> socket.socket:
     """A connected socket. With `patient` the handshake's last ACK waits for the first data and goes with it."""
 
@@ -39,9 +47,9 @@ def connect(
             made.settimeout(timeout)
             if patient:
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-            if source_port:
+            if source or source_port:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                made.bind(("", source_port))
+                made.bind((source, source_port))
             made.connect((address, port))
         except BaseException:
             made.close()
@@ -84,6 +92,20 @@ def upload(client: Namespace, address: str, port: int, size: int, **how: Any) ->
     told = json.loads(ask(client, address, port, f"upload {size}\n".encode() + data, **how))
     if told != {"bytes": size, "sha256": hashlib.sha256(data).hexdigest()}:
         raise WrongBytes(f"{address} port {port}: {told['bytes']} of {size} bytes arrived, or wrong ones")
+
+
+def stream(client: Namespace, address: str, size: int, *, back: bool = False, lines: int = 2) -> int:
+    """`size` bytes by iperf3, over so many connections at once, or `back` from its server; how many of them were received.
+
+    Those to the server are fewer: it stops when its client has sent the last one, and leaves what it has not read.
+    """
+    command = ["iperf3", "--client", address, "--bytes", size, "--parallel", lines, "--json", *["--reverse"] * back]
+    done = run(command, client, timeout=STREAM_TIMEOUT)
+    told = json.loads(done.stdout)
+    if done.returncode or "error" in told:
+        raise LabError(f"iperf3: {told.get('error', done.stderr.decode(errors='replace'))}")
+    arrived: int = told["end"]["sum_received"]["bytes"]
+    return arrived
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,12 @@ def traffic(interface: Interface) -> Traffic:
 
 
 def tcp_events(namespace: Namespace) -> dict[str, int]:
-    """The namespace's TCP and IP event counters by nstat's names (TcpExtSyncookiesSent, TcpPassiveOpens, ...)."""
+    """The namespace's TCP, IP and IPv6 event counters by nstat's names (TcpPassiveOpens, Ip6InReceives, ...)."""
     events: dict[str, int] = {}
     for file in ("snmp", "netstat"):
         lines = namespace.call((HERE / file).read_text, encoding="ascii").splitlines()
         for names, values in zip(lines[::2], lines[1::2], strict=True):
             group, *keys = names.replace(":", " ").split()
             events |= {group + key: int(value) for key, value in zip(keys, values.split()[1:], strict=True)}
-    return events
+    pairs = map(str.split, namespace.call((HERE / "snmp6").read_text, encoding="ascii").splitlines())
+    return events | {name: int(value) for name, value in pairs}

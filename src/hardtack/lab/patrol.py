@@ -80,17 +80,19 @@ def patrolling(
     workers: int = 8,
     pause: float = 0.01,
     interval: float = 1.0,
+    timeout: float = TIMEOUT,
     cpu: int | None = None,
 ) -> Iterator[Patrol]:
     """Fetch `path`, which has `size` bytes, from every (address, port) in turn, until the block ends.
 
-    On leaving, requests under way come to their end and are counted. `pause` (s) is between a worker's requests.
+    On leaving, requests under way come to their end and are counted. `pause` (s) is between a worker's requests,
+    `timeout` (s) for each of them.
     """
     command: list[object] = [sys.executable, "-m", "hardtack.lab.patroller", "--path", path, "--size", size]
-    command += ["--workers", workers, "--pause", pause, "--interval", interval, "--timeout", TIMEOUT]
+    command += ["--workers", workers, "--pause", pause, "--interval", interval, "--timeout", timeout]
     for address, port in places:
         command += ["--place", address, port]
     with Process(command, client, cpu=cpu) as process:
         process.wait_for("^ready$")
         yield Patrol(process)
-        process.stop(timeout=TIMEOUT + 5)
+        process.stop(timeout=timeout + 5)

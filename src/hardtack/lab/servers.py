@@ -1,4 +1,4 @@
-"""Servers in the lab: nginx, and a talker (talker.py) for what nginx cannot show. Once entered, they are ready."""
+"""Servers in the lab: nginx, iperf3, and a talker (talker.py) for what these cannot show. Once entered, they are ready."""
 
 from __future__ import annotations
 
@@ -92,6 +92,16 @@ def talker(
     options = [f"--listeners={listeners}", f"--greeting={greeting}"]
     with Process([sys.executable, "-m", "hardtack.lab.talker", *where, *options], inside) as process:
         process.wait_for("^ready$")
+        yield process
+
+
+@contextmanager
+def iperf3(inside: Namespace) -> Iterator[Process]:
+    """iperf3 at every address of a namespace, IPv4 and IPv6, on its usual port 5201: one test at a time."""
+    if not shutil.which("iperf3"):
+        raise LabError("iperf3 is not installed: apt-get install iperf3")
+    with Process(["iperf3", "--server", "--forceflush"], inside) as process:
+        process.wait_for("Server listening")
         yield process
 
 
