@@ -132,6 +132,10 @@ def test_durations(seconds: float, told: str) -> None:
     assert lines.lasting(seconds) == told
 
 
+def test_a_host_that_has_gone_has_no_name() -> None:
+    assert [listing.name_of(number, ["web"]) for number in (0, 1, 2)] == ["", "web", "host 2"]
+
+
 def test_times_wrap_and_never_run_backwards() -> None:
     now = (7 << 32) + 1000
     stamps = np.array([1000, 500, 1500, 2**32 - 1, (1 << 31) + 1000], "u4")

@@ -55,7 +55,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
     """One connection as people read it."""
     return (
         end(row["client"], row["client_port"]),
-        row["host"],
+        row["host"] or "-",
         end(row["address"], row["port"]),
         row["state"],
         row["origin"],

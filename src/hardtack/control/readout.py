@@ -138,16 +138,12 @@ def counted(counters: Map | None) -> list[Frames]:
     """Each entry of a table of counters, all CPUs added up."""
     if counters is None:
         return []
-    found = []
-    for number in range(counters.table.entries):
-        rows = b"".join(counters.lookup_all(struct.pack("=I", number)))
-        found.append(tally(np.frombuffer(rows, "u8").reshape(-1, counters.table.value_size // 8).sum(axis=0)))
-    return found
+    return [tally(counters.totals(struct.pack("=I", number))) for number in range(counters.table.entries)]
 
 
-def tally(totals: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> Frames:
+def tally(totals: list[int]) -> Frames:
     """Frames by reason's number, told by name."""
-    reasons = {reason: int(totals[reason]) for reason in Reason if totals[reason]}
+    reasons = {reason: totals[reason] for reason in Reason if totals[reason]}
     verdicts = {one.name: 0 for one in Verdict}
     for reason, frames in reasons.items():
         verdicts[verdict(reason).name] += frames
