@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hardtack import __version__
 from hardtack.agent.daemon import run
+from hardtack.agent.detach import detach
 from hardtack.mistake import Mistake
 
 INTERRUPTED = 128 + signal.SIGINT  # before it was ready; afterwards an interrupt is an ending like any other
@@ -19,14 +20,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="hardtack-agent",
         description="Make sockets, on a protected host, of the cookies that a front's clients bring back.",
-        epilog="It works on what comes in by the interface, says 'ready', and leaves on SIGTERM or Ctrl-C.",
+        epilog="It works on what comes in by the interface, says 'ready', and ends on SIGTERM or Ctrl-C. Its program stays "
+        "at work, for an hour as the keys go, and is taken over by the next; --detach takes it off.",
     )
     parser.add_argument("-i", "--interface", required=True, metavar="IF", help="where clients' traffic comes in")
-    parser.add_argument("--key", required=True, type=Path, metavar="FILE", help="the master key, as on the front")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--key", type=Path, metavar="FILE", help="the master key, as on the front")
+    what.add_argument("--detach", action="store_true", help="take the program off, and end")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
     given = parser.parse_args()
     try:
+        if given.detach:
+            print(*detach([given.interface], ["agent"]), sep="\n")
+            return 0
         return run(given.interface, given.key, given.verbose)
     except Mistake as mistake:
         for line in str(mistake).splitlines():

@@ -1,4 +1,4 @@
-"""`hardtack agent`: attach, keep the keys, detach."""
+"""`hardtack agent`: attach, or take over what is attached; keep the keys; leave it at work."""
 
 from __future__ import annotations
 
@@ -8,33 +8,37 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hardtack import journal
+from hardtack.agent import record
+from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
-from hardtack.kernel import features, interfaces, privileges
-from hardtack.kernel.datapath import Datapath
+from hardtack.image import ONLY
+from hardtack.kernel import features, interfaces, pins, privileges
 from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder
+from hardtack.kernel.standing import Place, Standing
 from hardtack.keys import read_key
 from hardtack.packet.reasons import Reason
 
+LASTING = (("counters",),)  # what a restart goes on with; keys and clock are written anew
 # When the agent leaves
 TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted, Reason.time_wait_ended, Reason.time_wait_kept)
 
 
-def attach(interface: str, shared: Mapping[str, Map] | None = None) -> Datapath:
-    """The agent's program on `interface`, with the front's keys and clock if they are on one machine."""
-    index = interfaces.find(interface).index
-    datapath = Datapath(agent_image(), shared)
-    try:
-        datapath.attach_tcx(index)
-    except BaseException:
-        datapath.close()
-        raise
-    return datapath
+def load(folder: Folder, shared: Mapping[str, Map] | None = None) -> Standing:
+    """The agent's program, nothing attached yet; with the front's keys and clock if they are on one machine."""
+    owner = "" if folder.role == "agent" else "agent-"
+    return Standing(folder, [agent_image()], lasting=LASTING, shared=shared, owner=owner)
 
 
-def summary(datapath: Datapath) -> dict[str, int]:
+def place(interface: str) -> Place:
+    """Where it is to be."""
+    return Place("agent", "agent", interface, "ingress")
+
+
+def summary(agent: Standing) -> dict[str, int]:
     """What the agent has done, by the names of its reasons."""
-    counted = datapath.counters()
+    counted = agent.tables["counters"].totals(ONLY)
     return {reason.name: counted[reason] for reason in TOLD}
 
 
@@ -46,14 +50,34 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     features.require(["agent"])
     interfaces.find(interface)
     hold_signals()
-    with attach(interface) as datapath:
-        upkeep = Upkeep(datapath.tables, master)
+    folder = pins.folder("agent", interface)
+    with held(folder), load(folder) as agent:
+        upkeep = Upkeep(agent.tables, [master])
         upkeep.write()
+        for table, why in agent.dropped.items():
+            journal.note("dropped", logging.WARNING, table=table, why=why)
+        adopted = agent.takes_over(place(interface))
+        agent.attach([place(interface)])
+        agent.keep()
+        folder.keep(agent.pinned(), agent.links())
+        record.write(record.place("agent", folder.namespace, interface))
         privileges.drop()
-        journal.note("ready", interface=interface, seconds=round(time.perf_counter() - started, 3))
-        size, loading = datapath.program.verified, round(datapath.program.seconds, 3)
-        journal.note("program", logging.DEBUG, verifier_instructions=size, load_seconds=loading)
+        seconds = round(time.perf_counter() - started, 3)
+        journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
+        tell_of_programs(agent)
         ended = until_ended([upkeep])
-        admitted = summary(datapath)
-    journal.note("detached", interface=interface, signal=ended.name, **admitted)
+        admitted = summary(agent)
+    leave(interface, ended.name, f"python3 -m hardtack.agent --interface {interface} --detach", admitted)
     return 0
+
+
+def tell_of_programs(standing: Standing) -> None:
+    """What the verifier had to do, for those who ask."""
+    for name, program in standing.programs.items():
+        size, loading = program.verified, round(program.seconds, 3)
+        journal.note("program", logging.DEBUG, name=name, verifier_instructions=size, load_seconds=loading)
+
+
+def leave(interface: str, signal: str, remedy: str, counts: Mapping[str, int]) -> None:
+    """The last line: the programs stay, how to take them off, and what has been counted since they began."""
+    journal.note("left", interface=interface, signal=signal, programs="stay", remove=remedy, **counts)

@@ -5,9 +5,12 @@ Both are written far ahead of need. Without this process a datapath goes on for 
 
 from __future__ import annotations
 
+import select
 import signal
+import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from hardtack.kernel.maps import Map
 from hardtack.keys import epoch_of, schedule
@@ -17,11 +20,31 @@ ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT})
 PERIOD = 1.0  # s between looks at the clock: NTP may step it
 
 
-class Upkeep:
-    """Keeps `keys` and `clock` of a datapath. Slots of epochs still alive are rewritten with what they hold already."""
+class Work(Protocol):
+    """Something to be done every second or so."""
 
-    def __init__(self, tables: Mapping[str, Map], master: bytes) -> None:
-        self._keys, self._clock, self._master = tables["keys"], tables["clock"], master
+    def write(self) -> None:
+        """Bring it up to date."""
+
+
+class Listener(Work, Protocol):
+    """The same, and something to be done as soon as there is news."""
+
+    def fileno(self) -> int:
+        """Readable when there is news."""
+
+    def follow(self) -> None:
+        """Act on it."""
+
+
+class Upkeep:
+    """Keeps `keys` and `clock` of a datapath. Slots of epochs still alive are rewritten with what they hold already.
+
+    Each master key has a set of `keys`, in this order.
+    """
+
+    def __init__(self, tables: Mapping[str, Map], masters: Sequence[bytes]) -> None:
+        self._keys, self._clock, self._masters = tables["keys"], tables["clock"], masters
         self._epoch = -1
 
     def write(self) -> None:
@@ -30,7 +53,7 @@ class Upkeep:
         offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._clock.update(ONLY, clock_entry(offset))
         if epoch_of(now) != self._epoch:
-            self._keys.update(ONLY, keys_entry(schedule(self._master, now)))
+            self._keys.update(ONLY, keys_entry(*(schedule(master, now) for master in self._masters)))
             self._epoch = epoch_of(now)
 
 
@@ -44,12 +67,36 @@ def hold_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
 
 
-def until_ended(upkeeps: Iterable[Upkeep]) -> signal.Signals:
-    """Keep the tables until SIGTERM or SIGINT comes; which of them it was."""
-    work = tuple(upkeeps)
+def until_ended(works: Iterable[Work], listeners: Iterable[Listener] = ()) -> signal.Signals:
+    """Do all of the work until SIGTERM or SIGINT comes; which of them it was. In the main thread only."""
+    listening = {listener.fileno(): listener for listener in listeners}
+    everything = (*works, *listening.values())
+    bell, wire = socket.socketpair()  # so that signals and news can be waited for at once
+    wire.setblocking(False)
+    with bell, wire:
+        signal.set_wakeup_fd(wire.fileno(), warn_on_full_buffer=False)
+        try:
+            for ending in ENDINGS:
+                signal.signal(ending, lambda *_: None)  # what came is read from the bell
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+            return served_until_rung(bell, everything, listening)
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
+def served_until_rung(bell: socket.socket, works: Sequence[Work], listening: Mapping[int, Listener]) -> signal.Signals:
+    """The loop: each work once in a PERIOD, each listener as soon as its descriptor is readable."""
+    waiting = select.poll()
+    for fd in (bell.fileno(), *listening):
+        waiting.register(fd, select.POLLIN)
+    due = time.monotonic() + PERIOD
     while True:
-        ended = signal.sigtimedwait(ENDINGS, PERIOD)
-        if ended:
-            return signal.Signals(ended.si_signo)
-        for upkeep in work:
-            upkeep.write()
+        ready = [fd for fd, _ in waiting.poll(max(0.0, due - time.monotonic()) * 1000)]
+        if bell.fileno() in ready:
+            return signal.Signals(bell.recv(1)[0])
+        for fd in ready:
+            listening[fd].follow()
+        if time.monotonic() >= due:
+            due = time.monotonic() + PERIOD
+            for work in works:
+                work.write()

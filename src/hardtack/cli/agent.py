@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from hardtack.cli.arguments import Interface, KeyFile, Verbose
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardtack.cli.arguments import Interface, Verbose
 
 
-def agent(interface: Interface, key: KeyFile, verbose: Verbose = False) -> int:
+def agent(
+    interface: Interface,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The master key, the same on every machine.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Take this agent's program off, and end.")] = False,
+    verbose: Verbose = False,
+) -> int:
     """Admit, on a protected host, the clients that come back with a front's cookie.
 
     Needs Linux 6.9 or newer on the host. Only an ACK to a port that something listens on is looked at; SYNs, known
-    connections and everything else pass by untouched. Runs in the foreground, logs a line with the word "ready", and
-    takes its program off the interface on SIGTERM or Ctrl-C. Where only Python is installed, the same without this
-    command: python3 -m hardtack.agent
+    connections and everything else pass by untouched. Runs in the foreground and logs a line with the word "ready".
+    SIGTERM or Ctrl-C end the process; the program stays at work, for an hour as the keys go, until the next start takes it
+    over or --detach takes it off. Where only Python is installed, the same without this command: python3 -m hardtack.agent
 
     Example: hardtack agent --interface eth0 --key /etc/hardtack/key
     """
+    if detach == (key is not None):
+        raise typer.BadParameter("give either --key FILE or --detach")
+    if key is None:
+        from hardtack.agent.detach import detach as remove
+
+        typer.echo("\n".join(remove([interface], ["agent"])))
+        return 0
+
     from hardtack.agent.daemon import run
 
     return run(interface, key, verbose)

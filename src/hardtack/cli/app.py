@@ -12,6 +12,7 @@ from hardtack.cli.bench import bench
 from hardtack.cli.check import check
 from hardtack.cli.connections import connections
 from hardtack.cli.demo import demo
+from hardtack.cli.detach import detach
 from hardtack.cli.doctor import doctor
 from hardtack.cli.front import front
 from hardtack.cli.key import key
@@ -46,5 +47,5 @@ def options(
     """What stands before the command's name."""
 
 
-for command in (doctor, key, check, front, agent, status, connections, demo, bench):
+for command in (doctor, key, check, front, agent, detach, status, connections, demo, bench):
     app.command()(command)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from hardtack.cli.arguments import ConfigFile, Verbose
 
 
-def front(config: ConfigFile, verbose: Verbose = False) -> int:
-    """Answer SYNs for the hosts of CONFIG, on the interface that faces the internet.
+def front(
+    config: ConfigFile,
+    detach: Annotated[bool, typer.Option("--detach", help="Take this front's programs off, and end.")] = False,
+    verbose: Verbose = False,
+) -> int:
+    """Protect the hosts of CONFIG, on the interface that faces the internet.
 
-    Runs in the foreground, logs a line with the word "ready" once frames are being answered, and takes its programs off
-    the interface on SIGTERM or Ctrl-C. Hosts with handshake = "agent" must run `hardtack agent` with the same key; with
-    via = "local" this machine is the host, and the agent's program is attached here too.
+    Runs in the foreground and logs a line with the word "ready" once it protects. SIGTERM or Ctrl-C end the process, not
+    the protection: programs and tables stay at work, for an hour as the keys go, and the next start takes them over with
+    all connections. To take them off: --detach, or hardtack detach. Hosts with handshake = "agent" must run `hardtack
+    agent` with the same key; with via = "local" this machine is the host, and the agent's program is attached here too.
 
     Example: hardtack front /etc/hardtack/hardtack.toml
     """
@@ -18,6 +27,12 @@ def front(config: ConfigFile, verbose: Verbose = False) -> int:
 
     settings = load(config)  # mistakes in it are told before anything slow is imported
 
+    if detach:
+        from hardtack.agent.detach import detach as remove
+
+        typer.echo("\n".join(remove([settings.front.interface], ["front"])))
+        return 0
+
     from hardtack.control.front import run
 
-    return run(settings, verbose)
+    return run(settings, config, verbose)

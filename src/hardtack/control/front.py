@@ -1,57 +1,184 @@
-"""`hardtack front`: configuration into tables, program onto the interface, and upkeep until the end."""
+"""`hardtack front`: configuration into tables, programs onto interfaces or into the place of those there, and upkeep."""
 
 from __future__ import annotations
 
 import logging
+import struct
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 from hardtack import journal
-from hardtack.agent.daemon import attach as attach_agent
-from hardtack.agent.daemon import summary
+from hardtack.agent import daemon, record
+from hardtack.agent.hold import held
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
+from hardtack.control import succession
 from hardtack.control.config import Config
-from hardtack.control.tables import host_entries, host_updates
+from hardtack.control.connections import buckets_for, places_entry
+from hardtack.control.exits import find_exits
+from hardtack.control.next_hops import NextHops
+from hardtack.control.pinned import NAMES
+from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
 from hardtack.engines import xdp
-from hardtack.kernel import features, interfaces, privileges
+from hardtack.image import ONLY
+from hardtack.kernel import features, interfaces, pins, privileges
+from hardtack.kernel.features import Purpose
+from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder
+from hardtack.kernel.standing import Place, Standing
 from hardtack.keys import read_key
+from hardtack.packet.layout import WAYS
 from hardtack.packet.reasons import Reason
 
 
-def run(config: Config, verbose: bool = False) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
+@dataclass(frozen=True)
+class AtWork:
+    """A front that protects. `agent` is None where no host is this machine; `adopted`: it goes on from another's tables."""
+
+    front: Standing
+    agent: Standing | None
+    upkeep: Upkeep
+    next_hops: NextHops
+    adopted: bool
+    connections: int
+    grace_until: int  # unix ms
+
+
+def run(config: Config, path: Path, verbose: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
+
+    `path` is where the configuration was, for those who ask.
+    """
     started = time.perf_counter()
     journal.begin(verbose)
-    local = any(host.via == "local" for host in config.hosts)
-    features.require(["front", "agent"] if local else ["front"])
-    master = read_key(config.front.key_file)
-    interface = interfaces.find(config.front.interface)
-    entries = host_entries(config)
+    interface = config.front.interface
+    features.require(purposes(config))
+    masters = [read_key(file) for file in config.key_files]
+    for name in (interface, *config.front.inside):
+        interfaces.find(name)
     hold_signals()
+    folder = pins.folder("front", interface)
     with ExitStack() as parts:
-        front = parts.enter_context(xdp.open_front())
-        for table, key, value in host_updates(entries):
-            front.tables[table].update(key, value)
-        upkeep = Upkeep(front.tables, master)
-        upkeep.write()  # before a frame can ask for a key
-        agent = None
-        if local:  # before the first cookie goes out, somebody must know what to do with it
-            shared = {name: front.tables[name] for name in ("keys", "clock")}
-            agent = parts.enter_context(attach_agent(interface.name, shared))
-        refused = xdp.attach_front(front, interface.name)
-        mode = "generic" if refused else "driver"
-        if refused:
-            why = "the kernel's generic hook runs the program, not the driver"
-            journal.note("slow", logging.WARNING, why=why, driver=refused)
+        parts.enter_context(held(folder))
+        here = start(config, folder, masters, parts)
+        record.write(record.place("front", folder.namespace, interface), path)
         privileges.drop()
-        seconds = round(time.perf_counter() - started, 3)
-        hosts, here = len(config.hosts), str(local).lower()
-        journal.note("ready", interface=interface.name, mode=mode, hosts=hosts, agent_here=here, seconds=seconds)
-        size, loading = front.program.verified, round(front.program.seconds, 3)
-        journal.note("program", logging.DEBUG, verifier_instructions=size, load_seconds=loading)
-        ended = until_ended([upkeep])
-        counted = front.counters()
-        admitted = summary(agent) if agent else {}
-    counts = {reason.name: counted[reason] for reason in Reason if counted[reason]} | admitted
-    journal.note("detached", interface=interface.name, signal=ended.name, **counts)
+        journal.note(
+            "ready",
+            interface=interface,
+            mode=interfaces.find(interface).attached,
+            hosts=len(config.hosts),
+            agent_here=told(here.agent is not None),
+            adopted=told(here.adopted),
+            connections=here.connections,
+            grace=round(max(0.0, here.grace_until / 1000 - time.time()), 1),
+            seconds=round(time.perf_counter() - started, 3),
+        )
+        daemon.tell_of_programs(here.front)
+        ended = until_ended([here.upkeep], [here.next_hops])
+        counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
+    daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
+
+
+def start(config: Config, folder: Folder, masters: Sequence[bytes], parts: ExitStack) -> AtWork:
+    """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
+    entries, names = host_entries(config), [host.name for host in config.hosts]
+    wanted = xdp.places(config.front.interface, config.front.inside, learns_from_leaving(config))
+    earlier = succession.before(folder)
+    same_hosts = earlier.hosts == names
+    front = parts.enter_context(xdp.load(folder, wanted, sizes(config), [NAMES], keep_counters=same_hosts))
+    goes_on = front.takes_over(wanted[-1])
+    grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
+    exits = find_exits(config)
+    fill(front, config, entries, grace_until)
+    front.tables["exits"].update(ONLY, exits_entry(exits))
+    for key, value in device_entries(exits):
+        front.tables["devices"].update(key, value)
+    upkeep = Upkeep(front.tables, masters)
+    upkeep.write()  # before a frame can ask for a key
+    next_hops = parts.enter_context(NextHops(config, exits, front.tables["next_hops"]))
+    next_hops.write()
+    agent = None
+    if has_local(config):
+        agent = parts.enter_context(daemon.load(folder, {name: front.tables[name] for name in ("keys", "clock")}))
+    if earlier.hosts and not same_hosts:
+        journal.note("dropped", logging.WARNING, table="counters", why="the hosts are others than before")
+    connections = succession.take_over(front)
+    if agent:  # before the first cookie goes out, somebody must know what to do with it
+        agent.attach([daemon.place(config.front.interface)])
+    refused = front.attach(wanted)
+    keep(front, agent)
+    if connections and not same_hosts:
+        succession.renumber(succession.open_table(front.tables), entries)
+    tell_slow(wanted, refused)
+    return AtWork(front, agent, upkeep, next_hops, goes_on and bool(front.adopted), connections, grace_until)
+
+
+def has_local(config: Config) -> bool:
+    """Whether this machine is a host itself."""
+    return any(host.via == "local" for host in config.hosts)
+
+
+def learns_from_leaving(config: Config) -> bool:
+    """Whether what hosts send is seen where it leaves: not if it all comes in by interfaces that are named."""
+    return has_local(config) or not config.front.inside
+
+
+def purposes(config: Config) -> list[Purpose]:
+    """What the kernel must be good for."""
+    wanted: dict[Purpose, bool] = {"front": True, "leaving": learns_from_leaving(config), "agent": has_local(config)}
+    return [purpose for purpose, needed in wanted.items() if needed]
+
+
+def sizes(config: Config) -> dict[str, int]:
+    """Entries of the tables whose size the configuration says."""
+    buckets, hosts = buckets_for(config.front.connections), 1 + len(config.hosts)
+    return {"tags": buckets, "connections": buckets * WAYS, "counters": hosts, NAMES.name: hosts}
+
+
+def fill(front: Standing, config: Config, entries: Mapping[bytes, bytes], grace_until: int) -> None:
+    """Write what the configuration says; and where connections may be, if the table is new."""
+    for table, key, value in host_updates(entries):
+        front.tables[table].update(key, value)
+    queues = interfaces.find(config.front.interface).queues
+    front.tables["policy"].update(ONLY, policy_entry(config, grace_until, queues))
+    for number, host in enumerate(config.hosts, 1):
+        front.tables[NAMES.name].update(struct.pack("=I", number), host.name.encode().ljust(NAMES.value_size, b"\0"))
+    if "places" not in front.adopted:
+        front.tables["places"].update(ONLY, places_entry(buckets_for(config.front.connections)))
+
+
+def keep(front: Standing, agent: Standing | None) -> None:
+    """From here on it all goes on without this process; what nobody wants any more comes off."""
+    parts = [part for part in (agent, front) if part]
+    for part in parts:
+        part.keep()
+    tables = {path for part in parts for path in part.pinned()}
+    for link in front.folder.keep(tables, {name for part in parts for name in part.links()}):
+        journal.note("removed", program=link)
+
+
+def tell_slow(places: Iterable[Place], refused: Mapping[str, str]) -> None:
+    """Warn of programs that are not in their driver."""
+    for place in places:
+        if place.hook == "xdp" and interfaces.find(place.interface).attached == "generic":
+            why = "the kernel's generic hook runs the program, not the driver"
+            driver = {"driver": refused[place.link]} if place.link in refused else {}
+            journal.note("slow", logging.WARNING, interface=place.interface, why=why, **driver)
+
+
+def counted(counters: Map) -> dict[str, int]:
+    """Frames by reason, of all hosts together, without those that no frame has had."""
+    total = Counter[int]()
+    for number in range(counters.table.entries):
+        total.update(dict(enumerate(counters.totals(struct.pack("=I", number)))))
+    return {reason.name: total[reason] for reason in Reason if total[reason]}
+
+
+def told(fact: bool) -> str:
+    """As in a log line."""
+    return str(fact).lower()

@@ -1,21 +1,40 @@
-"""The xdp engine: the packet program in the kernel, in the network driver where it can be."""
+"""The xdp engine: the packet programs in the kernel, in network drivers where they can be; at work without a process.
+
+front       XDP, where the internet comes in
+inside      XDP, on each interface that hosts are behind, if they are named
+leaving     tcx egress, where the internet comes in: what the network stack sends there
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from hardtack.compiler import objects
-from hardtack.kernel import interfaces
-from hardtack.kernel.datapath import Datapath
-from hardtack.packet.programs import FRONT
+from hardtack.image import Table
+from hardtack.kernel.pins import Folder
+from hardtack.kernel.standing import Place, Standing
+from hardtack.packet.programs import FRONT, INSIDE, LEAVING
+
+CONNECTIONS = ("places", "tags", "connections")  # one thing in three tables
+COUNTERS = ("counters",)
 
 
-def open_front() -> Datapath:
-    """The front's program and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them."""
-    return Datapath(objects.compiled(FRONT))
+def places(outside: str, inside: Sequence[str], leaving: bool) -> list[Place]:
+    """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged."""
+    watching = [Place("leaving", LEAVING.name, outside, "egress")] if leaving else []
+    watching += [Place(f"inside-{name}", INSIDE.name, name, "xdp") for name in inside]
+    return [*watching, Place("front", FRONT.name, outside, "xdp")]
 
 
-def attach_front(datapath: Datapath, interface: str) -> str:
-    """From now on the program sees what comes in by `interface`. Why not in its driver, if not; else "".
+def load(
+    folder: Folder, wanted: Sequence[Place], sizes: Mapping[str, int], also: Sequence[Table], keep_counters: bool
+) -> Standing:
+    """Programs and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them.
 
-    Mistake if it cannot be attached at all.
+    `sizes`: entries of `tags`, `connections`, `counters`; `also`: tables that no program reads. `keep_counters`: go on
+    from those that are pinned.
     """
-    return datapath.attach_xdp(interfaces.find(interface).index)
+    names = {place.program for place in wanted}
+    images = [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING) if source.name in names]
+    lasting = (CONNECTIONS, COUNTERS) if keep_counters else (CONNECTIONS,)
+    return Standing(folder, images, lasting=lasting, sizes=sizes, also=also)

@@ -11,7 +11,7 @@ from typing import Literal
 from hardtack.kernel import bpf, bpffs, btf, trials
 from hardtack.mistake import Mistake
 
-Purpose = Literal["front", "agent", "lab"]
+Purpose = Literal["front", "leaving", "agent", "lab"]  # leaving: a front that learns from frames that leave
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,14 @@ def sockets(vmlinux: Path) -> list[Trial]:
     cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
     remedy = "sysctl -w net.ipv4.tcp_timestamps=1 net.ipv4.tcp_sack=1 net.ipv4.tcp_window_scaling=1 (the defaults)"
     options = Feature("TCP options", None, "keeping what fronts promise to clients", remedy, agent)
-    attach = Feature("tcx links", None, "attaching the agent", newer("6.6"), agent)
+    both: tuple[Purpose, ...] = (*agent, "leaving")
+    leaving = Feature("tcx links", None, "attaching the agent, learning from what leaves", newer("6.6"), both)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),
         Trial(assign, lambda: trials.assign(vmlinux)),
         Trial(cookies, trials.cookies_allowed, privileged=False),
         Trial(options, trials.tcp_options, privileged=False),
-        Trial(attach, trials.tcx_links),
+        Trial(leaving, trials.tcx_links),
     ]
 
 

@@ -56,6 +56,10 @@ class Map:
         values = self._read(key, step * possible_cpus()) or b""
         return [values[start : start + size] for start in range(0, len(values), step)]
 
+    def totals(self, key: bytes) -> list[int]:
+        """Of a per-CPU table of 64-bit counters: those of `key`, all CPUs added up; nothing without the key."""
+        return [sum(column) for column in zip(*(memoryview(row).cast("Q") for row in self.lookup_all(key)), strict=True)]
+
     def update(self, key: bytes, value: bytes, flags: int = ANY) -> None:
         """Write `value` under `key` (in a per-CPU table: the same on every CPU). BpfError, e.g. E2BIG: it is full."""
         if len(value) != self.table.value_size:

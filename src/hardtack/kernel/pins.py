@@ -130,7 +130,7 @@ class Folder:
             self.remove_link(path)
         for path in self._entries():
             if not path.name.startswith(LINK) and path not in tables:
-                path.unlink()
+                path.unlink(missing_ok=True)
         return sorted(unwanted)
 
     def remove(self) -> list[str]:
@@ -143,13 +143,15 @@ class Folder:
 
     def remove_link(self, path: Path) -> None:
         """Take its program off, then its name away. Unlinking alone would do so, but at a time of the kernel's choosing."""
-        if path.exists():
-            with links.adopt(path) as link, suppress(BpfError):  # ENOLINK: the interface has gone
-                link.detach()
-            path.unlink()
+        with suppress(BpfError), links.adopt(path) as link:  # ENOENT: nothing is there; ENOLINK: the interface has gone
+            link.detach()
+        path.unlink(missing_ok=True)
 
     def _entries(self) -> list[Path]:
-        return sorted(self.path.iterdir()) if self.path.is_dir() else []
+        try:
+            return sorted(self.path.iterdir())
+        except FileNotFoundError:
+            return []
 
 
 def layout_of(table: Table) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +59,7 @@ class Standing:
         shared: Mapping[str, Map] | None = None,
         owner: str = "",
     ) -> None:
+        folder.make()
         self.folder = folder
         self.owner = owner
         self.tables: dict[str, Map] = dict(shared or {})
@@ -82,6 +83,13 @@ class Standing:
         except BaseException:
             self.close()
             raise
+
+    def takes_over(self, place: Place) -> bool:
+        """Whether a program is at work there that `attach` will replace: then nothing has passed it by."""
+        link = self.folder.living(place.link, interfaces.find(place.interface).index, place.hook)
+        if link:
+            link.close()
+        return link is not None
 
     def attach(self, places: Iterable[Place]) -> dict[str, str]:
         """In this order. Why a program is not in its driver, by its link's name, for those that are not. Mistake."""
@@ -119,6 +127,8 @@ class Standing:
     def close(self) -> None:
         """Let go. What was kept goes on; what was not comes off."""
         self._parts.close()
+        with suppress(OSError):  # it is there already, or there are pins in it
+            self.folder.path.rmdir()
 
     def __enter__(self) -> Self:
         return self

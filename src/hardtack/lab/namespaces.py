@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pyroute2 import netns
 
+from hardtack.kernel import lock, pins
 from hardtack.mistake import Mistake
 
 DIRECTORY = Path("/run/netns")
@@ -122,7 +123,7 @@ def sweep() -> list[str]:
 
 
 def discard(name: str) -> None:
-    """Kill what still runs in a namespace, then take its name away: the kernel frees the rest, links included.
+    """Kill what still runs in a namespace, remove what is pinned for it, take its name away: the kernel frees the rest.
 
     A crash between making the file and mounting the namespace on it leaves a plain file, which is only unlinked.
     """
@@ -131,7 +132,9 @@ def discard(name: str) -> None:
         if path.stat().st_dev == DIRECTORY.stat().st_dev:
             path.unlink()
             return
-        _empty(identity_of(path))
+        identity = identity_of(path)
+        _empty(identity)
+        _unpin(identity)  # while the name is there: what a crash leaves is found by it
         netns.remove(name)
 
 
@@ -153,6 +156,15 @@ def _empty(identity: Identity, deadline: float = 5.0) -> None:
             with suppress(ProcessLookupError, FileNotFoundError):
                 _kill_if_inside(pid, identity)
         time.sleep(0.01)
+
+
+def _unpin(identity: Identity) -> None:
+    """Take off what fronts and agents have left at work in a namespace, with all files that tell of it."""
+    for folder in pins.folders():
+        if folder.namespace == identity[1]:
+            folder.remove()
+    for path in lock.FOLDER.glob(f"*-{identity[1]}-*"):
+        path.unlink(missing_ok=True)
 
 
 def _kill_if_inside(pid: int, identity: Identity) -> None:

@@ -67,5 +67,5 @@ def defence(net: Topology) -> Iterator[Defence]:
 
 def last_words(process: Process) -> list[str]:
     """Of the line that a front or an agent ends with."""
-    told = [line for line in process.lines if "detached" in line]
+    told = [line for line in process.lines if " left " in line]
     return told[-1].split() if told else []

@@ -1,0 +1,125 @@
+"""What a front takes over from the one before it on this interface, or from the days when there was none.
+
+Whoever works must not notice that a front starts: connections that the old tables have are kept, and what no table has is
+learned in a grace period.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hardtack import journal
+from hardtack.control.config import Config
+from hardtack.control.connections import ConnectionTable, Numbers, moved
+from hardtack.control.pinned import Tables
+from hardtack.engines.xdp import CONNECTIONS
+from hardtack.image import ONLY
+from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder
+from hardtack.kernel.standing import Standing
+from hardtack.packet.layout import HOSTS, INDEX, MOST_HOST_ADDRESSES, POLICY, SPREAD, Host, Hosts, Index, Policy
+
+
+@dataclass(frozen=True)
+class Before:
+    """The front before, as it is pinned. Nothing of it is read that is of another layout.
+
+    `hosts`: names, by number from 1. `protected`: by address key, the words of bits of the ports. `grace_until`: unix ms.
+    """
+
+    hosts: list[str]
+    protected: Mapping[bytes, bytes]
+    grace_until: int
+
+
+def before(folder: Folder) -> Before:
+    """What is there now; nothing at all at a first start."""
+    with Tables(folder) as tables:
+        names = tables.hosts()
+    policy = value_of(folder.open(POLICY))
+    until = int(np.frombuffer(policy, Policy)["grace_until"][0]) if policy else 0
+    return Before(names, protected(value_of(folder.open(INDEX)), value_of(folder.open(HOSTS))), until)
+
+
+def value_of(table: Map | None) -> bytes | None:
+    """The one entry of a table, which is closed then; None without a table."""
+    if table is None:
+        return None
+    with table:
+        return table.lookup(ONLY)
+
+
+def protected(index: bytes | None, hosts: bytes | None) -> dict[bytes, bytes]:
+    """By address key, the ports that these two tables have as protected."""
+    if not index or not hosts:
+        return {}
+    slots = np.frombuffer(index, Index)["slots"][0]
+    records = np.frombuffer(hosts, Hosts)["records"][0]
+    used = slots[slots["host"] < MOST_HOST_ADDRESSES]
+    return {slot["high"].tobytes() + slot["low"].tobytes(): records[slot["host"]]["ports"].tobytes() for slot in used}
+
+
+def widened(earlier: Before, entries: Mapping[bytes, bytes]) -> bool:
+    """Whether the host records `entries`, by address key, protect an address or a port that was not protected before."""
+    for key, entry in entries.items():
+        ports = np.frombuffer(entry, Host)["ports"][0]
+        known = np.frombuffer(earlier.protected.get(key, bytes(ports.nbytes)), ports.dtype)
+        if (ports & ~known).any():
+            return True
+    return False
+
+
+def grace_until(config: Config, earlier: Before, front: Standing, entries: Mapping[bytes, bytes], goes_on: bool) -> int:
+    """Unix ms. A grace period begins where connections may exist that are not in the table; else the old one goes on.
+
+    `goes_on`: a front's program is at work, so that nothing has passed by.
+    """
+    if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier, entries):
+        return earlier.grace_until
+    return time.time_ns() // 1_000_000 + config.front.grace * 1000
+
+
+def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
+    """The connection table that these are."""
+    return ConnectionTable(tables["places"].lookup(ONLY) or b"", tables["tags"].memory(), tables["connections"].memory())
+
+
+def take_over(front: Standing) -> int:
+    """Bring the connections of a table of another size, if there is one; how many connections are known. Says so.
+
+    To be done just before the new programs take over: what the old ones learn after it, grace must learn again.
+    """
+    for table, why in front.dropped.items():
+        journal.note("dropped", logging.WARNING, table=table, why=why)
+    if "connections" not in front.old:
+        return int(np.count_nonzero(open_table(front.tables).tags)) if front.adopted.issuperset(CONNECTIONS) else 0
+    old, new = open_table(front.old), open_table(front.tables)
+    known = moved(old, new, time.time_ns() // 1_000_000)
+    lost = int(np.count_nonzero(old.tags)) - known
+    journal.note("moved", table="connections", places=old.rows.size, to=new.rows.size, connections=known, lost=lost)
+    return known
+
+
+def renumber(table: ConnectionTable, entries: Mapping[bytes, bytes]) -> None:
+    """Have every connection carry the number that its host has now, by the host records `entries`; 0: protected no more."""
+    taken = np.flatnonzero(table.tags)
+    rows = table.rows[taken]
+    known = np.frombuffer(b"".join(entries), np.uint64).reshape(-1, 2)
+    numbers = np.array([np.frombuffer(entry, Host)["number"][0] for entry in entries.values()], np.uint16)
+    marks = marked(known[:, 0], known[:, 1])
+    order = np.argsort(marks)
+    high, low = rows["destination_high"], rows["destination_low"]
+    found = order[np.minimum(np.searchsorted(marks[order], marked(high, low)), len(order) - 1)]
+    same = (known[found, 0] == high) & (known[found, 1] == low)
+    table.rows["host"][taken] = np.where(same, numbers[found], 0)
+
+
+def marked(high: Numbers, low: Numbers) -> Numbers:
+    """An address as one word; no two of a configuration's have the same but by a chance of 1 in 10^13."""
+    found: Numbers = (high * np.uint64(SPREAD)) ^ low
+    return found
