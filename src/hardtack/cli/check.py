@@ -76,11 +76,18 @@ def show(settings: Config, memory: int) -> None:
     console.print(table)
     for line in (
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
-        f"Learned from what hosts send: by {', '.join([*front.inside, front.interface])}",
+        f"Learned from what hosts send: {learning(settings)}",
         f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
         f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together",
     ):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def learning(settings: Config) -> str:
+    """Where the front sees it."""
+    front = settings.front
+    inside = [f"what comes in by {', '.join(front.inside)}"] if front.inside else []
+    return " and ".join([*inside, *([f"what leaves by {front.interface}"] if settings.leaving else [])])
 
 
 def keys(settings: Config) -> str:

@@ -183,6 +183,11 @@ class Config(Inert):
         return host.key_file or self.front.key_file
 
     @property
+    def leaving(self) -> bool:
+        """Whether what leaves by the front's interface teaches: unless the interfaces of `inside` show all that hosts send."""
+        return not self.front.inside or any(host.via == "local" for host in self.hosts)
+
+    @property
     def key_files(self) -> tuple[Path, ...]:
         """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
         ours_first = sorted(self.hosts, key=lambda host: host.via != "local")
