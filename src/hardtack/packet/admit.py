@@ -25,7 +25,7 @@ from hardtack.packet.again import come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.layout import Attributes, Tuple4, Tuple6
 from hardtack.packet.options import NO_SCALE, read_options
-from hardtack.packet.parse import NONE, parse, parse_tcp
+from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import now_ms
 from hardtack.packet.time_wait import end_time_wait
@@ -80,6 +80,8 @@ def parse_whole(frame, flow):
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
+    if flow.kind == LATER_FRAGMENT:
+        return IS_FRAGMENT
     return flow.kind if flow.kind != NONE else parse_tcp(frame, flow)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import i64, inlined, new
+from hardtack.compiler.language import at, beyond, i64, inlined, load8, new
 from hardtack.packet.cookie import sequence_of, tsval_of
 from hardtack.packet.layout import Answer
+from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.reply import header_length, write_reply
-from hardtack.packet.wire import ACK, CWR, ECE, SYN
+from hardtack.packet.wire import ACK, CWR, ECE, ECN_BITS, SYN
 
 ANSWERED = int(Reason.answered)
 NO_ROOM = int(Reason.no_room)
@@ -18,7 +19,7 @@ new_answer = new(Answer)
 @inlined
 def answer_syn(frame, flow, host, moment, tag, options):
     """Turn the SYN into our SYN-ACK, with the tag over what its options byte says."""
-    ecn = accepts_ecn(flow)
+    ecn = accepts_ecn(frame, flow)
     answer = new_answer()
     answer.size = header_length(flow)
     answer.mss = i64(host.mss)
@@ -29,8 +30,12 @@ def answer_syn(frame, flow, host, moment, tag, options):
 
 
 @inlined
-def accepts_ecn(flow):
+def accepts_ecn(frame, flow):
     """1 if ECN is negotiated, by Linux's rule for cookies: RFC 3168 6.1.1, and timestamps to remember it in."""
-    if flow.flags & (ECE | CWR) != (ECE | CWR) or flow.ecn:
+    if flow.flags & (ECE | CWR) != (ECE | CWR) or not flow.timestamps:
         return 0
-    return flow.timestamps
+    network = at(head(frame), flow.network)
+    if beyond(network, 2, tail(frame)):
+        return 0
+    marked = load8(network, 1) if flow.version == 4 else load8(network, 1) >> 4
+    return 0 if marked & ECN_BITS else 1

@@ -62,7 +62,7 @@ def reply_refused(flow, host, now):
     turn(everybody, window, total)
     turn(ours, window, limit)
     short = ours if bites(ours) else everybody
-    if bites(short) and not has_fair_share(flow, everybody, ours, short):
+    if bites(short) and not has_fair_share(flow, host, everybody, ours, short):
         short.refused = window
         return PREFIX_LIMIT
     if not pay(ours, i64(host.number), limit):
@@ -104,21 +104,20 @@ def bites(share):
 
 
 @inlined
-def has_fair_share(flow, everybody, ours, short):
+def has_fair_share(flow, host, everybody, ours, short):
     """Whether the source's prefix has had less than the others' equal share, as far as this CPU sees; one more for it."""
     crowds = own_crowds()
     if absent(crowds):
         return True
     prefix = (flow.source_low >> u64(32)) & u64(PREFIX_4) if flow.version == 4 else flow.source_high
-    mixed = (prefix ^ (u64(flow.number) << u64(48))) * (places().second[0] | u64(1))
+    mixed = (prefix ^ (u64(host.number) << u64(48))) * (places().second[0] | u64(1))
     number = i64(mixed >> u64(CELL_SHIFT))
     window = short.window & u64(LOW_32)
     cell = crowds.cells[number]
     if cell >> u64(32) != window:
         cell = window << u64(32)
         everybody.crowd += u64(1)
-        if flow.number:
-            ours.crowd += u64(1)
+        ours.crowd += u64(1)
     if cell & u64(LOW_32) >= short.fair:
         crowds.cells[number] = cell
         return False

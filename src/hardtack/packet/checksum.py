@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import inlined, load32, scratch, store64, u64
-from hardtack.packet.platform import copy
+from hardtack.compiler.language import at, beyond, inlined, load8, load32, scratch, store64, u64
+from hardtack.packet.platform import copy, head, tail
 from hardtack.packet.wire import IPV4
 
 MOST_IPV4_OPTIONS = 40  # bytes
@@ -28,7 +28,11 @@ def header_holds(frame, flow):
     """Whether the IPv4 header checksum is right; IPv6 has none."""
     if flow.version == 6:
         return True
-    total, size = flow.header_sum, flow.network_options
+    network = at(head(frame), flow.network)
+    if beyond(network, IPV4, tail(frame)):
+        return False
+    total = load32(network, 0) + load32(network, 4) + load32(network, 8) + load32(network, 12) + load32(network, 16)
+    size = (load8(network, 0) & 15) * 4 - IPV4
     if size > 0:
         options = scratch(40)
         for word in range(0, MOST_IPV4_OPTIONS, 8):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, swap32, u64
 from hardtack.packet.siphash import absorb, begin, finish
-from hardtack.packet.time import EPOCH_MS, find_key
+from hardtack.packet.time import EPOCH_MS, find_key, neighbour_of
 
 LENGTH_4, LENGTH_6 = 17 << 56, 41 << 56  # bytes hashed, in the top byte of SipHash's last word
 LOW_32, HIGH_32 = 0xFFFFFFFF, 0xFFFFFFFF << 32
@@ -78,12 +78,9 @@ def tsval_of(tag, now, ecn):
 
 
 @inlined
-def epoch_of_cookie(cookie, now):
+def epoch_of_cookie(cookie, epoch, neighbour):
     """The one epoch to try: this one if its parity fits, else the nearer of its neighbours."""
-    epoch = now // u64(EPOCH_MS)
-    if i64(epoch & u64(1)) == (cookie >> EPOCH_SHIFT) & 1:
-        return epoch
-    return epoch + u64(1) if now % u64(EPOCH_MS) >= u64(EPOCH_MS // 2) else epoch - u64(1)
+    return epoch if i64(epoch & u64(1)) == (cookie >> EPOCH_SHIFT) & 1 else neighbour
 
 
 @inlined
@@ -106,7 +103,8 @@ def proves(flow, cookie, tag):
 def cookie_holds(flow, now, keys):
     """Whether an ACK brings back a good cookie, by one set of keys."""
     cookie = (flow.acknowledgment - 1) & LOW_32
-    epoch = epoch_of_cookie(cookie, now)
+    this = now // u64(EPOCH_MS)
+    epoch = epoch_of_cookie(cookie, this, neighbour_of(now, this))
     key = find_key(keys, epoch)
     if key.epoch != epoch:
         return False

@@ -7,11 +7,11 @@ from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, epoch_of_cookie, isn_before, options_byte, proves, tag_of
 from hardtack.packet.follow import follow_client, is_over
-from hardtack.packet.hosts import belongs, find_host, protects
+from hardtack.packet.hosts import find_host, host_at, protects
 from hardtack.packet.judge_other import judge_error, judge_other
 from hardtack.packet.judge_syn import judge_syn
 from hardtack.packet.judge_unknown import judge_unknown
-from hardtack.packet.layout import Name
+from hardtack.packet.layout import NO_HOST, Name
 from hardtack.packet.names import name_from_client
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, TRUNCATED, parse, parse_tcp
@@ -38,11 +38,10 @@ def decide(frame, flow):
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
-    host = find_host(flow.destination_high, flow.destination_low)
-    if absent(host):
+    flow.place = find_host(flow.destination_high, flow.destination_low)
+    if flow.place == NO_HOST:
         return NOT_OURS
-    belongs(flow, host)
-    name = new_name()
+    host, name = host_at(flow.place), new_name()
     reason = judge_header(frame, flow, host, name) if flow.kind == NONE else judge_other(frame, flow, host, name)
     if reason != NONE:
         return reason
@@ -79,7 +78,7 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     read_options(frame, flow)
     asks = flow.flags & SYN
     cookie = (flow.acknowledgment - 1) & LOW_32
-    epoch = moment.epoch if asks else epoch_of_cookie(cookie, moment.now)
+    epoch = moment.epoch if asks else epoch_of_cookie(cookie, moment.epoch, moment.neighbour)
     options = options_byte(flow) if asks else cookie & OPTION_BITS
     key = find_key(i64(host.keys), epoch)
     tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)
@@ -88,7 +87,7 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     good = key.epoch == epoch and proves(flow, cookie, tag)
     if not good and not absent(entry):
         return follow_client(flow, entry, name, moment.now)
-    return judge_unknown(flow, moment, name, entry, good)
+    return judge_unknown(flow, host, moment, name, entry, good)
 
 
 @inlined

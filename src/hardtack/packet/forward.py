@@ -14,6 +14,7 @@ from hardtack.compiler.language import (
     inlined,
     load8,
     load16,
+    load16be,
     store8,
     store16,
     store32,
@@ -22,9 +23,10 @@ from hardtack.compiler.language import (
     u64,
     viewed,
 )
+from hardtack.packet.hosts import host_at
 from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
 from hardtack.packet.platform import head, move_head, send, tail
-from hardtack.packet.wire import ETHERNET, IPV4, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
+from hardtack.packet.wire import ETHERNET, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
 PASS, TX = 2, 3  # enum xdp_action
 SAME = 0  # the exit that is the interface which the frame came in by
@@ -41,36 +43,35 @@ exit_at = viewed(Exit)
 @inlined
 def forward(frame, flow):
     """Carry out the verdict FORWARD: an XDP action. What cannot go straight goes by way of the kernel."""
-    if flow.via == KERNEL:
-        return PASS
-    hop = next_hop_at(flow.place)
-    if absent(hop):
+    host, hop = host_at(flow.place), next_hop_at(flow.place)
+    if host.via == KERNEL or absent(hop):
         return PASS
     to = hop.word
     if to == u64(0):
         return PASS
     number = i64(to >> u64(48)) & (MOST_EXITS - 1)
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
-    if flow.via == ROUTED and (u64(flow.size) > way.mtu or is_last_hop(frame, flow)):
+    if host.via == ROUTED and not may_travel(frame, flow, way):
         return PASS
-    network = flow.network if flow.tag == KEEP_TAG else retag(frame, flow)
+    network = flow.network if host.tag == KEEP_TAG else retag(frame, flow, i64(host.tag))
     barrier()  # else LLVM goes on with a pointer from before the frame was moved
     start = head(frame)
     if network < 0 or beyond(start, ETHERNET, tail(frame)):
         return PASS
     write_addresses(start, to & u64(MAC_BITS), way.mac)
-    if flow.via == ROUTED:
+    if host.via == ROUTED:
         count_hop(frame, flow, network)
     return TX if number == SAME else send(number)
 
 
 @inlined
-def is_last_hop(frame, flow):
-    """Whether it may live no longer than to here: the kernel answers. RFC 1812 5.3.1"""
+def may_travel(frame, flow, way):
+    """Whether it fits through the exit and has a hop left; if not, the kernel tells its sender so. RFC 1812 5.3.1, 4.3.2"""
     network = at(head(frame), flow.network)
     if beyond(network, IPV4, tail(frame)):
-        return True
-    return load8(network, TTL_4 if flow.version == 4 else HOPS_6) <= 1
+        return False
+    size = load16be(network, 2) if flow.version == 4 else load16be(network, 4) + IPV6
+    return u64(size) <= way.mtu and load8(network, TTL_4 if flow.version == 4 else HOPS_6) > 1
 
 
 @inlined
@@ -95,20 +96,20 @@ def write_addresses(start, to, source):
 
 
 @inlined
-def retag(frame, flow):
+def retag(frame, flow, tag):
     """One 802.1Q tag, or none, in the place of whatever was there; the priority stays. Where IP begins then, or -1."""
     start = head(frame)
     if beyond(start, ETHERNET + TAG, tail(frame)):
         return -1
     priority = load16(start, ETHERNET) & swap16(PRIORITY_BITS) if flow.network > ETHERNET else 0
-    size = ETHERNET if flow.tag == NO_TAG else ETHERNET + TAG
+    size = ETHERNET if tag == NO_TAG else ETHERNET + TAG
     if flow.network != size and move_head(frame, flow.network - size) != 0:
         return -1
     start = head(frame)
     if beyond(start, ETHERNET + TAG, tail(frame)):
         return -1
-    if flow.tag != NO_TAG:
+    if tag != NO_TAG:
         store16(start, ETHERNET - 2, swap16(TYPE_VLAN))
-        store16(start, ETHERNET, priority | swap16(flow.tag & VID_BITS))
+        store16(start, ETHERNET, priority | swap16(tag & VID_BITS))
     store16(start, size - 2, swap16(TYPE_IPV4 if flow.version == 4 else TYPE_IPV6))
     return size

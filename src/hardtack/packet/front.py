@@ -6,7 +6,8 @@ from hardtack.compiler.language import inlined, new
 from hardtack.packet.count import count
 from hardtack.packet.decide import decide
 from hardtack.packet.forward import forward
-from hardtack.packet.layout import Flow
+from hardtack.packet.hosts import number_of
+from hardtack.packet.layout import NO_HOST, Flow
 from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
 
 ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
@@ -35,7 +36,7 @@ def front_reason(frame):
 @inlined
 def judged(frame, flow):
     """The frame's reason, counted."""
-    flow.number = 0
+    flow.place = NO_HOST
     reason = decide(frame, flow)
-    count(reason, flow.number)
+    count(reason, number_of(flow))
     return reason

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, at, entry_of, i64, inlined, nothing_of, u64, viewed
-from hardtack.packet.layout import HOSTS, INDEX, INDEX_BITS, MOST_HOST_ADDRESSES, PROBES, SPREAD, Host, Hosts, Index, Slot
+from hardtack.compiler.language import address, at, entry_of, i64, inlined, u64, viewed
+from hardtack.packet.layout import (
+    HOSTS,
+    INDEX,
+    INDEX_BITS,
+    MOST_HOST_ADDRESSES,
+    NO_HOST,
+    PROBES,
+    SPREAD,
+    Host,
+    Hosts,
+    Index,
+    Slot,
+)
 
 SLOTS = Index["factor"].itemsize  # offset: they come right behind it
 SLOT_SIZE, HOST_SIZE = Slot.itemsize, Host.itemsize
@@ -11,34 +23,37 @@ SLOT_SIZE, HOST_SIZE = Slot.itemsize, Host.itemsize
 index = entry_of(INDEX, Index)
 slot_at = viewed(Slot)
 hosts = entry_of(HOSTS, Hosts)
-host_at = viewed(Host)
-no_host = nothing_of(Host)
+record_at = viewed(Host)
 
 
 @inlined
 def find_host(high, low):
-    """The record of an address (two words, as in Flow), or nothing."""
+    """The place of an address's record (two words, as in Flow), or NO_HOST."""
     table = index()
     place = i64(((low ^ (high * u64(SPREAD))) * table.factor) >> u64(64 - INDEX_BITS))
     slots = at(address(table), SLOTS + place * SLOT_SIZE)
-    number = u64(MOST_HOST_ADDRESSES)  # what empty slots hold, too
+    number = NO_HOST  # what empty slots hold, too
     for probe in range(PROBES):
         slot = slot_at(at(slots, probe * SLOT_SIZE))
         if slot.low == low and slot.high == high:
-            number = slot.host
+            number = i64(slot.host)
             break
-    if number >= u64(MOST_HOST_ADDRESSES):
-        return no_host()
-    return host_at(at(address(hosts()), i64(number) * HOST_SIZE))
+    return number
+
+
+@inlined
+def host_at(place):
+    """The record at a place. The mask is for the verifier."""
+    return record_at(at(address(hosts()), (place & (MOST_HOST_ADDRESSES - 1)) * HOST_SIZE))
+
+
+@inlined
+def number_of(flow):
+    """Of the flow's host, for counting; 0 if it has none."""
+    return 0 if flow.place == NO_HOST else i64(host_at(flow.place).number)
 
 
 @inlined
 def protects(host, port):
     """Whether the port is one of those protected."""
     return (host.ports[port >> 6] >> u64(port & 63)) & u64(1)
-
-
-@inlined
-def belongs(flow, host):
-    """From here on the flow knows its host: what counting and forwarding need."""
-    flow.number, flow.place, flow.via, flow.tag = i64(host.number), i64(host.place), i64(host.via), i64(host.tag)

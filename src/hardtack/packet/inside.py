@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hardtack.compiler.language import inlined, new
 from hardtack.packet.count import count
-from hardtack.packet.layout import Flow
+from hardtack.packet.hosts import number_of
+from hardtack.packet.layout import NO_HOST, Flow
 from hardtack.packet.learn import learn
 from hardtack.packet.linear import make_linear
 
@@ -36,7 +37,7 @@ def leaving(frame):
 def learned_from(frame):
     """The frame's reason, counted."""
     flow = new_flow()
-    flow.number = 0
+    flow.place = NO_HOST
     reason = learn(frame, flow)
-    count(reason, flow.number)
+    count(reason, number_of(flow))
     return reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, at, beyond, inlined, load8, load32, load64, u64
 from hardtack.packet.names import turned
-from hardtack.packet.parse import EXTENSION, IS_FRAGMENT, MAPPED, NONE, TRUNCATED, is_extension
+from hardtack.packet.parse import EXTENSION, IS_FRAGMENT, LATER_FRAGMENT, MAPPED, NONE, NOT_TCP, TRUNCATED, is_extension
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import ICMP6_PROTOCOL, ICMP_PROTOCOL, IPV4, IPV6, TCP_PROTOCOL
@@ -16,7 +16,6 @@ NEIGHBOUR = int(Reason.neighbour)
 CUT_SHORT = int(Reason.cut_short)
 BAD_EXTENSIONS = int(Reason.bad_extensions)
 FIRST_FRAGMENT = int(Reason.first_fragment)
-LATER_FRAGMENT = int(Reason.later_fragment)
 
 ICMP = 8  # bytes of an ICMP header; what the error is about follows
 ERRORS_4 = 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12  # unreachable, source quench, time exceeded, parameter problem: RFC 792
@@ -31,11 +30,11 @@ def judge_other(frame, flow, host, name):
         return CUT_SHORT
     if flow.kind == EXTENSION:
         return BAD_EXTENSIONS
-    if flow.kind == IS_FRAGMENT:
+    if flow.kind != NOT_TCP:
         # TCP does not fragment, and a later fragment cannot be told to belong to a connection. Behind an extension
         # header in a fragment anything may be, TCP too.
         if flow.protocol == TCP_PROTOCOL or (flow.version == 6 and is_extension(flow.protocol)):
-            return LATER_FRAGMENT if flow.later else FIRST_FRAGMENT
+            return FIRST_FRAGMENT if flow.kind == IS_FRAGMENT else LATER_FRAGMENT
     elif flow.protocol == (ICMP_PROTOCOL if flow.version == 4 else ICMP6_PROTOCOL):
         start, end = head(frame), tail(frame)
         message = at(start, flow.transport)

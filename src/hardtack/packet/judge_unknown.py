@@ -20,14 +20,14 @@ STRAY_ACK = int(Reason.stray_ack)
 
 
 @inlined
-def judge_unknown(flow, moment, name, entry, good):
+def judge_unknown(flow, host, moment, name, entry, good):
     """`good`: it has brought a good cookie. `entry`: a connection of this name that is over, or nothing."""
     if not good:
         if moment.now >= policy().grace_until:
             return stray(flow)
         if not may_learn(moment.now):
             return LEARN_LIMIT
-    remember(flow, moment, name, entry, BY_COOKIE if good else BY_GRACE)
+    remember(flow, host, moment, name, entry, BY_COOKIE if good else BY_GRACE)
     return REMEMBERED if good else LEARNED
 
 
@@ -40,7 +40,7 @@ def stray(flow):
 
 
 @inlined
-def remember(flow, moment, name, entry, origin):
+def remember(flow, host, moment, name, entry, origin):
     """From now on the connection is known: in the place of one of the same name that is over, or in one of its own.
 
     A client may come back by the same port: RFC 1122 4.2.2.13. If other CPUs are in the way, its next segment is stray.
@@ -48,6 +48,6 @@ def remember(flow, moment, name, entry, origin):
     if absent(entry):
         entry = take_place(name, stamp(moment.now))
     if not absent(entry):
-        begin(entry, name, flow.number, origin, moment.now)
+        begin(entry, name, host.number, origin, moment.now)
         entry.next = behind_it(flow)
         entry.state = CLIENT_FIN if flow.flags & FIN else 0

@@ -27,40 +27,32 @@ BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 CLIENT_FIN, HOST_FIN, HOST_SEEN = 1, 2, 4  # Connection.state
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
+NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
 MOST_EXITS = 16
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 WINDOW_BITS = 7  # of unix ms: budgets begin anew every 128 ms
 CROWD_CELLS = 2048
 PLACING = "multilinear 1"  # how packet/connections.py places connections: another way, another word
 
-# What parse finds in a frame. Offsets are from the frame's first byte.
+# What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
 Flow = np.dtype(
     [
+        ("place", "i8"),  # of the protected address's record among the records; NO_HOST: it is none
         ("network", "i8"),  # offset of the IP header
-        ("network_options", "i8"),  # bytes of IPv4 options
         ("transport", "i8"),  # offset of the TCP header
         ("version", "i8"),  # 4 or 6
         ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
-        ("protocol", "i8"),  # of IPv4; of IPv6 what follows the extension headers, or the fragment header
-        ("later", "i8"),  # of a fragment: 0 the first, 1 a later one
-        ("size", "i8"),  # bytes of the IP packet, header included
-        ("header_sum", "i8"),  # IPv4: the header's words added up; 0 for IPv6, which has no checksum
+        ("protocol", "i8"),  # only if `kind` is not NONE: what the packet carries, behind extension headers
         ("source_high", "u8"),  # wire; IPv4 addresses are mapped, ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
         ("source_low", "u8"),
         ("destination_high", "u8"),
         ("destination_low", "u8"),
-        # Of the protected address, once it is known; 0 until then
-        ("number", "i8"),
-        ("place", "i8"),
-        ("via", "i8"),
-        ("tag", "i8"),
         # TCP
         ("ports_isn", "u8"),  # wire: source port, destination port, sequence number
         ("acknowledgment", "i8"),
         ("sport", "i8"),
         ("dport", "i8"),
         ("flags", "i8"),
-        ("ecn", "i8"),  # the IP header's ECN bits
         ("header", "i8"),  # TCP header's length, options included
         ("payload", "i8"),  # bytes of it, as IP counts
         # TCP options, as offered
@@ -185,6 +177,7 @@ Moment = np.dtype(
         ("tick", "u8"),  # when this was written; 0: never
         ("now", "u8"),  # unix time in ms
         ("epoch", "u8"),
+        ("neighbour", "u8"),  # the nearer of the epochs before and after
     ],
     align=True,
 )

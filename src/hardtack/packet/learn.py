@@ -5,8 +5,8 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, inlined, new
 from hardtack.packet.connections import find, take_place
 from hardtack.packet.follow import begin, follow_host
-from hardtack.packet.hosts import belongs, find_host, protects
-from hardtack.packet.layout import BY_HOST, HOST_FIN, HOST_SEEN, Name
+from hardtack.packet.hosts import find_host, host_at, protects
+from hardtack.packet.layout import BY_HOST, HOST_FIN, HOST_SEEN, NO_HOST, Name
 from hardtack.packet.names import name_from_host
 from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
@@ -26,14 +26,13 @@ def learn(frame, flow):
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
-    host = find_host(flow.source_high, flow.source_low)
-    return NOT_OURS if absent(host) else learn_from(frame, flow, host)
+    flow.place = find_host(flow.source_high, flow.source_low)
+    return NOT_OURS if flow.place == NO_HOST else learn_from(frame, flow, host_at(flow.place))
 
 
 @inlined
 def learn_from(frame, flow, host):
     """The same, once the frame's host is known."""
-    belongs(flow, host)
     if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not protects(host, flow.sport):
         return OTHER
     moment = own_moment()
@@ -50,7 +49,7 @@ def learn_from(frame, flow, host):
     entry = take_place(name, stamp(moment.now))
     if absent(entry):
         return OTHER
-    begin(entry, name, flow.number, BY_HOST, moment.now)
+    begin(entry, name, host.number, BY_HOST, moment.now)
     if flow.flags & ACK:
         entry.next = flow.acknowledgment
         entry.state = HOST_SEEN | (HOST_FIN if flow.flags & FIN else 0)

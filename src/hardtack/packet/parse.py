@@ -22,7 +22,6 @@ from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import (
     DESTINATION_OPTIONS,
-    ECN_BITS,
     ETHERNET,
     FRAGMENT,
     FRAGMENT_BITS,
@@ -52,6 +51,7 @@ BAD_HEADER = int(Reason.bad_header)
 NOT_IP = int(Reason.not_ip)
 NOT_TCP = int(Reason.not_tcp)
 IS_FRAGMENT = int(Reason.fragment)
+LATER_FRAGMENT = int(Reason.later_fragment)  # as a kind: not the first one
 EXTENSION = int(Reason.extension)
 
 
@@ -70,7 +70,6 @@ def parse(frame, flow):
             return TRUNCATED
         network, kind = network + TAG, load16be(tag, 2)
     flow.network = network if network == ETHERNET else opaque(network, MOST_NETWORK)
-    flow.number, flow.place, flow.via, flow.tag = 0, 0, 0, 0
     if kind == TYPE_IPV4:
         return parse_ipv4(start, end, flow)
     if kind == TYPE_IPV6:
@@ -95,25 +94,19 @@ def parse_ipv4(start, end, flow):
     total = load16be(network, 2)
     if total < size:
         return BAD_HEADER
-    fragment = load16be(network, 6)
-    flow.protocol = load8(network, 9)
-    flow.later = 1 if fragment & OFFSET_BITS else 0
+    fragment, protocol = load16be(network, 6), load8(network, 9)
     if fragment & FRAGMENT_BITS:
-        flow.kind = IS_FRAGMENT
+        flow.kind, flow.protocol = LATER_FRAGMENT if fragment & OFFSET_BITS else IS_FRAGMENT, protocol
+    elif protocol != TCP_PROTOCOL:
+        flow.kind, flow.protocol = NOT_TCP, protocol
     else:
-        flow.kind = NONE if flow.protocol == TCP_PROTOCOL else NOT_TCP
+        flow.kind = NONE
     flow.version = 4
-    flow.network_options = size - IPV4
-    flow.header_sum = (
-        load32(network, 0) + load32(network, 4) + load32(network, 8) + load32(network, 12) + load32(network, 16)
-    )
-    flow.ecn = load8(network, 1) & ECN_BITS
     flow.source_high = u64(0)
     flow.source_low = u64(MAPPED) | (u64(load32(network, 12)) << u64(32))
     flow.destination_high = u64(0)
     flow.destination_low = u64(MAPPED) | (u64(load32(network, 16)) << u64(32))
     flow.transport = flow.network + size
-    flow.size = total
     flow.payload = total - size
     return NONE
 
@@ -127,27 +120,21 @@ def parse_ipv6(start, end, flow):
     if load8(network, 0) >> 4 != 6:
         return BAD_HEADER
     flow.version = 6
-    flow.network_options = 0
-    flow.header_sum = 0
-    flow.ecn = (load8(network, 1) >> 4) & ECN_BITS
     flow.source_high, flow.source_low = load64(network, 8), load64(network, 16)
     flow.destination_high, flow.destination_low = load64(network, 24), load64(network, 32)
-    flow.size = IPV6 + load16be(network, 4)
-    flow.protocol, flow.later = load8(network, 6), 0
-    transport = flow.network + IPV6
-    if flow.protocol == TCP_PROTOCOL:
-        flow.kind, flow.transport = NONE, transport
+    size, kind, transport = load16be(network, 4), load8(network, 6), flow.network + IPV6
+    if kind == TCP_PROTOCOL:
+        flow.kind, flow.transport, flow.payload = NONE, transport, size
     else:
-        transport = walk_extensions(start, end, flow, transport)
-        flow.transport = opaque(transport, MOST_TRANSPORT)
-    flow.payload = flow.size - (flow.transport - flow.network)
+        flow.transport = opaque(walk_extensions(start, end, flow, transport, kind), MOST_TRANSPORT)
+        flow.payload = size - (flow.transport - transport)
     return NONE
 
 
 @inlined
-def walk_extensions(start, end, flow, transport):
-    """Where the chain of extension headers leads; `flow.protocol` and `flow.kind` say to what."""
-    kind, flow.kind = flow.protocol, NONE
+def walk_extensions(start, end, flow, transport, kind):
+    """Where the chain of extension headers leads that begins with `kind`; `flow.kind` and `flow.protocol` say to what."""
+    flow.kind = NONE
     for _ in range(MOST_EXTENSIONS):
         if not is_extension(kind):
             break
@@ -156,7 +143,7 @@ def walk_extensions(start, end, flow, transport):
             flow.kind = TRUNCATED
             break
         if kind == FRAGMENT and load16be(header, 2) & FRAGMENT_BITS_6:
-            flow.kind, flow.later = IS_FRAGMENT, 1 if load16be(header, 2) & OFFSET_BITS_6 else 0
+            flow.kind = LATER_FRAGMENT if load16be(header, 2) & OFFSET_BITS_6 else IS_FRAGMENT
             kind = load8(header, 0)
             break
         if kind == ROUTING and load8(header, 3):  # segments left: not at its destination yet

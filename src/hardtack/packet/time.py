@@ -47,7 +47,14 @@ def update(moment):
         return
     moment.now = now_ms()
     moment.epoch = moment.now // u64(EPOCH_MS)
+    moment.neighbour = neighbour_of(moment.now, moment.epoch)
     moment.tick = now
+
+
+@inlined
+def neighbour_of(now, epoch):
+    """The epoch after this one in its second half, in its first half the one before."""
+    return epoch + u64(1) if now - epoch * u64(EPOCH_MS) >= u64(EPOCH_MS // 2) else epoch - u64(1)
 
 
 @inlined
