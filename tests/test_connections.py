@@ -1,153 +1,293 @@
-"""`hardtack connections`: which are found, in which order, and how they are told."""
+"""The connection table: seen from outside and by the packet program alike, filled in bulk as well as one by one."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from ipaddress import ip_network
-from pathlib import Path
+import struct
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kernel_ground import needs_root
-from pinned_ground import Ground, front, pinned_root, words
+from parts.seats import DONE, SIZE
 
-from hardtack.cli import lines
-from hardtack.control import listing
-from hardtack.control.listing import Wanted
-from hardtack.control.pinned import NothingHere
-from hardtack.control.search import Found, SearchError, network, search
-from hardtack.packet.layout import BY_GRACE, BY_HOST, CLIENT_FIN, HOST_FIN, Connection
-
-WEB, WEB6, MAIL = ("192.0.2.10", 80), ("2001:db8::10", 443), ("192.0.2.25", 25)
-OVER = CLIENT_FIN | HOST_FIN
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pinned_root(tmp_path_factory.mktemp("connections")) as path:
-        yield path
-
-
-@pytest.fixture(scope="module")
-def ground(root: Path) -> Iterator[Ground]:
-    """Six connections; the ports of the clients tell them apart."""
-    with front(root) as made:
-        made.connect(0, ("198.51.100.1", 1001), WEB, age=90, idle=30)
-        made.connect(8, ("198.51.100.2", 1002), WEB, age=4000, idle=2, origin=BY_GRACE)
-        made.connect(9, ("198.51.101.1", 1003), MAIL, 2, age=10, idle=10, state=CLIENT_FIN)
-        made.connect(31, ("2001:db8:1::2", 1004), WEB6, age=300000, idle=200000)
-        made.connect(94, ("2001:db8:2::2", 1005), WEB6, age=5, idle=0.5, state=OVER)
-        made.connect(95, ("203.0.113.9", 1006), MAIL, 2, age=1, idle=1, origin=BY_HOST)
-        yield made
-
-
-def ports(found: list[Found]) -> list[int]:
-    return [row["client_port"] for one in found for row in one.told(None)]
-
-
-@needs_root
-@pytest.mark.parametrize(
-    ("wanted", "host", "expected"),
-    [
-        (Wanted(), None, [1005, 1006, 1002, 1003, 1001, 1004]),
-        (Wanted(), "mail", [1006, 1003]),
-        (Wanted(client=ip_network("198.51.100.2")), None, [1002]),
-        (Wanted(client=ip_network("198.51.100.0/24")), None, [1002, 1001]),
-        (Wanted(client=ip_network("198.51.100.0/23")), None, [1002, 1003, 1001]),
-        (Wanted(client=ip_network("0.0.0.0/0")), None, [1006, 1002, 1003, 1001]),
-        (Wanted(client=ip_network("::/0")), None, [1005, 1006, 1002, 1003, 1001, 1004]),
-        (Wanted(client=ip_network("2001:db8:1::/48")), None, [1004]),
-        (Wanted(client=ip_network("2001:db8::/30")), None, [1005, 1004]),
-        (Wanted(port=443), None, [1005, 1004]),
-        (Wanted(port=20480), None, []),  # 80, its bytes the other way round
-        (Wanted(state="closing"), None, [1005]),
-        (Wanted(state="established", origin="cookie"), None, [1003, 1001, 1004]),
-        (Wanted(origin="grace"), None, [1002]),
-        (Wanted(origin="host", port=25), "mail", [1006]),
-    ],
+from hardtack.compiler import objects
+from hardtack.compiler.native import NativeProgram
+from hardtack.compiler.program import Source
+from hardtack.control.connections import PART, ConnectionTable, Rows, buckets_for, memory_for, moved, places_entry
+from hardtack.kernel.datapath import Datapath
+from hardtack.packet.entries import ONLY
+from hardtack.packet.layout import (
+    CLIENT_FIN,
+    CONNECTIONS,
+    HASH_WORDS,
+    HOST_FIN,
+    PLACES,
+    TAGS,
+    WAYS,
+    Connection,
+    Places,
+    Tags,
 )
-def test_filters_add_up_and_the_newest_are_first(
-    ground: Ground, root: Path, wanted: Wanted, host: str | None, expected: list[int]
-) -> None:
-    found = search(wanted, None, host, root)
-    assert ports(found) == expected
-    assert sum(one.known for one in found) == 6
+
+NOW = 1_700_000_000_000
+BUCKETS = 64
+WORD = (1 << 64) - 1
+MAPPED = 0xFFFF0000
+SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, TAGS, CONNECTIONS))
+TARGETS = [pytest.param("eBPF", marks=needs_root), pytest.param("native")]
+STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=60)
+
+FIELDS = ("source_high", "source_low", "destination_high", "destination_low", "ports")
+Name = tuple[int, int, int, int, int]  # words of the addresses, as in Connection, then ports
+words = st.integers(0, WORD) | st.sampled_from([0, 1, WORD, 1 << 63, MAPPED])
+ports = st.integers(0, 2**32 - 1)
+names4 = st.builds(lambda a, b, c: (0, a << 32 | MAPPED, 0, b << 32 | MAPPED, c), *[st.integers(0, 2**32 - 1)] * 3)
+names6 = st.tuples(words, words, words, words, ports).filter(lambda name: version(name) == 6)
 
 
-@needs_root
-def test_json_lines(ground: Ground, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines.tell(search(Wanted(), "lo", None, root), 2, as_json=True)
-    out, err = capsys.readouterr()
-    first, second = map(json.loads, out.splitlines())
-    assert list(first) == [
-        *("interface", "client", "client_port", "host", "address", "port"),
-        *("state", "origin", "age_seconds", "idle_seconds"),
+def version(name: Name) -> int:
+    """By the host's address: clients may call themselves what they like."""
+    return 4 if name[2] == 0 and name[3] & 0xFFFFFFFF == MAPPED else 6
+
+
+def rows_of(names: list[Name], seen: list[int] | None = None) -> Rows:
+    """Connections of these names, seen at these moments in ms."""
+    rows = np.zeros(len(names), Connection)
+    for number, name in enumerate(names):
+        for field, word in zip(FIELDS, name, strict=True):
+            rows[field][number] = word
+    rows["seen"] = [moment & 0xFFFFFFFF for moment in seen or [NOW] * len(names)]
+    return rows
+
+
+def many(count: int, seed: int = 1) -> Rows:
+    """So many different connections, IPv4 and IPv6, each seen a ms after the one before, the last at NOW."""
+    rng = np.random.default_rng(seed)
+    rows = np.zeros(count, Connection)
+    four = np.arange(count) % 2 == 0
+    for field in FIELDS[:4]:
+        drawn = rng.integers(0, 1 << 64, count, np.uint64)
+        mapped = (drawn << np.uint64(32)) | np.uint64(MAPPED) if field.endswith("low") else np.zeros(count, np.uint64)
+        rows[field] = np.where(four, mapped, drawn)
+    rows["ports"] = rng.permutation(count)
+    rows["seen"] = (NOW - np.arange(count)[::-1]) & 0xFFFFFFFF
+    return rows
+
+
+def hashed(name: Name, factors: list[int]) -> int:
+    """The definition: multilinear over 32-bit words, Thorup 2015 3.5. IPv4: addresses are one word."""
+    halves = [half for word in name[:4] for half in (word & 0xFFFFFFFF, word >> 32)]
+    chosen = [halves[3], halves[7], name[4]] if version(name) == 4 else [*halves, name[4]]
+    return ((factors[0] + sum(word * factor for word, factor in zip(chosen, factors[1:], strict=False))) & WORD) >> 32
+
+
+def seats(table: ConnectionTable, name: Name) -> tuple[int, int, int]:
+    """Both buckets and the tag, one connection at a time."""
+    first, second = (hashed(name, [int(factor) for factor in table.places[which]]) for which in ("first", "second"))
+    return first * table.buckets >> 32, second * table.buckets >> 32, first & 0xFF or 1
+
+
+def names_in(rows: Rows) -> list[Name]:
+    """Each connection's name."""
+    columns = [rows[field].tolist() for field in FIELDS]
+    return list(zip(*columns, strict=True))
+
+
+def check(table: ConnectionTable) -> None:
+    """Every connection is in one of its buckets, under its tag, and nowhere else."""
+    live = np.flatnonzero(table.tags)
+    names = names_in(table.rows[live])
+    assert len({*names}) == len(names)
+    for place, name in zip(live.tolist(), names, strict=True):
+        first, second, tag = seats(table, name)
+        assert place // WAYS in (first, second)
+        assert int(table.tags[place // WAYS, place % WAYS]) == tag
+
+
+@STEADY
+@given(st.lists(names4 | names6, min_size=1, max_size=8), st.integers(1, 1 << 16), st.binary(min_size=160, max_size=160))
+def test_seats_are_as_defined(names: list[Name], buckets: int, secret: bytes) -> None:
+    entry = places_entry(buckets, BytesIO(secret).read)
+    table = ConnectionTable(entry, np.zeros(buckets, Tags), np.zeros(buckets * WAYS, Connection))
+    first, second, tags = table.seats(rows_of(names))
+    assert [*zip(first.tolist(), second.tolist(), tags.tolist(), strict=True)] == [seats(table, name) for name in names]
+
+
+def test_every_new_table_has_factors_of_its_own() -> None:
+    entries = [places_entry(7) for _ in range(2)]
+    assert len(entries[0]) == Places.itemsize
+    records = [np.frombuffer(entry, Places)[0] for entry in entries]
+    assert [int(record["buckets"]) for record in records] == [7, 7]
+    factors = [int(factor) for record in records for which in ("first", "second") for factor in record[which]]
+    assert len({*factors}) == 4 * HASH_WORDS
+
+
+@pytest.mark.parametrize(
+    ("size", "buckets"), [(1, 1), (1000, 188), (1_000_000, 187_500), (1_000_001, 187_501), (100_000_000, 18_750_000)]
+)
+def test_sizes(size: int, buckets: int) -> None:
+    assert buckets_for(size) == buckets
+    assert memory_for(size) == buckets * (8 + 8 * 64)
+    assert size < 1000 or memory_for(size) / size < 98
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_table_holds_as_many_as_it_is_for(seed: int) -> None:
+    rows = many(20_000, seed)
+    table = ConnectionTable.new(len(rows))
+    assert table.fill(rows, NOW) == len(rows)
+    check(table)
+    assert {*names_in(table.live())} == {*names_in(rows)}
+
+
+def test_live_connections_are_copies_of_what_was_put_in() -> None:
+    rows = many(300)
+    rows["next"], rows["host"], rows["origin"], rows["state"] = np.arange(300), 7, 2, 5
+    table = ConnectionTable.new(300)
+    table.fill(rows, NOW)
+    live = table.live()
+    assert np.array_equal(np.sort(live, order="ports"), np.sort(rows, order="ports"))
+    live["next"] = 0
+    assert {*table.live()["next"].tolist()} == {*range(300)}
+
+
+def test_who_does_not_fit_was_seen_before_all_who_are_in_its_buckets() -> None:
+    """But for those that are put in together: the next few, here one for each ms."""
+    rows = many(8_000)
+    table = ConnectionTable.new(4_000)
+    placed = table.fill(rows, NOW)
+    check(table)
+    live = table.live()
+    assert placed == len(live) > 0.99 * len(table.rows)
+    kept = {*names_in(live)}
+    in_bucket = [
+        {int(row["seen"]) for row, tag in zip(table.rows[b * WAYS : b * WAYS + WAYS], table.tags[b], strict=True) if tag}
+        for b in range(table.buckets)
     ]
-    ends = ["2001:db8:2::2", 1005, "web", "2001:db8::10", 443]
-    assert [first[key] for key in list(first)[:8]] == ["lo", *ends, "closing", "cookie"]
-    assert 5 <= first["age_seconds"] < 100 and 0.5 <= first["idle_seconds"] < 96
-    assert (second["host"], second["address"], second["origin"]) == ("mail", "192.0.2.25", "host")
-    assert err == "2 shown, 6 match, 6 known\n"
+    for row, name in zip(rows, names_in(rows), strict=True):
+        if name not in kept:
+            first, second, _ = seats(table, name)
+            assert min(map(len, (in_bucket[first], in_bucket[second]))) == WAYS
+            assert int(row["seen"]) < min(in_bucket[first] | in_bucket[second]) + table.buckets // PART
 
 
-@needs_root
-def test_columns(ground: Ground, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines.tell(search(Wanted(client=ip_network("2001:db8::/30")), None, None, root), None, as_json=False)
-    out, err = capsys.readouterr()
-    rows = [line.split() for line in out.splitlines()]
-    assert rows[0] == ["client", "host", "address", "state", "origin", "age", "idle"]
-    assert rows[1][:5] == ["[2001:db8:2::2]:1005", "web", "[2001:db8::10]:443", "closing", "cookie"]
-    assert rows[2][5:] == ["3d11h", "2d07h"]
-    assert err == "2 shown, 2 match, 6 known\n"
+def test_what_is_over_goes_first_and_a_clock_set_back_harms_nobody() -> None:
+    """One bucket and nine for it: the one that is over goes, though it was seen last."""
+    rows = many(9)
+    rows["state"][8] = CLIENT_FIN | HOST_FIN
+    rows["seen"][7] = (NOW + 1000) & 0xFFFFFFFF  # ahead of us
+    rows["seen"][6] = (NOW - 60_000) & 0xFFFFFFFF
+    table = ConnectionTable.new(5)
+    assert (table.buckets, table.fill(rows, NOW)) == (1, 8)
+    assert {*table.live()["ports"].tolist()} == {*rows["ports"][:8].tolist()}
 
 
-@needs_root
-def test_what_cannot_be_asked(ground: Ground, root: Path) -> None:
-    with pytest.raises(SearchError, match="no host wbe here; there are: web, mail"):
-        search(Wanted(), None, "wbe", root)
-    with pytest.raises(NothingHere, match="no front is attached to eth9; there is one on lo"):
-        search(Wanted(), "eth9", None, root)
-    with pytest.raises(SearchError, match=r"198.51.100: no address and no network; write one as 198.51.100.7 or"):
-        network("198.51.100")
-    assert network("198.51.100.7/24") == ip_network("198.51.100.0/24")
+@STEADY
+@given(st.lists(names4 | names6, max_size=40, unique=True), st.integers(1, 30), st.integers(1, 30))
+def test_moving_keeps_all_that_fit(names: list[Name], before: int, after: int) -> None:
+    old, new = ConnectionTable.new(before), ConnectionTable.new(after)
+    placed = old.fill(rows_of(names), NOW)
+    kept = moved(old, new, NOW)
+    check(new)
+    assert kept == len(new.live()) <= placed == len(old.live())
+    assert {*names_in(new.live())} <= {*names_in(old.live())} <= {*names}
+    if placed <= WAYS:
+        assert kept == placed
 
 
-@needs_root
-def test_fronts_are_told_one_after_another(ground: Ground, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with front(root, "mock0", hosts=["db"]) as other:
-        other.connect(7, ("198.51.100.7", 1007), ("192.0.2.30", 5432), idle=0)
-        assert ports(search(Wanted(), None, "db", root)) == [1007]
-        lines.tell(search(Wanted(), None, None, root), 7, as_json=True)
-    told = [json.loads(line)["interface"] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["lo"] * 6 + ["mock0"]
+def test_memory_may_be_longer_than_the_table() -> None:
+    """As memory that is mapped: whole pages."""
+    table = ConnectionTable(places_entry(3), bytearray(4096), bytearray(4096))
+    assert (table.tags.shape, len(table.rows)) == ((3, WAYS), 3 * WAYS)
+    assert table.fill(many(10), NOW) == 10
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(0, "0.0s"), (0.34, "0.3s"), (12.6, "13s"), (61, "1m01s"), (3599, "59m59s"), (7500, "2h05m"), (273600, "3d04h")],
-)
-def test_durations(seconds: float, told: str) -> None:
-    assert lines.lasting(seconds) == told
+# The packet program
 
 
-def test_a_host_that_has_gone_has_no_name() -> None:
-    assert [listing.name_of(number, ["web"]) for number in (0, 1, 2)] == ["", "web", "host 2"]
+class Program:
+    """parts/seats.py over a table of BUCKETS, and the same memory from outside."""
+
+    def __init__(self, run: Callable[[bytes], tuple[int, bytes]], table: ConnectionTable) -> None:
+        self._run, self.table = run, table
+
+    def clear(self) -> None:
+        """No connections."""
+        self.table.tags[:] = 0
+
+    def remember(self, name: Name, now: int = NOW) -> tuple[int, int, int, int]:
+        """Buckets, tag, and where the connection was already; -1 if it is new."""
+        frame = struct.pack("<7Q", version(name), *name, now & 0xFFFFFFFF).ljust(SIZE, b"\0")
+        verdict, out = self._run(frame)
+        assert verdict == DONE
+        first, second, tag, place = struct.unpack_from("<QQQq", out)
+        return first, second, tag, place
 
 
-def test_times_wrap_and_never_run_backwards() -> None:
-    now = (7 << 32) + 1000
-    stamps = np.array([1000, 500, 1500, 2**32 - 1, (1 << 31) + 1000], "u4")
-    assert listing.since(stamps, now).tolist() == [0, 500, 0, 1001, 1 << 31]
+@pytest.fixture(scope="module", params=TARGETS)
+def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+    places = places_entry(BUCKETS)
+    if request.param == "native":
+        sizes = {"places": Places.itemsize, "tags": BUCKETS * 8, "connections": BUCKETS * WAYS * Connection.itemsize}
+        tables = {name: np.zeros(size, np.uint8) for name, size in sizes.items()}
+        tables["places"][:] = np.frombuffer(places, np.uint8)
+        native = NativeProgram(SOURCE, tables)
+        yield Program(native.run, ConnectionTable(places, tables["tags"], tables["connections"]))
+        return
+    with Datapath(objects.compiled(SOURCE), sizes={"tags": BUCKETS, "connections": BUCKETS * WAYS}) as datapath:
+        datapath.tables["places"].update(ONLY, places)
+
+        def run(frame: bytes) -> tuple[int, bytes]:
+            ran = datapath.program.test_run(frame)
+            return ran.verdict, ran.frame
+
+        memory: list[Any] = [datapath.tables[name].memory() for name in ("tags", "connections")]
+        yield Program(run, ConnectionTable(places, *memory))
+        memory.clear()
 
 
-def test_a_million_are_searched_and_told() -> None:
-    """With arrays: what takes a loop a minute takes these a second."""
-    rows = np.zeros(1_000_000, Connection)
-    rows["source_high"], rows["source_low"] = words("198.51.100.1")
-    rows["seen"] = np.random.default_rng(1).permutation(len(rows))
-    found = listing.newest_first(Wanted(client=ip_network("198.51.100.0/24")).among(rows), 1_000_000)
-    assert found["seen"].tolist() == list(range(len(rows) - 1, -1, -1))
-    first: dict[str, Any] = next(listing.told(found, 1_000_000, ["web"]))
-    assert first["idle_seconds"] == 0.001
+def test_the_program_has_the_same_seats(program: Program) -> None:
+    @given(names4 | names6)
+    @settings(STEADY, max_examples=300)
+    def each(name: Name) -> None:
+        assert program.remember(name)[:3] == seats(program.table, name)
+
+    each()
+
+
+def test_what_the_program_remembers_is_seen_from_outside(program: Program) -> None:
+    program.clear()
+    names = names_in(many(BUCKETS * 5))
+    for name in names:
+        assert program.remember(name)[3] == -1
+    assert {*names_in(program.table.live())} == {*names}
+    check(program.table)
+
+
+def test_what_is_filled_in_from_outside_the_program_finds(program: Program) -> None:
+    program.clear()
+    rows = many(BUCKETS * 5, seed=2)
+    assert program.table.fill(rows, NOW) == len(rows)
+    for name in names_in(rows):
+        place = program.remember(name)[3]
+        assert names_in(program.table.rows[place : place + 1]) == [name]
+    assert len(program.table.live()) == len(rows)
+
+
+def test_when_it_is_full_the_least_recently_used_of_both_buckets_gives_way(program: Program) -> None:
+    program.clear()
+    rows = many(BUCKETS * WAYS * 2, seed=3)
+    program.table.fill(rows, NOW)
+    program.table.tags[program.table.tags == 0] = 1  # so that no place is free, whatever it holds
+    for number, name in enumerate(names_in(many(50, seed=4))):
+        first, second, _ = seats(program.table, name)
+        both = [bucket * WAYS + way for bucket in (first, second) for way in range(WAYS)]
+        idle = {place: (NOW + number - int(program.table.rows["seen"][place])) & 0xFFFFFFFF for place in both}
+        assert program.remember(name, NOW + number)[3] == -1
+        oldest = max(idle, key=lambda place: idle[place])
+        assert names_in(program.table.rows[oldest : oldest + 1]) == [name]
+        assert np.count_nonzero(program.table.tags) == BUCKETS * WAYS

@@ -80,7 +80,8 @@ class ConnectionTable:
     def fill(self, rows: Rows, now_ms: int) -> int:
         """Put connections into the empty table, each at most once in `rows`; how many have found room at `now_ms`.
 
-        Where there is not room for all, those seen last stay, and those that are over go before all others.
+        Where there is not room for all, those seen last stay, and those that are over go before all others; which of
+        the few that are put in together stays, is not said.
         """
         rows = rows[np.argsort(ages(rows, now_ms), kind="stable")]
         first, second, tags = self.seats(rows)
