@@ -54,7 +54,8 @@ def left() -> Iterator[int]:
 def test_routes_are_those_of_the_kernel(left: int, text: str) -> None:
     with IPRoute() as kernel:
         (told,) = kernel.route("get", family=10 if ":" in text else 2, dst=text)
-    found = routes.route(ip_address(text).packed)
+    with routes.Routing() as asked:
+        found = asked.route(ip_address(text).packed)
     assert found is not None and not found.encapsulated
     assert (found.kind, found.interface) == (told["type"], told.get("oif"))
     gateway = told.get("gateway")
@@ -65,34 +66,34 @@ def test_routes_are_those_of_the_kernel(left: int, text: str) -> None:
 @needs_root
 @pytest.mark.parametrize("text", ["198.51.100.2", "198.51.100.3", "2001:db8:1::2"])
 def test_routes_that_lead_nowhere(left: int, text: str) -> None:
-    assert routes.route(ip_address(text).packed) is None
+    with routes.Routing() as asked:
+        assert asked.route(ip_address(text).packed) is None
 
 
 @needs_root
 @pytest.mark.parametrize("text", NEIGHBOURS)
 def test_neighbours(left: int, text: str) -> None:
     address, family = ip_address(text).packed, 10 if ":" in text else 2
-    assert routes.neighbour(left, address) == (0, b"")
-    for state in (routes.STALE, routes.PERMANENT, routes.REACHABLE):
-        with IPRoute() as kernel:
+    with routes.Routing() as asked, IPRoute() as kernel:
+        assert asked.neighbour(left, address) == (0, b"")
+        for state in (routes.STALE, routes.PERMANENT, routes.REACHABLE):
             kernel.neigh("replace", family=family, dst=text, lladdr=MAC, ifindex=left, state=state)
-        assert routes.neighbour(left, address) == (state, bytes.fromhex(MAC.replace(":", "")))
-        assert state & routes.USABLE
-    with IPRoute() as kernel:
+            assert asked.neighbour(left, address) == (state, bytes.fromhex(MAC.replace(":", "")))
+            assert state & routes.USABLE
         kernel.neigh("del", family=family, dst=text, ifindex=left)
-    assert not routes.neighbour(left, address)[0] & routes.USABLE
-    assert routes.neighbour(9999, address) == (0, b"")
+        assert not asked.neighbour(left, address)[0] & routes.USABLE
+        assert asked.neighbour(9999, address) == (0, b"")
 
 
 @needs_root
 def test_interfaces(left: int) -> None:
-    with IPRoute() as kernel:
+    with routes.Routing() as asked, IPRoute() as kernel:
         (told,) = kernel.link("get", index=left)
-    found = routes.link(left)
-    assert found == routes.Link("left", left, True, True, bytes.fromhex(told.get("address").replace(":", "")), 1500, 0, 0)
-    lo = routes.link(1)
-    assert lo and (lo.name, lo.ethernet, lo.up) == ("lo", False, False)
-    assert routes.link(9999) is None
+        mac = bytes.fromhex(told.get("address").replace(":", ""))
+        assert asked.link(left) == routes.Link("left", left, True, True, mac, 1500, 0, 0)
+        lo = asked.link(1)
+        assert lo and (lo.name, lo.ethernet, lo.up) == ("lo", False, False)
+        assert asked.link(9999) is None
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ class Config(Inert):
 
     @property
     def leaving(self) -> bool:
-        """Whether what leaves by the front's interface teaches: unless the interfaces of `inside` show all that hosts send."""
+        """Whether what leaves by the front's interface teaches: unless `inside` shows all that hosts send."""
         return not self.front.inside or any(host.via == "local" for host in self.hosts)
 
     @property

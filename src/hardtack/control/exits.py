@@ -5,11 +5,13 @@ An interface that comes later, or changes its MAC address or MTU, is left to the
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hardtack.control.config import Config
-from hardtack.kernel import interfaces, netlink, routes
+from hardtack.kernel import interfaces, netlink
+from hardtack.kernel.routes import Link, Routing
 from hardtack.packet.layout import MOST_EXITS
 
 # NETDEV_XDP_ACT_*, linux/netdev.h: what a driver must do to send frames on, and to take them
@@ -40,25 +42,24 @@ def find_exits(config: Config) -> tuple[Exit, ...]:
     With via = "direct" also those that the routes lead to now, then all others, as far as there are places. InterfaceError.
     """
     named = [config.front.interface, *(host.out for host in config.hosts if host.out), *config.front.inside]
-    indices = dict.fromkeys(interfaces.find(name).index for name in named)
-    if any(host.via == "direct" for host in config.hosts):
-        indices |= dict.fromkeys(unnamed(config))
-    found = [link for index in indices if (link := routes.link(index))]
+    indices = dict.fromkeys(interfaces.find(name).index for name in dict.fromkeys(named))
+    with Routing() as kernel:
+        if any(host.via == "direct" for host in config.hosts):
+            indices |= dict.fromkeys(unnamed(config, kernel))
+        found = [link for index in indices if (link := kernel.link(index))]
     return tuple(Exit(link.name, link.index, link.mac, link.mtu) for link in found[:MOST_EXITS])
 
 
-def unnamed(config: Config) -> Iterator[int]:
+def unnamed(config: Config, kernel: Routing) -> Iterator[int]:
     """Where the routes to hosts lead now, then every Ethernet interface there is; of VLANs, what carries them."""
-    for host in config.hosts:
-        for address in host.addresses if host.via == "direct" else ():
-            if (way := routes.route(address.packed)) and (link := routes.link(way.interface)) and link.ethernet:
-                yield link.lower or link.index
-    for index in sorted(interfaces.find(name).index for name in interfaces.names()):
-        if (link := routes.link(index)) and link.ethernet and not link.lower:
-            yield index
+    direct = [address for host in config.hosts if host.via == "direct" for address in host.addresses]
+    used = dict.fromkeys(route.interface for address in direct if (route := kernel.route(address.packed)))
+    for index in (*used, *(index for index, _ in sorted(socket.if_nameindex()))):
+        if (link := kernel.link(index)) and link.ethernet:
+            yield link.lower or link.index
 
 
-def closed(exits: Sequence[Exit]) -> dict[int, Closed]:
+def closed(exits: Sequence[Exit], kernel: Routing) -> dict[int, Closed]:
     """The exits that cannot be used now, by place."""
     outside = netlink.xdp_features(exits[0].index)
     sends = outside is None or not outside & RUNS or bool(outside & SENDS)  # without a driver's XDP the kernel sends
@@ -66,14 +67,13 @@ def closed(exits: Sequence[Exit]) -> dict[int, Closed]:
     for place, one in enumerate(exits):
         if place and not sends:
             found[place] = Closed(f"the driver of {exits[0].name} sends no frames to other interfaces", True)
-        elif why := closed_by_itself(one, takes=place > 0):
+        elif why := closed_by_itself(one, kernel.link(one.index), takes=place > 0):
             found[place] = why
     return found
 
 
-def closed_by_itself(one: Exit, takes: bool) -> Closed | None:
-    """Why this interface cannot be used; `takes`: frames come to it from another one's driver."""
-    link = routes.link(one.index)
+def closed_by_itself(one: Exit, link: Link | None, takes: bool) -> Closed | None:
+    """Why this interface, which is now as `link` says, cannot be used; `takes`: frames come from another one's driver."""
     if not link:
         return Closed(f"{one.name} has gone", False)
     if (link.mac, link.mtu) != (one.mac, one.mtu):

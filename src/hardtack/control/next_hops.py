@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -19,6 +20,7 @@ from hardtack.control.exits import Closed, Exit, closed
 from hardtack.control.tables import addresses_of, next_hop_entry
 from hardtack.kernel import routes
 from hardtack.kernel.route_events import Events, News
+from hardtack.kernel.routes import Link, Routing
 from hardtack.packet.layout import NextHop
 
 BY_KERNEL = bytes(NextHop.itemsize)
@@ -68,6 +70,7 @@ class NextHops:
 
     def __init__(self, config: Config, exits: Sequence[Exit], table: Entries) -> None:
         self._exits, self._table = exits, table
+        self._kernel = Routing()
         self._events = Events()  # before the first look, so that nothing falls in between
         numbered = enumerate(addresses_of(config))
         self._all = [Destination(place, *which) for place, which in numbered if which[0].via in ("direct", "mac")]
@@ -98,6 +101,7 @@ class NextHops:
     def close(self) -> None:
         """Hear no more news; the table stays as it is."""
         self._events.close()
+        self._kernel.close()
 
     def __enter__(self) -> Self:
         return self
@@ -117,10 +121,11 @@ class NextHops:
 
     def _look(self, those: Iterable[Destination]) -> None:
         """Ask the kernel for the way to each; write and tell what has changed."""
-        shut = closed(self._exits)
+        shut = closed(self._exits, self._kernel)
+        links = cache(self._kernel.link)
         changed: dict[Hop, list[str]] = {}
         for one in those:
-            hop = self._direct(one, shut) if one.host.via == "direct" else self._fixed(one.host, shut)
+            hop = self._direct(one, shut, links) if one.host.via == "direct" else self._fixed(one.host, shut)
             if hop == one.hop:
                 continue
             if one.hop is None or hop.entry != one.hop.entry:
@@ -138,11 +143,11 @@ class NextHops:
         assert host.mac
         return Hop(bytes.fromhex(host.mac.replace(":", "")), place, self._exits[place].name)
 
-    def _direct(self, one: Destination, shut: dict[int, Closed]) -> Hop:
+    def _direct(self, one: Destination, shut: dict[int, Closed], links: Callable[[int], Link | None]) -> Hop:
         """As the kernel would send it."""
         one.neighbour, one.state = None, 0
-        route = routes.route(one.address.packed)
-        link = routes.link(route.interface) if route else None
+        route = self._kernel.route(one.address.packed)
+        link = links(route.interface) if route else None
         if not route or not link or route.kind not in (routes.UNICAST, routes.LOCAL):
             return Hop(why=f"no route to {one.address}")
         if route.kind == routes.LOCAL:
@@ -159,7 +164,7 @@ class NextHops:
         if min(route.mtu or link.mtu, link.mtu) < self._exits[place].mtu:
             return Hop(why=f"the route to {one.address} has a smaller MTU than {self._exits[place].name}", lasting=True)
         one.neighbour = link.index, route.gateway or one.address.packed
-        one.state, mac = routes.neighbour(*one.neighbour)
+        one.state, mac = self._kernel.neighbour(*one.neighbour)
         if not one.state & routes.USABLE or len(mac) != 6 or not any(mac):
             return Hop(why="its neighbour's MAC address is not known")
         return Hop(mac, place, self._exits[place].name)
@@ -174,7 +179,7 @@ class NextHops:
                 continue
             if now - self._stirred.get(one.neighbour, -STIR_AGAIN) >= STIR_AGAIN:
                 self._stirred[one.neighbour] = now
-                if link := routes.link(one.neighbour[0]):
+                if link := self._kernel.link(one.neighbour[0]):
                     routes.stir(link, one.neighbour[1])
 
 

@@ -1,4 +1,4 @@
-"""The two questions to netlink that need no library: what an interface is, and what its driver can do with XDP.
+"""Questions to netlink, without a library: what an interface is, and what its driver can do with XDP.
 
 linux/rtnetlink.h, linux/if_link.h, linux/genetlink.h, linux/netdev.h
 """
@@ -51,9 +51,19 @@ def generic(family: int, command: int, body: bytes) -> Attributes:
 
 def ask(protocol: int, kind: int, body: bytes) -> bytes:
     """Send one request, and return the body of the one answer. OSError: the kernel's."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as kernel:
-        kernel.send(struct.pack("=IHHII", 16 + len(body), kind, REQUEST, 1, 0) + body)
-        reply = kernel.recv(1 << 16)
+    with opened(protocol) as kernel:
+        return exchange(kernel, kind, body)
+
+
+def opened(protocol: int) -> socket.socket:
+    """A socket to ask the kernel by; it stays with the network namespace that this thread is in now."""
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+
+
+def exchange(kernel: socket.socket, kind: int, body: bytes) -> bytes:
+    """One request by an open socket, and the body of the one answer. OSError: the kernel's."""
+    kernel.send(struct.pack("=IHHII", 16 + len(body), kind, REQUEST, 1, 0) + body)
+    reply = kernel.recv(1 << 16)
     size, answer = struct.unpack_from("=IH", reply)
     if answer == ERROR:
         number = -struct.unpack_from("=i", reply, 16)[0]

@@ -10,8 +10,10 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
-from hardtack.kernel.netlink import GETLINK, Attributes, ask, attribute, attributes
+from hardtack.kernel.netlink import GETLINK, Attributes, attribute, attributes, exchange, opened
 
 GETROUTE, GETNEIGH = 26, 30  # RTM_*
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_METRICS, RTA_VIA, RTA_ENCAP_TYPE = 1, 4, 5, 8, 18, 21
@@ -60,59 +62,73 @@ def family_of(address: bytes) -> int:
     return int(socket.AF_INET if len(address) == 4 else socket.AF_INET6)
 
 
-def route(address: bytes) -> Route | None:
-    """The kernel's way to `address` for a packet of its own; None if there is no route. OSError."""
-    body = struct.pack("=BBBBBBBBI", family_of(address), 8 * len(address), 0, 0, 0, 0, 0, 0, 0)
-    try:
-        reply = ask(socket.NETLINK_ROUTE, GETROUTE, body + attribute(RTA_DST, address))
-    except OSError as error:
-        if error.errno in NO_ROUTE:
+class Routing:
+    """Questions on routes, neighbours and interfaces of the network namespace in which this was made."""
+
+    def __init__(self) -> None:
+        self._socket = opened(socket.NETLINK_ROUTE)
+
+    def route(self, address: bytes) -> Route | None:
+        """The kernel's way to `address` for a packet of its own; None if there is no route. OSError."""
+        body = struct.pack("=BBBBBBBBI", family_of(address), 8 * len(address), 0, 0, 0, 0, 0, 0, 0)
+        reply = self._ask(GETROUTE, body + attribute(RTA_DST, address), NO_ROUTE)
+        if reply is None:
             return None
-        raise
-    found = attributes(reply[12:])
-    metrics = attributes(found.get(RTA_METRICS, b""))
-    return Route(
-        kind=reply[7],
-        interface=number(found, RTA_OIF),
-        gateway=found.get(RTA_GATEWAY, b"") or found.get(RTA_VIA, b"")[2:],
-        mtu=number(metrics, RTAX_MTU),
-        encapsulated=RTA_ENCAP_TYPE in found,
-    )
+        found = attributes(reply[12:])
+        metrics = attributes(found.get(RTA_METRICS, b""))
+        return Route(
+            kind=reply[7],
+            interface=number(found, RTA_OIF),
+            gateway=found.get(RTA_GATEWAY, b"") or found.get(RTA_VIA, b"")[2:],
+            mtu=number(metrics, RTAX_MTU),
+            encapsulated=RTA_ENCAP_TYPE in found,
+        )
 
-
-def neighbour(interface: int, address: bytes) -> tuple[int, bytes]:
-    """State (NUD_*) and MAC address of a neighbour; 0 and b"" if the kernel knows none. OSError."""
-    body = struct.pack("=BBHiHBB", family_of(address), 0, 0, interface, 0, 0, 0)
-    try:
-        reply = ask(socket.NETLINK_ROUTE, GETNEIGH, body + attribute(NDA_DST, address))
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENODEV):
+    def neighbour(self, interface: int, address: bytes) -> tuple[int, bytes]:
+        """State (NUD_*) and MAC address of a neighbour; 0 and b"" if the kernel knows none. OSError."""
+        body = struct.pack("=BBHiHBB", family_of(address), 0, 0, interface, 0, 0, 0)
+        reply = self._ask(GETNEIGH, body + attribute(NDA_DST, address), (errno.ENOENT, errno.ENODEV))
+        if reply is None:
             return 0, b""
-        raise
-    return struct.unpack_from("=H", reply, 8)[0], attributes(reply[12:]).get(NDA_LLADDR, b"")
+        return struct.unpack_from("=H", reply, 8)[0], attributes(reply[12:]).get(NDA_LLADDR, b"")
 
-
-def link(index: int) -> Link | None:
-    """The interface with this index; None if there is none. OSError."""
-    try:
-        reply = ask(socket.NETLINK_ROUTE, GETLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0))
-    except OSError as error:
-        if error.errno == errno.ENODEV:
+    def link(self, index: int) -> Link | None:
+        """The interface with this index; None if there is none. OSError."""
+        reply = self._ask(GETLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0), (errno.ENODEV,))
+        if reply is None:
             return None
-        raise
-    _, kind, index, flags = struct.unpack_from("=BxHiI", reply)
-    facts = attributes(reply[16:])
-    lower, vlan = carrier(facts)
-    return Link(
-        name=facts[IFLA_IFNAME].rstrip(b"\0").decode(errors="replace"),
-        index=index,
-        ethernet=kind == ETHERNET,
-        up=bool(flags & UP),
-        mac=facts.get(IFLA_ADDRESS, b""),
-        mtu=number(facts, IFLA_MTU),
-        lower=lower,
-        vlan=vlan,
-    )
+        _, kind, index, flags = struct.unpack_from("=BxHiI", reply)
+        facts = attributes(reply[16:])
+        lower, vlan = carrier(facts)
+        return Link(
+            name=facts[IFLA_IFNAME].rstrip(b"\0").decode(errors="replace"),
+            index=index,
+            ethernet=kind == ETHERNET,
+            up=bool(flags & UP),
+            mac=facts.get(IFLA_ADDRESS, b""),
+            mtu=number(facts, IFLA_MTU),
+            lower=lower,
+            vlan=vlan,
+        )
+
+    def _ask(self, kind: int, body: bytes, absent: tuple[int, ...]) -> bytes | None:
+        """The answer; None for an error that says there is no such thing."""
+        try:
+            return exchange(self._socket, kind, body)
+        except OSError as error:
+            if error.errno in absent:
+                return None
+            raise
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
 
 def carrier(facts: Attributes) -> tuple[int, int]:
