@@ -17,6 +17,7 @@ from __future__ import annotations
 from hardtack.compiler.language import (
     absent,
     address,
+    barrier,
     compare_exchange,
     entry_at,
     entry_of,
@@ -36,6 +37,7 @@ from hardtack.packet.layout import (
     Places,
     Tags,
 )
+from hardtack.packet.opaque import own_walk
 
 LOW_32 = 0xFFFFFFFF
 EACH, HIGH_BITS, LOW_BITS = 0x0101010101010101, 0x8080808080808080, 0x7F7F7F7F7F7F7F7F  # of every byte
@@ -180,18 +182,27 @@ def roomier(name, free_in_first, free_in_second):
 
 @inlined
 def least_used(name, now):
-    """The place whose connection was seen longest ago; those that are over go before all others."""
-    longest, found = -1, name.first * WAYS
+    """The place whose connection was seen longest ago; those that are over go before all others.
+
+    What has been found so far lies in a table (see `barrier`), so that the verifier takes each turn for the first one.
+    """
+    found = own_walk()
+    if absent(found):
+        return name.first * WAYS
+    found.size = 0
     for number in range(2 * WAYS):
+        barrier()
         place = (name.first if number < WAYS else name.second) * WAYS + (number & (WAYS - 1))
         entry = connection_at(place)
-        if not absent(entry):
-            idle = (now - i64(entry.seen)) & LOW_32
-            if entry.state & OVER == OVER:
-                idle += OVER_AGE
-            if idle > longest:
-                longest, found = idle, place
-    return found
+        if absent(entry):
+            break
+        idle = (now - i64(entry.seen)) & LOW_32
+        if entry.state & OVER == OVER:
+            idle += OVER_AGE
+        if number == 0 or idle > found.size:
+            found.start, found.size = place, idle
+    barrier()
+    return found.start
 
 
 @inlined
