@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handshake.counted import counts_of
+from handshake.counted import counts
 from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
@@ -38,6 +38,7 @@ CONFIGURATION = """
 [front]
 interface = "{interface}"
 key_file = "{key}"
+grace = "0s"
 
 [[host]]
 name = "some-ports"
@@ -75,8 +76,10 @@ class Stage:
     agent: Process
 
     def counts(self) -> tuple[Counter[Reason], Counter[Reason]]:
-        """Since they were started: the front's, the agent's."""
-        return counts_of(self.front.pid)[0], counts_of(self.agent.pid)[-1]
+        """Since they were attached: the front's, the agent's."""
+        if self.net.is_local:
+            return counts(self.net.outside), counts(self.net.outside, owner="agent-")
+        return counts(self.net.outside), counts(self.net.far, "agent")
 
     def connect(self, version: int, port: int, **how: Any) -> socket.socket:
         """A client's connection to the server's protected address; `how` as for clients.connect."""
@@ -145,7 +148,7 @@ def refusal(command: Sequence[object], inside: Namespace, status: int) -> str:
 
 @contextmanager
 def staged(local: bool, folder: Path) -> Iterator[Stage]:
-    """Front and agent, ready. On leaving, both must end by SIGTERM and say so."""
+    """Front and agent, ready. On leaving, both must end by SIGTERM, say so, and come off."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.local() if local else topology.routed())
         configuration = write_configuration(net, folder)
@@ -158,4 +161,13 @@ def staged(local: bool, folder: Path) -> Iterator[Stage]:
         yield Stage(net, front, agent or front)
         for process in filter(None, (front, agent)):
             assert process.stop() == 0, process.lines
-            assert any("detached" in line for line in process.lines), process.lines
+            assert any(" left " in f" {line} " for line in process.lines), process.lines
+        detach(net)
+
+
+def detach(net: Topology) -> None:
+    """Take off what is attached to the topology's interfaces, by `hardtack detach`."""
+    for interface in dict.fromkeys((net.outside, net.far)):
+        command = [sys.executable, "-m", "hardtack", "detach", "--interface", interface.name]
+        done = run(command, interface.namespace, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
