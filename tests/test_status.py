@@ -47,10 +47,10 @@ def read(root: Path) -> Readout:
     return only
 
 
-def shown(now: Snapshot, before: Snapshot | None = None) -> str:
-    """What people see of it, on a wide page without colours."""
+def shown(now: Snapshot, before: Snapshot | None = None, width: int = 200) -> str:
+    """What people see of it, on a page without colours."""
     page = io.StringIO()
-    panel.show(Console(file=page, width=200, highlight=False), now, before)
+    panel.show(Console(file=page, width=width, highlight=False), now, before)
     return page.getvalue()
 
 
@@ -169,10 +169,19 @@ def test_people_see_what_is_not_zero(ground: Ground, root: Path) -> None:
     assert "front on lo" in text
     assert f"{1_000 * CPUS:,}  {Reason.stray_ack.text}" in text
     assert "implausible_rst" not in text
-    assert "process: none; the programs go on without" in text
+    assert "process: none, the programs go on without" in text
     assert "keys: no process keeps them: they run out at " in text
     assert "grace period: open, " in text
     assert "connections: 0 of 64 (0.0%); memory " in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_names_and_numbers_are_whole_on_a_narrow_page(ground: Ground, root: Path, width: int) -> None:
+    ground.count(1, Reason.implausible_rst, 10**12)
+    text = shown(readout.everything(None, root), width=width)
+    row = next(line.split() for line in text.splitlines() if "implausible_rst" in line)
+    assert row[:2] == ["implausible_rst", f"{10**12 * CPUS:,}"]
+    assert (len(row) > 2) == (width > 70)
 
 
 def test_rates_are_of_the_time_between(ground: Ground, root: Path) -> None:

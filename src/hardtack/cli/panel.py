@@ -9,12 +9,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from hardtack.control.readout import Connections, Frames, Readout, Snapshot
-from hardtack.packet.reasons import Reason, Verdict, verdict
+from hardtack.cli.frames import frames_table, rows
+from hardtack.control.readout import Attached, Connections, Frames, Readout, Snapshot
 
-COLOURS = {"PASS": "dim", "DROP": "red", "REPLY": "cyan", "FORWARD": "green"}
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
 
 
@@ -32,7 +30,9 @@ def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None) -
             console.print(line, soft_wrap=True)
         earlier = same(one, before)
         seconds = snapshot.time - before.time if before and earlier else 0.0
-        console.print(frames_table(groups(one), dict(groups(earlier)) if earlier else {}, seconds))
+        was = dict(groups(earlier)) if earlier else {}
+        lines = [row for name, frames in groups(one) for row in rows(name, frames, was.get(name), seconds)]
+        console.print(frames_table(lines, console.width))
 
 
 def same(one: Readout, before: Snapshot | None) -> Readout | None:
@@ -47,27 +47,33 @@ def headlines(one: Readout, now: float) -> Iterator[str]:
     """What is not counters, in a line each."""
     mode = f", {one.mode} mode" if one.mode else ""
     yield f"[bold]{one.role} on {escape(one.interface)}[/]{mode}"
-    programs = (f"{p.program} ({HOOKS.get(p.program, '')} on {p.interface})" if p.interface else
-                f"[red]{p.program} (its interface has gone)[/]" for p in one.programs)  # fmt: skip
-    yield f"programs: {', '.join(programs) or '[red]none: nothing is attached[/]'}"
-    yield process_line(one)
-    yield keys_line(one, now)
+    yield f"programs: {', '.join(map(program, one.programs)) or '[red]none: nothing is attached[/]'}"
+    yield process(one)
+    yield keys(one, now)
     if one.grace_left is not None:
         state = f"[yellow]open, {one.grace_left:.0f} s left[/]" if one.grace_left else "over"
         yield f"grace period: {state}"
     if one.connections:
-        yield from connection_lines(one.connections)
+        yield from connections(one.connections)
 
 
-def process_line(one: Readout) -> str:
+def program(one: Attached) -> str:
+    """Where a program is."""
+    if not one.interface:
+        return f"[red]{one.program} (its interface has gone)[/]"
+    return f"{one.program} ({HOOKS[one.program]} on {escape(one.interface)})"
+
+
+def process(one: Readout) -> str:
     """Who keeps it going."""
-    with_file = f", {escape(one.configuration)}" if one.configuration else ""
+    with_file = f", with {escape(one.configuration)}" if one.configuration else ""
     if one.process is None:
-        return f"process: [yellow]none[/]; the programs go on without{with_file}"
+        last = f"; the last one began {clock(one.started)}{with_file}" if one.started else ""
+        return f"process: [yellow]none, the programs go on without[/]{last}"
     return f"process: {one.process}, since {clock(one.started)}{with_file}"
 
 
-def keys_line(one: Readout, now: float) -> str:
+def keys(one: Readout, now: float) -> str:
     """How long cookies can be made and checked."""
     if one.keys_until is None:
         return "keys: [red]none[/]"
@@ -79,7 +85,7 @@ def keys_line(one: Readout, now: float) -> str:
     return f"keys: last until {clock(one.keys_until)}, kept up by the process"
 
 
-def connection_lines(held: Connections) -> Iterator[str]:
+def connections(held: Connections) -> Iterator[str]:
     """The connection table."""
     full = held.count / held.capacity
     colour = "red" if full > 1 else "yellow" if full > 0.9 else "green"
@@ -102,38 +108,6 @@ def groups(one: Readout) -> Iterator[tuple[str, Frames]]:
         yield "no host", one.no_host
     if one.agent:
         yield "agent", one.agent
-
-
-def frames_table(named: Iterator[tuple[str, Frames]], before: dict[str, Frames], seconds: float) -> Table:
-    """A row for each verdict and each reason that is not 0."""
-    table = Table("host", "verdict", "reason", box=None, pad_edge=False, header_style="bold")
-    table.add_column("frames", justify="right")
-    if seconds:
-        table.add_column("a second", justify="right")
-    table.add_column("meaning", style="dim", no_wrap=True, overflow="ellipsis")
-    for name, frames in named:
-        first, was = escape(name), before.get(name)
-        for kind in Verdict:
-            if not frames.verdicts[kind.name]:
-                continue
-            colour = COLOURS[kind.name]
-            rate = per_second(frames.verdicts[kind.name], was.verdicts[kind.name] if was else None, seconds)
-            table.add_row(first, f"[{colour}]{kind.name}[/]", "", f"[bold]{frames.verdicts[kind.name]:,}[/]", *rate, "")
-            first = ""
-            for reason in Reason:
-                if verdict(reason) == kind and (count := frames.reasons.get(reason.name)):
-                    rate = per_second(count, was.reasons.get(reason.name, 0) if was else None, seconds)
-                    table.add_row("", "", reason.name, f"{count:,}", *rate, escape(reason.text))
-        if first:
-            table.add_row(first, "", "", "0", *([""] if seconds else []), "")
-    return table
-
-
-def per_second(count: int, before: int | None, seconds: float) -> list[str]:
-    """The cell of a rate, where there are rates; empty if the counters began anew."""
-    if not seconds:
-        return []
-    return [""] if before is None or count < before else [f"{(count - before) / seconds:,.0f}"]
 
 
 def clock(when: float | None) -> str:
