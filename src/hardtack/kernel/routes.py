@@ -28,7 +28,9 @@ INFO_KIND, INFO_DATA, VLAN_ID, VLAN_PROTOCOL = 1, 2, 1, 5
 ETHERNET = 1  # ARPHRD_ETHER
 UP = 1  # IFF_UP
 DOT1Q = 0x8100  # ETH_P_8021Q
-NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ENETDOWN)
+NO_FAMILY = (errno.EOPNOTSUPP, errno.EAFNOSUPPORT)  # a kernel without IPv6
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.ENETDOWN, errno.ENODEV, *NO_FAMILY)
+NO_NEIGHBOUR = (errno.ENOENT, errno.ENODEV, *NO_FAMILY)
 DISCARD = 9  # the port of RFC 863
 
 
@@ -87,7 +89,7 @@ class Routing:
     def neighbour(self, interface: int, address: bytes) -> tuple[int, bytes]:
         """State (NUD_*) and MAC address of a neighbour; 0 and b"" if the kernel knows none. OSError."""
         body = struct.pack("=BBHiHBB", family_of(address), 0, 0, interface, 0, 0, 0)
-        reply = self._ask(GETNEIGH, body + attribute(NDA_DST, address), (errno.ENOENT, errno.ENODEV))
+        reply = self._ask(GETNEIGH, body + attribute(NDA_DST, address), NO_NEIGHBOUR)
         if reply is None:
             return 0, b""
         return struct.unpack_from("=H", reply, 8)[0], attributes(reply[12:]).get(NDA_LLADDR, b"")
