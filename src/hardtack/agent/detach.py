@@ -29,8 +29,9 @@ def detach(wanted: Collection[str] = (), roles: Collection[Role] = ROLES, root: 
         raise NotDetached(f"programs are to be taken off a network interface: {bpf.PRIVILEGES}")
     there = [folder for role in ROLES if role in roles for folder in pins.here(role, root)]
     if missing := sorted(set(wanted) - {folder.interface for folder in there}):
-        known = ", ".join(sorted({folder.interface for folder in there})) or "nothing anywhere in this network namespace"
-        raise NotDetached(f"nothing of hardtack's is attached to {', '.join(missing)}; there is: {known}")
+        known = ", ".join(sorted({folder.interface for folder in there}))
+        elsewhere = f"only to {known}" if known else "nor anywhere else in this network namespace"
+        raise NotDetached(f"hardtack is not attached to {', '.join(missing)}, {elsewhere}")
     chosen = [folder for folder in there if not wanted or folder.interface in wanted]
     with ExitStack() as locks:
         for folder in chosen:

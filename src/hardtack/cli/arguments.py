@@ -15,7 +15,6 @@ def interfaces(incomplete: str) -> list[str]:
 
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, TOML; see etc/hardtack.toml.")]
-KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The master key, the same on every machine.")]
 Interface = Annotated[
     str,
     typer.Option("--interface", "-i", metavar="IF", help="Where clients' traffic comes in.", autocompletion=interfaces),
