@@ -8,9 +8,11 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kernel_ground import needs_root
 from naive import cookie
@@ -19,9 +21,10 @@ from typer.main import get_command
 
 from hardtack import __version__
 from hardtack.cli.app import app
-from hardtack.control import config
+from hardtack.control import config, readout, search
 from hardtack.kernel import features
-from hardtack.packet.reasons import Reason, verdict
+from hardtack.packet.layout import Connection
+from hardtack.packet.reasons import Reason, Verdict, verdict
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "hardtack"
@@ -51,7 +54,12 @@ def blocks(path: Path, language: str) -> list[str]:
 
 def rows(path: Path) -> Iterator[list[str]]:
     """The cells of every table row."""
-    for line in text_of(path).splitlines():
+    return rows_of(text_of(path))
+
+
+def rows_of(text: str) -> Iterator[list[str]]:
+    """The same, of a part of a document."""
+    for line in text.splitlines():
         if line.startswith("| "):
             yield [cell.strip() for cell in line.strip("|").split(" | ")]
 
@@ -127,11 +135,16 @@ def known() -> dict[str, list[str]]:
     return found
 
 
+def section(command: str) -> str:
+    """What docs/operations.md has to say about a command."""
+    found = re.search(rf"^### hardtack {command}\n(.*?)(?=^##)", text_of(OPERATIONS), re.MULTILINE | re.DOTALL)
+    assert found, f"docs/operations.md has no section on hardtack {command}"
+    return found[1]
+
+
 @pytest.mark.parametrize("name", known())
 def test_every_command_and_option_has_its_words(name: str) -> None:
-    section = re.search(rf"^### hardtack {name}\n(.*?)(?=^##)", text_of(OPERATIONS), re.MULTILINE | re.DOTALL)
-    assert section, f"docs/operations.md has no section on hardtack {name}"
-    told = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", section[1]))
+    told = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", section(name)))
     assert set(known()[name]) <= told
     assert {option for option in told if option.startswith("--")} <= {*known()[name], "--version"}
 
@@ -163,6 +176,24 @@ def test_no_reason_is_told_that_is_not_there() -> None:
     assert names == {reason.name for reason in Reason}
 
 
+@pytest.mark.parametrize("one", Verdict, ids=lambda one: one.name)
+def test_every_verdict_is_told(one: Verdict) -> None:
+    assert [cells for cells in rows(OPERATIONS) if cells[0] == one.name and len(cells) == 2]
+
+
+def test_every_key_of_what_programs_read_is_told() -> None:
+    """The JSON of status and connections is a contract, so it must be written down, and nothing that is not there."""
+    shown = {field.name for field in fields(readout.Readout)}
+    inner = {field.name for kind in (readout.Attached, readout.Frames, readout.Connections) for field in fields(kind)}
+    told = section("status")
+    keys = [cells[0] for cells in rows_of(told) if cells[0].startswith('"')]
+    assert {key for cell in keys for key in re.findall(r'"(\w+)"', cell)} == shown
+    assert inner - {"interface"} <= {*re.findall(r'"(\w+)"', told)}
+    assert all(f"`{field.name}`" in told for field in fields(readout.Snapshot))
+    (row,) = search.Found("eth0", np.zeros(1, Connection), 1, 0, []).told(None)
+    assert {*row} <= {*re.findall(r"`(\w+)`", section("connections"))}
+
+
 def test_every_configuration_key_is_told() -> None:
     keys = {cells[0].strip("`") for cells in rows(CONFIGURATION) if cells[0].startswith("`")}
     assert keys == {*config.Front.model_fields, *config.Host.model_fields}
@@ -182,8 +213,7 @@ def test_the_kernels_that_it_takes_are_told(purpose: features.Purpose) -> None:
     newest = max(versions, key=lambda version: [*map(int, version.split("."))])
     row = {"front": "a front", "agent": "a host"}[purpose]
     assert [newest] == [cells[1] for cells in rows(README) if cells[0] == row]
-    section = re.search(rf"^### hardtack {purpose}\n(.*?)(?=^##)", text_of(OPERATIONS), re.MULTILINE | re.DOTALL)
-    assert section and f"Linux {newest}" in section[1]
+    assert f"Linux {newest}" in section(purpose)
 
 
 # Examples
