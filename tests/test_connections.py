@@ -27,6 +27,7 @@ from hardtack.packet.layout import (
     HOST_FIN,
     PLACES,
     TAGS,
+    WALK,
     WAYS,
     Connection,
     Places,
@@ -37,7 +38,7 @@ NOW = 1_700_000_000_000
 BUCKETS = 64
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF0000
-SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, TAGS, CONNECTIONS))
+SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, TAGS, CONNECTIONS, WALK))
 TARGETS = [pytest.param("eBPF", marks=needs_root), pytest.param("native")]
 STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 
@@ -233,7 +234,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
     places = places_entry(BUCKETS)
     if request.param == "native":
         sizes = {"places": Places.itemsize, "tags": BUCKETS * 8, "connections": BUCKETS * WAYS * Connection.itemsize}
-        tables = {name: np.zeros(size, np.uint8) for name, size in sizes.items()}
+        tables = {name: np.zeros(size, np.uint8) for name, size in (sizes | {"walk": WALK.value_size}).items()}
         tables["places"][:] = np.frombuffer(places, np.uint8)
         native = NativeProgram(SOURCE, tables)
         yield Program(native.run, ConnectionTable(places, tables["tags"], tables["connections"]))
