@@ -73,7 +73,7 @@ def test_only_what_is_asked_for(root: Path) -> None:
     assert detach(["left"], ["agent"], root) == ["left: agent detached; programs: agent; tables: 1"]
     assert detach(["left"], root=root) == ["left: front detached; programs: front; tables: 1"]
     assert [folder.interface for folder in pins.folders(root)] == ["right"]
-    with pytest.raises(NotDetached, match="^hardtack is not attached to left, only to right$"):
+    with pytest.raises(NotDetached, match=r"^hardtack is not attached to left, only to right$"):
         detach(["right", "left"], root=root)
     assert len(pins.folders(root)) == 1
     assert len(detach(["right"], root=root)) == 1
@@ -125,4 +125,4 @@ def test_the_commands(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in (["agent", "-i", "left"], ["agent", "-i", "left", "--detach", "--key", "key"]):
         said = CliRunner().invoke(app, wrong)
         assert said.exit_code == 2
-        assert "either --key FILE or --detach" in said.output
+        assert "write either --key FILE or" in said.output

@@ -28,7 +28,7 @@ def agent(
     Example: hardtack agent --interface eth0 --key /etc/hardtack/key
     """
     if detach == (key is not None):
-        raise typer.BadParameter("give either --key FILE or --detach")
+        raise typer.BadParameter("write either --key FILE or --detach", param_hint="--key")
     if key is None:
         from hardtack.agent.detach import detach as remove
 
