@@ -55,18 +55,15 @@ def decide(frame, flow):
     if flow.flags & SYN:
         reason = judge_syn(frame, flow, host, moment, entry)
     else:
-        reason = judge_segment(flow, host, moment, name, entry)
+        reason = judge_segment(flow, moment, name, entry)
     return reason if reason != NONE else judge_cookie(frame, flow, host, moment, name, entry)
 
 
 @inlined
-def judge_segment(flow, host, moment, name, entry):
+def judge_segment(flow, moment, name, entry):
     """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or that it is over."""
     if absent(entry):
-        if flow.flags & RST:
-            return STRAY_RST
-        # Without a key hosts answer SYNs by themselves, and nobody here can know whose ACK this is.
-        return NONE if has_key(host, moment) else NO_KEY
+        return STRAY_RST if flow.flags & RST else NONE
     if is_over(entry) and flow.flags & (ACK | RST) == ACK:
         return NONE
     return follow_client(flow, entry, name, moment.now)
@@ -85,6 +82,9 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     if asks:
         return answer_syn(frame, flow, host, moment, tag, options)
     good = key.epoch == epoch and proves(flow, cookie, tag)
+    # Without a key hosts answer SYNs by themselves, and nobody here can know whose ACK this is.
+    if key.epoch != epoch and absent(entry) and not has_key(host, moment):
+        return NO_KEY
     if not good and not absent(entry):
         return follow_client(flow, entry, name, moment.now)
     return judge_unknown(flow, host, moment, name, entry, good)
