@@ -1,4 +1,8 @@
-"""Hardtack in the demo: the real commands with a real key and configuration, in processes of their own."""
+"""Hardtack in the demo: the real commands with a real key and configuration, in processes of their own.
+
+What protects outlives these processes. So it is taken off in the end, as an operator would; if the demo does not get that
+far, the lab does it.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,18 @@ from hardtack.lab.addresses import SERVER
 from hardtack.lab.demo.stage import PORT
 from hardtack.lab.folder import folder
 from hardtack.lab.namespaces import LabError
-from hardtack.lab.process import Process
+from hardtack.lab.process import Process, run
 from hardtack.lab.topology import Topology
 
 START = 60.0  # s to be ready: that takes less than one, but perhaps on a CPU that the flood keeps busy
 
+# No grace period: no connection of a phase outlives it, and while the door is open for those there are, a flood of ACKs
+# gets through it, too, as far as the limit on learning goes
 CONFIGURATION = """
 [front]
 interface = "{interface}"
 key_file = "{key}"
+grace = "0s"
 
 [[host]]
 name = "web"
@@ -63,6 +70,8 @@ def defence(net: Topology) -> Iterator[Defence]:
                 for process in (front, agent):
                     if process.returncode is not None:
                         raise LabError(f"{' '.join(process.command)} ended by itself: " + " / ".join(process.lines[-3:]))
+        for role in (net.front, net.server):
+            run([*command, "detach"], role).check_returncode()
 
 
 def last_words(process: Process) -> list[str]:
