@@ -151,6 +151,15 @@ def test_tables_of_another_version_are_not_misread(root: Path) -> None:
             readout.everything(None, root)
 
 
+def test_hosts_without_names_have_numbers(ground: Ground, root: Path) -> None:
+    ground.count(2, Reason.answered, 1)
+    names = ground.tables["names"].table
+    ground.folder.table_path(names).unlink()
+    assert read(root).hosts["host 2"].reasons == {"answered": CPUS}
+    ground.add(replace(names, layout="of the future"))
+    assert [*read(root).hosts] == ["host 1", "host 2"]
+
+
 def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     told = json.loads(json.dumps(panel.report(readout.everything(None, root))))
     assert list(told) == ["time", "attached"]

@@ -57,9 +57,12 @@ class Tables:
         return None
 
     def hosts(self) -> list[str]:
-        """The hosts' names: that of Host.number 1 first."""
-        names = self.get(NAMES)
-        entries = [names.lookup(struct.pack("=I", number)) for number in range(1, names.table.entries)] if names else []
+        """The hosts' names: that of Host.number 1 first. None where they are written in another version's way."""
+        names = self._folder.open(NAMES)
+        if names is None:
+            return []
+        with names:
+            entries = [names.lookup(struct.pack("=I", number)) for number in range(1, names.table.entries)]
         return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
 
     def connections(self) -> ConnectionTable | None:

@@ -111,7 +111,7 @@ def read(folder: Folder) -> Readout:
             configuration=process.configuration or None if process else None,
             keys_until=keys_until(tables.get(KEYS)),
             grace_left=grace_left(tables.get(POLICY), tables.now()),
-            hosts=dict(zip(tables.hosts(), frames[1:], strict=False)) if front else {},
+            hosts=named(frames[1:], tables.hosts()) if front else {},
             no_host=frames[0] if front and frames else None,
             connections=connections(tables),
             agent=own[0] if own else None,
@@ -139,6 +139,11 @@ def counted(counters: Map | None) -> list[Frames]:
     if counters is None:
         return []
     return [tally(counters.totals(struct.pack("=I", number))) for number in range(counters.table.entries)]
+
+
+def named(frames: list[Frames], names: list[str]) -> dict[str, Frames]:
+    """Each host's, by name, or by number where no name is known."""
+    return {listing.name_of(number, names): one for number, one in enumerate(frames, 1)}
 
 
 def tally(totals: list[int]) -> Frames:
