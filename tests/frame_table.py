@@ -6,7 +6,7 @@ the answer's options, and the rows of `golden` are literal bytes. Whatever runs 
 
 from __future__ import annotations
 
-from rows import golden, link, moments, network, offers, transport
+from rows import golden, known, limits, link, moments, network, offers, others, outward, sent_on, strangers, transport
 from rows.row import Row
 
 ROWS: list[Row] = [
@@ -16,4 +16,10 @@ ROWS: list[Row] = [
     *transport.ROWS,
     *offers.ROWS,
     *moments.ROWS,
+    *strangers.ROWS,
+    *known.ROWS,
+    *limits.ROWS,
+    *others.ROWS,
+    *outward.ROWS,
+    *sent_on.ROWS,
 ]

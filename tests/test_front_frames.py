@@ -1,23 +1,25 @@
-"""The table of hand-written frames, through both compilations of the front: same verdict, same reason, same bytes."""
+"""The table of hand-written frames, through both compilations: same reason, bytes, counter and connections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from engines_under_test import PLENTY, SHORTEST, Ebpf, Native, Outcome, ebpf
+from engines_under_test import PLENTY, SHORTEST, Ebpf, Native, Outcome, Twin, ebpf, one_cpu
 from frame_table import ROWS
 from kernel_ground import needs_root
-from naive import decide
+from naive import world
+from naive.decide import REASONS
+from naive.state import PLENTY as UNLIMITED  # the room of a row that says nothing of it
 from rows.row import Row
+from tables_under_test import in_words
 
-UNLIMITED = decide.PLENTY  # the room of a row that says nothing of it
 FOR_THE_KERNEL = [row for row in ROWS if len(row.frame) >= SHORTEST and row.room == UNLIMITED]
 
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Ebpf]:
-    with ebpf() as engine:
+    with one_cpu(), ebpf() as engine:
         yield engine
 
 
@@ -26,20 +28,38 @@ def native() -> Native:
     return Native()
 
 
-def expected(row: Row) -> str:
-    """The row's right-hand side, as an outcome is shown."""
-    return str(Outcome(row.verdict, row.reason, row.expected))
+def expected(row: Row, twin: Twin) -> str:
+    """The row's right-hand side, as an outcome is shown, with what the row leaves to the twin: which host it counts for."""
+    thought = twin.run(row.frame, row.now_ms, row.side, min(row.room, PLENTY))
+    return str(Outcome(row.reason, thought.number if row.number is None else row.number, row.expected))
+
+
+def prepared(engine: Ebpf | Native, row: Row) -> Twin:
+    """The engine and a twin, both as the row wants them before its frame."""
+    twin = Twin(world.state(**row.policy))
+    engine.forget()
+    engine.set_policy(twin.state)
+    for given in row.before:
+        assert str(engine.run(given, row.now_ms)) == str(twin.run(given, row.now_ms))
+    return twin
 
 
 @needs_root
 @pytest.mark.parametrize("row", FOR_THE_KERNEL, ids=lambda row: row.description)
 def test_ebpf_agrees_with_the_table(kernel: Ebpf, row: Row) -> None:
-    assert str(kernel.run(row.frame, row.now_ms)) == expected(row)
+    twin = prepared(kernel, row)
+    outcome = kernel.run(row.frame, row.now_ms, row.side)
+    assert str(outcome) == expected(row, twin)
+    assert row.action in (None, outcome.action)
+    assert kernel.known() == in_words(twin.state)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.description)
 def test_native_code_agrees_with_the_table(native: Native, row: Row) -> None:
-    assert str(native.run(row.frame, row.now_ms, min(row.room, PLENTY))) == expected(row)
+    twin = prepared(native, row)
+    outcome = native.run(row.frame, row.now_ms, row.side, min(row.room, PLENTY))
+    assert str(outcome) == expected(row, twin)
+    assert native.known() == in_words(twin.state)
 
 
 def test_the_kernel_is_spared_only_what_it_cannot_be_asked() -> None:
@@ -50,9 +70,11 @@ def test_the_kernel_is_spared_only_what_it_cannot_be_asked() -> None:
         "no room to grow: 54 bytes in, 58 out",
         "room for just the 4 bytes it takes",
         "a frame that need not grow needs no room",
+        "no room for a tag: the kernel's, as it came",
+        "no room for a tag, routed: the kernel's, with all its hops",
     }
 
 
 def test_the_table_reaches_every_reason_in_the_kernel_but_no_room() -> None:
-    missed = decide.REASONS - {row.reason for row in FOR_THE_KERNEL}
+    missed = REASONS - {row.reason for row in FOR_THE_KERNEL}
     assert {reason.name for reason in missed} == {"no_room"}

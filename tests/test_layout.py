@@ -6,15 +6,15 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardtack.compiler.ebpf import BOUNDS
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
 from hardtack.packet import admit, again, layout
-from hardtack.packet.entries import KEY_SLOTS, ONLY, clock_entry, keys_entry
-from hardtack.packet.layout import Attributes, Clock, Key, Keys, Tuple4, Tuple6
+from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys_entry
+from hardtack.packet.layout import Attributes, Clock, Keys, Tuple4, Tuple6
 from hardtack.packet.reasons import REASONS, Reason
 
 needs_btf = pytest.mark.skipif(not btf.readable(), reason="this kernel shows no BTF")
@@ -61,13 +61,20 @@ def test_sizes_that_the_kernel_is_told() -> None:
 
 
 TABLES = {name: table for name, table in vars(layout).items() if isinstance(table, Table)}
+# A table of one entry is called as its record is; of the others each entry is one
+SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for name in TABLES} | {
+    "BUDGETS": layout.Budget.itemsize,
+    "SHARES": layout.Share.itemsize,
+    "NEXT_HOPS": layout.NextHop.itemsize,
+    "CONNECTIONS": layout.Connection.itemsize,
+}
 RECORDS = {name: record for name, record in vars(layout).items() if isinstance(record, np.dtype)}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_as_large_as_its_record(name: str) -> None:
-    table, record = TABLES[name], RECORDS[name.capitalize()]
-    assert (table.name, table.key_size, table.value_size) == (name.lower(), len(ONLY), record.itemsize)
+    table, size = TABLES[name], SIZES[name]
+    assert (table.name, table.key_size, table.value_size) == (name.lower(), len(ONLY), size)
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -81,18 +88,36 @@ def test_every_reason_has_a_counter() -> None:
     assert layout.Counters.itemsize == 8 * REASONS and max(Reason) < REASONS and len({*Reason}) == len(Reason)
 
 
-@given(st.dictionaries(st.integers(0, 2**40), st.binary(min_size=16, max_size=16), max_size=10))
-def test_keys_are_written_as_they_are_read(schedule: dict[int, bytes]) -> None:
+schedules = st.dictionaries(st.integers(0, 2**40), st.binary(min_size=16, max_size=16), max_size=10)
+
+
+@given(st.lists(schedules, max_size=KEY_SETS))
+@settings(max_examples=20, deadline=None)
+def test_keys_are_written_as_they_are_read(sets: list[dict[int, bytes]]) -> None:
     """Of two epochs for one slot the last written stays; slots without a key name no epoch there is."""
-    slots = np.frombuffer(keys_entry(schedule.items()), Keys)[0]["slots"]
-    held = {epoch % KEY_SLOTS: (epoch, key) for epoch, key in schedule.items()}
+    slots = np.frombuffer(keys_entry(*(schedule.items() for schedule in sets)), Keys)[0]["slots"]
+    assert len(slots) == KEY_SETS * KEY_SLOTS
+    held = {
+        number * KEY_SLOTS + epoch % KEY_SLOTS: (epoch, key)
+        for number, schedule in enumerate(sets)
+        for epoch, key in schedule.items()
+    }
     for number, slot in enumerate(slots):
         if number in held:
             epoch, key = held[number]
             assert (slot["epoch"], struct.pack("<QQ", slot["low"], slot["high"])) == (epoch, key)
         else:
             assert slot["epoch"] > 2**56
-    assert Key.itemsize * KEY_SLOTS == Keys.itemsize == len(keys_entry([]))
+
+
+def test_more_master_keys_than_there_is_room_for() -> None:
+    with pytest.raises(ValueError, match=f"{KEY_SETS + 1} master keys; the table has room for {KEY_SETS}"):
+        keys_entry(*[[]] * (KEY_SETS + 1))
+
+
+def test_a_connection_is_one_cache_line() -> None:
+    """What it costs in all: 64 bytes and a tag, in two thirds of the places."""
+    assert layout.Connection.itemsize == 64 and layout.Tags.itemsize == layout.WAYS
 
 
 @given(st.integers(-(2**63), 2**64 - 1))

@@ -44,12 +44,6 @@ def reading(target: Target) -> Iterator[Part]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def reading_timestamps(target: Target) -> Iterator[Part]:
-    with part("timestamps", target) as found:
-        yield found
-
-
 def hashed(hashing: Part, key: bytes, message: bytes) -> int:
     """The message's hash; its last word carries its length, as SipHash wants it."""
     padded = message + bytes(7 - len(message) % 8) + bytes([len(message)])
@@ -97,7 +91,9 @@ def test_folding_agrees_with_the_twin_up_to_60_bytes_of_header(summing: Part) ->
     each()
 
 
-@pytest.mark.parametrize("total", [0, 1, 0xFFFF, 0x10000, 0x1FFFF, 0xFFFFFFFF, 0xFFFF0000FFFF, 2**36 - 1, 15 * (2**32 - 1)])
+@pytest.mark.parametrize(
+    "total", [0, 1, 0xFFFF, 0x10000, 0x1FFFF, 0xFFFFFFFF, 0xFFFF0000FFFF, 2**36 - 1, 15 * (2**32 - 1)]
+)
 def test_folding_at_its_edges(summing: Part, total: int) -> None:
     assert folded(summing, total) == checksum.ones_sum(total.to_bytes(8, "little"))
 
@@ -129,12 +125,12 @@ def test_options_of_any_syn_are_read_as_the_twin_reads_them(reading: Part) -> No
     each()
 
 
-def test_timestamps_of_any_segment_are_read_as_the_twin_reads_them(reading_timestamps: Part) -> None:
+def test_timestamps_of_any_segment_are_read_as_the_twin_reads_them(reading: Part) -> None:
     @given(generated_options() | st.builds(usual, st.binary(min_size=8, max_size=8)))
     @settings(STEADY, max_examples=500)
     def each(given_options: bytes) -> None:
         whole = frame(tcp=Tcp(flags=ACK, options=given_options, payload=b"GET /"))
-        found = reading_timestamps.words(whole, 6)[3:]
+        found = reading.words(whole, 6)[3:]
         assert found == told(options.parse(given_options))[3:], given_options.hex()
 
     each()

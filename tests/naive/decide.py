@@ -1,111 +1,168 @@
-"""The SYN path's whole policy, slowly: frame, hosts, keys and now in; reason and frame out."""
+"""The whole policy, slowly: frame, state and now in; reason, action and frame out, state changed."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hardtack.packet.reasons import Reason
-from naive import checksum, cookie, options
-from naive.parse import Segment, parse
+from hardtack.packet.reasons import Reason, Verdict, verdict
+from naive import budget, checksum, connections, cookie, icmp, options
+from naive.connections import name_of
+from naive.forward import Action, forward
+from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transport
+from naive.reply import reply
+from naive.state import PLENTY, Host, Origin, State, mapped
 
-FIN, SYN, RST, ACK, ECE, CWR = 0x01, 0x02, 0x04, 0x10, 0x40, 0x80
-WINDOW, TTL = 64240, 64  # cookie.md, "The SYN-ACK"
-SHORTEST = 60  # bytes of the shortest Ethernet frame, without its check sequence
-PLENTY = 1 << 16
-# The reasons of the front; the others are the agent's.
-REASONS = {reason for reason in Reason if not Reason.not_ack <= reason <= Reason.behind}
+# Of the agent alone
+AGENT = {
+    "fragment",
+    "extension",
+    "not_tcp",
+    "not_ack",
+    "known",
+    "no_listener",
+    "admitted",
+    "bad_cookie",
+    "not_admitted",
+}
+AGENT |= {"time_wait_ended", "time_wait_kept", "behind"}
+
+FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+CHRISTMAS = FIN | PSH | URG
+NOBODY = 0  # the number of no host
+REASONS = {reason for reason in Reason if reason.name not in AGENT}
 
 
 @dataclass(frozen=True)
-class Host:
-    """A protected address: its TCP ports (None: all of them) and the MSS that its SYN-ACKs say."""
+class Decision:
+    """What became of a frame, and which host's counter has it."""
 
-    ports: frozenset[int] | None
-    mss: int
-
-
-Hosts = Mapping[bytes, Host]  # by 16-byte address, IPv4 as ::ffff:a.b.c.d
-
-
-def mapped(address: bytes) -> bytes:
-    """An address as the hosts table knows it (RFC 4291 2.5.5.2)."""
-    return address if len(address) == 16 else bytes(10) + b"\xff\xff" + address
+    reason: Reason
+    action: Action
+    frame: bytes
+    number: int = NOBODY
 
 
-def decide(frame: bytes, hosts: Hosts, keys: cookie.Keys, now_ms: int, room: int = PLENTY) -> tuple[Reason, bytes]:
-    """What happens to a frame, and the frame as it leaves: the very same bytes unless the reason is `answered`.
-
-    `room` is by how many bytes the engine can let a frame grow.
-    """
-    segment = parse(frame)
-    if isinstance(segment, Reason):
-        return segment, frame
-    host = hosts.get(mapped(segment.packet.destination))
-    reason = judge(segment, host)
-    if reason is not None:
-        return reason, frame
-    assert host is not None
-    key = keys.get(cookie.epoch(now_ms))
-    if key is None:
-        return Reason.no_key, frame
-    reply = answer(segment, host, key, now_ms)
-    if not segment.has_payload and len(reply) <= len(frame) <= SHORTEST:
-        reply += frame[len(reply) :]
-    if len(reply) > len(frame) + room:
-        return Reason.no_room, frame
-    return Reason.answered, reply
-
-
-def judge(segment: Segment, host: Host | None) -> Reason | None:
-    """Why a segment gets no answer; None if it is a SYN that wants one."""
+def decide(state: State, frame: bytes, now_ms: int, room: int = PLENTY) -> Decision:
+    """A frame from the internet. `room` is by how many bytes the engine can let a frame grow."""
+    packet = network(frame)
+    if isinstance(packet, Reason):
+        return Decision(packet, Action.kernel, frame)
+    host = state.hosts.get(mapped(packet.destination))
     if host is None:
-        return Reason.not_ours
-    if host.ports is not None and segment.destination_port not in host.ports:
-        return Reason.other_port
-    if not segment.flags & SYN:
-        return Reason.not_syn
+        return Decision(Reason.not_ours, Action.kernel, frame)
+    reason, out = judge(state, frame, packet, host, now_ms)
+    if reason == Reason.answered and len(out) > len(frame) + room:
+        reason, out = Reason.no_room, frame
+    if verdict(reason) == Verdict.FORWARD:
+        sent = forward(state, frame, packet, host, room)
+        return Decision(reason, sent.action, sent.frame, host.number)
+    action = {Verdict.PASS: Action.kernel, Verdict.DROP: Action.drop, Verdict.REPLY: Action.back}[verdict(reason)]
+    return Decision(reason, action, out, host.number)
+
+
+def learn(state: State, frame: bytes, now_ms: int) -> Decision:
+    """A frame from a host, seen at an inside interface or as it leaves: it passes, whatever it is."""
+    packet = network(frame)
+    if isinstance(packet, Reason):
+        return Decision(packet, Action.kernel, frame)
+    host = state.hosts.get(mapped(packet.source))
+    if host is None:
+        return Decision(Reason.not_ours, Action.kernel, frame)
+    segment = transport(packet) if packet.flaw is None and packet.protocol == TCP else None
+    reason = Reason.outbound_other
+    if isinstance(segment, Segment) and host.protects(segment.source_port):
+        reason = connections.learn(state, segment, host, now_ms)
+    return Decision(reason, Action.kernel, frame, host.number)
+
+
+def judge(state: State, frame: bytes, packet: Packet, host: Host, now_ms: int) -> tuple[Reason, bytes]:
+    """Why what happens to a frame for a host, and the answer to it if it is answered."""
+    flaws = {Flaw.cut: Reason.cut_short, Flaw.chain: Reason.bad_extensions}
+    if packet.flaw in flaws:
+        return flaws[packet.flaw], frame
+    if packet.flaw is not None and may_hide_tcp(packet):
+        return Reason.first_fragment if packet.flaw == Flaw.first_fragment else Reason.later_fragment, frame
+    if packet.protocol != TCP:
+        return icmp.judge(state, packet, host), frame
+    segment = transport(packet)
+    if isinstance(segment, Flaw):
+        return Reason.cut_short if segment == Flaw.cut else Reason.bad_offset, frame
+    if not host.protects(segment.destination_port):
+        return Reason.other_port, frame
+    if segment.flags & SYN:
+        return judge_syn(state, frame, segment, host, now_ms)
+    if not segment.flags & (RST | ACK):
+        return without_ack(segment.flags), frame
+    return judge_segment(state, segment, host, now_ms), frame
+
+
+def may_hide_tcp(packet: Packet) -> bool:
+    """Whether a fragment is of TCP, or of another extension header, behind which TCP may follow (RFC 8200 4.5)."""
+    return packet.protocol == TCP or (packet.version == 6 and packet.protocol in EXTENSIONS)
+
+
+def without_ack(flags: int) -> Reason:
+    """A segment that no TCP would send; ECN's bits do not matter."""
+    if not flags & (FIN | PSH | URG):
+        return Reason.null
+    return Reason.xmas if flags & CHRISTMAS == CHRISTMAS else Reason.no_ack
+
+
+def judge_syn(state: State, frame: bytes, segment: Segment, host: Host, now_ms: int) -> tuple[Reason, bytes]:
+    """A segment with SYN, and its answer."""
     # The TCP checksum is not looked at: the client's own ACK proves that what it sent arrived.
     if segment.packet.version == 4 and not checksum.holds(segment.packet.header):
-        return Reason.bad_checksum
+        return Reason.bad_checksum, frame
     if segment.flags & FIN:
-        return Reason.syn_fin
+        return Reason.syn_fin, frame
     if segment.flags & RST:
-        return Reason.syn_rst
+        return Reason.syn_rst, frame
+    known = state.connections.get(name_of(segment))
     if segment.flags & ACK:
-        return Reason.not_syn
-    return None
+        if known is None:
+            return Reason.stray_syn_ack, frame
+        connections.synchronize(known, segment, now_ms)
+        return Reason.connection, frame
+    key = state.keys[host.keys].get(cookie.epoch(now_ms))
+    if key is None:
+        return Reason.no_key, frame
+    refusal = budget.refuses(state, segment, host, now_ms)
+    if refusal is not None:
+        return refusal, frame
+    if known is not None and not known.over:
+        return Reason.reopened, frame
+    return Reason.answered, reply(frame, segment, host, key, now_ms)
 
 
-def answer(segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
-    """The SYN-ACK, from Ethernet's first byte to the last TCP option."""
+def judge_segment(state: State, segment: Segment, host: Host, now_ms: int) -> Reason:
+    """A segment with RST or ACK, but no SYN."""
+    known = state.connections.get(name_of(segment))
+    if segment.flags & RST:
+        return Reason.stray_rst if known is None else connections.judge_reset(state, segment)
+    if known is not None and not known.over:
+        connections.follow(known, segment, now_ms)
+        return Reason.connection
+    if known is None and cookie.epoch(now_ms) not in state.keys[host.keys]:
+        return Reason.no_key  # hosts answer by themselves
+    if isinstance(bring_cookie(state, segment, host, now_ms), cookie.Admitted):
+        connections.remember(state, segment, host, Origin.cookie, now_ms)
+        return Reason.remembered
+    if known is not None:
+        connections.follow(known, segment, now_ms)
+        return Reason.connection
+    if now_ms < state.grace_until:
+        if not budget.spend(state, budget.LEARNING, state.learned, now_ms):
+            return Reason.learn_limit
+        connections.remember(state, segment, host, Origin.grace, now_ms)
+        return Reason.learned
+    if segment.flags & FIN:
+        return Reason.stray_fin
+    return Reason.stray_data if segment.has_payload else Reason.stray_ack
+
+
+def bring_cookie(state: State, segment: Segment, host: Host, now_ms: int) -> cookie.Admitted | cookie.Refusal:
+    """What a client's ACK brings back, judged by the host's keys."""
     packet = segment.packet
-    offer = options.parse(segment.options)
-    timestamps = offer.tsval is not None
-    ecn = timestamps and segment.flags & ECE != 0 and segment.flags & CWR != 0 and packet.ecn == 0
     flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
-    o = cookie.options_byte(offer, packet.version)
-    ours = cookie.make(key, flow, segment.seq, o, now_ms, timestamps=timestamps, ecn=ecn)
-
-    sent = options.build(host.mss, offer, ours.tsval)
-    length = 20 + len(sent)
-    flags = SYN | ACK | (ECE if ecn else 0)
-    before = struct.pack("!HHII", flow.destination_port, flow.source_port, ours.isn, (segment.seq + 1) & 0xFFFFFFFF)
-    before += struct.pack("!BBH", length // 4 << 4, flags, WINDOW)
-    after = b"\0\0" + sent  # the urgent pointer
-    pseudo = packet.destination + packet.source + struct.pack("!II", 6, length)
-    total = checksum.checksum(pseudo + before + b"\0\0" + after)
-    tcp = before + struct.pack("!H", total) + after
-
-    link = segment.link[6:12] + segment.link[0:6] + segment.link[12:]
-    return link + ip_header(packet.version, packet.destination, packet.source, length) + tcp
-
-
-def ip_header(version: int, source: bytes, destination: bytes, length: int) -> bytes:
-    """The IP header before `length` bytes of TCP."""
-    if version == 6:
-        return struct.pack("!IHBB", 6 << 28, length, 6, TTL) + source + destination
-    before = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0x4000, TTL, 6)
-    total = checksum.checksum(before + b"\0\0" + source + destination)
-    return before + struct.pack("!H", total) + source + destination
+    tsecr = options.parse(segment.options).tsecr
+    return cookie.check(state.keys[host.keys], flow, segment.seq, segment.ack, tsecr, now_ms)

@@ -1,25 +1,75 @@
-"""The small world that the tables of frames and the generated frames are about: hosts, keys, a moment."""
+"""The small world that the tables of frames and the generated frames are about: hosts, ways to them, keys, a moment."""
 
 from __future__ import annotations
 
 from naive.cookie import EPOCH, epoch, keys
-from naive.decide import Host, mapped
 from naive.frames import packed
+from naive.state import Exit, Hop, Host, State, Via, mapped
 
-MASTER = bytes(range(32))
+MASTER, OTHER_MASTER = bytes(range(32)), bytes(range(32, 64))
 NOW = 1_763_800_000_345  # ms; the moment of cookie.md's vectors, epoch 27559375
 EPOCH_NOW = epoch(NOW)
 EPOCH_BEGINS = EPOCH_NOW * EPOCH
 # Two epochs either side, and the first of all, which a vector uses; each in a slot of its own (epoch modulo 64).
-KEYS = keys(MASTER, [0, *range(EPOCH_NOW - 2, EPOCH_NOW + 3)])
+EPOCHS = [0, *range(EPOCH_NOW - 2, EPOCH_NOW + 3)]
+KEYS, OTHER_KEYS = keys(MASTER, EPOCHS), keys(OTHER_MASTER, EPOCHS)
 
+# Behind the kernel: hosts 1 to 3
 WEB, ANY_PORT, EDGES = "192.0.2.10", "10.0.0.2", "203.0.113.255"
 WEB6, ANY_PORT6 = "2001:db8::2", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"
+# Frames for these are sent on by the program: host 4 as a router does it, host 5 as a switch, host 6 back out again
+ROUTED, ROUTED6 = "203.0.113.4", "2001:db8:4::1"
+SWITCHED, SWITCHED6 = "203.0.113.5", "2001:db8:5::1"
+BACK, BACK6 = "203.0.113.6", "2001:db8:6::1"
+# As a router, but nobody knows yet where it is; with another master key
+LOST = "203.0.113.7"
+# May have one SYN answered in a window
+SCARCE, SCARCE6 = "203.0.113.8", "2001:db8:8::1"
+
+WEB_PORTS = frozenset({80, 443})
 HOSTS = {
-    mapped(packed(WEB)): Host(frozenset({80, 443}), 1460),
-    mapped(packed(ANY_PORT)): Host(None, 1400),
-    mapped(packed(EDGES)): Host(frozenset({1, 65535}), 536),
-    mapped(packed(WEB6)): Host(frozenset({80}), 1440),
-    mapped(packed(ANY_PORT6)): Host(None, 8940),
+    mapped(packed(address)): host
+    for address, host in {
+        WEB: Host(WEB_PORTS, 1460, number=1),
+        WEB6: Host(frozenset({80}), 1440, number=1),
+        ANY_PORT: Host(None, 1400, number=2),
+        ANY_PORT6: Host(None, 8940, number=2),
+        EDGES: Host(frozenset({1, 65535}), 536, number=3, drops=True),
+        ROUTED: Host(WEB_PORTS, 1460, number=4, via=Via.routed),
+        ROUTED6: Host(WEB_PORTS, 1440, number=4, via=Via.routed, tag=100),
+        SWITCHED: Host(WEB_PORTS, 1460, number=5, via=Via.switched, tag=4094, drops=True),
+        SWITCHED6: Host(WEB_PORTS, 1440, number=5, via=Via.switched, tag="none", drops=True),
+        BACK: Host(WEB_PORTS, 1460, number=6, via=Via.switched),
+        BACK6: Host(WEB_PORTS, 1440, number=6, via=Via.switched),
+        LOST: Host(WEB_PORTS, 1460, number=7, keys=1, via=Via.routed),
+        SCARCE: Host(WEB_PORTS, 1460, number=8, replies=1),
+        SCARCE6: Host(WEB_PORTS, 1440, number=8, replies=1),
+    }.items()
 }
-PROTECTED4, PROTECTED6 = (WEB, ANY_PORT, EDGES), (WEB6, ANY_PORT6)
+# For generated frames: all but those of which it matters how many came before
+PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST)
+PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6)
+NUMBERS = 1 + max(host.number for host in HOSTS.values())  # of counters: each host's, and nobody's
+
+OUTSIDE, INSIDE, FARTHER = (
+    Exit(bytes.fromhex("020000000f01")),
+    Exit(bytes.fromhex("020000000f02")),
+    Exit(b"\2\0\0\0\x0f\3", 1280),
+)
+EXITS = {0: OUTSIDE, 1: INSIDE, 2: FARTHER}
+HOPS = {
+    mapped(packed(address)): Hop(bytes.fromhex(mac), number)
+    for address, mac, number in [
+        (ROUTED, "020000000a04", 1),
+        (ROUTED6, "020000000a04", 2),
+        (SWITCHED, "020000000a05", 1),
+        (SWITCHED6, "fe0000000a05", 2),
+        (BACK, "020000000a06", 0),
+        (BACK6, "ffffffffffff", 0),
+    ]
+}
+
+
+def state(**others: object) -> State:
+    """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
+    return State(**{"hosts": HOSTS, "keys": [KEYS, OTHER_KEYS], "hops": dict(HOPS), "exits": EXITS} | others)  # type: ignore[arg-type]

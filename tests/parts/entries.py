@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hardtack.compiler.language import absent, at, beyond, i64, inlined, load64, new, store64, u64
+from hardtack.compiler.language import at, beyond, i64, inlined, load64, new, store64, u64
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.cookie import cookie_holds
-from hardtack.packet.hosts import find_host, protects
-from hardtack.packet.layout import Flow
-from hardtack.packet.options import read_options, read_timestamps
-from hardtack.packet.parse import NONE, parse
+from hardtack.packet.hosts import find_host, host_at, protects
+from hardtack.packet.layout import NO_HOST, Flow
+from hardtack.packet.options import read_options
+from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.platform import head, tail
 from hardtack.packet.siphash import absorb, begin, finish
 from hardtack.packet.time import now_ms
@@ -38,7 +38,13 @@ def written(frame: Any, flow: Any) -> int:
     return DONE
 
 
-write = inlined(written)
+def read(frame: Any, flow: Any) -> bool:
+    """Whether the frame holds a whole TCP header, which is in the flow then."""
+    whole: bool = parse(frame, flow) == NONE and flow.kind == NONE and parse_tcp(frame, flow) == NONE
+    return whole
+
+
+write, is_tcp = inlined(written), inlined(read)
 
 
 def siphash(frame: Any) -> int:
@@ -67,21 +73,11 @@ def sums(frame: Any) -> int:
 
 
 def all_options(frame: Any) -> int:
-    """Of a SYN: what its options offer."""
+    """Of any segment: what its options offer."""
     flow = new_flow()
-    if parse(frame, flow) != NONE:
+    if not is_tcp(frame, flow):
         return REFUSED
     read_options(frame, flow)
-    verdict: int = write(frame, flow)
-    return verdict
-
-
-def timestamps(frame: Any) -> int:
-    """Of any segment: its timestamps."""
-    flow = new_flow()
-    if parse(frame, flow) != NONE:
-        return REFUSED
-    read_timestamps(frame, flow)
     verdict: int = write(frame, flow)
     return verdict
 
@@ -89,21 +85,22 @@ def timestamps(frame: Any) -> int:
 def check(frame: Any) -> int:
     """Of an ACK: whether it brings back a good cookie."""
     flow = new_flow()
-    if parse(frame, flow) != NONE:
+    if not is_tcp(frame, flow):
         return REFUSED
-    read_timestamps(frame, flow)
-    return DONE if cookie_holds(flow, now_ms()) else REFUSED
+    read_options(frame, flow)
+    return DONE if cookie_holds(flow, now_ms(), 0) else REFUSED
 
 
 def host(frame: Any) -> int:
     """Which host a frame is for, its MSS, and whether the frame's port is protected, in three words."""
     flow = new_flow()
     start = head(frame)
-    if parse(frame, flow) != NONE or beyond(start, 24, tail(frame)):
+    if not is_tcp(frame, flow) or beyond(start, 24, tail(frame)):
         return REFUSED
-    found = find_host(flow)
-    if absent(found):
+    place = find_host(flow.destination_high, flow.destination_low)
+    if place == NO_HOST:
         return REFUSED
+    found = host_at(place)
     store64(start, 0, u64(found.number))
     store64(start, 8, u64(found.mss))
     store64(start, 16, u64(protects(found, flow.dport)))

@@ -59,9 +59,9 @@ ROWS = [
     Row("a tag over ARP", frame(link=ONE)[:16] + b"\x08\x06" + bytes(28), Reason.not_ip),
     Row("cut one byte before IPv4's 20", SYN4[:33], Reason.truncated),
     Row("cut one byte before IPv6's 40", SYN6[:53], Reason.truncated),
-    Row("cut one byte before TCP's 20 over IPv4", SYN4[:53], Reason.truncated),
-    Row("cut one byte before TCP's 20 over IPv6", SYN6[:73], Reason.truncated),
-    Row("cut one byte before the last TCP option", MSS_ROW.frame[:57], Reason.truncated),
+    Row("cut one byte before TCP's 20 over IPv4", SYN4[:53], Reason.cut_short),
+    Row("cut one byte before TCP's 20 over IPv6", SYN6[:73], Reason.cut_short),
+    Row("cut one byte before the last TCP option", MSS_ROW.frame[:57], Reason.cut_short),
     # Ethernet padding: an answer of 58 bytes fits the shortest frame
     kept("54 bytes padded to 60: the length is kept", BARE_ROW, 60),
     kept("54 bytes padded to 59: the length is kept", BARE_ROW, 59),

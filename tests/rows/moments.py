@@ -39,9 +39,9 @@ ROWS = [
         now_ms=EPOCH_BEGINS + 3 * EPOCH,
     ),
     Row(
-        "no key, and SYN+ACK: not judged yet",
+        "no key, and SYN+ACK of no connection: that needs no key",
         frame(tcp=Tcp(flags=0x12)),
-        Reason.not_syn,
+        Reason.stray_syn_ack,
         now_ms=EPOCH_BEGINS + 3 * EPOCH,
     ),
     Row("an epoch beyond 32 bits", SYN, Reason.no_key, now_ms=(EPOCH_NOW + (1 << 32)) * EPOCH),

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from naive import cookie
-from naive.cookie import Flow
-from naive.decide import PLENTY, mapped
+from naive.cookie import Flow, Keys
+from naive.forward import Action
 from naive.frames import ACK, ECE, SYN, Ethernet, IPv4, IPv6, Tcp, frame, packed
+from naive.state import PLENTY, mapped
 from naive.world import HOSTS, KEYS, NOW
 
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
+Side = Literal["outside", "inside"]
+
 
 @dataclass(frozen=True)
 class Row:
-    """A frame, and what must become of it. `out` is None if it must stay as it is.
+    """A frame, and what must become of it.
 
-    `room`: how many bytes the frame may grow by; an engine whose frames always have room skips rows that set it.
+    out     the frame as it leaves; None: as it came
+    room    how many bytes the frame may grow by; an engine whose frames always have room skips rows that set it
+    before  frames from the internet, seen before at the same moment
+    side    where this frame is seen
+    number  of the host that it is counted under; None: the row does not say
+    action  where the frame goes; None: where its verdict says, and a row of verdict FORWARD does not say
+    policy  fields of the state that are not as in `naive.world`
     """
 
     description: str
@@ -27,6 +38,11 @@ class Row:
     out: bytes | None = None
     now_ms: int = NOW
     room: int = PLENTY
+    before: tuple[bytes, ...] = ()
+    side: Side = "outside"
+    number: int | None = None
+    action: Action | None = None
+    policy: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -99,6 +115,42 @@ def answered(
     ip, tcp, link = ip or IPv4(), tcp or Tcp(), link or Ethernet()
     out = expected.frame(ip, tcp, link, now_ms)
     return Row(description, frame(ip, tcp, link), Reason.answered, out, now_ms)
+
+
+def first_ack(
+    ip: IPv4 | IPv6 | None = None,
+    syn: Tcp | None = None,
+    *,
+    now_ms: int = NOW,
+    keys: Keys = KEYS,
+    times: tuple[int, int] | None = None,
+    link: Ethernet | None = None,
+    **changes: object,
+) -> bytes:
+    """The ACK of a client whose SYN was answered at some moment; `changes`: fields that are not as they should be.
+
+    times   the client's TSval, and by how much its echo of ours is wrong; None: no timestamps
+    """
+    return frame(ip, replace(acknowledgment(ip, syn, now_ms, keys, times), **changes), link)  # type: ignore[arg-type]
+
+
+def acknowledgment(
+    ip: IPv4 | IPv6 | None = None,
+    syn: Tcp | None = None,
+    now_ms: int = NOW,
+    keys: Keys = KEYS,
+    times: tuple[int, int] | None = None,
+) -> Tcp:
+    """The same, as a segment yet."""
+    ip, syn = ip or IPv4(), syn or Tcp()
+    flow = Flow(packed(ip.source), packed(ip.destination), syn.source_port, syn.destination_port)
+    key = keys[cookie.epoch(now_ms)]
+    ours = cookie.make(key, flow, syn.seq, 0x0F, now_ms, timestamps=times is not None, ecn=False)
+    carried = b""
+    if times is not None and ours.tsval is not None:
+        carried = struct.pack("!BBBBII", 1, 1, 8, 10, times[0], ours.tsval ^ times[1])
+    seq, ack = (syn.seq + 1) % (1 << 32), (ours.isn + 1) % (1 << 32)
+    return Tcp(syn.source_port, syn.destination_port, seq, ack, ACK, options=carried)
 
 
 BARE = Expected(0x0F)  # a SYN without options: the least MSS, no scale, no SACK

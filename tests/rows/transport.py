@@ -23,37 +23,49 @@ def named(flags: int) -> str:
 def judged(flags: int) -> Row:
     """The row of one combination of flags, sent without options to a protected port."""
     description = f"flags {named(flags)}"
-    if not flags & SYN:
-        return Row(description, frame(tcp=Tcp(flags=flags)), Reason.not_syn)
-    if flags & FIN:
-        return Row(description, frame(tcp=Tcp(flags=flags)), Reason.syn_fin)
+    reason = stranger(flags)
+    if reason == Reason.answered:
+        return answered(description, BARE, tcp=Tcp(flags=flags))
+    return Row(description, frame(tcp=Tcp(flags=flags)), reason)
+
+
+def stranger(flags: int) -> Reason:
+    """What becomes of a segment of no known connection, without data, without a cookie."""
+    if flags & SYN:
+        if flags & FIN:
+            return Reason.syn_fin
+        if flags & RST:
+            return Reason.syn_rst
+        return Reason.stray_syn_ack if flags & ACK else Reason.answered
     if flags & RST:
-        return Row(description, frame(tcp=Tcp(flags=flags)), Reason.syn_rst)
+        return Reason.stray_rst
     if flags & ACK:
-        return Row(description, frame(tcp=Tcp(flags=flags)), Reason.not_syn)
-    return answered(description, BARE, tcp=Tcp(flags=flags))
+        return Reason.stray_fin if flags & FIN else Reason.stray_ack
+    if flags & (FIN | PSH | URG) == FIN | PSH | URG:
+        return Reason.xmas
+    return Reason.no_ack if flags & (FIN | PSH | URG) else Reason.null
 
 
 FLAGS = [judged(flags) for flags in range(256)]
 
 HEADER = [
-    Row("TCP header length 0", frame(tcp=Tcp(doff=0)), Reason.bad_header),
-    Row("TCP header length 16", frame(tcp=Tcp(doff=4)), Reason.bad_header),
-    Row("TCP header length 16 over IPv6", frame(IPv6(), Tcp(destination_port=80, doff=4)), Reason.bad_header),
+    Row("TCP header length 0", frame(tcp=Tcp(doff=0)), Reason.bad_offset),
+    Row("TCP header length 16", frame(tcp=Tcp(doff=4)), Reason.bad_offset),
+    Row("TCP header length 16 over IPv6", frame(IPv6(), Tcp(destination_port=80, doff=4)), Reason.bad_offset),
     Row(
         "TCP header length 16, for a host not ours",
         frame(IPv4(destination="192.0.2.11"), Tcp(doff=4)),
-        Reason.bad_header,
+        Reason.not_ours,
     ),
-    Row("TCP header length one word beyond the frame", frame(tcp=Tcp(doff=6)), Reason.truncated),
-    Row("TCP header length one word beyond the packet, in padding", padded(frame(tcp=Tcp(doff=6))), Reason.bad_header),
+    Row("TCP header length one word beyond the frame", frame(tcp=Tcp(doff=6)), Reason.cut_short),
+    Row("TCP header length one word beyond the packet, in padding", padded(frame(tcp=Tcp(doff=6))), Reason.bad_offset),
     Row(
         "TCP header length one word beyond an IPv6 packet",
         frame(IPv6(), Tcp(destination_port=80, doff=6)) + bytes(4),
-        Reason.bad_header,
+        Reason.bad_offset,
     ),
     answered("TCP header length 60, all of it NOPs", BARE, tcp=Tcp(options=b"\x01" * 40)),
-    Row("TCP header length 60, one byte missing", frame(tcp=Tcp(options=b"\x01" * 40))[:-1], Reason.truncated),
+    Row("TCP header length 60, one byte missing", frame(tcp=Tcp(options=b"\x01" * 40))[:-1], Reason.cut_short),
     answered("TCP's reserved bits set", BARE, tcp=Tcp(reserved=0xF)),
     answered("TCP checksum wrong: not looked at", BARE, tcp=Tcp(checksum=0xBAD)),
     answered("urgent pointer without URG, window 0", BARE, tcp=Tcp(urgent=0xFFFF, window=0)),
@@ -63,7 +75,7 @@ HEADER = [
     answered("ISN 7fffffff: the acknowledgment turns its sign bit", BARE, tcp=Tcp(seq=0x7FFFFFFF)),
     Row("SYN+FIN over IPv6", frame(IPv6(), Tcp(destination_port=80, flags=SYN | FIN)), Reason.syn_fin),
     Row("SYN+RST over IPv6", frame(IPv6(), Tcp(destination_port=80, flags=SYN | RST)), Reason.syn_rst),
-    Row("SYN+ACK over IPv6", frame(IPv6(), Tcp(destination_port=80, flags=SYN | ACK)), Reason.not_syn),
+    Row("SYN+ACK over IPv6", frame(IPv6(), Tcp(destination_port=80, flags=SYN | ACK)), Reason.stray_syn_ack),
     Row(
         "SYN+FIN, IPv4 checksum wrong: that comes first",
         frame(IPv4(checksum=1), Tcp(flags=SYN | FIN)),

@@ -5,10 +5,12 @@ syns()      whole SYNs that are answered if there is a key for the moment
 options()   the option bytes of a TCP header
 moments()   unix milliseconds near the edges of epochs, most of them with a key in `naive.world.KEYS`
 flows(), offers()   connections, and what their clients offer
+traffic()   segments of a few connections, again and again
 """
 
 from strategies.connections import flows, moments, offers
 from strategies.frames import frames, syns
 from strategies.options import options
+from strategies.traffic import Event, traffic
 
-__all__ = ["flows", "frames", "moments", "offers", "options", "syns"]
+__all__ = ["Event", "flows", "frames", "moments", "offers", "options", "syns", "traffic"]

@@ -28,14 +28,14 @@ from naive.frames import (
     options_header,
     routing_header,
 )
-from naive.world import ANY_PORT, ANY_PORT6, EDGES, PROTECTED4, PROTECTED6, WEB, WEB6
+from naive.world import ANY_PORT, ANY_PORT6, EDGES, PROTECTED4, PROTECTED6, WEB6
 
 from strategies.options import OPTIONS, words
 from strategies.weights import weighted
 
 ports = st.integers(0, 0xFFFF) | st.sampled_from([0, 1, 80, 443, 65535])
 PROTECTED_PORTS: dict[str, SearchStrategy[int]] = {
-    WEB: st.sampled_from([80, 443]),
+    **dict.fromkeys(PROTECTED4 + PROTECTED6, st.sampled_from([80, 443])),
     EDGES: st.sampled_from([1, 65535]),
     WEB6: st.just(80),
     ANY_PORT: ports,

@@ -1,0 +1,82 @@
+"""Frames on their way to a host: what the kernel is to route, and what is rewritten and sent by the program itself."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+
+from naive import checksum
+from naive.parse import Packet
+from naive.state import Host, State, Via, mapped
+
+VLAN = 0x8100
+PRIORITY = 0xF000  # bits of a tag: priority, and drop eligible
+INCOMING = 0  # the exit that is the way in
+
+
+class Action(Enum):
+    """Where a frame goes."""
+
+    kernel = "on to the network stack"
+    drop = "nowhere"
+    back = "out of the interface that it came in by"
+    exit = "out of another interface"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A frame as it leaves, and whereto."""
+
+    action: Action
+    frame: bytes
+
+
+def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -> Sent:
+    """A frame for a host's address. Whatever needs an ICMP error, or a next hop to be found, is the kernel's.
+
+    `room`: by how many bytes the engine can let a frame grow.
+    """
+    hop = state.hops.get(mapped(packet.destination))
+    if host.via == Via.kernel or hop is None:
+        return Sent(Action.kernel, frame)
+    leaving = state.exits[hop.exit]
+    header = packet.header
+    if host.via == Via.routed:
+        if time_to_live(header) <= 1 or size(header) > leaving.mtu:
+            return Sent(Action.kernel, frame)
+        header = one_hop_less(header)
+    rest = frame[len(packet.link) + len(packet.header) :]
+    link = hop.mac + leaving.mac + tagged(packet.link[12:], host)
+    if len(link) > len(packet.link) + room:
+        return Sent(Action.kernel, frame)
+    return Sent(Action.back if hop.exit == INCOMING else Action.exit, link + header + rest)
+
+
+def tagged(types: bytes, host: Host) -> bytes:
+    """The tags and the Ethernet type, with the tags that the host's frames are to have."""
+    if host.tag is None:
+        return types
+    if host.tag == "none":
+        return types[-2:]
+    old = int.from_bytes(types[2:4], "big") if len(types) > 2 else 0
+    return struct.pack("!HH", VLAN, old & PRIORITY | host.tag) + types[-2:]
+
+
+def size(header: bytes) -> int:
+    """Bytes of an IP packet, as its header says."""
+    return int.from_bytes(header[2:4], "big") if header[0] >> 4 == 4 else 40 + int.from_bytes(header[4:6], "big")
+
+
+def time_to_live(header: bytes) -> int:
+    """TTL, or hop limit."""
+    return header[8] if header[0] >> 4 == 4 else header[7]
+
+
+def one_hop_less(header: bytes) -> bytes:
+    """The header after a router; a checksum that was wrong stays wrong (RFC 1812 5.2.2, RFC 1141)."""
+    if header[0] >> 4 == 6:
+        return header[:7] + bytes([header[7] - 1]) + header[8:]
+    before, after = header[8:10], bytes([header[8] - 1, header[9]])
+    total = checksum.update(int.from_bytes(header[10:12], "big"), before, after)
+    return header[:8] + after + struct.pack("!H", total) + header[12:]

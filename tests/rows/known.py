@@ -1,0 +1,105 @@
+"""Segments of a known connection, and of its neighbours. How it all hangs together: tests/transcripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from naive.frames import ACK, FIN, MORE_FRAGMENTS, PSH, RST, SYN, URG, Ethernet, IPv4, IPv6, Tcp, frame
+
+from hardtack.packet.reasons import Reason
+from rows.row import Row, acknowledgment, first_ack
+
+WORD = 1 << 32
+TO_80 = Tcp(destination_port=80)
+FOUR, SIX = (first_ack(),), (first_ack(IPv6(), TO_80),)
+MINE, MINE6 = acknowledgment(), acknowledgment(IPv6(), TO_80)
+WINDOW = 1 << 23  # bytes: how far ahead of what is expected an RST is taken for a mistake rather than an attack
+
+
+def of(description: str, reason: Reason, ahead: int = 0, ip: IPv4 | None = None, **changes: Any) -> list[Row]:
+    """A segment of the connection over IPv4, and over IPv6; `ahead` of the sequence number that is expected."""
+    seq = (MINE.seq + ahead) % WORD
+    changes = {"seq": seq, "flags": ACK} | changes
+    four, six = first_ack(**changes), first_ack(IPv6(), TO_80, **changes)
+    return [
+        Row(description, four, reason, before=FOUR, number=1),
+        Row(f"{description} over IPv6", six, reason, before=SIX, number=1),
+    ]
+
+
+TRAFFIC = [
+    *of("known: the same ACK again", Reason.connection),
+    *of("known: data", Reason.connection, payload=b"GET / HTTP/1.1\r\n\r\n", flags=ACK | PSH),
+    *of("known: FIN", Reason.connection, flags=ACK | FIN),
+    *of("known: keep-alive, one byte back", Reason.connection, ahead=-1),
+    *of("known: any sequence number, which the host judges", Reason.connection, ahead=1 << 31),
+    *of("known: any acknowledgment", Reason.connection, ack=7),
+    *of("known: zero window", Reason.connection, window=0),
+    *of("known: urgent data", Reason.connection, flags=ACK | URG, urgent=1, payload=b"!"),
+    *of("known: SYN", Reason.reopened, flags=SYN),
+    *of("known: SYN-ACK", Reason.connection, flags=SYN | ACK),
+    *of("known: SYN and FIN", Reason.syn_fin, flags=SYN | FIN),
+    *of("known: SYN and RST", Reason.syn_rst, flags=SYN | RST),
+    *of("known: no flag", Reason.null, flags=0),
+    *of("known: FIN without ACK", Reason.no_ack, flags=FIN),
+    *of("known: FIN, PSH and URG without ACK", Reason.xmas, flags=FIN | PSH | URG),
+    *of("known: an impossible header", Reason.bad_offset, doff=4),
+]
+
+RESETS = [
+    *of("known: RST with the very number that is expected", Reason.reset, flags=RST),
+    *of("known: RST and ACK with that number", Reason.reset, flags=RST | ACK),
+    *of("known: RST with every other flag but SYN", Reason.reset, flags=0xFF & ~SYN),
+    *of("known: RST, one ahead", Reason.reset_asked, ahead=1, flags=RST),
+    *of("known: RST, the last within the window", Reason.reset_asked, ahead=WINDOW - 1, flags=RST | ACK),
+    *of("known: RST, the first beyond the window", Reason.implausible_rst, ahead=WINDOW, flags=RST),
+    *of("known: RST, the farthest ahead", Reason.implausible_rst, ahead=(1 << 31) - 1, flags=RST),
+    *of("known: RST, one back", Reason.implausible_rst, ahead=-1, flags=RST),
+    *of("known: RST with data is judged by where it begins", Reason.reset, flags=RST, payload=b"why"),
+]
+
+NEIGHBOURS = [
+    Row("another client's port", first_ack(source_port=40001), Reason.stray_ack, before=FOUR),
+    Row("another client's address", first_ack(IPv4("198.51.100.8"), ack=MINE.ack), Reason.stray_ack, before=FOUR),
+    Row("another of the host's ports", first_ack(destination_port=80), Reason.stray_ack, before=FOUR),
+    Row("another client's port, RST", first_ack(source_port=40001, flags=RST), Reason.stray_rst, before=FOUR),
+    Row("another client's SYN-ACK", first_ack(source_port=40001, flags=SYN | ACK), Reason.stray_syn_ack, before=FOUR),
+    Row("the ports exchanged", first_ack(source_port=443, destination_port=40000), Reason.other_port, before=FOUR),
+    Row(
+        "the same under another VLAN is the same",
+        first_ack(link=Ethernet(tags=[(0x8100, 9)])),
+        Reason.connection,
+        before=FOUR,
+    ),
+    Row("the other address's connection", first_ack(IPv6(), TO_80, ack=7), Reason.stray_ack, before=FOUR),
+    Row(
+        "an IPv6 client that differs in its first bit",
+        first_ack(IPv6("a001:db8::1"), TO_80, ack=7),
+        Reason.stray_ack,
+        before=SIX,
+    ),
+    Row(
+        "an IPv6 client that differs in its last bit",
+        first_ack(IPv6("2001:db8::"), TO_80, ack=7),
+        Reason.stray_ack,
+        before=SIX,
+    ),
+    Row("known: the first fragment", first_ack(IPv4(fragment=MORE_FRAGMENTS)), Reason.first_fragment, before=FOUR),
+    Row("known: a later fragment", first_ack(IPv4(fragment=1)), Reason.later_fragment, before=FOUR),
+    Row("known: SYN, IPv4 checksum wrong", first_ack(IPv4(checksum=1), flags=SYN), Reason.bad_checksum, before=FOUR),
+    Row("known: the frame ends within the header", first_ack()[:53], Reason.cut_short, before=FOUR),
+    Row(
+        "after a RST: gone",
+        frame(tcp=Tcp(seq=7, flags=ACK)),
+        Reason.stray_ack,
+        before=(*FOUR, first_ack(flags=RST)),
+    ),
+    Row(
+        "after a RST that was asked back: known",
+        first_ack(),
+        Reason.connection,
+        before=(*FOUR, first_ack(seq=MINE.seq + 1, flags=RST)),
+    ),
+]
+
+ROWS = TRAFFIC + RESETS + NEIGHBOURS

@@ -1,0 +1,116 @@
+"""Generated traffic of a few connections, again and again the same ones: opened, followed, confused, ended, opened anew.
+
+Segments are drawn with `random`, which is ten times as fast as Hypothesis: of these it takes many until something happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+from naive import cookie
+from naive.cookie import EPOCH, Flow
+from naive.frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, VLAN, Ethernet, IPv4, IPv6, Tcp, frame, packed
+from naive.state import mapped
+from naive.world import BACK, BACK6, EPOCH_BEGINS, HOSTS, LOST, ROUTED, ROUTED6, SWITCHED, SWITCHED6, WEB, WEB6, state
+
+WORD = 1 << 32
+WINDOW = 1 << 23  # bytes: see naive/connections.py
+KEYS = state().keys
+HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST), (WEB6, ROUTED6, SWITCHED6, BACK6)
+BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
+MOMENTS = [EPOCH_BEGINS + t * EPOCH + at for t in (-1, 0, 1) for at in (0, 127, 128, 31_999, 32_000, 63_999)]
+# How far a client's sequence number is from its SYN's: what comes first, and the edges of what a RST may have
+AHEAD = [1, 1, 1, 1, 1, 2, 6, 0, -1, WINDOW, WINDOW + 1, WINDOW + 6, 1 << 31]
+PAYLOADS = [b"", b"", b"", b"x", b"hello"]
+CLIENT_FLAGS = [ACK] * 8 + [ACK | PSH, ACK | FIN, ACK | FIN, ACK | FIN | PSH, ACK | URG, ACK | ECE, ACK | CWR]
+CLIENT_FLAGS += [
+    SYN,
+    SYN,
+    SYN | ECE | CWR,
+    SYN | ACK,
+    RST,
+    RST,
+    RST | ACK,
+    0,
+    FIN,
+    FIN | PSH | URG,
+    SYN | FIN,
+    SYN | RST,
+]
+HOST_FLAGS = [ACK] * 6 + [ACK | PSH, ACK | FIN, ACK | FIN, SYN | ACK, SYN, RST, RST | ACK, 0]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A frame, where it is seen and when."""
+
+    side: Literal["outside", "inside"]
+    frame: bytes
+    now_ms: int
+
+
+def traffic(rng: Random, count: int) -> Iterator[Event]:
+    """So many events of some twenty connections."""
+    for _ in range(count):
+        now_ms = rng.choice(MOMENTS)
+        ip, tcp = client(rng)
+        what = rng.random()
+        if what < 0.25:
+            tcp = with_cookie(rng, ip, tcp, now_ms)
+        if what < 0.7:
+            yield Event("outside", frame(ip, tcp, link(rng)), now_ms)
+        elif what < 0.95:
+            yield Event("inside", from_host(rng, ip, tcp), now_ms)
+        else:
+            yield Event("outside", error(rng, ip, tcp), now_ms)
+
+
+def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
+    """A client's segment; which connection it is of, is by address and port."""
+    ip: IPv4 | IPv6 = (
+        IPv4(destination=rng.choice(HOSTS_4)) if rng.random() < 0.6 else IPv6(destination=rng.choice(HOSTS_6))
+    )
+    hops = rng.choice([57, 57, 57, 2, 1, 0])
+    ip = replace(ip, ttl=hops) if isinstance(ip, IPv4) else replace(ip, hop_limit=hops)
+    seq = (BASE + rng.choice(AHEAD)) % WORD
+    flags, payload = rng.choice(CLIENT_FLAGS), rng.choice(PAYLOADS)
+    return ip, Tcp(40000 + rng.randrange(2), 80, seq, rng.getrandbits(32), flags, payload=payload)
+
+
+def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
+    """The same, with a cookie that is good, if the time it was made and the connection's SYN are right."""
+    times = rng.random() < 0.5
+    o, made = rng.getrandbits(7), now_ms - rng.choice([0, 10, 1000, 31_000, 97_000])
+    key = KEYS[HOSTS[mapped(packed(ip.destination))].keys].get(cookie.epoch(made), bytes(16))
+    flow = Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
+    ours = cookie.make(key, flow, BASE, o, made, timestamps=times, ecn=False)
+    carried = b"\x01\x01\x08\x0a" + bytes(4) + ours.tsval.to_bytes(4, "big") if ours.tsval is not None else b""
+    flags = ACK | rng.choice([0, 0, PSH, FIN])
+    return replace(tcp, seq=(BASE + 1) % WORD, ack=(ours.isn + 1) % WORD, flags=flags, options=carried)
+
+
+def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
+    """The host's side of it: acknowledges what a client's segment would have had as its sequence number."""
+    back = replace(ip, source=ip.destination, destination=ip.source)
+    return frame(
+        back, Tcp(tcp.destination_port, tcp.source_port, tcp.ack, tcp.seq, rng.choice(HOST_FLAGS), payload=tcp.payload)
+    )
+
+
+def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
+    """An ICMP error about a segment of the host's, or another message."""
+    back = replace(ip, source=ip.destination, destination=ip.source)
+    quoted = back.encode(Tcp(tcp.destination_port, tcp.source_port).encode(back.source, back.destination))
+    if isinstance(ip, IPv4):
+        asked = replace(ip, source="198.51.100.1", protocol=1)
+        return Ethernet().encode(ip.ethertype, asked.encode(bytes([rng.choice([3, 11, 8])]) + bytes(7) + quoted))
+    told = replace(ip, source="2001:db8::ff", next_header=58)
+    return Ethernet().encode(ip.ethertype, told.encode(bytes([rng.choice([1, 2, 128, 135])]) + bytes(7) + quoted))
+
+
+def link(rng: Random) -> Ethernet:
+    """Mostly untagged."""
+    return Ethernet(tags=[(VLAN, rng.getrandbits(16))] * rng.choice([0, 0, 0, 0, 1, 2]))
