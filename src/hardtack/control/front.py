@@ -124,8 +124,12 @@ def has_local(config: Config) -> bool:
 
 
 def learns_from_leaving(config: Config) -> bool:
-    """Whether what hosts send is seen where it leaves: not if it all comes in by interfaces that are named."""
-    return has_local(config) or not config.front.inside
+    """Whether what hosts send is seen where it leaves: not if it all comes in by interfaces that are named.
+
+    What a one-armed host sends comes in by the interface that faces the internet, and goes out by it again.
+    """
+    one_armed = any(host.via == "mac" and not host.out for host in config.hosts)
+    return has_local(config) or one_armed or not config.front.inside
 
 
 def purposes(config: Config) -> list[Purpose]:
