@@ -83,24 +83,30 @@ def seat(name):
 
 @inlined
 def find(name):
-    """The connection's record, or nothing. Its buckets, tag and place are in `name` then."""
+    """The connection's record, or nothing. Its buckets, tag and place are in `name` then.
+
+    Both words are asked for before either is looked at: the memory answers them together, and strangers go at one glance.
+    """
     seat(name)
+    one, other = tags_at(name.first), tags_at(name.second)
+    if absent(one) or absent(other):
+        return no_connection()
+    wanted = name.tag * u64(EACH)
+    fitting, rest = perhaps_free(one.word ^ wanted), perhaps_free(other.word ^ wanted)
+    if not fitting | rest:
+        return no_connection()
     bucket = name.first
     for _ in range(2):
-        entry = find_in(name, bucket)
+        entry = find_among(name, bucket, fitting)
         if not absent(entry):
             return entry
-        bucket = name.second
+        bucket, fitting = name.second, rest
     return no_connection()
 
 
 @inlined
-def find_in(name, bucket):
-    """The record, if it is in this bucket."""
-    word = tags_at(bucket)
-    if absent(word):
-        return no_connection()
-    fitting = perhaps_free(word.word ^ (name.tag * u64(EACH)))
+def find_among(name, bucket, fitting):
+    """The record, if it is at one of the bucket's places whose tags fit."""
     for _ in range(WAYS):
         if not fitting:
             break

@@ -82,9 +82,8 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     if asks:
         return answer_syn(frame, flow, host, moment, tag, options)
     good = key.epoch == epoch and proves(flow, cookie, tag)
-    # Without a key hosts answer SYNs by themselves, and nobody here can know whose ACK this is.
-    if key.epoch != epoch and absent(entry) and not has_key(host, moment):
-        return NO_KEY
+    if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
+        return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is
     if not good and not absent(entry):
         return follow_client(flow, entry, name, moment.now)
     return judge_unknown(flow, host, moment, name, entry, good)
