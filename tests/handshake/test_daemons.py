@@ -267,6 +267,23 @@ def test_tables_of_another_version_are_dropped_and_nobody_notices(net: Topology,
         assert folder_of(net.outside).tables()["connections"] == [path]
 
 
+@local
+def test_a_signal_does_not_cut_a_start_in_half(net: Topology, tmp_path: Path) -> None:
+    with Process(front_command(write_configuration(net, tmp_path)), net.front) as front:
+        assert eventually(partial(heeds, front.pid, signal.SIGTERM), PATIENCE)
+        front.send(signal.SIGTERM)
+        assert front.wait(PATIENCE) == 0
+    assert [" ready " in line or " left " in line for line in front.lines].count(True) == 2, front.lines
+    assert attached(net) == ("driver", 1)
+    detach(net)
+
+
+def heeds(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1)
+
+
 @both
 def test_one_process_for_each_interface(net: Topology, tmp_path: Path) -> None:
     configuration = write_configuration(net, tmp_path)

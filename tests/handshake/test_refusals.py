@@ -18,11 +18,12 @@ from handshake.stage import (
     refusal,
     write_configuration,
 )
+from hardtack.kernel import bpffs
 from hardtack.lab import topology
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import server_socket
-from hardtack.lab.process import Process
+from hardtack.lab.process import Process, run
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
@@ -102,9 +103,13 @@ def test_another_user(net: Topology, command: list[object], status: int, told: s
 def test_with_just_the_rights_that_it_asks_for(net: Topology, tmp_path: Path) -> None:
     configuration = write_configuration(net, tmp_path)
     command = [*with_rights(*RIGHTS), *front_command(configuration)]
+    bpffs.ensure()  # mounting it would take more
     with talker(net.server, SERVER, [TALK]), Process(command, net.server) as front:
         front.wait_for("ready", PATIENCE)
         assert server_socket(net.client, ADDRESSES[4], TALK, timeout=PATIENCE)["sack"]
+        assert front.stop() == 0
+        done = run([*with_rights(*RIGHTS), *front_command(configuration), "--detach"], net.server, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
 
 
 def with_rights(*rights: str) -> list[str]:

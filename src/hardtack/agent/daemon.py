@@ -12,7 +12,7 @@ from hardtack.agent import record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
-from hardtack.image import ONLY
+from hardtack.image import ONLY, Image
 from hardtack.kernel import features, interfaces, pins, privileges
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
@@ -25,10 +25,10 @@ LASTING = (("counters",),)  # what a restart goes on with; keys and clock are wr
 TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted, Reason.time_wait_ended, Reason.time_wait_kept)
 
 
-def load(folder: Folder, shared: Mapping[str, Map] | None = None) -> Standing:
+def load(folder: Folder, image: Image, shared: Mapping[str, Map] | None = None) -> Standing:
     """The agent's program, nothing attached yet; with the front's keys and clock if they are on one machine."""
     owner = "" if folder.role == "agent" else "agent-"
-    return Standing(folder, [agent_image()], lasting=LASTING, shared=shared, owner=owner)
+    return Standing(folder, [image], lasting=LASTING, shared=shared, owner=owner)
 
 
 def place(interface: str) -> Place:
@@ -49,9 +49,10 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.find(interface)
-    hold_signals()
+    image = agent_image()
+    bell = hold_signals()
     folder = pins.folder("agent", interface)
-    with held(folder), load(folder) as agent:
+    with held(folder), load(folder, image) as agent:
         upkeep = Upkeep(agent.tables, [master])
         upkeep.write()
         for table, why in agent.dropped.items():
@@ -65,7 +66,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         seconds = round(time.perf_counter() - started, 3)
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
         tell_of_programs(agent)
-        ended = until_ended([upkeep])
+        ended = until_ended(bell, [upkeep])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

@@ -57,31 +57,24 @@ class Upkeep:
             self._epoch = epoch_of(now)
 
 
-def hold_signals() -> None:
-    """From here on SIGTERM and SIGINT wait until `until_ended` asks for them, so that no set-up is cut in half.
+def hold_signals() -> socket.socket:
+    """From here on SIGTERM and SIGINT ring a bell, for `until_ended` to hear, so that no set-up is cut in half.
 
-    Also where they were ignored, as a shell has its background jobs ignore SIGINT: who sends one means it.
+    Also where they were ignored, as a shell has its background jobs ignore SIGINT: who sends one means it. Blocking them
+    would not do: numpy's libraries have threads that do not, and die of it with the whole process.
     """
-    for ending in ENDINGS:
-        signal.signal(ending, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
-
-
-def until_ended(works: Iterable[Work], listeners: Iterable[Listener] = ()) -> signal.Signals:
-    """Do all of the work until SIGTERM or SIGINT comes; which of them it was. In the main thread only."""
-    listening = {listener.fileno(): listener for listener in listeners}
-    everything = (*works, *listening.values())
-    bell, wire = socket.socketpair()  # so that signals and news can be waited for at once
+    bell, wire = socket.socketpair()
     wire.setblocking(False)
-    with bell, wire:
-        signal.set_wakeup_fd(wire.fileno(), warn_on_full_buffer=False)
-        try:
-            for ending in ENDINGS:
-                signal.signal(ending, lambda *_: None)  # what came is read from the bell
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
-            return served_until_rung(bell, everything, listening)
-        finally:
-            signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wire.detach(), warn_on_full_buffer=False)
+    for ending in ENDINGS:
+        signal.signal(ending, lambda *_: None)
+    return bell
+
+
+def until_ended(bell: socket.socket, works: Iterable[Work], listeners: Iterable[Listener] = ()) -> signal.Signals:
+    """Do all of the work until SIGTERM or SIGINT comes, or has come since `hold_signals`; which of them it was."""
+    listening = {listener.fileno(): listener for listener in listeners}
+    return served_until_rung(bell, (*works, *listening.values()), listening)
 
 
 def served_until_rung(bell: socket.socket, works: Sequence[Work], listening: Mapping[int, Listener]) -> signal.Signals:

@@ -14,6 +14,7 @@ from pathlib import Path
 from hardtack import journal
 from hardtack.agent import daemon, record
 from hardtack.agent.hold import held
+from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.control import succession
 from hardtack.control.config import Config
@@ -23,7 +24,7 @@ from hardtack.control.next_hops import NextHops
 from hardtack.control.pinned import NAMES
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
 from hardtack.engines import xdp
-from hardtack.image import ONLY
+from hardtack.image import ONLY, Image
 from hardtack.kernel import features, interfaces, pins, privileges
 from hardtack.kernel.features import Purpose
 from hardtack.kernel.maps import Map
@@ -35,8 +36,18 @@ from hardtack.packet.reasons import Reason
 
 
 @dataclass(frozen=True)
+class Ingredients:
+    """What a front is made of: programs and where they are to be, the agent's where this machine is a host, master keys."""
+
+    places: Sequence[Place]
+    images: Sequence[Image]
+    agent: Image | None
+    masters: Sequence[bytes]
+
+
+@dataclass(frozen=True)
 class AtWork:
-    """A front that protects. `agent` is None where no host is this machine; `adopted`: it goes on from another's tables."""
+    """A front that protects. `agent` is None where no host is this machine; `adopted`: it took over from one at work."""
 
     front: Standing
     agent: Standing | None
@@ -56,14 +67,12 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
     journal.begin(verbose)
     interface = config.front.interface
     features.require(purposes(config))
-    masters = [read_key(file) for file in config.key_files]
-    for name in (interface, *config.front.inside):
-        interfaces.find(name)
-    hold_signals()
+    given = ingredients(config)  # in a checkout this may take a minute, and Ctrl-C end it
+    bell = hold_signals()
     folder = pins.folder("front", interface)
     with ExitStack() as parts:
         parts.enter_context(held(folder))
-        here = start(config, folder, masters, parts)
+        here = start(config, folder, given, parts)
         record.write(record.place("front", folder.namespace, interface), path)
         privileges.drop()
         journal.note(
@@ -78,44 +87,53 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
-        ended = until_ended([here.upkeep], [here.next_hops])
+        ended = until_ended(bell, [here.upkeep], [here.next_hops])
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
 
 
-def start(config: Config, folder: Folder, masters: Sequence[bytes], parts: ExitStack) -> AtWork:
+def ingredients(config: Config) -> Ingredients:
+    """All of it; nothing in the kernel has been touched. Mistake for a key file, an interface that is not there."""
+    masters = [read_key(file) for file in config.key_files]
+    for name in (config.front.interface, *config.front.inside):
+        interfaces.find(name)
+    places = xdp.places(config.front.interface, config.front.inside, learns_from_leaving(config))
+    return Ingredients(places, xdp.images(places), agent_image() if has_local(config) else None, masters)
+
+
+def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
     entries, names = host_entries(config), [host.name for host in config.hosts]
-    wanted = xdp.places(config.front.interface, config.front.inside, learns_from_leaving(config))
     earlier = succession.before(folder)
     same_hosts = earlier.hosts == names
-    front = parts.enter_context(xdp.load(folder, wanted, sizes(config), [NAMES], keep_counters=same_hosts))
-    goes_on = front.takes_over(wanted[-1])
+    front = parts.enter_context(xdp.load(folder, given.images, sizes(config), [NAMES], keep_counters=same_hosts))
+    goes_on = front.takes_over(given.places[-1])
     grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
     exits = find_exits(config)
     fill(front, config, entries, grace_until)
     front.tables["exits"].update(ONLY, exits_entry(exits))
     for key, value in device_entries(exits):
         front.tables["devices"].update(key, value)
-    upkeep = Upkeep(front.tables, masters)
+    upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
     next_hops = parts.enter_context(NextHops(config, exits, front.tables["next_hops"]))
     next_hops.write()
     agent = None
-    if has_local(config):
-        agent = parts.enter_context(daemon.load(folder, {name: front.tables[name] for name in ("keys", "clock")}))
+    if given.agent:
+        shared = {name: front.tables[name] for name in ("keys", "clock")}
+        agent = parts.enter_context(daemon.load(folder, given.agent, shared))
     if earlier.hosts and not same_hosts:
         journal.note("dropped", logging.WARNING, table="counters", why="the hosts are others than before")
     connections = succession.take_over(front)
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach([daemon.place(config.front.interface)])
-    refused = front.attach(wanted)
+    refused = front.attach(given.places)
     keep(front, agent)
     if connections and not same_hosts:
         succession.renumber(succession.open_table(front.tables), entries)
-    tell_slow(wanted, refused)
-    return AtWork(front, agent, upkeep, next_hops, goes_on and bool(front.adopted), connections, grace_until)
+    tell_slow(given.places, refused)
+    return AtWork(front, agent, upkeep, next_hops, goes_on, connections, grace_until)
 
 
 def has_local(config: Config) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hardtack.compiler import objects
-from hardtack.image import Table
+from hardtack.image import Image, Table
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.packet.programs import FRONT, INSIDE, LEAVING
@@ -26,15 +26,19 @@ def places(outside: str, inside: Sequence[str], leaving: bool) -> list[Place]:
     return [*watching, Place("front", FRONT.name, outside, "xdp")]
 
 
+def images(wanted: Sequence[Place]) -> list[Image]:
+    """The programs that these places take. CompileError."""
+    names = {place.program for place in wanted}
+    return [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING) if source.name in names]
+
+
 def load(
-    folder: Folder, wanted: Sequence[Place], sizes: Mapping[str, int], also: Sequence[Table], keep_counters: bool
+    folder: Folder, images: Sequence[Image], sizes: Mapping[str, int], also: Sequence[Table], keep_counters: bool
 ) -> Standing:
     """Programs and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them.
 
     `sizes`: entries of `tags`, `connections`, `counters`; `also`: tables that no program reads. `keep_counters`: go on
     from those that are pinned.
     """
-    names = {place.program for place in wanted}
-    images = [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING) if source.name in names]
     lasting = (CONNECTIONS, COUNTERS) if keep_counters else (CONNECTIONS,)
     return Standing(folder, images, lasting=lasting, sizes=sizes, also=also)
