@@ -11,22 +11,38 @@ from typing import Any
 
 import pytest
 from lab_ground import needs_root
+from naive import checksum
+from naive.parse import Segment, parse
 
+from hardtack.compiler.objects import compiled
+from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.statistics import Runs
+from hardtack.lab import programs
 from hardtack.lab.bench import frames, kinds
 from hardtack.lab.bench.contestants import Contestant
 from hardtack.lab.bench.figures import figures, quartile, steps
+from hardtack.lab.bench.forged import forged
+from hardtack.lab.bench.goals import goals
 from hardtack.lab.bench.ground import Slice
 from hardtack.lab.bench.kinds import Kind
-from hardtack.lab.bench.rounds import Entry, Sample, entries, in_turn
-from hardtack.lab.packets.recipe import LINUX_OPTIONS
+from hardtack.lab.bench.rounds import Entry, Sample, Samples, entries, in_turn
+from hardtack.lab.bench.sizes import Memory
+from hardtack.lab.bench.start import Start
+from hardtack.lab.packets.crowd import connections
+from hardtack.lab.packets.recipe import KEY, LINUX_OPTIONS
 
 ROOT = Path(__file__).parents[1]
 STRAY = 100  # frames of the kernel's own (neighbour discovery and the like) that may be among those counted in all slices
 NO_RUNS = Runs(0, 0)
-SLICES = {"drop", "mirror", "hardtack"}
+SYNS, ACKS, KNOWN = (
+    {"drop", "mirror", "hardtack"},
+    {"drop", "mirror", "hardtack", "hardtack-empty"},
+    {"mirror", "straight", "hardtack"},
+)
 LINUX = {"cookies", "cookies-full", "synproxy"}
-STEPS = ["mirror", "touched", "parsed", "host_found", "judged", "dated", "options_read", "hashed", "answered", "hardtack"]
+STEPS = ["mirror", "touched", "parsed", "host_found", "segment_read", "dated", "looked_up", "judged_so_far"]
+COOKIE = ["options_read", "hashed"]
+NO_START = Start(0, 0, 0, 0, 0, 0, 0)
 
 
 def entry(name: str, kind: Kind = kinds.IPV4) -> Entry:
@@ -36,7 +52,7 @@ def entry(name: str, kind: Kind = kinds.IPV4) -> Entry:
 
 def sample(nanoseconds: int, received: int = 100, runs: Runs = NO_RUNS) -> Sample:
     """A slice that took so long."""
-    return Sample(Slice(received + 5, 5, received, received, nanoseconds, 0, 1.0), received, runs)
+    return Sample(Slice(received + 5, 5, received, received, 0, nanoseconds, 0, 1.0), received, runs)
 
 
 def test_ratios_are_taken_round_by_round() -> None:
@@ -45,7 +61,7 @@ def test_ratios_are_taken_round_by_round() -> None:
     played = {mirror: [sample(n) for n in (10_000, 10_000, 20_000)], ours: [sample(n) for n in (15_000, 16_000, 30_000)]}
     _, figure = figures(played)
     assert (figure.median, figure.least, figure.ratio, figure.more) == (160, 150, 1.5, 60)
-    assert (figure.sent, figure.lost, figure.received, figure.answered) == (315, 15, 300, 300)
+    assert (figure.sent, figure.lost, figure.received, figure.done) == (315, 15, 300, 300)
     assert figure.quiet_ratio == pytest.approx(1.55)
 
 
@@ -56,6 +72,26 @@ def test_steps_are_differences_without_the_clock() -> None:
     mirror, parsed = steps(played, {("parsed", "ipv4"): 12})
     assert (mirror.quiet, mirror.quiet_total, mirror.alone) == (5, 5, None)
     assert (parsed.quiet, parsed.quiet_total, parsed.alone, parsed.alone_total) == (15, 20, 12, 12)
+
+
+def test_a_forged_ack_is_held_against_its_parts() -> None:
+    """An XDP drop in the same round, and one SipHash."""
+    drop, ours = entry("drop", kinds.ACK_4), entry("hardtack", kinds.ACK_4)
+    (found,) = forged({drop: [sample(7_000), sample(9_000)], ours: [sample(15_000), sample(22_000)]}, {4: 30.0})
+    assert (found.cost, found.drop, found.siphash) == (185, 80, 30)
+    assert found.ratio == pytest.approx((150 / 100 + 220 / 120) / 2)
+    assert found.quiet == pytest.approx(167.5 / 105)
+
+
+def test_goals_are_of_every_number_of_connections_but_not_of_trains() -> None:
+    played: Samples = {}
+    for kind in (*kinds.KNOWN, *kinds.TRAINS):
+        played |= {entry("mirror", kind): [sample(10_000)], entry("hardtack", kind): [sample(15_000 + kind.crowd // 100)]}
+    asked = goals(played, [], Memory(100, 15_000, 1_100, 161.0), [], NO_START)
+    sent_on = [goal for goal in asked if goal.limit == 1.6]
+    assert [goal.measured for goal in sent_on] == pytest.approx([1.5, 1.6, 2.5] * 2)
+    assert [goal.met for goal in sent_on] == [True, True, False] * 2
+    assert [goal.met for goal in asked if "memory" in goal.text] == [False]
 
 
 def test_quartiles() -> None:
@@ -82,6 +118,45 @@ def test_single_frames_are_what_the_flood_sends(version: int) -> None:
     assert differing <= random
 
 
+def ends(segment: Segment) -> bytes:
+    """Addresses and ports as they lie in a record of the connection table."""
+    both = (
+        bytes(10) + b"\xff\xff" + end if len(end) == 4 else end
+        for end in (segment.packet.source, segment.packet.destination)
+    )
+    return b"".join(both) + segment.source_port.to_bytes(2, "big") + segment.destination_port.to_bytes(2, "big")
+
+
+def intact(segment: Segment) -> bool:
+    """Whether the checksums are right."""
+    packet = segment.packet
+    tcp = packet.transport[: packet.room]
+    pseudo = packet.source + packet.destination + len(tcp).to_bytes(4, "big") + b"\0\0\0\6"
+    return checksum.holds(pseudo + tcp) and (packet.version == 6 or checksum.holds(packet.header))
+
+
+@needs_root
+@pytest.mark.parametrize("version", [4, 6])
+def test_segments_are_of_connections_that_the_front_is_told_of(version: int) -> None:
+    kind = Kind("crowd", "", version, "known", crowd=300_000, train=2)
+    target = kind.target(frames.MACS[6:], frames.MACS[:6])
+    rows = connections(target, 2, kind.crowd)
+    known = {row.tobytes() for row in rows.view("u1").reshape(kind.crowd, -1)[:, :36]}
+    assert len(known) == kind.crowd
+    with Datapath(compiled(programs.SEGMENTS)) as generator:
+        generator.tables["crowd"].update(KEY, kind.order(target))
+        sent = [parse(generator.program.test_run(kind.frame(target)).frame) for _ in range(400)]
+    segments = [one for one in sent if isinstance(one, Segment)]
+    assert len(segments) == 400
+    assert all(intact(segment) for segment in segments)
+    named = [ends(segment) for segment in segments]
+    assert named[::2] == named[1::2]
+    assert len(set(named)) > 190
+    assert set(named) <= known
+    single = parse(frames.known(version))
+    assert isinstance(single, Segment) and ends(single) in known
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """What `hardtack bench --quick --json` printed, and the folder it wrote to."""
@@ -102,12 +177,18 @@ def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
     assert {"date", "kernel", "processor", "load_before", "load_after", "stolen"} <= found["machine"].keys()
     by_kind = {kind.name: {one["contestant"] for one in found["figures"] if one["kind"] == kind.name} for kind in kinds.ALL}
     linux = LINUX - {"synproxy"} if any("SYNPROXY" in line for line in found["absent"]) else LINUX
-    assert by_kind == {"ipv4": SLICES | linux, "ipv4-bare": SLICES, "ipv6": SLICES | linux, "ipv6-bare": SLICES}
-    for kind in ("ipv4", "ipv6"):
-        assert [step["name"] for step in found["steps"] if step["kind"] == kind] == STEPS
-    assert {one["part"] for one in found["alone"]} == {"whole", "options", "parse"}
-    assert [size["program"] for size in found["sizes"]] == ["front", "agent"]
+    expected = {kind.name: SYNS | (linux if kind.options == "linux" else set()) for kind in kinds.SYNS}
+    expected |= {kind.name: ACKS for kind in kinds.ACKS} | {kind.name: KNOWN for kind in (*kinds.KNOWN, *kinds.TRAINS)}
+    assert by_kind == expected
+    for kind in kinds.STEPPED:
+        taken = [*STEPS, *(COOKIE if kind.sends != "known" else ()), "hardtack"]
+        assert [step["name"] for step in found["steps"] if step["kind"] == kind.name] == taken
+    assert {one["part"] for one in found["alone"]} == {"whole", "options", "parse", "hash"}
+    assert len(found["forged"]) == 4 and all(one["siphash"] > 0 for one in found["forged"])
+    assert [size["program"] for size in found["sizes"]] == ["front", "inside", "leaving", "agent"]
     assert all(isinstance(goal["met"], bool) for goal in found["goals"])
+    assert found["memory"]["connections"] == 1_000_000
+    assert 64 < found["memory"]["each"] <= 160
     assert found["start"]["tables"] > 0
     assert found["start"]["resident"] > 0
 
@@ -118,7 +199,7 @@ def test_the_frames_add_up(ran: tuple[dict[str, Any], Path]) -> None:
         assert one["received"] > 0, one
         assert abs(one["sent"] - one["lost"] - one["received"]) < STRAY, one
         expected = 0 if one["contestant"] == "drop" else one["received"]
-        assert abs(one["answered"] - expected) < STRAY, one
+        assert abs(one["done"] - expected) < STRAY, one
 
 
 def test_one_cpu_is_too_few() -> None:

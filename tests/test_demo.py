@@ -80,7 +80,7 @@ def test_a_short_demo(tmp_path: Path) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("moment", ["^compiling", "^calm: [0-9]", "^ACK flood, Linux default: ", "hardtack is started"])
+@pytest.mark.parametrize("moment", ["^compiling", "^calm: [0-9]", "^SYN flood, Linux default: ", "hardtack is started"])
 def test_ctrl_c(tmp_path: Path, moment: str) -> None:
     demo = started(tmp_path)
     demo.wait_for(moment, 200)

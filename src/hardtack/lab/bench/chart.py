@@ -1,4 +1,4 @@
-"""The run as a chart: what a SYN costs each contestant, and where hardtack's own nanoseconds go."""
+"""The run as a chart: what a frame costs each contestant, and where hardtack's own nanoseconds go."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from hardtack.lab.bench import kinds
 from hardtack.lab.bench.figures import Figure
+from hardtack.lab.bench.kinds import ACKS, FEW, KNOWN, MANY, STEPPED, TRAIN, TRAINS, VERSIONS
 from hardtack.lab.bench.results import Results
-from hardtack.lab.bench.steps import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Told apart by the colour-blind too, and in grey
 OURS, LIMITS, THEIRS = "#2a9d8f", "#8fa3ad", "#e76f51"
-COLOURS = {"drop": LIMITS, "mirror": LIMITS, "hardtack": OURS}
+BOUNDS = ("drop", "mirror", "straight")  # what nobody can do without
 INK, FAINT = "#22272e", "#8b949e"
 STYLE: dict[str, Any] = {
     "font.size": 10,
@@ -30,6 +30,7 @@ STYLE: dict[str, Any] = {
     "ytick.color": INK,
     "svg.hashsalt": "hardtack",
 }
+STEPS = {"syn": "a SYN, step by step", "ack": "a forged ACK, step by step", "known": "a known segment, step by step"}
 
 
 def draw(results: Results, paths: Iterable[Path]) -> None:
@@ -40,34 +41,58 @@ def draw(results: Results, paths: Iterable[Path]) -> None:
     from matplotlib import pyplot
 
     with pyplot.style.context(STYLE):
-        figure, panels = pyplot.subplots(2, 2, figsize=(13, 8), height_ratios=(5, 6))
-        for panel, kind in zip(panels[0], KINDS, strict=True):
-            _draw_costs(panel, [one for one in results.figures if one.kind == kind.name], kind)
-        for panel, kind in zip(panels[1], KINDS, strict=True):
-            _draw_steps(panel, results, kind)
-        figure.suptitle("What answering a SYN costs", x=0.01, ha="left", fontsize=16, fontweight="bold")
+        figure, panels = pyplot.subplots(5, 2, figsize=(13, 19), height_ratios=(5, 6, 6, 4, 4))
+        for column, version in zip(panels.T, VERSIONS, strict=True):
+            _draw_syns(column[0], results, version)
+            _draw_others(column[1], results, version)
+            for panel, sends in zip(column[2:], STEPS, strict=True):
+                _draw_steps(panel, results, next(one for one in STEPPED if (one.version, one.sends) == (version, sends)))
+        figure.suptitle("What a frame costs", x=0.01, ha="left", fontsize=16, fontweight="bold")
         about = results.machine
         where = f"hardtack {about['hardtack']}, {about['kernel']}, {about['processor']}, {about['date']}"
         told = f"bars: lower quartile of {results.effort.rounds} rounds; lines: middle half. {where}"
-        figure.text(0.99, 0.008, told, ha="right", fontsize=8, color=FAINT)
-        figure.tight_layout(rect=(0, 0.02, 1, 1))
+        figure.text(0.99, 0.004, told, ha="right", fontsize=8, color=FAINT)
+        figure.tight_layout(rect=(0, 0.01, 1, 0.99))
         for path in paths:
             figure.savefig(path, dpi=150)
         pyplot.close(figure)
 
 
-def _draw_costs(panel: Axes, figures: Sequence[Figure], kind: kinds.Kind) -> None:
+def _draw_syns(panel: Axes, results: Results, version: int) -> None:
+    """What SYNs with options cost everybody."""
+    kind = kinds.IPV4 if version == 4 else kinds.IPV6
+    figures = [one for one in results.figures if one.kind == kind.name]
+    _draw_costs(panel, figures, [one.title for one in figures])
+    panel.set_title(kind.title, loc="left", fontweight="bold")
+
+
+def _draw_others(panel: Axes, results: Results, version: int) -> None:
+    """What forged ACKs cost, and segments of known connections."""
+    wanted = {kind.name: "forged ACK" for kind in ACKS if kind.version == version}
+    wanted |= {kind.name: f"{kind.crowd:,} known" for kind in KNOWN if kind.version == version}
+    wanted |= {kind.name: f"{kind.crowd:,} known, {TRAIN} in a row" for kind in TRAINS if kind.version == version}
+    bounds = {kind.name for kind in (*ACKS, *KNOWN) if kind.crowd in (0, MANY)}  # the same for every number of connections
+    shown = [one for one in results.figures if one.kind in wanted and (one.contestant not in BOUNDS or one.kind in bounds)]
+    _draw_costs(panel, shown, [f"{wanted[one.kind]}: {_short(one)}" for one in shown])
+    panel.set_title(f"forged ACKs, known connections, {VERSIONS[version]}", loc="left", fontweight="bold")
+
+
+def _short(figure: Figure) -> str:
+    return figure.title.replace(f"{MANY:,} connections", "table full").replace(f"{FEW} connections", "table empty")
+
+
+def _draw_costs(panel: Axes, figures: Sequence[Figure], titles: Sequence[str]) -> None:
     """A bar for each contestant; on a linear scale, so that lengths may be compared."""
     for place, figure in enumerate(figures):
-        panel.barh(place, figure.quiet, color=COLOURS.get(figure.contestant, THEIRS), height=0.7)
+        colour = LIMITS if figure.contestant in BOUNDS else OURS if figure.contestant.startswith("hardtack") else THEIRS
+        panel.barh(place, figure.quiet, color=colour, height=0.7)
         panel.hlines(place, figure.quiet, figure.upper, color=INK, linewidth=1)
         panel.annotate(f" {figure.quiet:,.0f}", (figure.upper, place), va="center")
-    panel.set_yticks(range(len(figures)), [figure.title for figure in figures])
+    panel.set_yticks(range(len(figures)), titles)
     panel.invert_yaxis()
     panel.tick_params(axis="y", length=0)
     panel.margins(x=0.12)
-    panel.set_title(kind.title, loc="left", fontweight="bold")
-    panel.set_xlabel("CPU ns per SYN on the receiving core")
+    panel.set_xlabel("CPU ns a frame on the receiving core")
 
 
 def _draw_steps(panel: Axes, results: Results, kind: kinds.Kind) -> None:
@@ -81,5 +106,5 @@ def _draw_steps(panel: Axes, results: Results, kind: kinds.Kind) -> None:
     panel.invert_yaxis()
     panel.tick_params(axis="y", length=0)
     panel.margins(x=0.08)
-    panel.set_title("hardtack's program, step by step", loc="left")
+    panel.set_title(STEPS[kind.sends], loc="left")
     panel.set_xlabel("ns in the program, on the wire's frames")

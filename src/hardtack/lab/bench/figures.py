@@ -35,7 +35,7 @@ class Figure:
     sent: int
     lost: int
     received: int
-    answered: int
+    done: int
     rounds: int
 
 
@@ -118,7 +118,7 @@ def _figure(entry: Entry, samples: Samples) -> Figure:
         sent=sum(sample.slice.sent for sample in taken),
         lost=sum(sample.slice.lost for sample in taken),
         received=sum(sample.slice.received for sample in taken),
-        answered=sum(sample.answered for sample in taken),
+        done=sum(sample.done for sample in taken),
         rounds=len(taken),
     )
 

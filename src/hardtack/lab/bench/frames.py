@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import struct
 
-from hardtack.lab.addresses import SERVER
+from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.bench.kinds import PORT
-from hardtack.lab.packets.recipe import LINUX_OPTIONS, SHORTEST, SYN, words_sum
+from hardtack.lab.packets.recipe import ACK, FLOOD_4, FLOOD_6, LINUX_OPTIONS, SHORTEST, SYN, words_sum
 
-CLIENTS = {4: "198.18.0.1", 6: "2001:db8:f100::1"}
+STRANGERS = {4: "198.18.0.1", 6: "2001:db8:f100::1"}
+KNOWN = {4: str(FLOOD_4.network_address), 6: str(FLOOD_6.network_address)}  # connection 0 of lab/packets/crowd.py
+KNOWN_PORT = 32768
 MACS = bytes.fromhex("020000000001 020000000002")
 TAGGED = bytes.fromhex("8100 0064")  # VLAN 100
 ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
@@ -26,17 +28,27 @@ LAYOUTS = {
 }
 
 
-def segment(version: int, options: bytes, *, flags: int = SYN, tag: bytes = b"", to: str = "") -> bytes:
+def segment(
+    version: int, options: bytes, *, flags: int = SYN, tag: bytes = b"", to: str = "", source: tuple[str, int] = ("", 40000)
+) -> bytes:
     """An Ethernet frame with a TCP segment to the lab's server, or to the address `to`; its TCP checksum is 0."""
-    tcp = struct.pack("!HHIIBBHHH", 40000, PORT, 0xDEADBEEF, 0, (5 + len(options) // 4) << 4, flags, 64240, 0, 0) + options
+    client, port = source
+    tcp = struct.pack("!HHIIBBHHH", port, PORT, 0xDEADBEEF, 0, (5 + len(options) // 4) << 4, flags, 64240, 0, 0) + options
     family = socket.AF_INET if version == 4 else socket.AF_INET6
-    addresses = socket.inet_pton(family, CLIENTS[version]) + socket.inet_pton(family, to or SERVER[0 if version == 4 else 1])
+    ends = client or STRANGERS[version], to or SERVER[0 if version == 4 else 1]
+    addresses = b"".join(socket.inet_pton(family, address) for address in ends)
     if version == 4:
         header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0) + addresses
         header = header[:10] + struct.pack("=H", internet_checksum(header)) + header[12:]
     else:
         header = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + addresses
     return (MACS + tag + ETHERTYPES[version] + header + tcp).ljust(SHORTEST, b"\0")
+
+
+def known(version: int) -> bytes:
+    """An ACK of a connection that the bench's fronts know."""
+    source = KNOWN[version], KNOWN_PORT
+    return segment(version, b"", flags=ACK, to=SECOND[0 if version == 4 else 1], source=source)
 
 
 def arp() -> bytes:

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from hardtack.lab.bench.contestants import NAME
 from hardtack.lab.bench.figures import MIRROR, paired, quartile
-from hardtack.lab.bench.rounds import Samples
-from hardtack.lab.bench.sizes import Size
+from hardtack.lab.bench.forged import Forged
+from hardtack.lab.bench.kinds import KNOWN
+from hardtack.lab.bench.rounds import Entry, Samples
+from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
-COSTS = ((MIRROR, "the mirror's", 1.5), ("cookies", "SYN cookies'", 1 / 15))
+TO_MIRROR, TO_COOKIES = 1.5, 1 / 15  # of a SYN with full options
+FORGED = 1.4  # of a forged ACK, to an XDP drop and one SipHash
+SENT_ON = 1.6  # of a segment of a known connection that goes straight on, to the mirror
+MOST_BYTES = 160  # a connection
 MOST_VERIFIED, MOST_LOADING = 150_000, 0.5
 MOST_WARM, MOST_COLD = 1.0, 15.0  # s
 
@@ -31,9 +37,11 @@ class Goal:
         return max(self.measured, self.quiet or 0.0) <= self.limit
 
 
-def goals(samples: Samples, sizes: Sequence[Size], start: Start) -> list[Goal]:
+def goals(samples: Samples, acks: Sequence[Forged], memory: Memory, sizes: Sequence[Size], start: Start) -> list[Goal]:
     """All of them."""
-    found = list(_costs(samples))
+    found = [*_costs(samples)]
+    found += [Goal(f"{one.title}: to drop + SipHash", FORGED, one.ratio, one.quiet) for one in acks]
+    found.append(Goal("bytes of memory a connection", MOST_BYTES, memory.each))
     for size in sizes:
         found.append(Goal(f"{size.program}: verifier instructions", MOST_VERIFIED, size.verified))
         found.append(Goal(f"{size.program}: seconds to load", MOST_LOADING, size.loading))
@@ -45,11 +53,18 @@ def goals(samples: Samples, sizes: Sequence[Size], start: Start) -> list[Goal]:
 
 
 def _costs(samples: Samples) -> Iterator[Goal]:
-    """For SYNs with full options, each IP version."""
+    """Of SYNs with full options, and of segments of known connections."""
     for entry in samples:
-        if entry.contestant.name == "hardtack" and entry.kind.options == "linux":
-            for name, whose, limit in COSTS:
-                ours, theirs = zip(*paired(entry, name, samples), strict=True)
-                ratio = median(mine / its for mine, its in zip(ours, theirs, strict=True))
-                quiet = quartile(ours, 1) / quartile(theirs, 1)
-                yield Goal(f"{entry.kind.title}: cost to {whose}", limit, ratio, quiet)
+        if entry.contestant.name != NAME:
+            continue
+        if entry.kind in KNOWN:
+            yield _cost(entry, MIRROR, "the mirror's", SENT_ON, samples)
+        elif entry.kind.options == "linux":
+            yield _cost(entry, MIRROR, "the mirror's", TO_MIRROR, samples)
+            yield _cost(entry, "cookies", "SYN cookies'", TO_COOKIES, samples)
+
+
+def _cost(entry: Entry, other: str, whose: str, limit: float, samples: Samples) -> Goal:
+    ours, theirs = zip(*paired(entry, other, samples), strict=True)
+    ratio = median(mine / its for mine, its in zip(ours, theirs, strict=True))
+    return Goal(f"{entry.kind.title}: cost to {whose}", limit, ratio, quartile(ours, 1) / quartile(theirs, 1))

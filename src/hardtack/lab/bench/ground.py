@@ -1,19 +1,20 @@
 """Where contestants meet: one link, a CPU that sends, a CPU that receives, and the time the receiving thread took.
 
      CPU a                                  CPU b
-    +-------------------+              +------------------------------------+
-    | generator: frames |              | receiving thread of `outside`: the |
-    | made and sent     +------------->| contestant, and its answers sent   |
-    |                   |              |        |                           |
-    |                   |              | receiving thread of `near`: drops  |
-    |                   |              | the answers                        |
-    +-------------------+              +------------------------------------+
+    +-------------------+              +---------------------------------------------+
+    | generator: frames |              | receiving thread of `outside`: the          |
+    | made and sent     +------------->| contestant, its answers sent or frames sent |
+    |                   |              | on by way of `inside`                       |
+    |                   |              |        |                          |         |
+    |                   |              | receiving thread of         ... of `far`:   |
+    |                   |              | `near`: drops the answers   drops these     |
+    +-------------------+              +---------------------------------------------+
 
 A slice of measurement is a few hundred thousand frames, sent as fast as they can be made; what the receiver cannot take
 is lost before it costs it anything. The cost is the CPU time of the receiving thread, which the kernel keeps to the
-nanosecond and which leaves out whatever else ran on that CPU, over the frames received. The answers' receiver stands for
-the rest of the world: it has a thread of its own, on the same CPU so that the generator's is never the bottleneck; its
-time is told apart.
+nanosecond and which leaves out whatever else ran on that CPU, over the frames received. Who receives the answers, and the
+frames sent on, stands for the rest of the world: that has threads of its own, on the same CPU so that the generator's is
+never the bottleneck; their time is told apart.
 
 XDP sends its answers 64 at a time and then wakes that thread, which has real-time priority, so that no answer waits. The
 network stack sends and wakes one by one, and there is a trap: the kernel charges what a thread does between waking one
@@ -27,12 +28,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from pyroute2 import IPRoute
 
 from hardtack.compiler.objects import compiled
@@ -42,18 +43,17 @@ from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.programs import Program
 from hardtack.lab import cpu, programs, topology
 from hardtack.lab.addresses import CLIENT
-from hardtack.lab.attach import sink
-from hardtack.lab.bench.kinds import Kind
+from hardtack.lab.attach import attach, sink
+from hardtack.lab.bench.kinds import ALL, Kind
 from hardtack.lab.counters import Traffic, traffic
-from hardtack.lab.links import refuse_foreign
+from hardtack.lab.links import Interface, refuse_foreign
 from hardtack.lab.namespaces import LabError
-from hardtack.lab.packets.recipe import KEY, Recipe
+from hardtack.lab.packets.recipe import KEY
 from hardtack.lab.topology import Topology
 
 BATCH = 64  # frames the generator hands over at a time
 PATIENCE = 2.0  # s for frames under way
 WARM_UP = 20_000  # frames before each slice: caches and branch predictors know the contestant
-SENT = Recipe.fields["sent"][1]  # type: ignore[index]  # offset
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ class Slice:
     lost: int  # on the way: the receiver was busy
     received: int
     returned: int  # answers
+    sent_on: int  # by way of `inside`
     nanoseconds: int  # of the receiving thread
-    sink_nanoseconds: int  # of the thread that takes the answers
+    sink_nanoseconds: int  # of the threads that take answers and what is sent on
     seconds: float
 
     @property
@@ -76,10 +77,11 @@ class Slice:
 
 @dataclass(frozen=True)
 class Reading:
-    """All counters at one moment; `spent`, `sunk`: ns of the receiving thread and of the one that takes answers."""
+    """All counters at one moment; `spent`, `sunk`: ns of the receiving thread and of those that take what leaves it."""
 
     near: Traffic
     outside: Traffic
+    far: Traffic
     spent: int
     sunk: int
 
@@ -87,10 +89,13 @@ class Reading:
 class Ground:
     """The link and its threads. Use `open_ground`."""
 
-    def __init__(self, net: Topology, flood: Datapath, sender: int, receiver: int) -> None:
+    def __init__(
+        self, net: Topology, beyond: tuple[Interface, Interface], generators: Mapping[str, Datapath], cpus: tuple[int, int]
+    ) -> None:
         self.net = net
-        self.sender, self.receiver = sender, receiver
-        self._flood = flood
+        self.inside, self.far = beyond
+        self.sender, self.receiver = cpus
+        self._generators = generators
         self._link: links.Link | None = None
         self._sinks: list[int] = []
         self._receivers: list[int] = []
@@ -105,10 +110,11 @@ class Ground:
         else:
             self.clear()
         self._receivers = cpu.thread_receivers(self.net.outside, self.receiver)
-        self._sinks = cpu.thread_receivers(self.net.near, self.receiver, realtime=program is not None)
+        answered = cpu.thread_receivers(self.net.near, self.receiver, realtime=program is not None)
         if program is None:
-            for pid in self._sinks:
+            for pid in answered:
                 os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+        self._sinks = answered + cpu.thread_receivers(self.far, self.receiver, realtime=True)
 
     def clear(self) -> None:
         """No XDP program."""
@@ -126,9 +132,9 @@ class Ground:
         sent = self._send(kind, frames)
         seconds = time.perf_counter() - started
         after = self._settled(sent, before)
-        near, outside = after.near - before.near, after.outside - before.outside
+        near, outside, far = after.near - before.near, after.outside - before.outside, after.far - before.far
         spent, sunk = after.spent - before.spent, after.sunk - before.sunk
-        return Slice(sent, near.send_drops, outside.received, near.received, spent, sunk, seconds)
+        return Slice(sent, near.send_drops, outside.received, near.received, far.received, spent, sunk, seconds)
 
     def _settled(self, sent: int, before: Reading) -> Reading:
         """The counters once all that was sent has been received or lost; a thread may have to wait for its CPU."""
@@ -142,22 +148,23 @@ class Ground:
 
     def _now(self) -> Reading:
         spent, sunk = (sum(map(cpu.nanoseconds, pids)) for pids in (self._receivers, self._sinks))
-        return Reading(traffic(self.net.near), traffic(self.net.outside), spent, sunk)
+        return Reading(traffic(self.net.near), traffic(self.net.outside), traffic(self.far), spent, sunk)
 
     def _send(self, kind: Kind, frames: int) -> int:
         """How many frames the generator has made."""
         near = self.net.near
         target = kind.target(near.mac, self.net.outside.mac)
-        self._flood.tables["recipe"].update(KEY, kind.recipe(target))
-        self.net.client.call(self._run, kind.frame(target), frames)
-        record = self._flood.tables["recipe"].lookup(KEY) or b""
-        return int(struct.unpack_from("=Q", record, SENT)[0])
+        generator = self._generators[kind.generator.name]
+        (table,) = generator.tables.values()
+        table.update(KEY, kind.order(target))
+        self.net.client.call(self._run, generator.program, kind.frame(target), frames)
+        return int(np.frombuffer(table.lookup(KEY) or b"", kind.record)["sent"][0])
 
-    def _run(self, frame: bytes, frames: int) -> None:
+    def _run(self, generator: Program, frame: bytes, frames: int) -> None:
         near = self.net.near
         index = refuse_foreign(near.namespace.name, near.name)  # the kernel says whether it is the lab's, each time
         try:
-            self._flood.program.run_live(frame, frames, index, BATCH)
+            generator.run_live(frame, frames, index, BATCH)
         except BpfError as error:
             if error.errno != errno.EINTR:  # a signal: Python's handler has the say
                 raise
@@ -181,10 +188,13 @@ def open_ground() -> Iterator[Ground]:
     sender, receiver = sorted(allowed)[:2]
     with ExitStack() as parts:
         net = parts.enter_context(topology.local())
-        flood = parts.enter_context(Datapath(compiled(programs.FLOOD)))
+        beyond = net.lab.join(net.front, net.lab.namespace("server"))
+        sources = {kind.generator.name: kind.generator for kind in ALL}
+        generators = {name: parts.enter_context(Datapath(compiled(source))) for name, source in sources.items()}
         parts.enter_context(sink(net.near))
+        parts.enter_context(attach(beyond[1], programs.DROP))
         net.front.call(_know_client, net)
-        ground = Ground(net, flood, sender, receiver)
+        ground = Ground(net, beyond, generators, (sender, receiver))
         parts.callback(ground.clear)
         parts.callback(os.sched_setaffinity, 0, allowed)
         os.sched_setaffinity(0, {sender})

@@ -8,25 +8,31 @@ from rich.table import Table
 
 from hardtack.lab.bench.kinds import ALL
 from hardtack.lab.bench.results import Results
+from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
 
-PARTS = {"whole": "the whole program", "options": "its reading of TCP options", "parse": "its parsing"}
+PARTS = {
+    "whole": "the whole program",
+    "options": "its reading of TCP options",
+    "parse": "its parsing",
+    "hash": "SipHash-2-4 over a connection",
+}
 
 
 def show(results: Results, console: Console) -> None:
     """Everything."""
-    for table in (_costs(results), _steps(results), _alone(results), _sizes(results)):
+    for table in (_costs(results), _forged(results), _steps(results), _alone(results), _sizes(results)):
         console.print(table)
-    console.print(_start(results.start), highlight=False)
+    console.print(_memory(results.memory), _start(results.start), sep="\n", highlight=False)
     console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
 
 
 def _costs(results: Results) -> Table:
-    """What a SYN costs."""
-    headings = ("median", "quarters", "to mirror", "quiet", "Mpps a core", "answered")
-    table = _table("CPU ns per SYN on the receiving core", "", *headings)
+    """What a frame costs."""
+    headings = ("median", "quarters", "to mirror", "quiet", "Mpps a core", "done")
+    table = _table("CPU ns a frame on the receiving core", "", *headings)
     for kind in ALL:
         _section(table, kind.title)
         for figure in (figure for figure in results.figures if figure.kind == kind.name):
@@ -37,8 +43,19 @@ def _costs(results: Results) -> Table:
                 f"{figure.ratio:.2f}",
                 f"{figure.quiet_ratio:.2f}",
                 f"{figure.mpps:.2f}",
-                "-" if figure.contestant == "drop" else f"{figure.answered / max(figure.received, 1):.1%}",
+                "-" if figure.contestant == "drop" else f"{figure.done / max(figure.received, 1):.1%}",
             )
+    return table
+
+
+def _forged(results: Results) -> Table:
+    """A forged ACK and what it is measured by."""
+    headings = ("median", "XDP drop", "SipHash", "of both", "quiet")
+    table = _table("A forged ACK, beside an XDP drop and one SipHash alone, ns", "", *headings)
+    for one in results.forged:
+        table.add_row(
+            one.title, *(f"{ns:.0f}" for ns in (one.cost, one.drop, one.siphash)), f"{one.ratio:.2f}", f"{one.quiet:.2f}"
+        )
     return table
 
 
@@ -75,6 +92,14 @@ def _sizes(results: Results) -> Table:
         compiling = "-" if size.compiling is None else f"{size.compiling:.1f}"
         table.add_row(size.program, f"{size.instructions:,}", f"{size.verified:,}", f"{size.loading * 1e3:.0f}", compiling)
     return table
+
+
+def _memory(memory: Memory) -> str:
+    """Of the connection table."""
+    return (
+        f"a table for {memory.connections:,} connections takes {_size(memory.records + memory.tags)}: "
+        f"{memory.each:.1f} bytes for each"
+    )
 
 
 def _start(start: Start) -> str:

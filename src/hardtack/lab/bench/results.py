@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 
 from hardtack.lab.bench.alone import Alone
 from hardtack.lab.bench.figures import Figure, Step
+from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.goals import Goal
-from hardtack.lab.bench.sizes import Size
+from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
 
@@ -36,9 +37,11 @@ class Results:
     machine: dict[str, object]
     effort: Effort
     figures: Sequence[Figure]
+    forged: Sequence[Forged]
     steps: Sequence[Step]
     alone: Sequence[Alone]
     sizes: Sequence[Size]
+    memory: Memory
     start: Start
     goals: Sequence[Goal]
     absent: Sequence[str]

@@ -28,10 +28,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sample:
-    """A slice; the answers that the contestant itself has counted meanwhile; what the kernel says of its program's runs."""
+    """A slice; how many frames the contestant has dealt with meanwhile; what the kernel says of its program's runs."""
 
     slice: Slice
-    answered: int
+    done: int
     runs: Runs
 
 
@@ -71,9 +71,9 @@ def _measure(ground: Ground, entry: Entry, frames: int) -> Sample:
     with contestant.arrange():
         ground.put(contestant.program)
         ground.warm_up(entry.kind)
-        answered, ran = contestant.answered(), _runs(contestant)
+        done, ran = contestant.done(), _runs(contestant)
         taken = ground.slice(entry.kind, frames * contestant.effort)
-        return Sample(taken, contestant.answered() - answered, _runs(contestant) - ran)
+        return Sample(taken, contestant.done() - done, _runs(contestant) - ran)
 
 
 def _runs(contestant: Contestant) -> Runs:

@@ -13,19 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hardtack.lab.bench import contestants, linux
-from hardtack.lab.bench.alone import Workshop, by_step, open_workshop, told
+from hardtack.lab.bench.alone import Workshop, by_step, open_workshop, siphash, told
 from hardtack.lab.bench.chart import draw
-from hardtack.lab.bench.contestants import Front
 from hardtack.lab.bench.figures import figures, steps
+from hardtack.lab.bench.forged import forged
+from hardtack.lab.bench.front import Fronts, open_fronts
 from hardtack.lab.bench.goals import goals
 from hardtack.lab.bench.ground import Ground, open_ground
+from hardtack.lab.bench.kinds import STEPPED
 from hardtack.lab.bench.machine import machine, stolen
 from hardtack.lab.bench.report import show
 from hardtack.lab.bench.results import Effort, Results
 from hardtack.lab.bench.rounds import Entry, entries, play
-from hardtack.lab.bench.sizes import sizes
+from hardtack.lab.bench.sizes import memory, sizes
 from hardtack.lab.bench.start import start
-from hardtack.lab.bench.steps import KINDS, LAST, cut_off
+from hardtack.lab.bench.steps import LAST, cut_off
 
 LINES = 20  # of progress, where no bar can be drawn
 WIDTH = 100  # of tables where nobody says how wide the terminal is
@@ -36,7 +38,7 @@ Telling = Callable[[str], None]
 class Field:
     """Who is measured: against each other, step by step, and alone."""
 
-    front: Front
+    fronts: Fronts
     rivals: list[Entry]
     cuts: list[Entry]
     workshop: Workshop
@@ -73,14 +75,15 @@ def measure(effort: Effort, console: Console) -> Results:
         telling = parts.enter_context(_progress(console, slices + effort.attempts + effort.colds + effort.warms))
 
         def next_one(text: str) -> None:
-            field.front.keep_up()
+            field.fronts.keep_up()
             telling(text)
 
         samples = play(place, field.rivals, effort.rounds, effort.frames, timed=False, told=next_one)
         timed = play(place, field.cuts, effort.rounds, effort.frames // 2, timed=True, told=next_one)
         field.workshop.work(effort.attempts, next_one)
         begun = start(effort.colds, effort.warms, next_one)
-        sized = sizes(effort.compile)
+        sized, table = sizes(effort.compile), memory(field.fronts.of(4))
+    acks = forged(samples, siphash(field.workshop))
     after = stolen()
     about["load_after"] = os.getloadavg()
     about["stolen"] = (after[0] - before[0]) / max(after[1] - before[1], 1)
@@ -88,11 +91,13 @@ def measure(effort: Effort, console: Console) -> Results:
         machine=about,
         effort=effort,
         figures=figures(samples),
+        forged=acks,
         steps=steps(timed, by_step(field.workshop)),
         alone=told(field.workshop),
         sizes=sized,
+        memory=table,
         start=begun,
-        goals=goals(samples, sized, begun),
+        goals=goals(samples, acks, table, sized, begun),
         absent=field.absent,
     )
 
@@ -100,15 +105,16 @@ def measure(effort: Effort, console: Console) -> Results:
 @contextmanager
 def _field(place: Ground) -> Iterator[Field]:
     with ExitStack() as parts:
-        near = place.net.near
-        yardsticks = parts.enter_context(contestants.yardsticks(near))
-        front = parts.enter_context(contestants.open_front())
+        fronts = parts.enter_context(open_fronts(place))
+        yardsticks = parts.enter_context(contestants.yardsticks(place, fronts))
+        ours = [*contestants.hardtack(fronts)]
         own, absent = parts.enter_context(linux.contestants(place.net.front))
-        cuts = parts.enter_context(cut_off(front, near))
-        workshop = parts.enter_context(open_workshop(front))
-        hardtack = front.contestant()
-        taking_steps = [replace(one, kinds=KINDS) for one in (*yardsticks, *cuts, replace(hardtack, title=LAST))]
-        yield Field(front, entries([*yardsticks, hardtack, *own]), entries(taking_steps), workshop, absent)
+        cuts = parts.enter_context(cut_off(place, fronts))
+        workshop = parts.enter_context(open_workshop(fronts))
+        bounds = [replace(one, kinds=STEPPED) for one in yardsticks if one.name != "straight"]
+        whole = [replace(one, title=LAST[one.kinds[0].sends]) for one in ours if one.name == contestants.NAME]
+        stepwise = entries([*bounds, *cuts, *(one for one in whole if one.kinds[0] in STEPPED)])
+        yield Field(fronts, entries([*yardsticks, *ours, *own]), stepwise, workshop, absent)
 
 
 @contextmanager

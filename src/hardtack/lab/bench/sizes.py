@@ -1,4 +1,6 @@
-"""The programs that ship: how big they are, how long the kernel takes to verify them and the compiler to make them."""
+"""The programs that ship: how big they are, how long the kernel takes to verify them and the compiler to make them. And how
+big the connection table is.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import sys
 from dataclasses import dataclass
 
 from hardtack.compiler.objects import compiled
+from hardtack.control.readout import memory_of
 from hardtack.kernel.datapath import Datapath
+from hardtack.lab.bench.front import SIZE, Front
 from hardtack.lab.process import run
 from hardtack.packet.programs import SHIPPED
 
@@ -34,6 +38,22 @@ class Size:
     verified: int
     loading: float
     compiling: float | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of a table with room for so many connections, in bytes, as the kernel counts it. `each`: for one of them."""
+
+    connections: int
+    records: int
+    tags: int
+    each: float
+
+
+def memory(front: Front) -> Memory:
+    """What a front's connection table takes, empty or full."""
+    records, tags = (memory_of(front.tables[name]) for name in ("connections", "tags"))
+    return Memory(SIZE, records, tags, (records + tags) / SIZE)
 
 
 def sizes(compile_them: bool) -> list[Size]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median
 
 from hardtack.keys import make_key
-from hardtack.lab.bench.contestants import CONFIGURATION
+from hardtack.lab.bench.front import CONFIGURATION
 from hardtack.lab.folder import folder
 from hardtack.lab.lab import Lab
 from hardtack.lab.namespaces import Namespace
-from hardtack.lab.process import Process
+from hardtack.lab.process import Process, run
 
 PATIENCE = 300  # s
 
@@ -69,11 +69,14 @@ def start(colds: int, warms: int, told: Callable[[str], None]) -> Start:
 def _start(inside: Namespace, config: Path, cache: Path) -> Once:
     command = ["env", f"XDG_CACHE_HOME={cache}", sys.executable, "-m", "hardtack", "front", config]
     began = time.perf_counter()
-    with Process(command, inside) as front:
-        front.wait_for(r"\bready\b", PATIENCE)
-        seconds = time.perf_counter() - began
-        times = Path(f"/proc/{front.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
-        return Once(seconds, sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), _memory(front.pid))
+    try:
+        with Process(command, inside) as front:
+            front.wait_for(r"\bready\b", PATIENCE)
+            seconds = time.perf_counter() - began
+            times = Path(f"/proc/{front.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+            return Once(seconds, sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), _memory(front.pid))
+    finally:  # the next one starts anew
+        run([*command, "--detach"], inside).check_returncode()
 
 
 def _memory(pid: int) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from hardtack.compiler.language import (
     barrier,
     beyond,
     entry_of,
+    i64,
     inlined,
     load8,
     load16,
@@ -28,24 +29,26 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
-from hardtack.packet.answer import accepts_ecn, answer_syn
-from hardtack.packet.checksum import header_holds
-from hardtack.packet.cookie import options_byte, tag_of
-from hardtack.packet.count import count
-from hardtack.packet.decide import decide
-from hardtack.packet.hosts import find_host, protects
-from hardtack.packet.layout import Flow
+from hardtack.packet.connections import find
+from hardtack.packet.cookie import OPTION_BITS, options_byte, tag_of
+from hardtack.packet.decide import judge_header, judge_segment
+from hardtack.packet.forward import forward
+from hardtack.packet.front import goes_on, judged
+from hardtack.packet.hosts import NO_HOST, find_host, host_at
+from hardtack.packet.judge_syn import judge_syn
+from hardtack.packet.layout import Flow, Name
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.reply import swap_hardware_addresses
-from hardtack.packet.time import own_moment, update
-from hardtack.packet.wire import ACK, FIN, RST, SYN
+from hardtack.packet.siphash import absorb, begin, finish
+from hardtack.packet.time import find_key, own_moment, update
+from hardtack.packet.wire import SYN
 
-DROP, TX = 1, 3  # enum xdp_action
+DROP, TX, REDIRECT = 1, 3, 4  # enum xdp_action
 SHORTEST, SECOND_LINE = 60, 72  # bytes of frame; a frame of SECOND_LINE reaches into its second cache line
-ANSWERED = int(Reason.answered)
+ANSWERED, CONNECTION = int(Reason.answered), int(Reason.connection)
 
 
 class Step(IntEnum):
@@ -54,15 +57,16 @@ class Step(IntEnum):
     touch = 0
     parse = 1
     host = 2
-    judge = 3
+    segment = 3
     time = 4
-    options = 5
-    hash = 6
-    answer = 7
+    look_up = 5
+    judge = 6
+    # only if a cookie is to be made or checked
+    options = 7
+    hash = 8
 
 
-
-new_flow = new(Flow)
+new_flow, new_name = new(Flow), new(Name)
 found_entry = entry_of(FOUND, Found)
 original_entry = entry_of(ORIGINAL, Original)
 
@@ -79,15 +83,20 @@ def back(frame, found):
 
 
 @inlined
+def ends(flow):
+    """A word that depends on the addresses."""
+    return flow.source_high ^ flow.source_low ^ flow.destination_high ^ flow.destination_low
+
+
+@inlined
 def identity(flow):
-    """A word that depends on all that parse has found and later steps need."""
-    addresses = flow.source_high ^ flow.source_low ^ flow.destination_high ^ flow.destination_low
-    return addresses ^ flow.ports_isn ^ u64(flow.flags ^ flow.ecn ^ flow.payload)
+    """A word that depends on all that parsing has found and later steps need."""
+    return ends(flow) ^ flow.ports_isn ^ u64(flow.flags ^ flow.payload ^ flow.acknowledgment)
 
 
 def cut(last: Step) -> Callable[..., int]:
-    """The program that ends after the step `last`. Each `if last` is decided when it is compiled."""
-    to_touch, to_parse, to_host, to_judge, to_time, to_options, to_hash = (bool(last == n) for n in range(7))
+    """The program that ends after the step `last`. Each `if to_...` is decided when it is compiled."""
+    to_touch, to_parse, to_host, to_segment, to_time, to_look_up, to_judge, to_options = (bool(last == n) for n in range(8))
 
     def program(frame):
         if to_touch:
@@ -96,33 +105,45 @@ def cut(last: Step) -> Callable[..., int]:
         if parse(frame, flow) != NONE:
             return DROP
         if to_parse:
-            return back(frame, identity(flow))
-        host = find_host(flow)
-        if absent(host) or not protects(host, flow.dport):
+            return back(frame, ends(flow))
+        flow.place = find_host(flow.destination_high, flow.destination_low)
+        if flow.place == NO_HOST:
             return DROP
+        host, name = host_at(flow.place), new_name()
         if to_host:
+            return back(frame, ends(flow) ^ u64(host.mss))
+        if flow.kind != NONE or judge_header(frame, flow, host, name) != NONE:
+            return DROP
+        if to_segment:
             return back(frame, identity(flow) ^ u64(host.mss))
-        if flow.flags & (SYN | FIN | RST | ACK) != SYN or not header_holds(frame, flow):
+        moment = own_moment()
+        if absent(moment):
+            return DROP
+        update(moment)
+        seen = identity(flow) ^ u64(host.mss) ^ moment.now
+        if to_time:
+            return back(frame, seen)
+        entry = find(name)
+        seen ^= u64(name.first) ^ u64(name.second) ^ u64(1 if absent(entry) else 0)
+        if to_look_up:
+            return back(frame, seen)
+        if flow.flags & SYN:
+            reason = judge_syn(frame, flow, host, moment, entry)
+        else:
+            reason = judge_segment(flow, moment, name, entry)
+        if reason != NONE and reason != CONNECTION:
             return DROP
         if to_judge:
-            return back(frame, identity(flow) ^ u64(host.mss))
-        if to_time or to_options or to_hash:
-            moment = own_moment()
-            if absent(moment):
-                return DROP
-            update(moment)
-            if not moment.known:
-                return DROP
-            if to_time:
-                return back(frame, identity(flow) ^ u64(host.mss) ^ moment.key_low ^ moment.key_high)
-            read_options(frame, flow)
-            offered = options_byte(flow) | (accepts_ecn(flow) << 7)
-            if to_options:
-                seen = identity(flow) ^ u64(host.mss) ^ moment.key_low ^ moment.key_high
-                return back(frame, seen ^ u64(offered) ^ u64(flow.tsval))
-            tag = tag_of(flow, flow.ports_isn, offered & 127, moment.key_low, moment.key_high)
-            return back(frame, tag ^ u64(host.mss) ^ u64(offered) ^ u64(flow.tsval))
-        return TX if answer_syn(frame, flow, host) == ANSWERED else DROP
+            return back(frame, seen)
+        if reason != NONE:
+            return DROP
+        read_options(frame, flow)
+        seen ^= u64(flow.tsval)
+        options = options_byte(flow) if flow.flags & SYN else flow.acknowledgment & OPTION_BITS
+        if to_options:
+            return back(frame, seen ^ u64(options))
+        key = find_key(i64(host.keys), moment.epoch)
+        return back(frame, seen ^ tag_of(flow, flow.ports_isn, options, key.low, key.high))
 
     return program
 
@@ -138,11 +159,12 @@ def second_line(start, end):
 touched = cut(Step.touch)
 parsed = cut(Step.parse)
 host_found = cut(Step.host)
-judged = cut(Step.judge)
+segment_read = cut(Step.segment)
 dated = cut(Step.time)
+looked_up = cut(Step.look_up)
+judged_so_far = cut(Step.judge)
 options_read = cut(Step.options)
 hashed = cut(Step.hash)
-answered = cut(Step.answer)
 
 
 @inlined
@@ -174,12 +196,34 @@ def restore(frame):
 
 
 def restored(frame):
-    """Only restore: what to subtract from `answered_again`."""
+    """Only restore: what to subtract from `whole_again`."""
     return restore(frame)
 
 
-def answered_again(frame):
-    """The front's whole program, and the frame restored."""
-    reason = decide(frame, new_flow())
-    count(reason)
+def whole_again(frame):
+    """The front's whole program, and the frame restored, if it was answered or sent on."""
+    flow = new_flow()
+    reason = judged(frame, flow)
+    if goes_on(reason, flow):
+        return restore(frame) if forward(frame, flow) == REDIRECT else DROP
     return restore(frame) if reason == ANSWERED else DROP
+
+
+def siphash(frame):
+    """One SipHash-2-4 over as many words as the cookie of an IPv4 connection has, or of an IPv6 one if the frame is longer.
+
+    Each hash is the next one's key, so that repeated runs cannot overlap.
+    """
+    found, start, end = found_entry(), head(frame), tail(frame)
+    if beyond(start, SHORTEST, end):
+        return DROP
+    a, b, c, d = begin(found.word, ~found.word)
+    a, b, c, d = absorb(a, b, c, d, load64(start, 24))
+    if not beyond(start, SECOND_LINE, end):
+        a, b, c, d = absorb(a, b, c, d, load64(start, 32))
+        a, b, c, d = absorb(a, b, c, d, load64(start, 40))
+        a, b, c, d = absorb(a, b, c, d, load64(start, 48))
+    a, b, c, d = absorb(a, b, c, d, load64(start, 8))
+    a, b, c, d = absorb(a, b, c, d, load64(start, 16))
+    found.word = finish(a, b, c, d)
+    return DROP

@@ -1,0 +1,160 @@
+"""The front as the bench measures it: the program that ships, its tables filled as `hardtack front` fills them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from hardtack.agent.upkeep import Upkeep
+from hardtack.compiler.objects import compiled
+from hardtack.control import config, connections, tables
+from hardtack.control.exits import Exit
+from hardtack.image import ONLY
+from hardtack.kernel.datapath import Datapath
+from hardtack.kernel.maps import Map
+from hardtack.kernel.programs import Program
+from hardtack.lab.addresses import SECOND, SERVER
+from hardtack.lab.bench import kinds
+from hardtack.lab.bench.ground import Ground
+from hardtack.lab.bench.kinds import MANY, VERSIONS, Kind
+from hardtack.lab.links import Interface
+from hardtack.lab.packets import crowd
+from hardtack.packet.layout import CONNECTIONS, COUNTERS, TAGS, WAYS
+from hardtack.packet.programs import FRONT
+from hardtack.packet.reasons import Reason
+
+MASTER = bytes(range(32))  # of cookie.md's vectors: nothing here is secret
+SIZE = MANY  # connections that the table has room for: the default
+MTU = 1500
+STRAIGHT = 1  # the place of `inside` among the exits
+EXPECTED = {"syn": Reason.answered, "ack": Reason.stray_ack, "known": Reason.connection}  # what each kind of frame is
+# The flood must meet no budget: it is what an answer costs that is measured
+CONFIGURATION = f"""
+[front]
+interface = "outside"
+key_file = "key"
+connections = {SIZE}
+grace = "0s"
+replies_per_second = 1_000_000_000
+
+[[host]]
+name = "bench"
+addresses = ["{SERVER[0]}", "{SERVER[1]}"]
+ports = [{kinds.PORT}, 443]
+handshake = "agent"
+via = "kernel"
+replies_per_second = 1_000_000_000
+"""
+DIRECT = f"""
+[[host]]
+name = "direct"
+addresses = ["{SECOND[0]}", "{SECOND[1]}"]
+ports = [{kinds.PORT}, 443]
+handshake = "agent"
+via = "direct"
+"""
+
+
+class Front:
+    """A front and its table, with so many known connections of one IP version in it. Not attached to anything yet."""
+
+    def __init__(self, datapath: Datapath) -> None:
+        self.datapath = datapath
+
+    @property
+    def program(self) -> Program:
+        """What receives frames."""
+        return self.datapath.program
+
+    @property
+    def tables(self) -> Mapping[str, Map]:
+        """All of them, by name."""
+        return self.datapath.tables
+
+    def counted(self, reason: Reason) -> int:
+        """Frames so far that had this reason, of all hosts and none."""
+        return self.reasons()[reason]
+
+    def reasons(self) -> list[int]:
+        """Frames so far, by reason."""
+        counters = self.tables["counters"]
+        hosts = [counters.totals(number.to_bytes(4, "little")) for number in range(counters.table.entries)]
+        return [sum(column) for column in zip(*hosts, strict=True)]
+
+
+class Fronts:
+    """One for each IP version and number of connections. All but the connection tables and counters they have in common."""
+
+    def __init__(self, fronts: Mapping[tuple[int, int], Front], common: Mapping[str, Map]) -> None:
+        self._fronts = fronts
+        self._upkeep = Upkeep(common, [MASTER])
+        self.keep_up()
+
+    def of(self, version: int, crowd: int = MANY) -> Front:
+        """That with `crowd` connections of this version."""
+        return self._fronts[version, crowd]
+
+    def for_kind(self, kind: Kind) -> Front:
+        """That which knows the connections that frames of this kind belong to; full, for frames that belong to none."""
+        return self.of(kind.version, kind.crowd or MANY)
+
+    def keep_up(self) -> None:
+        """Keys and clock, as `hardtack front` keeps them."""
+        self._upkeep.write()
+
+
+@contextmanager
+def open_fronts(place: Ground) -> Iterator[Fronts]:
+    """All of them, each with a table for SIZE connections."""
+    settings = config.read(CONFIGURATION + DIRECT, Path("bench.toml"))
+    buckets = connections.buckets_for(SIZE)
+    sizes = {COUNTERS.name: 1 + len(settings.hosts), TAGS.name: buckets, CONNECTIONS.name: buckets * WAYS}
+    image = compiled(FRONT)
+    with ExitStack() as parts:
+        found: dict[tuple[int, int], Front] = {}
+        common: dict[str, Map] = {}
+        for version in VERSIONS:
+            for count in kinds.CROWDS:
+                front = Front(parts.enter_context(Datapath(image, common, sizes)))
+                if not common:
+                    common = {name: table for name, table in front.tables.items() if name not in sizes}
+                    common["places"].update(ONLY, connections.places_entry(buckets))
+                    place.net.front.call(configure, common, settings, [exit_of(place.net.outside), exit_of(place.inside)])
+                    direct_to(place.far.mac, common, settings)
+                know(front, version, count)
+                found[version, count] = front
+        yield Fronts(found, common)
+
+
+def exit_of(interface: Interface) -> Exit:
+    """A way out of the front's machine."""
+    return Exit(interface.name, interface.index, interface.mac, MTU)
+
+
+def configure(common: Mapping[str, Map], settings: config.Config, exits: list[Exit]) -> None:
+    """Fill the tables that are the same for all. To be called where the exits are: the kernel looks for them there."""
+    for name, key, value in tables.host_updates(tables.host_entries(settings)):
+        common[name].update(key, value)
+    common["policy"].update(ONLY, tables.policy_entry(settings, 0, 1))
+    common["exits"].update(ONLY, tables.exits_entry(exits))
+    for key, value in tables.device_entries(exits):
+        common["devices"].update(key, value)
+
+
+def direct_to(mac: bytes, common: Mapping[str, Map], settings: config.Config) -> None:
+    """What is for hosts with via = "direct" goes straight out of `inside` to this MAC address."""
+    for number, (host, _) in enumerate(tables.addresses_of(settings)):
+        if host.via == "direct":
+            common["next_hops"].update(number.to_bytes(4, "little"), tables.next_hop_entry(mac, STRAIGHT))
+
+
+def know(front: Front, version: int, count: int) -> None:
+    """Put the connections into the front's table that the generator sends segments of."""
+    kind = next(kind for kind in kinds.KNOWN if (kind.version, kind.crowd) == (version, count))
+    rows = crowd.connections(kind.target(bytes(6), bytes(6)), 2, count)
+    now = time.time_ns() // 1_000_000
+    rows["seen"] = rows["begun"] = now & 0xFFFFFFFF
+    memory = (front.tables[name].memory() for name in ("tags", "connections"))
+    connections.ConnectionTable(front.tables["places"].lookup(ONLY) or b"", *memory).fill(rows, now)
