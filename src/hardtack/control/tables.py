@@ -35,7 +35,8 @@ from hardtack.packet.layout import (
 WORD = (1 << 64) - 1
 MOST_ATTEMPTS = 1000
 VIA = {"kernel": KERNEL, "local": KERNEL, "direct": ROUTED, "mac": SWITCHED}
-LEARNED_IN = 10  # s in which the grace period may teach as many connections as the table holds: see policy_entry
+LEARNED = 20_000  # connections that the grace period may teach in a second: see policy_entry
+LEARNED_IN = 10  # s in which it may teach as many as the table holds, at most
 PLENTY = 1 << 31  # SYN-ACKs in a window: a limit that nobody meets
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -123,12 +124,13 @@ def host_updates(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes, b
 def policy_entry(config: Config, grace_until: int, queues: int) -> bytes:
     """The `policy` table: a grace period until unix time `grace_until` in ms, and an interface with so many queues.
 
-    In the grace period a flood of ACKs teaches, too. What it may teach is as many connections as the table holds in
-    LEARNED_IN seconds: then a connection that is used at least that often is not the least recently used, and stays.
+    In the grace period a flood of ACKs teaches, too, and what has taught goes on to the host, which answers each with a
+    reset. LEARNED is what a host does with a small part of a CPU; a connection that is kept waiting tries again. In a small
+    table, a connection that is used every LEARNED_IN seconds is still not the least recently used, and stays.
     """
     record = np.zeros((), Policy)
     record["grace_until"], record["queues"] = grace_until, queues
-    record["learned"] = per_window(config.front.connections // LEARNED_IN)
+    record["learned"] = per_window(min(LEARNED, config.front.connections // LEARNED_IN))
     record["replies"] = per_window(config.front.replies_per_second)
     return record.tobytes()
 
