@@ -151,6 +151,10 @@ class Peer:
         self.wire.send(self.frame(flags, payload))
         self.seq = (self.seq + len(payload) + bool(flags & FIN)) & LOW_32
 
+    def leave(self) -> None:
+        """End it, so that the server does not go on sending to nobody."""
+        self.send(RST)
+
     def hear(self, wanted: Callable[[Heard], bool] = lambda heard: True, number: int = 1) -> Heard:
         """The segment to this connection that is the `number`th to be wanted. TimeoutError if there is none."""
 

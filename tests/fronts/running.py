@@ -1,0 +1,84 @@
+"""Fronts and agents as processes, and the configurations they are given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from handshake.counted import counts, pinned
+from handshake.stage import PATIENCE, agent_command, front_command
+
+from hardtack.image import ONLY
+from hardtack.keys import make_key
+from hardtack.lab.links import Interface
+from hardtack.lab.process import Process, run
+from hardtack.packet.layout import TAGS
+from hardtack.packet.reasons import Reason
+
+Value = str | int | Iterable[str] | Iterable[int]
+
+
+def configuration(folder: Path, outside: Interface, hosts: Iterable[dict[str, Value]], **front: Value) -> Path:
+    """A configuration in `folder`, which has the key of all its fronts; no grace unless `front` has some."""
+    key = folder / "key"
+    if not key.exists():
+        make_key(key)
+    settings: dict[str, Value] = {"interface": outside.name, "key_file": str(key), "grace": "0s", **front}
+    lines = ["[front]", *written(settings)]
+    for host in hosts:
+        lines += ["[[host]]", *written({"handshake": "agent", **host})]
+    path = folder / f"{outside.name}.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def written(settings: dict[str, Value]) -> list[str]:
+    """Lines of TOML, whose simple values look like JSON's."""
+    return [f"{key} = {json.dumps(value if isinstance(value, str | int) else [*value])}" for key, value in settings.items()]
+
+
+@contextmanager
+def front(outside: Interface, configuration: Path) -> Iterator[Process]:
+    """`hardtack front`, ready; its process ends with the block, and what it has attached stays."""
+    with Process(front_command(configuration), outside.namespace) as process:
+        process.wait_for("ready", PATIENCE)
+        yield process
+
+
+@contextmanager
+def agent(interface: Interface, folder: Path) -> Iterator[Process]:
+    """`hardtack agent` on a host, with the key of `folder`; likewise."""
+    with Process(agent_command(interface.name, folder / "key"), interface.namespace) as process:
+        process.wait_for("ready", PATIENCE)
+        yield process
+
+
+def detach(interface: Interface) -> str:
+    """Take off whatever is attached there: what `hardtack detach` says."""
+    done = run([sys.executable, "-m", "hardtack", "detach", "-i", interface.name], interface.namespace, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
+
+
+@contextmanager
+def counting(outside: Interface) -> Iterator[Counter[Reason]]:
+    """What a front counts in the block, on all its interfaces."""
+    seen, before = Counter[Reason](), counts(outside)
+    yield seen
+    seen.update(counts(outside) - before)
+
+
+def known(outside: Interface) -> int:
+    """How many connections a front knows: tags that are not 0."""
+    with pinned(outside, TAGS) as table:
+        return table.table.entries * 8 - bytes(table.memory()).count(0)
+
+
+def write(outside: Interface, table: object, value: bytes) -> None:
+    """Change a one-entry table of a front at work."""
+    with pinned(outside, table) as found:  # type: ignore[arg-type]
+        found.update(ONLY, value)

@@ -1,0 +1,105 @@
+"""The whole site at work: two fronts, three hosts with servers, and all ways to them.
+
+    way          host      by           `via`
+    kernel       behind    front one    "kernel"
+    direct       behind    front one    "direct"
+    mac          behind    front one    "mac", out of the inside interface
+    one-armed    beside    front one    "mac", back out of the interface it came in by
+    local        two       front two    "local"
+
+Front two protects what is behind, too, all by way of the kernel.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from handshake.stage import HTTP, TALK
+
+from fronts.running import Value, agent, configuration, front
+from hardtack.lab.addresses import BESIDE, CLIENT, ON_TWO, SECOND, SERVER, THIRD
+from hardtack.lab.attach import attach
+from hardtack.lab.links import Interface
+from hardtack.lab.namespaces import Namespace
+from hardtack.lab.process import Process
+from hardtack.lab.programs import PASS
+from hardtack.lab.servers import iperf3, nginx, nginx_program, talker
+from hardtack.lab.site import Site, site
+
+ADDRESSES = {"kernel": SERVER, "direct": SECOND, "mac": THIRD, "one-armed": BESIDE, "local": ON_TWO}
+WAYS = tuple(ADDRESSES)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How clients reach a host: `address` for one IP version, the front's outside interface, the host's own."""
+
+    name: str
+    address: str
+    host: Namespace
+    outside: Interface
+    arrival: Interface
+
+
+@dataclass(frozen=True)
+class Town:
+    """The site and the processes at work in it."""
+
+    site: Site
+    processes: tuple[Process, ...]
+
+    def way(self, name: str, version: int) -> Way:
+        """One of WAYS."""
+        site, address = self.site, ADDRESSES[name][version == 6]
+        if name == "local":
+            return Way(name, address, site.two.namespace, site.two.outside, site.two.outside)
+        host, arrival = (site.beside, site.arm) if name == "one-armed" else (site.behind, site.far)
+        return Way(name, address, host, site.one.outside, arrival)
+
+
+@contextmanager
+def town(folder: Path) -> Iterator[Town]:
+    """All of it ready: nginx where it is installed, talkers, iperf3 where it is installed."""
+    with ExitStack() as parts:
+        place = parts.enter_context(site())
+        for gate in place.gates:
+            parts.enter_context(attach(gate, PASS))
+        for host, addresses in (
+            (place.behind, SERVER + SECOND + THIRD),
+            (place.beside, BESIDE),
+            (place.two.namespace, ON_TWO),
+            (place.client, CLIENT),
+        ):
+            parts.enter_context(talker(host, addresses, [TALK]))
+            if nginx_program():
+                parts.enter_context(nginx(host, addresses, [HTTP]))
+            if shutil.which("iperf3"):
+                parts.enter_context(iperf3(host))
+        one, two = place.one, place.two
+        first = configuration(folder, one.outside, hosts_of_one(place), inside=[one.inside.name])
+        second = configuration(folder, two.outside, hosts_of_two(), inside=[two.inside.name])
+        at_work = [agent(place.far, folder), agent(place.arm, folder), front(one.outside, first), front(two.outside, second)]
+        yield Town(place, tuple(map(parts.enter_context, at_work)))
+
+
+def hosts_of_one(place: Site) -> list[dict[str, Value]]:
+    """Every way but local; `mac` drops what is not TCP."""
+    far, arm = (interface.mac.hex(":") for interface in (place.far, place.arm))
+    return [
+        {"name": "kernel", "addresses": SERVER, "via": "kernel"},
+        {"name": "direct", "addresses": SECOND, "via": "direct"},
+        {"name": "mac", "addresses": THIRD, "via": "mac", "mac": far, "out": place.one.inside.name, "default": "drop"},
+        {"name": "one-armed", "addresses": BESIDE, "via": "mac", "mac": arm},
+    ]
+
+
+def hosts_of_two() -> list[dict[str, Value]]:
+    """Itself, and what is behind."""
+    return [
+        {"name": "local", "addresses": ON_TWO, "via": "local"},
+        {"name": "behind", "addresses": SERVER + SECOND + THIRD, "via": "kernel"},
+    ]
