@@ -15,6 +15,7 @@ from hardtack.compiler.language import (
     load8,
     load16,
     load16be,
+    load64,
     store8,
     store16,
     store32,
@@ -49,6 +50,8 @@ def forward(frame, flow):
     to = hop.word
     if to == u64(0):
         return PASS
+    if not is_for_us(frame):
+        return PASS
     number = i64(to >> u64(48)) & (MOST_EXITS - 1)
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
     if host.via == ROUTED and not may_travel(frame, flow, way):
@@ -62,6 +65,18 @@ def forward(frame, flow):
     if host.via == ROUTED:
         count_hop(frame, flow, network)
     return TX if number == SAME else send(number)
+
+
+@inlined
+def is_for_us(frame):
+    """Whether the frame was sent to this interface, and not just seen here: a switch floods what it cannot place.
+
+    Two fronts on one wire would else send each other's frames round and round. The kernel drops it (PACKET_OTHERHOST).
+    """
+    start = head(frame)
+    if beyond(start, ETHERNET, tail(frame)):
+        return False
+    return load64(start, 0) & u64(MAC_BITS) == exit_at(address(exits())).mac
 
 
 @inlined
