@@ -20,7 +20,7 @@ from naive.decide import decide, learn
 from naive.forward import Action
 from naive.state import Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, known, policy_entry, updates
+from tables_under_test import BUCKETS, known, places_entry, policy_entry, updates
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
@@ -129,6 +129,10 @@ class Ebpf:
         """What holds for all hosts together, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
 
+    def set_buckets(self, buckets: int) -> None:
+        """So many of the table are in use."""
+        self._tables["places"].update(ONLY, places_entry(buckets))
+
     def forget(self) -> None:
         """As if it had seen nothing yet."""
         self._tags[:] = 0
@@ -179,6 +183,10 @@ class Native:
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
+
+    def set_buckets(self, buckets: int) -> None:
+        """So many of the table are in use."""
+        self.tables["places"][:] = np.frombuffer(places_entry(buckets), np.uint8)
 
     def forget(self) -> None:
         """As if it had seen nothing yet."""

@@ -1,0 +1,184 @@
+"""A conversation, played to an engine and to the naive twin: each step must come out as it is written, for both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Protocol
+
+from engines_under_test import Outcome, Side, Twin
+from naive import options, world
+from naive.frames import ACK, SYN, IPv4, IPv6, Tcp, frame, packed
+from naive.parse import Segment as Parsed
+from naive.parse import parse
+from naive.state import WINDOW, Connection, Name, Origin, State, mapped
+from naive.world import EPOCH_BEGINS, NOW, SCARCE, SCARCE6, WEB, WEB6
+from tables_under_test import BUCKETS, in_words
+
+from hardtack.packet.reasons import Reason
+from transcripts.reading import Change, Client, Conversation, Number, Segment, client, duration
+
+WORD = 1 << 32
+CLIENT_ISN, HOST_ISN = 0xFFFFFFF0, 0x7FFFFFF0  # near where they wrap, and turn their sign
+PORT, CLIENT_PORT = 80, 40000
+HOSTS = {"web": {4: WEB, 6: WEB6}, "scarce": {4: SCARCE, 6: SCARCE6}}
+# What Linux offers in its SYN with timestamps, and without
+OFFERS = {True: bytes.fromhex("020405b40402080a000000070000000001030307"), False: bytes.fromhex("020405b401010402")}
+LETTERS = (("c", "client_fin"), ("h", "host_fin"), ("s", "host_seen"))
+
+
+class Engine(Protocol):
+    """What a conversation can be played to."""
+
+    def run(self, frame: bytes, now_ms: int, side: Side) -> Outcome:
+        """A frame at a moment."""
+
+    def known(self) -> dict[Name, str]:
+        """The table of connections."""
+
+    def set_policy(self, state: State) -> None:
+        """What holds for all hosts together."""
+
+    def set_buckets(self, buckets: int) -> None:
+        """So many of the table are in use."""
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The front's SYN-ACK."""
+
+    seq: int
+    tsval: int
+
+
+class Player:
+    """One conversation. `out`: where the host's frames are seen."""
+
+    def __init__(self, engine: Engine, version: int, timestamps: bool, out: Side = "inside") -> None:
+        self._engine, self._version, self._timestamps, self._out = engine, version, timestamps, out
+        self._twin = Twin(world.state())
+        self._begins = NOW - NOW % WINDOW
+        self._host = "web"
+        self._isns: dict[str, int] = {}  # those that were said
+        self._answers: defaultdict[Client, list[Answer]] = defaultdict(list)
+        self._first: dict[Name, int] = {}  # the client's, when the connection became known
+        engine.forget()
+        engine.set_policy(self._twin.state)
+        engine.set_buckets(BUCKETS)
+
+    def play(self, conversation: Conversation) -> None:
+        """All of it; AssertionError, with the line, where it comes out differently."""
+        for step in conversation.steps:
+            if isinstance(step, Change):
+                self._change(step)
+                continue
+            self._compare(step.line)
+            for later, who in enumerate(step.clients):
+                self._speak(step, who, self._begins + step.at + later)
+            if step.known is not None:
+                assert self._known(step.clients[0]) == step.known, step.line
+        self._compare("the end")
+
+    def _compare(self, line: str) -> None:
+        assert self._engine.known() == in_words(self._twin.state), f"before: {line}"
+
+    def _change(self, change: Change) -> None:
+        state, value = self._twin.state, change.values[-1]
+        match change.what:
+            case "epoch":
+                self._begins = EPOCH_BEGINS + duration(value)
+            case "grace":
+                state.grace_until = self._begins + duration(value)
+            case "learned":
+                state.learned = int(value)
+            case "replies":
+                state.replies = int(value)
+            case "to":
+                self._host = value
+            case "isn":
+                self._isns[change.values[0]] = int(value)
+            case "gone":
+                del state.connections[self._name(client(value))]
+            case "buckets":
+                self._engine.set_buckets(int(value))
+            case _:
+                raise ValueError(f"no such change: {change}")
+        self._engine.set_policy(state)
+
+    def _speak(self, step: Segment, who: Client, now_ms: int) -> None:
+        given = self._frame(step, who)
+        outcome = self._engine.run(given, now_ms, self._out if step.from_host else "outside")
+        thought = self._twin.run(given, now_ms, "inside" if step.from_host else "outside")
+        assert outcome.reason == step.reason, f"{outcome.reason.name}, not: {step.line}"
+        assert str(outcome) == str(thought), step.line
+        if step.reason == Reason.answered:
+            answer = parse(outcome.frame)
+            assert isinstance(answer, Parsed)
+            self._answers[who].append(Answer(answer.seq, options.parse(answer.options).tsval or 0))
+            self._isns.pop("host", None)
+        name = self._name(who)
+        connection = self._twin.state.connections.get(name)
+        if connection is not None and connection.begun == now_ms:
+            self._first[name] = self._isns.get("client", CLIENT_ISN)
+
+    def _frame(self, step: Segment, who: Client) -> bytes:
+        ours, theirs = self._addresses(who)
+        mine, other = self._isns.get("client", CLIENT_ISN), self._host_isn(who, step.ack)
+        if step.from_host:
+            ours, theirs, mine, other = theirs, ours, self._host_isn(who, step.seq), mine
+        tcp = Tcp(
+            PORT if step.from_host else CLIENT_PORT,
+            CLIENT_PORT if step.from_host else PORT,
+            resolved(step.seq, mine),
+            resolved(step.ack, other),
+            step.flags,
+            step.window,
+            b"" if step.from_host else self._options(step, who),
+            b"\xa5" * step.data,
+        )
+        return frame(IPv4(ours, theirs) if self._version == 4 else IPv6(ours, theirs), tcp)
+
+    def _options(self, step: Segment, who: Client) -> bytes:
+        if step.flags & (SYN | ACK) == SYN:
+            return OFFERS[self._timestamps]
+        if not self._timestamps:
+            return b""
+        answers = self._answers[who]
+        echoed = answers[(step.ack.answer or 0) - 1].tsval if answers else 1
+        return b"\x01\x01\x08\x0a\x00\x00\x00\x08" + echoed.to_bytes(4, "big")
+
+    def _host_isn(self, who: Client, number: Number) -> int:
+        answers = self._answers[who]
+        if number.answer is not None:
+            return answers[number.answer - 1].seq
+        return self._isns.get("host", answers[-1].seq if answers else HOST_ISN)
+
+    def _addresses(self, who: Client) -> tuple[str, str]:
+        network, number = who
+        source = f"198.18.{network}.{number}" if self._version == 4 else f"2001:db8:c:{network:x}::{number:x}"
+        return source, HOSTS[self._host][self._version]
+
+    def _name(self, who: Client) -> Name:
+        source, destination = self._addresses(who)
+        return Name(mapped(packed(source)), mapped(packed(destination)), CLIENT_PORT, PORT)
+
+    def _known(self, who: Client) -> str:
+        name = self._name(who)
+        connection = self._twin.state.connections.get(name)
+        return "-" if connection is None else told(connection, self._first[name])
+
+
+def resolved(number: Number, first: int) -> int:
+    """As it is on the wire."""
+    return (number.value if number.absolute else first + number.value) % WORD
+
+
+def told(connection: Connection, first: int) -> str:
+    """A connection, as a conversation's last column has it."""
+    untold = connection.origin == Origin.host and connection.next == 0 and not connection.host_seen
+    following = "?" if untold else str((connection.next - first) % WORD)
+    letters = "".join(letter for letter, name in LETTERS if getattr(connection, name))
+    return " ".join(filter(None, [connection.origin.name, following, letters]))

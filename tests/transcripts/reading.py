@@ -1,0 +1,126 @@
+"""From the text of a conversation to its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from naive.frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
+
+from hardtack.packet.reasons import Reason
+
+Client = tuple[int, int]  # which network, and which host in it
+LETTERS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, ".": ACK, "U": URG, "E": ECE, "W": CWR}
+UNITS = {"h": 3_600_000, "s": 1000}  # ms
+CLOSED_WINDOW = "0"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A sequence number: so far from the first of the answer (the last one; or the first, second, ...), or in itself."""
+
+    value: int
+    answer: int | None = None
+    absolute: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Somebody says something. `clients`: one after the other if there are several."""
+
+    line: str
+    at: int
+    clients: list[Client]
+    from_host: bool
+    flags: int
+    window: int
+    seq: Number
+    ack: Number
+    data: int
+    reason: Reason
+    known: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something about the world."""
+
+    what: str
+    values: list[str]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A title, and what happens."""
+
+    title: str
+    steps: list[Segment | Change]
+
+
+def conversations(folder: Path) -> Iterator[Conversation]:
+    """All that are in a folder's text files. ValueError, with the place, for a line that is none."""
+    for path in sorted(folder.glob("*.txt")):
+        for text in path.read_text(encoding="ascii").split("\n== ")[1:]:
+            title, *lines = text.splitlines()
+            yield Conversation(
+                f"{path.stem}: {title}", [step(line) for line in lines if line.strip() and line[0] != "#"]
+            )
+
+
+def step(line: str) -> Segment | Change:
+    """One line."""
+    words = line.split()
+    if words[0] == ":":
+        return Change(words[1], words[2:])
+    try:
+        at, who, flags, seq, ack, data, reason, *known = words
+        letters = "" if flags == "none" else flags.replace(CLOSED_WINDOW, "")
+        return Segment(
+            line=line,
+            at=duration(at),
+            clients=clients(who.removeprefix("host>").replace("host", "client")),
+            from_host=who.startswith("host"),
+            flags=sum(LETTERS[letter] for letter in letters),
+            window=0 if CLOSED_WINDOW in flags else 501,
+            seq=number(seq),
+            ack=number(ack),
+            data=0 if data == "-" else int(data),
+            reason=Reason[reason],
+            known=" ".join(known) or None,
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"not a line of a conversation ({error}): {line}") from error
+
+
+def duration(text: str) -> int:
+    """In ms."""
+    return int(text[:-1]) * UNITS[text[-1]] if text[-1] in UNITS else int(text)
+
+
+def clients(who: str) -> list[Client]:
+    """`client`, `c3`, `c3.2`, or several: `c3-c9`, `c3.1-c3.9`."""
+    first, _, last = who.partition("-")
+    network, address = client(first)
+    if not last:
+        return [(network, address)]
+    last_network, last_address = client(last)
+    if network == last_network:
+        return [(network, number) for number in range(address, last_address + 1)]
+    return [(number, address) for number in range(network, last_network + 1)]
+
+
+def client(name: str) -> Client:
+    """Which network, and which host in it."""
+    network, _, address = name.replace("client", "c1").removeprefix("c").partition(".")
+    return int(network), int(address or 1)
+
+
+def number(text: str) -> Number:
+    """A sequence number."""
+    if text == "-":
+        return Number(0, absolute=True)
+    if text.startswith("="):
+        return Number(int(text[1:]), absolute=True)
+    value, _, answer = text.partition("@")
+    return Number(int(value), int(answer) if answer else None)
