@@ -7,26 +7,20 @@ from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, epoch_of_cookie, isn_before, options_byte, proves, tag_of
 from hardtack.packet.follow import follow_client, is_over
-from hardtack.packet.hosts import find_host, host_at, protects
+from hardtack.packet.hosts import find_host, host_at
+from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_other import judge_error, judge_other
 from hardtack.packet.judge_syn import judge_syn
 from hardtack.packet.judge_unknown import judge_unknown
 from hardtack.packet.layout import NO_HOST, Name
-from hardtack.packet.names import name_from_client
 from hardtack.packet.options import read_options
-from hardtack.packet.parse import NONE, TRUNCATED, parse, parse_tcp
+from hardtack.packet.parse import NONE, parse
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import find_key, has_key, own_moment, update
-from hardtack.packet.wire import ACK, FIN, PSH, RST, SYN, URG
+from hardtack.packet.wire import ACK, RST, SYN
 
 NO_KEY = int(Reason.no_key)
 NOT_OURS = int(Reason.not_ours)
-OTHER_PORT = int(Reason.other_port)
-CUT_SHORT = int(Reason.cut_short)
-BAD_OFFSET = int(Reason.bad_offset)
-NULL = int(Reason.null)
-XMAS = int(Reason.xmas)
-NO_ACK = int(Reason.no_ack)
 STRAY_RST = int(Reason.stray_rst)
 
 new_name = new(Name)
@@ -87,23 +81,3 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     if not good and not absent(entry):
         return follow_client(flow, entry, name, moment.now)
     return judge_unknown(flow, host, moment, name, entry, good)
-
-
-@inlined
-def judge_header(frame, flow, host, name):
-    """What can be said of a segment by itself; NONE if it may be of a connection, which then is in `name`."""
-    reason = parse_tcp(frame, flow)
-    if reason != NONE:
-        return CUT_SHORT if reason == TRUNCATED else BAD_OFFSET
-    if not protects(host, flow.dport):
-        return OTHER_PORT
-    name_from_client(flow, name)
-    return NONE if flow.flags & (SYN | RST | ACK) else judge_flagless(flow)
-
-
-@inlined
-def judge_flagless(flow):
-    """No SYN, RST or ACK: no stack sends that (RFC 9293 3.10.7.4: drop), but port scanners and floods do."""
-    if not flow.flags & (FIN | PSH | URG):
-        return NULL
-    return XMAS if flow.flags & (FIN | PSH | URG) == (FIN | PSH | URG) else NO_ACK
