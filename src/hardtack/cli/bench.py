@@ -17,10 +17,11 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, for programs.")] = False,
     out: OutFolder = Path("out"),
 ) -> int:
-    """Measure what a SYN costs: hardtack, the limit of the driver, and Linux's own means, side by side.
+    """Measure what a frame costs: hardtack, the limits of the driver, and Linux's own means, side by side.
 
-    CPU nanoseconds per SYN of the receiving core, and millions of SYNs a second; where each nanosecond goes; then each
-    program's size and start-up. Takes some minutes, in network namespaces of its own.
+    SYNs, forged ACKs and segments of known connections: CPU nanoseconds a frame of the receiving core, and millions of
+    frames a second; where each nanosecond goes; then each program's size, memory and start-up. Takes some minutes, in
+    network namespaces of its own.
     Machines differ and are noisy: compare rows of one run, not numbers of two.
 
     Example: hardtack bench --out out
