@@ -31,10 +31,11 @@ from hardtack.compiler.language import (
 from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import OPTION_BITS, options_byte, tag_of
-from hardtack.packet.decide import judge_header, judge_segment
+from hardtack.packet.decide import judge_segment
 from hardtack.packet.forward import forward
 from hardtack.packet.front import goes_on, judged
 from hardtack.packet.hosts import NO_HOST, find_host, host_at
+from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_syn import judge_syn
 from hardtack.packet.layout import Flow, Name
 from hardtack.packet.options import read_options
