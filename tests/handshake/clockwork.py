@@ -1,28 +1,30 @@
-"""A front and an agent without their daemons, so that a test says what time each of them believes it is.
+"""A front and an agent whose processes are gone, so that a test says what time each of them believes it is.
 
-Their clocks go on from there. A cookie's age is what the agent's clock says at the ACK less what the front's said at the
-SYN: nobody waits.
+Programs and tables go on without them, and nobody else writes the clock. It goes on from where it was set. A cookie's age
+is what the agent's clock says at the ACK less what the front's said at the SYN: nobody waits.
 """
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from handshake.stage import write_configuration
-from hardtack.agent.daemon import attach as attach_agent
-from hardtack.control.config import load
-from hardtack.control.tables import host_entries, host_updates
-from hardtack.engines import xdp
-from hardtack.kernel.datapath import Datapath
+from handshake.counted import pinned
+from handshake.stage import PATIENCE, Stage, agent_command, detach, front_command, write_configuration
+from hardtack.image import ONLY
+from hardtack.kernel.maps import Map
 from hardtack.keys import EPOCH, read_key, schedule
 from hardtack.lab import topology
+from hardtack.lab.namespaces import Namespace
+from hardtack.lab.process import Process
 from hardtack.lab.topology import Topology
-from hardtack.packet.entries import ONLY, clock_entry, keys_entry
+from hardtack.packet.entries import clock_entry, keys_entry
+from hardtack.packet.layout import CLOCK, KEYS
 from hardtack.packet.reasons import Reason
 
 EPOCH_BEGINS = 27_559_375 * EPOCH  # unix seconds; cookie.md's vectors are of this epoch, but any will do
@@ -31,37 +33,31 @@ TICKS = 2  # programs work out the time once a tick; one may have just begun
 
 
 class Clock:
-    """The clock and the keys of one datapath."""
+    """The clock and the keys of a front or an agent; `counts` is what it has counted so far."""
 
-    def __init__(self, datapath: Datapath, master: bytes) -> None:
-        self.datapath = datapath
-        self._tables, self._master, self._offset = datapath.tables, master, 0
+    def __init__(self, clock: Map, keys: Map, counts: Callable[[], Counter[Reason]], master: bytes) -> None:
+        self.counts = counts
+        self._clock, self._keys, self._master, self._offset = clock, keys, master, 0
 
     def believe(self, now: float, *, master: bytes | None = None) -> None:
         """From here on it is `now` (unix seconds), and the keys are those for the hour to come."""
+        self._keys.update(ONLY, keys_entry(schedule(master or self._master, now)))
         self.set_clock(now)
-        self._tables["keys"].update(ONLY, keys_entry(schedule(master or self._master, now)))
-        let_ticks_pass()
 
     def set_clock(self, now: float) -> None:
         """From here on it is `now`; the keys stay as they are."""
         self._offset = round(now * 1e9) - coarse_ns()
-        self._tables["clock"].update(ONLY, clock_entry(self._offset))
+        self._clock.update(ONLY, clock_entry(self._offset))
         let_ticks_pass()
 
     def write_again(self) -> None:
         """Both tables, as they are."""
-        self._tables["clock"].update(ONLY, clock_entry(self._offset))
-        self._tables["keys"].update(ONLY, keys_entry(schedule(self._master, self.now())))
+        self._clock.update(ONLY, clock_entry(self._offset))
+        self._keys.update(ONLY, keys_entry(schedule(self._master, self.now())))
 
     def now(self) -> float:
         """What time it believes it is."""
         return (coarse_ns() + self._offset) / 1e9
-
-    def counts(self) -> Counter[Reason]:
-        """Its counters."""
-        row = self.datapath.counters()
-        return Counter({reason: row[reason] for reason in Reason})
 
 
 def coarse_ns() -> int:
@@ -101,14 +97,26 @@ def clockwork(local: bool, folder: Path) -> Iterator[Clockwork]:
     """Attached, and at the beginning of an epoch."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.local() if local else topology.routed())
-        config = load(write_configuration(net, folder))
-        master = read_key(config.front.key_file)
-        front = parts.enter_context(xdp.open_front())
-        for table, key, value in host_updates(host_entries(config)):
-            front.tables[table].update(key, value)
-        shared = {name: front.tables[name] for name in ("keys", "clock")} if local else None
-        agent = parts.enter_context(net.server.call(attach_agent, net.far.name, shared))
-        net.front.call(xdp.attach_front, front, net.outside.name)
-        made = Clockwork(net, Clock(front, master), Clock(agent, master))
+        configuration = write_configuration(net, folder)
+        master = read_key(folder / "key")
+        agent = None if local else attached(agent_command(net.far.name, folder / "key"), net.server)
+        front = attached(front_command(configuration), net.front)
+        parts.callback(detach, net)
+        stage = Stage(net, front, agent or front)
+        tables = [parts.enter_context(pinned(net.outside, table)) for table in (CLOCK, KEYS)]
+        theirs = tables if local else [parts.enter_context(pinned(net.far, table, "agent")) for table in (CLOCK, KEYS)]
+        made = Clockwork(
+            net,
+            Clock(tables[0], tables[1], lambda: stage.counts()[0], master),
+            Clock(theirs[0], theirs[1], lambda: stage.counts()[1], master),
+        )
         made.believe(EPOCH_BEGINS)
         yield made
+
+
+def attached(command: list[object], inside: Namespace) -> Process:
+    """Run a front or an agent until it has done its work, and no longer."""
+    process = Process(command, inside)
+    process.wait_for("ready", PATIENCE)
+    process.stop(signal.SIGKILL)
+    return process
