@@ -27,7 +27,6 @@ class Lock:
     """Held from the beginning. Busy if somebody else holds it; Mistake where it cannot be made."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         try:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._fd = taken(path)
@@ -35,10 +34,6 @@ class Lock:
             raise Mistake(f"{path}: cannot take this lock: {error.strerror}; run as root") from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
-
-    def remove(self) -> None:
-        """Take the file away, while it is still held: nothing is left of it then."""
-        self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go."""

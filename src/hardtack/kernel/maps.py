@@ -174,18 +174,10 @@ def create(table: Table) -> Map:
 
 
 def adopt(path: Path, table: Table) -> Map:
-    """The map pinned at `path`; MismatchError if it is not as `table` says, BpfError if nothing is there."""
-    found = Map(bpf.unpinned(path, f"table {table.name}"), table)
-    try:
-        check(found.fd, path, table)
-    except BaseException:
-        found.close()
-        raise
-    return found
+    """The map pinned at `path`, whatever number of entries it has: `.table.entries` says how many.
 
-
-def adopt_any_size(path: Path, table: Table) -> Map:
-    """The same, whatever number of entries it has: `.table.entries` says how many."""
+    MismatchError if it is not as `table` says otherwise, BpfError if nothing is there.
+    """
     fd = bpf.unpinned(path, f"table {table.name}")
     try:
         if bpf.object_kind(fd) == "map":

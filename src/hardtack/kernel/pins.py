@@ -75,7 +75,7 @@ class Folder:
     def open(self, table: Table, owner: str = "") -> Map | None:
         """The table of this name and layout that is pinned, whatever its number of entries; None if there is none."""
         try:
-            return maps.adopt_any_size(self.table_path(table, owner), table)
+            return maps.adopt(self.table_path(table, owner), table)
         except BpfError as error:
             if error.errno == errno.ENOENT:
                 return None
