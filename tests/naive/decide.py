@@ -10,7 +10,7 @@ from naive.connections import name_of
 from naive.forward import Action, forward
 from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transport
 from naive.reply import reply
-from naive.state import PLENTY, Host, Origin, State, mapped
+from naive.state import PLENTY, Host, Origin, State, Via, mapped
 
 # Of the agent alone
 AGENT = {
@@ -53,7 +53,7 @@ def decide(state: State, frame: bytes, now_ms: int, room: int = PLENTY) -> Decis
     reason, out = judge(state, frame, packet, host, now_ms)
     if reason == Reason.answered and len(out) > len(frame) + room:
         reason, out = Reason.no_room, frame
-    if verdict(reason) == Verdict.FORWARD:
+    if verdict(reason) == Verdict.FORWARD or (verdict(reason) == Verdict.PASS and host.via == Via.switched):
         sent = forward(state, frame, packet, host, room)
         return Decision(reason, sent.action, sent.frame, host.number)
     action = {Verdict.PASS: Action.kernel, Verdict.DROP: Action.drop, Verdict.REPLY: Action.back}[verdict(reason)]

@@ -35,10 +35,12 @@ class Sent:
 def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -> Sent:
     """A frame for a host's address. Whatever needs an ICMP error, or a next hop to be found, is the kernel's.
 
+    So is what was sent to another MAC address than ours: it was but shown to us.
+
     `room`: by how many bytes the engine can let a frame grow.
     """
     hop = state.hops.get(mapped(packet.destination))
-    if host.via == Via.kernel or hop is None:
+    if host.via == Via.kernel or hop is None or packet.link[:6] != state.exits[INCOMING].mac:
         return Sent(Action.kernel, frame)
     leaving = state.exits[hop.exit]
     header = packet.header

@@ -43,7 +43,7 @@ HOSTS = {
         BACK6: Host(WEB_PORTS, 1440, number=6, via=Via.switched),
         LOST: Host(WEB_PORTS, 1460, number=7, keys=1, via=Via.routed),
         SCARCE: Host(WEB_PORTS, 1460, number=8, replies=1),
-        SCARCE6: Host(WEB_PORTS, 1440, number=8, replies=1),
+        SCARCE6: Host(WEB_PORTS, 1440, number=8, replies=1, drops=True),
     }.items()
 }
 # For generated frames: all but those of which it matters how many came before

@@ -17,7 +17,7 @@ from naive.frames import (
     fragment_header,
     options_header,
 )
-from naive.world import EDGES, SWITCHED, SWITCHED6, WEB, WEB6
+from naive.world import EDGES, SCARCE6, SWITCHED, SWITCHED6, WEB, WEB6
 
 from hardtack.packet.reasons import Reason
 from rows.known import FOUR, SIX
@@ -81,7 +81,7 @@ ERRORS = [
     ),
     Row(
         "neighbour discovery, for a host that drops the rest",
-        error6(135, ip=IPv6(destination=SWITCHED6)),
+        error6(135, ip=IPv6(destination=SCARCE6)),
         Reason.neighbour,
     ),
     Row("ICMP about a connection that is not known", error4(3), PASSES),

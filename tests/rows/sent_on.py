@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from typing import Any
 
+from naive.cookie import EPOCH
 from naive.forward import Action
 from naive.frames import (
     ACK,
@@ -23,7 +25,20 @@ from naive.frames import (
     packed,
 )
 from naive.state import mapped
-from naive.world import BACK, BACK6, EXITS, HOPS, LOST, NOW, OTHER_KEYS, ROUTED, ROUTED6, SWITCHED, SWITCHED6
+from naive.world import (
+    BACK,
+    BACK6,
+    EPOCH_BEGINS,
+    EXITS,
+    HOPS,
+    LOST,
+    NOW,
+    OTHER_KEYS,
+    ROUTED,
+    ROUTED6,
+    SWITCHED,
+    SWITCHED6,
+)
 
 from hardtack.packet.reasons import Reason
 from rows.row import BARE, Row, acknowledgment, answered, first_ack
@@ -196,4 +211,59 @@ EVERY_REASON = [
     forwarded(Reason.learned, {"grace_until": NOW + 1}, ack=7),
 ]
 
-ROWS = ROUTING + SWITCHING + EVERY_REASON
+ELSEWHERE = Ethernet(destination=bytes.fromhex("020000000f02"))
+EVERYBODY = Ethernet(destination=b"\xff" * 6)
+SHOWN = [
+    kept(f"{how}, but {whose}: the kernel's", first_ack(ip, TO_80, link=link))
+    for how, ip in (
+        ("routed", R4),
+        ("routed over IPv6", R6),
+        ("switched", S4),
+        ("switched over IPv6", S6),
+        ("back", B4),
+    )
+    for whose, link in (("for another MAC address", ELSEWHERE), ("for all MAC addresses", EVERYBODY))
+]
+
+UDP = struct.pack("!HHHH", 53, 40000, 8, 0)
+QUOTED = replace(B4, source=BACK, destination=B4.source).encode(Tcp(80, 40000).encode(BACK, B4.source))
+UNREACHABLE = replace(B4, source="198.51.100.1", protocol=1)
+
+
+def passed(description: str, given: bytes, reason: Reason, **fields: Any) -> Row:
+    """A frame for the host that is sent back out: as a switch would, whatever it is that is let pass."""
+    hop = HOPS[mapped(packed(BACK6 if given[12:14] == b"\x86\xdd" else BACK))]
+    out = hop.mac + THERE.source + given[12:]
+    return Row(f"switched: {description}", given, reason, out, action=Action.back, number=6, **fields)
+
+
+def carried(ip: IPv4 | IPv6, payload: bytes) -> bytes:
+    """A frame with something else than TCP."""
+    return Ethernet().encode(ip.ethertype, ip.encode(payload))
+
+
+# Where the front is a switch it is one for all that it lets pass
+PASSED = [
+    passed("another port", frame(B4, Tcp(destination_port=22)), Reason.other_port),
+    passed("another port over IPv6", frame(B6, Tcp(destination_port=22)), Reason.other_port),
+    passed("UDP", carried(replace(B4, protocol=17), UDP), Reason.default_pass),
+    passed("a fragment of UDP", carried(replace(B4, protocol=17, fragment=0x2000), UDP), Reason.default_pass),
+    passed(
+        "an error about a known connection",
+        carried(UNREACHABLE, b"\x03\x04" + bytes(6) + QUOTED),
+        Reason.icmp_error,
+        before=(FIRST,),
+    ),
+    passed("an error about another", carried(UNREACHABLE, b"\x03\x04" + bytes(6) + QUOTED), Reason.default_pass),
+    passed("neighbour discovery", carried(replace(B6, next_header=58), b"\x87" + bytes(23)), Reason.neighbour),
+    passed("no key", frame(B4, TO_80), Reason.no_key, now_ms=EPOCH_BEGINS + 3 * EPOCH),
+    kept("routed: another port is the kernel's", frame(R4, Tcp(destination_port=22)), Reason.other_port),
+    kept("routed: UDP is the kernel's", carried(replace(R4, protocol=17), UDP), Reason.default_pass),
+    kept(
+        "switched: another port, for another MAC address",
+        frame(B4, Tcp(destination_port=22), ELSEWHERE),
+        Reason.other_port,
+    ),
+]
+
+ROWS = ROUTING + SWITCHING + EVERY_REASON + SHOWN + PASSED

@@ -112,5 +112,6 @@ def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
 
 
 def link(rng: Random) -> Ethernet:
-    """Mostly untagged."""
-    return Ethernet(tags=[(VLAN, rng.getrandbits(16))] * rng.choice([0, 0, 0, 0, 1, 2]))
+    """Mostly untagged, and sent to the front."""
+    to = Ethernet() if rng.random() < 0.9 else Ethernet(destination=rng.randbytes(6))
+    return replace(to, tags=[(VLAN, rng.getrandbits(16))] * rng.choice([0, 0, 0, 0, 1, 2]))
