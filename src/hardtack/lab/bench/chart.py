@@ -70,7 +70,7 @@ def _draw_others(panel: Axes, results: Results, version: int) -> None:
     """What forged ACKs cost, and segments of known connections."""
     wanted = {kind.name: "forged ACK" for kind in ACKS if kind.version == version}
     wanted |= {kind.name: f"{kind.crowd:,} known" for kind in KNOWN if kind.version == version}
-    wanted |= {kind.name: f"{kind.crowd:,} known, {TRAIN} in a row" for kind in TRAINS if kind.version == version}
+    wanted |= {kind.name: f"{kind.crowd:,} known, by {TRAIN}s" for kind in TRAINS if kind.version == version}
     bounds = {kind.name for kind in (*ACKS, *KNOWN) if kind.crowd in (0, MANY)}  # the same for every number of connections
     shown = [one for one in results.figures if one.kind in wanted and (one.contestant not in BOUNDS or one.kind in bounds)]
     _draw_costs(panel, shown, [f"{wanted[one.kind]}: {_short(one)}" for one in shown])

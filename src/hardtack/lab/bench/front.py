@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from random import Random
 
 from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
@@ -20,6 +21,7 @@ from hardtack.lab.bench import kinds
 from hardtack.lab.bench.ground import Ground
 from hardtack.lab.bench.kinds import MANY, VERSIONS, Kind
 from hardtack.lab.links import Interface
+from hardtack.lab.namespaces import LabError
 from hardtack.lab.packets import crowd
 from hardtack.packet.layout import CONNECTIONS, COUNTERS, TAGS, WAYS
 from hardtack.packet.programs import FRONT
@@ -28,6 +30,7 @@ from hardtack.packet.reasons import Reason
 MASTER = bytes(range(32))  # of cookie.md's vectors: nothing here is secret
 SIZE = MANY  # connections that the table has room for: the default
 MTU = 1500
+SEED = 1  # of the factors that seat connections: all of the bench's find room
 STRAIGHT = 1  # the place of `inside` among the exits
 EXPECTED = {"syn": Reason.answered, "ack": Reason.stray_ack, "known": Reason.connection}  # what each kind of frame is
 # The flood must meet no budget: it is what an answer costs that is measured
@@ -120,7 +123,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
                 front = Front(parts.enter_context(Datapath(image, common, sizes)))
                 if not common:
                     common = {name: table for name, table in front.tables.items() if name not in sizes}
-                    common["places"].update(ONLY, connections.places_entry(buckets))
+                    common["places"].update(ONLY, connections.places_entry(buckets, Random(SEED).randbytes))
                     place.net.front.call(configure, common, settings, [exit_of(place.net.outside), exit_of(place.inside)])
                     direct_to(place.far.mac, common, settings)
                 know(front, version, count)
@@ -157,4 +160,5 @@ def know(front: Front, version: int, count: int) -> None:
     now = time.time_ns() // 1_000_000
     rows["seen"] = rows["begun"] = now & 0xFFFFFFFF
     memory = (front.tables[name].memory() for name in ("tags", "connections"))
-    connections.ConnectionTable(front.tables["places"].lookup(ONLY) or b"", *memory).fill(rows, now)
+    if connections.ConnectionTable(front.tables["places"].lookup(ONLY) or b"", *memory).fill(rows, now) < count:
+        raise LabError(f"not all of {count} connections found room in the bench's table for {SIZE}")

@@ -69,13 +69,13 @@ ACK_4, ACK_6 = (Kind(f"ack{v}", f"forged ACK, {VERSIONS[v]}", v, "ack") for v in
 ACKS = (ACK_4, ACK_6)
 
 KNOWN = tuple(
-    Kind(f"known{v}-{crowd}", f"segment of one of {crowd:,} connections, {VERSIONS[v]}", v, "known", crowd=crowd)
+    Kind(f"known{v}-{crowd}", f"one of {crowd:,} known, {VERSIONS[v]}", v, "known", crowd=crowd)
     for v in VERSIONS
     for crowd in CROWDS
 )
 # Each segment of another connection is the worst that can be; on a line they come in windows
 TRAINS = tuple(
-    replace(kind, name=f"{kind.name}-trains", title=f"{kind.title}, {TRAIN} in a row", train=TRAIN)
+    replace(kind, name=f"{kind.name}-trains", title=f"{kind.title}, by {TRAIN}s", train=TRAIN)
     for kind in KNOWN
     if kind.crowd == MANY
 )
