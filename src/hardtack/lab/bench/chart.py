@@ -41,7 +41,7 @@ def draw(results: Results, paths: Iterable[Path]) -> None:
     from matplotlib import pyplot
 
     with pyplot.style.context(STYLE):
-        figure, panels = pyplot.subplots(5, 2, figsize=(13, 19), height_ratios=(5, 6, 6, 4, 4))
+        figure, panels = pyplot.subplots(5, 2, figsize=(17, 19), height_ratios=(4, 6, 6, 6, 5))
         for column, version in zip(panels.T, VERSIONS, strict=True):
             _draw_syns(column[0], results, version)
             _draw_others(column[1], results, version)
@@ -78,7 +78,7 @@ def _draw_others(panel: Axes, results: Results, version: int) -> None:
 
 
 def _short(figure: Figure) -> str:
-    return figure.title.replace(f"{MANY:,} connections", "table full").replace(f"{FEW} connections", "table empty")
+    return figure.title.replace(f"{MANY:,} known", "table full").replace(f"{FEW} known", "table empty")
 
 
 def _draw_costs(panel: Axes, figures: Sequence[Figure], titles: Sequence[str]) -> None:

@@ -40,8 +40,8 @@ def hardtack(fronts: Fronts) -> Iterator[Contestant]:
     """What all this is about: with a full table, except for segments of few connections; and with a nearly empty one."""
     for kind in ALL:
         if kind in ACKS:
-            yield _front(EMPTY, f"hardtack, {FEW} connections", fronts.of(kind.version, FEW), kind)
-        title = f"hardtack, {MANY:,} connections" if kind in ACKS else "hardtack"
+            yield _front(EMPTY, f"hardtack, {FEW} known", fronts.of(kind.version, FEW), kind)
+        title = f"hardtack, {MANY:,} known" if kind in ACKS else "hardtack"
         yield _front(NAME, title, fronts.for_kind(kind), kind)
 
 

@@ -38,7 +38,7 @@ def forged(samples: Samples, siphash: Mapping[int, float]) -> list[Forged]:
             hashing = siphash[entry.kind.version]
             found.append(
                 Forged(
-                    title=f"{entry.kind.title}: {entry.contestant.title}",
+                    title=f"{entry.kind.title}{entry.contestant.title.removeprefix(NAME)}",
                     kind=entry.kind.name,
                     cost=median(ours),
                     drop=median(drops),

@@ -31,7 +31,7 @@ def show(results: Results, console: Console) -> None:
 
 def _costs(results: Results) -> Table:
     """What a frame costs."""
-    headings = ("median", "quarters", "to mirror", "quiet", "Mpps a core", "done")
+    headings = ("median", "quarters", "to mirror", "quiet", "Mpps", "done")
     table = _table("CPU ns a frame on the receiving core", "", *headings)
     for kind in ALL:
         _section(table, kind.title)

@@ -28,7 +28,7 @@ ALL_TAKE = (
 )
 JUDGED = {
     "syn": "flags, IPv4 header checksum, key, reply budget",
-    "ack": "flags, key",
+    "ack": "flags",
     "known": "connection followed",
 }
 COOKIE = (("options_read", "TCP options"), ("hashed", "SipHash-2-4"))
