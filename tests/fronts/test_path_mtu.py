@@ -14,7 +14,7 @@ from contextlib import ExitStack
 import pytest
 from handshake.stage import PATIENCE, TALK
 
-from fronts.running import agent, configuration, counting, front
+from fronts.running import Value, agent, configuration, counting, front
 from fronts.town import WAYS, Town
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER, with_length
@@ -82,7 +82,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
         parts.enter_context(talker(net.server, SERVER + SECOND, [TALK]))
         for end in (net.inside, net.far):
             end.set_mtu(NARROW)
-        hosts = [
+        hosts: list[dict[str, Value]] = [
             {"name": "kernel", "addresses": SERVER, "via": "kernel"},
             {"name": "direct", "addresses": SECOND, "via": "direct"},
         ]

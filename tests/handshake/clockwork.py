@@ -14,17 +14,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from handshake.counted import pinned
 from handshake.stage import PATIENCE, Stage, agent_command, detach, front_command, write_configuration
 from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
 from hardtack.keys import EPOCH, read_key, schedule
 from hardtack.lab import topology
+from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process
 from hardtack.lab.topology import Topology
 from hardtack.packet.entries import clock_entry, keys_entry
-from hardtack.packet.layout import CLOCK, KEYS
+from hardtack.packet.layout import CLOCK, KEYS, POLICY, Policy
 from hardtack.packet.reasons import Reason
 
 EPOCH_BEGINS = 27_559_375 * EPOCH  # unix seconds; cookie.md's vectors are of this epoch, but any will do
@@ -86,6 +89,10 @@ class Clockwork:
         self.front.believe(now)
         self.agent.believe(now)
 
+    def clocks(self) -> list[Clock]:
+        """The front's, and the agent's if that is another one."""
+        return [self.front] if self.net.is_local else [self.front, self.agent]
+
     def cookies(self) -> tuple[int, int, int]:
         """SYNs answered, cookies admitted, bad cookies: since the beginning."""
         front, agent = self.front.counts(), self.agent.counts()
@@ -102,6 +109,7 @@ def clockwork(local: bool, folder: Path) -> Iterator[Clockwork]:
         agent = None if local else attached(agent_command(net.far.name, folder / "key"), net.server)
         front = attached(front_command(configuration), net.front)
         parts.callback(detach, net)
+        end_grace(net.outside)
         stage = Stage(net, front, agent or front)
         tables = [parts.enter_context(pinned(net.outside, table)) for table in (CLOCK, KEYS)]
         theirs = tables if local else [parts.enter_context(pinned(net.far, table, "agent")) for table in (CLOCK, KEYS)]
@@ -112,6 +120,14 @@ def clockwork(local: bool, folder: Path) -> Iterator[Clockwork]:
         )
         made.believe(EPOCH_BEGINS)
         yield made
+
+
+def end_grace(outside: Interface) -> None:
+    """Whatever time it is believed to be, nothing is learned from segments of unknown connections any more."""
+    with pinned(outside, POLICY) as policy:
+        entry = np.frombuffer(policy.lookup(ONLY) or b"", Policy).copy()
+        entry["grace_until"] = 0
+        policy.update(ONLY, entry.tobytes())
 
 
 def attached(command: list[object], inside: Namespace) -> Process:

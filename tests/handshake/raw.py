@@ -21,6 +21,7 @@ from naive.frames import ACK, FIN, PSH, RST, SYN, Ethernet, Extension, IPv4, IPv
 from handshake.stage import ADDRESSES, PATIENCE
 from hardtack.lab.capture import Capture, capturing
 from hardtack.lab.clients import ping
+from hardtack.lab.links import Interface
 from hardtack.lab.topology import Topology
 
 TSVAL = 0x00C0FFEE
@@ -63,10 +64,14 @@ class Heard:
 
 
 class Wire:
-    """The client's end of its link: frames go out as they are, and all that come in are kept."""
+    """The client's end of its link: frames go out as they are, and all that come in are kept.
 
-    def __init__(self, net: Topology, out: socket.socket, heard: Capture) -> None:
+    Frames go from `sender` to `receiver`: from the client to the front, or past the front to the server.
+    """
+
+    def __init__(self, net: Topology, out: socket.socket, heard: Capture, sender: Interface, receiver: Interface) -> None:
         self.net, self._out, self._heard = net, out, heard
+        self.sender, self.receiver = sender, receiver
 
     def send(self, *frames: bytes) -> None:
         """Put frames on the wire, in this order."""
@@ -88,12 +93,13 @@ class Wire:
 
 
 @contextmanager
-def wired(net: Topology) -> Iterator[Wire]:
-    """A wire to play on."""
-    out = net.client.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0)
+def wired(net: Topology, *, past_the_front: bool = False) -> Iterator[Wire]:
+    """A wire to play on: the client's link, or the server's, as if there were a way to it that no front is on."""
+    sender, receiver = (net.inside, net.far) if past_the_front else (net.near, net.outside)
+    out = sender.namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0)
     with out, capturing(net.near) as heard:
-        out.bind((net.near.name, 0))
-        yield Wire(net, out, heard)
+        out.bind((sender.name, 0))
+        yield Wire(net, out, heard, sender, receiver)
 
 
 @dataclass
@@ -133,7 +139,7 @@ class Peer:
             options=carried,
             payload=payload,
         )
-        link = Ethernet(self.wire.net.near.mac, self.wire.net.outside.mac, self.tags)
+        link = Ethernet(self.wire.sender.mac, self.wire.receiver.mac, self.tags)
         if self.version == 4:
             return frame(IPv4(self.source, self.to), tcp, link)
         return frame(IPv6(self.source, self.to, self.extensions), tcp, link)

@@ -134,4 +134,4 @@ def test_known_connections_are_left_alone(stage: Stage, version: int) -> None:
                 assert connection.recv(5, socket.MSG_WAITALL) == b"again"
     assert seen.cookies() == (0, 0, 0)
     assert seen.agent[Reason.known] >= 100
-    assert seen.front[Reason.not_syn] >= 100
+    assert seen.front[Reason.connection] >= 100

@@ -95,5 +95,6 @@ def test_frames_of_other_kinds_pass(stage: Stage) -> None:
     """What the counters would show if the front took what is not for it to judge."""
     with stage.counting() as seen, stage.connect(4, TALK) as connection:
         stage.info(connection)
-    judged = {reason for reason, number in seen.front.items() if number} - {Reason.not_ip, Reason.not_tcp}
-    assert judged == {Reason.answered, Reason.not_syn}
+    neighbours = {Reason.not_ip, Reason.default_pass, Reason.neighbour, Reason.outbound_other, Reason.not_ours}
+    judged = {reason for reason, number in seen.front.items() if number} - neighbours
+    assert judged == {Reason.answered, Reason.remembered, Reason.connection, Reason.outbound}
