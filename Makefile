@@ -7,13 +7,13 @@ BIN := .venv/bin
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: lab  ## a web server under a SYN flood, without hardtack and with it (root, two minutes)
+demo: lab  ## a web server under SYN and ACK floods, without hardtack and with it (root, three minutes)
 	@$(BIN)/hardtack demo
 
 test: lab lint  ## lint, then every test (root for the ones with real kernels; the others run without)
 	@$(BIN)/python -m pytest
 
-bench: lab  ## CPU ns per SYN and Mpps beside Linux's own means (root)
+bench: lab  ## CPU ns a frame and Mpps beside Linux's own means (root)
 	@$(BIN)/hardtack bench
 
 lint: setup  ## ruff and mypy
