@@ -73,8 +73,7 @@ def places_entry(buckets: int) -> bytes:
     record = np.zeros((), layout.Places)
     record["buckets"] = buckets
     rng = np.random.default_rng(1)
-    for name in ("first", "second"):
-        record[name] = rng.integers(0, 1 << 64, HASH_WORDS, np.uint64)
+    record["factors"] = rng.integers(0, 1 << 64, HASH_WORDS, np.uint64)
     return record.tobytes()
 
 

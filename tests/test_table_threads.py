@@ -17,9 +17,9 @@ from tables_under_test import places_entry
 
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
-from hardtack.packet.layout import CONNECTIONS, PLACES, TAGS, WALK, WAYS, Connection
+from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, TAGS, WALK, WAYS, Connection
 
-SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, TAGS, CONNECTIONS, WALK))
+SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, WALK))
 BUCKETS = 4096
 SEATS = BUCKETS * WAYS
 THREADS = 4
@@ -37,6 +37,7 @@ class Table:
     def __init__(self, buckets: int = BUCKETS) -> None:
         self.memory = {
             "places": np.frombuffer(places_entry(buckets), np.uint8).copy(),
+            "marks": np.zeros(MARKS.value_size, np.uint8),
             "tags": np.zeros(buckets * WAYS, np.uint8),
             "connections": np.full(buckets * WAYS * Connection.itemsize, 0, np.uint8),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import absent, beyond, i64, load64, new, store64, u64
-from hardtack.packet.connections import find, take_place
+from hardtack.packet.connections import find, seat, take_place
 from hardtack.packet.layout import Name
 from hardtack.packet.platform import head, tail
 
@@ -32,6 +32,7 @@ def seats(frame: Any) -> int:
     now = i64(load64(start, 48)) & LOW_32
     name.place = -1
     entry = find(name)
+    seat(name)  # which a stranger's look-up leaves out
     store64(start, 0, u64(name.first))
     store64(start, 8, u64(name.second))
     store64(start, 16, name.tag)

@@ -276,6 +276,17 @@ def compare_exchange(_context, place, expected, wanted):  # type: ignore[no-unty
     return types.uint64(Pointer, types.uint64, types.uint64), emit
 
 
+@intrinsic
+def set_bits(_context, place, bits):  # type: ignore[no-untyped-def]
+    """Set these bits of the 64-bit word at `place`, atomically."""
+
+    def emit(cx, b, _sig, a):  # type: ignore[no-untyped-def]
+        b.atomic_rmw("or", b.bitcast(a[0], I64.as_pointer()), a[1], "monotonic")
+        return cx.get_dummy_value()
+
+    return types.void(Pointer, types.uint64), emit
+
+
 def field_offset(path: str) -> Callable[..., Any]:
     """A word for the place, in bytes, of a member in a structure of the kernel that will load the program.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.packet.layout import CLIENT_FIN, HASH_WORDS, HOST_FIN, WAYS, Connection, Places, Tags
+from hardtack.packet.layout import CLIENT_FIN, HASH_WORDS, HOST_FIN, MARK_BITS, WAYS, Connection, Marks, Places, Tags
 
 Rows = npt.NDArray[np.void]  # of Connection
 Numbers = npt.NDArray[np.uint64]
@@ -21,6 +21,7 @@ Buffer = bytes | bytearray | memoryview | npt.NDArray[np.generic]  # or an mmap,
 
 LOW_32 = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
+MIX = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], np.uint64)  # MurmurHash3's finaliser
 MAPPED = np.uint64(0xFFFF0000)  # what stands before an IPv4 address in its word, as it lies in memory
 OVER = CLIENT_FIN | HOST_FIN
 OVER_AGE = 1 << 32  # more than any age in ms
@@ -43,22 +44,23 @@ def places_entry(buckets: int, random: Callable[[int], bytes] = secrets.token_by
     """The `places` table of a new, empty table: nobody knows its factors, nor ever learns them. `random(n)`: n bytes."""
     record = np.zeros((), Places)
     record["buckets"] = buckets
-    for factors in ("first", "second"):
-        record[factors] = np.frombuffer(random(8 * HASH_WORDS), np.uint64)
+    record["factors"] = np.frombuffer(random(8 * HASH_WORDS), np.uint64)
     return record.tobytes()
 
 
 class ConnectionTable:
-    """Views of a table's memory, whoever it belongs to. Any of the three may be longer than the table.
+    """Views of a table's memory, whoever it belongs to. `tags` and `connections` may be longer than the table.
 
-    `tags` has a row for each bucket, `rows` a record for each place: that of bucket b, way w is number b * WAYS + w.
+    `marks` is for who fills it: what is not marked there, the packet program does not find. `tags` has a row for each
+    bucket, `rows` a record for each place: that of bucket b, way w is number b * WAYS + w.
     """
 
-    def __init__(self, places: bytes, tags: Buffer, connections: Buffer) -> None:
+    def __init__(self, places: bytes, tags: Buffer, connections: Buffer, marks: Buffer | None = None) -> None:
         self.places = np.frombuffer(places, Places, 1)[0]
         self.buckets = int(self.places["buckets"])
         self.tags: Bytes = np.frombuffer(tags, np.uint8, self.buckets * WAYS).reshape(self.buckets, WAYS)
         self.rows: Rows = np.frombuffer(connections, Connection, self.buckets * WAYS)
+        self.marks: Numbers = np.zeros(Marks.itemsize // 8, np.uint64) if marks is None else np.frombuffer(marks, np.uint64)
 
     @classmethod
     def new(cls, size: int) -> ConnectionTable:
@@ -72,10 +74,15 @@ class ConnectionTable:
 
     def seats(self, rows: Rows) -> tuple[Indices, Indices, Bytes]:
         """Of each connection the two buckets where it may be, and its tag."""
-        first, second = hashed(rows, self.places["first"]), hashed(rows, self.places["second"])
-        buckets = np.uint64(self.buckets)
+        hashes, buckets = hashed(rows, self.places["factors"]), np.uint64(self.buckets)
+        first, second = hashes >> HALF, hashes & LOW_32
         tags = (first & np.uint64(0xFF)).astype(np.uint8)
         return bucket(first, buckets), bucket(second, buckets), np.maximum(tags, 1)
+
+    def mark(self, rows: Rows) -> None:
+        """Have the packet program look for these connections."""
+        numbers = hashed(rows, self.places["factors"]) & np.uint64((1 << MARK_BITS) - 1)
+        np.bitwise_or.at(self.marks, (numbers >> np.uint64(6)).astype(np.intp), np.uint64(1) << (numbers & np.uint64(63)))
 
     def fill(self, rows: Rows, now_ms: int) -> int:
         """Put connections into the empty table, each at most once in `rows`; how many have found room at `now_ms`.
@@ -85,6 +92,7 @@ class ConnectionTable:
         """
         rows = rows[np.argsort(ages(rows, now_ms), kind="stable")]
         first, second, tags = self.seats(rows)
+        self.mark(rows)
         used = np.zeros(self.buckets, np.intp)
         placed = 0
         part = max(1, self.buckets // PART)
@@ -117,7 +125,7 @@ def ages(rows: Rows, now_ms: int) -> Numbers:
 
 
 def hashed(rows: Rows, factors: Numbers) -> Numbers:
-    """32 bits of each connection's addresses and ports: multilinear, modulo 2^64, the upper half."""
+    """64 bits of each connection's addresses and ports: multilinear, modulo 2^64, and mixed."""
     names = ("source_high", "source_low", "destination_high", "destination_low")
     words = [word for name in names for word in (rows[name] & LOW_32, rows[name] >> HALF)]
     ports = rows["ports"].astype(np.uint64)
@@ -125,7 +133,10 @@ def hashed(rows: Rows, factors: Numbers) -> Numbers:
     four = summed(factors, [words[3], words[7], ports])
     # The host's address decides: none is mapped, whereas an IPv6 client may claim that its own is
     mapped = (rows["destination_high"] == 0) & (words[6] == MAPPED)
-    return np.where(mapped, four, six) >> HALF
+    total: Numbers = np.where(mapped, four, six)
+    for factor in MIX:
+        total = (total ^ (total >> np.uint64(33))) * factor
+    return total ^ (total >> np.uint64(33))
 
 
 def summed(factors: Numbers, words: list[Numbers]) -> Numbers:

@@ -86,7 +86,8 @@ def grace_until(config: Config, earlier: Before, front: Standing, entries: Mappi
 
 def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
     """The connection table that these are."""
-    return ConnectionTable(tables["places"].lookup(ONLY) or b"", tables["tags"].memory(), tables["connections"].memory())
+    memory = (tables[name].memory() for name in ("tags", "connections", "marks"))
+    return ConnectionTable(tables["places"].lookup(ONLY) or b"", *memory)
 
 
 def take_over(front: Standing) -> int:

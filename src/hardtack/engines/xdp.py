@@ -15,7 +15,7 @@ from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.packet.programs import FRONT, INSIDE, LEAVING
 
-CONNECTIONS = ("places", "tags", "connections")  # one thing in three tables
+CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four tables
 COUNTERS = ("counters",)
 
 

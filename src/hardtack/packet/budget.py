@@ -110,7 +110,7 @@ def has_fair_share(flow, host, everybody, ours, short):
     if absent(crowds):
         return True
     prefix = (flow.source_low >> u64(32)) & u64(PREFIX_4) if flow.version == 4 else flow.source_high
-    mixed = (prefix ^ (u64(host.number) << u64(48))) * (places().second[0] | u64(1))
+    mixed = (prefix ^ (u64(host.number) << u64(48))) * (places().factors[0] | u64(1))
     number = i64(mixed >> u64(CELL_SHIFT))
     window = short.window & u64(LOW_32)
     cell = crowds.cells[number]

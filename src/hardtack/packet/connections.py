@@ -1,12 +1,16 @@
 """The connection table: who may pass at the price of one look-up. No locks, no timers, no memory but its own.
 
 Each connection has two buckets where it may be, by two hashes, and a bucket has eight places. `tags` holds a byte for each
-place (0: free), eight in a word, so a stranger is known for one by two words that the caches hold; only behind a tag that
-fits is the record itself looked at, one cache line. A newcomer goes into the bucket with more room: then next to nothing is
-displaced at two thirds of the places in use (Azar et al., Balanced Allocations, 1999). Without any room, the least recently
-used of the sixteen gives way, and before it one that is over.
+place (0: free), eight in a word; only behind a tag that fits is the record itself looked at, one cache line. A newcomer goes
+into the bucket with more room: then next to nothing is displaced at two thirds of the places in use (Azar et al., Balanced
+Allocations, 1999). Without any room, the least recently used of the sixteen gives way, and before it one that is over.
 
-The hashes are multilinear, under secret factors (Thorup 2015, High Speed Hashing, 3.5): nobody can aim at a bucket.
+Strangers, which a flood consists of, are to be known for such without waiting for memory: `marks` has a bit for each hash,
+set when a connection is remembered and never cleared, and is small enough to stay close to the CPU. (A filter of Bloom's,
+1970, with one hash.) It fills as connections come and go; a mark that means nothing only costs a look at the tags.
+
+The hash is multilinear under secret factors (Thorup 2015, High Speed Hashing, 3.5): nobody can aim at a bucket. Mixed
+afterwards (MurmurHash3's finaliser, by Appleby), or addresses in a row would gather in some buckets.
 
 Several CPUs share it. A place changes hands by an atomic exchange of its bucket's word; the record follows. Who looks in
 between finds a tag without its connection, or a connection without its tag: a stranger, for as long as a write takes.
@@ -17,6 +21,7 @@ from __future__ import annotations
 from hardtack.compiler.language import (
     absent,
     address,
+    at,
     barrier,
     compare_exchange,
     entry_at,
@@ -24,22 +29,28 @@ from hardtack.compiler.language import (
     i64,
     inlined,
     nothing_of,
+    set_bits,
     u64,
 )
 from hardtack.packet.layout import (
     CLIENT_FIN,
     CONNECTIONS,
     HOST_FIN,
+    MARK_BITS,
+    MARKS,
     PLACES,
     TAGS,
     WAYS,
     Connection,
+    Marks,
     Places,
     Tags,
 )
 from hardtack.packet.opaque import own_walk
 
 LOW_32 = 0xFFFFFFFF
+MIX_1, MIX_2 = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
+MARKED = (1 << MARK_BITS) - 1  # the bits of the hash that choose a mark
 EACH, HIGH_BITS, LOW_BITS = 0x0101010101010101, 0x8080808080808080, 0x7F7F7F7F7F7F7F7F  # of every byte
 WAY_OF_BIT = 0x0001020304050607  # times 1 << 8 * n: n, in the top byte
 OVER = CLIENT_FIN | HOST_FIN
@@ -48,14 +59,16 @@ OVER_AGE = 1 << 32  # more than any age in ms
 WAY_BITS = 3
 
 places = entry_of(PLACES, Places)
+marks = entry_of(MARKS, Marks)
 tags_at = entry_at(TAGS, Tags)
 connection_at = entry_at(CONNECTIONS, Connection)
 no_connection = nothing_of(Connection)
 
 
 @inlined
-def hashed(factors, name):
-    """32 bits, from the words of addresses and ports; an IPv4 address is one word."""
+def hashed(name):
+    """64 bits, from the words of addresses and ports; an IPv4 address is one word."""
+    factors = places().factors
     total = factors[0]
     if name.version == 4:
         total += (name.source_low >> u64(32)) * factors[1]
@@ -67,26 +80,20 @@ def hashed(factors, name):
         total += (name.destination_high & u64(LOW_32)) * factors[5] + (name.destination_high >> u64(32)) * factors[6]
         total += (name.destination_low & u64(LOW_32)) * factors[7] + (name.destination_low >> u64(32)) * factors[8]
         total += name.ports * factors[9]
-    return total >> u64(32)
-
-
-@inlined
-def seat(name):
-    """Work out the two buckets and the tag."""
-    table = places()
-    first, second = hashed(table.first, name), hashed(table.second, name)
-    name.first = i64((first * table.buckets) >> u64(32))
-    name.second = i64((second * table.buckets) >> u64(32))
-    tag = first & u64(0xFF)
-    name.tag = tag if tag else u64(1)
+    total = (total ^ (total >> u64(33))) * u64(MIX_1)
+    total = (total ^ (total >> u64(33))) * u64(MIX_2)
+    return total ^ (total >> u64(33))
 
 
 @inlined
 def find(name):
-    """The connection's record, or nothing. Its buckets, tag and place are in `name` then.
+    """The connection's record, or nothing. Where it is, or may be, is in `name` then.
 
-    Both words are asked for before either is looked at: the memory answers them together, and strangers go at one glance.
+    Both buckets' words are asked for before either is looked at: the memory answers them together.
     """
+    name.hashed = hashed(name)
+    if not is_marked(name):
+        return no_connection()
     seat(name)
     one, other = tags_at(name.first), tags_at(name.second)
     if absent(one) or absent(other):
@@ -102,6 +109,29 @@ def find(name):
             return entry
         bucket, fitting = name.second, rest
     return no_connection()
+
+
+@inlined
+def is_marked(name):
+    """Whether a connection with these bits of its hash has ever been remembered."""
+    number = name.hashed & u64(MARKED)
+    return (marks().words[i64(number >> u64(6))] >> (number & u64(63))) & u64(1)
+
+
+@inlined
+def mark(name):
+    """From now on one has."""
+    number = name.hashed & u64(MARKED)
+    set_bits(at(address(marks()), i64(number >> u64(6)) * 8), u64(1) << (number & u64(63)))
+
+
+@inlined
+def seat(name):
+    """Work out the two buckets and the tag: from the hash's halves, and from the first's other end."""
+    buckets, high, low = places().buckets, name.hashed >> u64(32), name.hashed & u64(LOW_32)
+    name.first, name.second = i64((high * buckets) >> u64(32)), i64((low * buckets) >> u64(32))
+    tag = high & u64(0xFF)
+    name.tag = tag if tag else u64(1)
 
 
 @inlined
@@ -160,6 +190,8 @@ def take_place(name, now):
 
     Nothing if another CPU is changing the very same bucket, again and again.
     """
+    seat(name)
+    mark(name)  # first: nobody may miss it once it is there
     for _ in range(ATTEMPTS):
         one, other = tags_at(name.first), tags_at(name.second)
         if absent(one) or absent(other):

@@ -22,6 +22,7 @@ PROBES = 4  # slots looked at for an address
 SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative hashing
 
 WAYS = 8  # places in a bucket of the connection table: as many as a word has bytes, which are their tags
+MARK_BITS = 20  # of a hash: 128 KiB, which a CPU keeps close by
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
 BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 CLIENT_FIN, HOST_FIN, HOST_SEEN = 1, 2, 4  # Connection.state
@@ -32,7 +33,7 @@ MOST_EXITS = 16
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 WINDOW_BITS = 7  # of unix ms: budgets begin anew every 128 ms
 CROWD_CELLS = 2048
-PLACING = "multilinear 1"  # how packet/connections.py places connections: another way, another word
+PLACING = "mixed 1"  # how packet/connections.py places connections: another way, another word
 
 # What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
 Flow = np.dtype(
@@ -75,6 +76,7 @@ Name = np.dtype(
         ("destination_high", "u8"),
         ("destination_low", "u8"),
         ("ports", "u8"),
+        ("hashed", "u8"),
         ("first", "i8"),  # the two buckets that it may be in
         ("second", "i8"),
         ("tag", "u8"),
@@ -219,11 +221,13 @@ Tags = np.dtype([("word", "u8")], align=True)
 Places = np.dtype(
     [
         ("buckets", "u8"),
-        ("first", "u8", (HASH_WORDS,)),  # secret: the factors of the first hash, and of the second
-        ("second", "u8", (HASH_WORDS,)),
+        ("factors", "u8", (HASH_WORDS,)),  # secret
     ],
     align=True,
 )
+
+# A bit for each hash: not set, no connection has it.
+Marks = np.dtype([("words", "u8", ((1 << MARK_BITS) // 64,))], align=True)
 
 # One CPU's part of a budget: what it may still spend in a window. Budget 0 is everybody's, then each host's, by number.
 Share = np.dtype(
@@ -264,6 +268,7 @@ MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)
 PLACES = table("places", "array", Places, also=PLACING)
+MARKS = table("marks", "array", Marks, flags=MMAPABLE, also=PLACING)
 BUDGETS = table("budgets", "array", Budget, 2 + MOST_HOST_ADDRESSES)
 SHARES = table("shares", "percpu_array", Share, 2 + MOST_HOST_ADDRESSES)
 CROWDS = table("crowds", "percpu_array", Crowds)

@@ -16,6 +16,7 @@ from hardtack.packet.layout import (
     HOSTS,
     INDEX,
     KEYS,
+    MARKS,
     MOMENT,
     NEXT_HOPS,
     PLACES,
@@ -27,7 +28,7 @@ from hardtack.packet.layout import (
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
-SEEN = (INDEX, HOSTS, CLOCK, MOMENT, COUNTERS, WALK, PLACES, TAGS, CONNECTIONS)  # by whoever knows connections
+SEEN = (INDEX, HOSTS, CLOCK, MOMENT, COUNTERS, WALK, PLACES, MARKS, TAGS, CONNECTIONS)  # by whoever knows connections
 JUDGED = (POLICY, KEYS, BUDGETS, SHARES, CROWDS, NEXT_HOPS, EXITS, DEVICES)  # by the front alone
 
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", SEEN + JUDGED, FRAGS)

@@ -23,7 +23,7 @@ from hardtack.lab.bench.kinds import MANY, VERSIONS, Kind
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.packets import crowd
-from hardtack.packet.layout import CONNECTIONS, COUNTERS, TAGS, WAYS
+from hardtack.packet.layout import CONNECTIONS, COUNTERS, MARKS, TAGS, WAYS
 from hardtack.packet.programs import FRONT
 from hardtack.packet.reasons import Reason
 
@@ -113,7 +113,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
     """All of them, each with a table for SIZE connections."""
     settings = config.read(CONFIGURATION + DIRECT, Path("bench.toml"))
     buckets = connections.buckets_for(SIZE)
-    sizes = {COUNTERS.name: 1 + len(settings.hosts), TAGS.name: buckets, CONNECTIONS.name: buckets * WAYS}
+    sizes = {COUNTERS.name: 1 + len(settings.hosts), MARKS.name: 1, TAGS.name: buckets, CONNECTIONS.name: buckets * WAYS}
     image = compiled(FRONT)
     with ExitStack() as parts:
         found: dict[tuple[int, int], Front] = {}
@@ -159,6 +159,6 @@ def know(front: Front, version: int, count: int) -> None:
     rows = crowd.connections(kind.target(bytes(6), bytes(6)), 2, count)
     now = time.time_ns() // 1_000_000
     rows["seen"] = rows["begun"] = now & 0xFFFFFFFF
-    memory = (front.tables[name].memory() for name in ("tags", "connections"))
+    memory = (front.tables[name].memory() for name in ("tags", "connections", "marks"))
     if connections.ConnectionTable(front.tables["places"].lookup(ONLY) or b"", *memory).fill(rows, now) < count:
         raise LabError(f"not all of {count} connections found room in the bench's table for {SIZE}")
