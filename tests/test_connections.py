@@ -161,7 +161,8 @@ def test_addresses_in_a_row_do_not_gather(seed: int) -> None:
     rows["source_low"] = (number // np.uint64(16)).byteswap()
     rows["destination_low"] = np.uint64(1).byteswap()
     rows["ports"] = (number % np.uint64(16)) << np.uint64(8)
-    table = ConnectionTable(places_entry(10_000, Random(seed).randbytes), np.zeros(10_000, Tags), np.zeros(80_000, Connection))
+    places = places_entry(10_000, Random(seed).randbytes)
+    table = ConnectionTable(places, np.zeros(10_000, Tags), np.zeros(80_000, Connection))
     assert table.fill(rows[:53_000], NOW) == 53_000
 
 
