@@ -149,8 +149,12 @@ class Peer:
         before = len(self.heard())
         self.wire.send(self.frame(flags, payload, seq=self.isn, ack=0, carried=carried))
         answer = self.hear(lambda heard: bool(heard.flags & SYN), number=before + 1)
-        self.ack, self.echo = (answer.seq + 1) & LOW_32, answer.offer.tsval
+        self.take(answer)
         return answer
+
+    def take(self, answer: Heard) -> None:
+        """Keep what the SYN-ACK says."""
+        self.ack, self.echo = (answer.seq + 1) & LOW_32, answer.offer.tsval
 
     def send(self, flags: int, payload: bytes = b"") -> None:
         """One segment in sequence, which then goes on behind it."""

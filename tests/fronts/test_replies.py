@@ -1,0 +1,97 @@
+"""A front is no reflector: SYN-ACKs have a budget, each refusal is counted, and one prefix cannot take it all."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from handshake.counted import counts
+from handshake.stage import HTTP, PATIENCE, TALK
+from lab_ground import eventually
+
+from fronts.running import Value, configuration, counting, front
+from hardtack.lab import topology
+from hardtack.lab.addresses import SECOND, SERVER
+from hardtack.lab.attach import sink
+from hardtack.lab.clients import server_socket
+from hardtack.lab.counters import tcp_events, traffic
+from hardtack.lab.flood import flooding
+from hardtack.lab.packets.recipe import Target
+from hardtack.lab.servers import talker
+from hardtack.lab.topology import Topology
+from hardtack.packet.reasons import Reason
+
+HOSTS_RATE, TOTAL_RATE = 1000, 2000  # SYN-ACKs a second
+RATE = 50_000  # SYNs a second
+REQUESTS = 40
+WINDOW = 0.128  # s in which a budget is spent
+ONE_PREFIX = {4: "198.18.7.0/24", 6: "2001:db8:f100:7::/64"}
+REFUSED = (Reason.host_limit, Reason.total_limit, Reason.prefix_limit)
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    """A host with a budget of its own, and one that has only the front's."""
+    folder: Path = tmp_path_factory.mktemp("replies")
+    with ExitStack() as parts:
+        made = parts.enter_context(topology.local())
+        parts.enter_context(sink(made.near))
+        parts.enter_context(talker(made.server, SERVER + SECOND, [TALK]))
+        hosts: list[dict[str, Value]] = [
+            {"name": "frugal", "addresses": SERVER, "via": "local", "replies_per_second": HOSTS_RATE},
+            {"name": "generous", "addresses": SECOND, "via": "local"},
+        ]
+        settings = configuration(folder, made.outside, hosts, replies_per_second=TOTAL_RATE)
+        parts.enter_context(front(made.outside, settings))
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("addresses", "rate", "reason"),
+    [(SERVER, HOSTS_RATE, Reason.host_limit), (SECOND, TOTAL_RATE, Reason.total_limit)],
+    ids=["of the host", "of all"],
+)
+def test_the_limit_holds_and_one_prefix_cannot_take_it_all(
+    net: Topology, version: int, addresses: tuple[str, str], rate: int, reason: Reason
+) -> None:
+    """The flood answers for itself: clients elsewhere hardly ever have to send a SYN again."""
+    address = addresses[version == 6]
+    with limited(net, address, rate, ONE_PREFIX[version]) as seen:
+        before = tcp_events(net.client)["TcpRetransSegs"]
+        for _ in range(REQUESTS):
+            assert server_socket(net.client, address, TALK, timeout=PATIENCE)["sack"]
+        assert tcp_events(net.client)["TcpRetransSegs"] - before < REQUESTS / 4
+    assert seen[reason] > 0
+    assert seen[Reason.prefix_limit] > seen[reason]
+
+
+def test_the_limit_holds_against_a_flood_from_everywhere(net: Topology, version: int) -> None:
+    """Nobody can be told from anybody else, so the honest have to try again like all."""
+    with limited(net, SERVER[version == 6], HOSTS_RATE, "") as seen:
+        before = counts(net.outside)[Reason.answered]
+        assert eventually(lambda: counts(net.outside)[Reason.answered] - before > HOSTS_RATE / 4, PATIENCE)
+    assert seen[Reason.host_limit] > 0
+
+
+@contextmanager
+def limited(net: Topology, address: str, rate: int, sources: str) -> Iterator[Counter[Reason]]:
+    """More SYNs than may be answered; the block begins once some are refused for their prefix's sake.
+
+    However long it takes: what counts is how many windows there have been.
+    """
+    target = Target(address, HTTP, net.near.mac, net.outside.mac)
+    with counting(net.outside) as seen:
+        before, began = traffic(net.near), time.monotonic()
+        refused = counts(net.outside)[Reason.prefix_limit]
+        with flooding(net.near, target, seconds=300, rate=RATE, sources=sources) as flood:
+            assert eventually(lambda: counts(net.outside)[Reason.prefix_limit] > refused, PATIENCE)
+            yield seen
+        windows = (time.monotonic() - began) / WINDOW + 2
+        near = traffic(net.near) - before
+    assert 0 < seen[Reason.answered] <= windows * (rate * WINDOW + 1)
+    assert seen[Reason.answered] <= near.received
+    assert sum(seen[one] for one in (Reason.answered, *REFUSED)) >= flood.frames - near.send_drops
