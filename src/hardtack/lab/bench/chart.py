@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardtack.lab.bench import kinds
 from hardtack.lab.bench.figures import Figure
-from hardtack.lab.bench.kinds import ACKS, FEW, KNOWN, MANY, STEPPED, TRAIN, TRAINS, VERSIONS
+from hardtack.lab.bench.kinds import ACKS, EVERY, FEW, KNOWN, MANY, STEPPED, TRAIN, TRAINS, VERSIONS
 from hardtack.lab.bench.results import Results
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def _draw_others(panel: Axes, results: Results, version: int) -> None:
     """What forged ACKs cost, and segments of known connections."""
     wanted = {kind.name: "forged ACK" for kind in ACKS if kind.version == version}
     wanted |= {kind.name: f"{kind.crowd:,} known" for kind in KNOWN if kind.version == version}
-    wanted |= {kind.name: f"{kind.crowd:,} known, by {TRAIN}s" for kind in TRAINS if kind.version == version}
+    wanted |= {kind.name: f"any of {kind.crowd:,}" for kind in EVERY if kind.version == version}
+    wanted |= {kind.name: f"any of {kind.crowd:,}, by {TRAIN}s" for kind in TRAINS if kind.version == version}
     bounds = {kind.name for kind in (*ACKS, *KNOWN) if kind.crowd in (0, MANY)}  # the same for every number of connections
     shown = [one for one in results.figures if one.kind in wanted and (one.contestant not in BOUNDS or one.kind in bounds)]
     _draw_costs(panel, shown, [f"{wanted[one.kind]}: {_short(one)}" for one in shown])

@@ -12,7 +12,7 @@ from hardtack.kernel.programs import Program
 from hardtack.lab import programs
 from hardtack.lab.bench.front import EXPECTED, Front, Fronts
 from hardtack.lab.bench.ground import Ground
-from hardtack.lab.bench.kinds import ACKS, ALL, FEW, KNOWN, MANY, SYNS, TRAINS, Kind
+from hardtack.lab.bench.kinds import ALL, EVERY, FEW, KNOWN, MANY, STRANGERS, TRAINS, Kind
 from hardtack.lab.counters import traffic
 
 NAME, EMPTY = "hardtack", "hardtack-empty"
@@ -39,9 +39,9 @@ class Contestant:
 def hardtack(fronts: Fronts) -> Iterator[Contestant]:
     """What all this is about: with a full table, except for segments of few connections; and with a nearly empty one."""
     for kind in ALL:
-        if kind in ACKS:
+        if kind in STRANGERS:
             yield _front(EMPTY, f"hardtack, {FEW} known", fronts.of(kind.version, FEW), kind)
-        title = f"hardtack, {MANY:,} known" if kind in ACKS else "hardtack"
+        title = f"hardtack, {MANY:,} known" if kind in STRANGERS else "hardtack"
         yield _front(NAME, title, fronts.for_kind(kind), kind)
 
 
@@ -57,7 +57,7 @@ def yardsticks(place: Ground, fronts: Fronts) -> Iterator[list[Contestant]]:
         sources = (programs.DROP, programs.MIRROR, programs.STRAIGHT)
         drop, mirror, straight = (parts.enter_context(Datapath(compiled(one), tables)).program for one in sources)
         yield [
-            Contestant("drop", "XDP drop", (*SYNS, *ACKS), lambda: 0, drop),
+            Contestant("drop", "XDP drop", STRANGERS, lambda: 0, drop),
             Contestant("mirror", "XDP_TX mirror", ALL, lambda: traffic(place.net.near).received, mirror),
-            Contestant("straight", "XDP redirect", (*KNOWN, *TRAINS), lambda: traffic(place.far).received, straight),
+            Contestant("straight", "XDP redirect", (*KNOWN, *EVERY, *TRAINS), lambda: traffic(place.far).received, straight),
         ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from hardtack.lab.bench.contestants import NAME
+from hardtack.lab.bench.contestants import EMPTY, NAME
 from hardtack.lab.bench.figures import MIRROR, paired, quartile
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.kinds import KNOWN
@@ -55,7 +55,7 @@ def goals(samples: Samples, acks: Sequence[Forged], memory: Memory, sizes: Seque
 def _costs(samples: Samples) -> Iterator[Goal]:
     """Of SYNs with full options, and of segments of known connections."""
     for entry in samples:
-        if entry.contestant.name != NAME:
+        if entry.contestant.name not in (NAME, EMPTY):
             continue
         if entry.kind in KNOWN:
             yield _cost(entry, MIRROR, "the mirror's", SENT_ON, samples)
@@ -67,4 +67,5 @@ def _costs(samples: Samples) -> Iterator[Goal]:
 def _cost(entry: Entry, other: str, whose: str, limit: float, samples: Samples) -> Goal:
     ours, theirs = zip(*paired(entry, other, samples), strict=True)
     ratio = median(mine / its for mine, its in zip(ours, theirs, strict=True))
-    return Goal(f"{entry.kind.title}: cost to {whose}", limit, ratio, quartile(ours, 1) / quartile(theirs, 1))
+    text = f"{entry.kind.title}: {entry.contestant.title}: cost to {whose}"
+    return Goal(text, limit, ratio, quartile(ours, 1) / quartile(theirs, 1))

@@ -23,7 +23,9 @@ TRAIN = 10  # segments: an initial window, RFC 6928
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of frame. `crowd`: the known connections its segments are drawn from; `train`: how many come in a row."""
+    """One kind of frame. `crowd`: so many known connections are in the table, of which `talking` send segments (0: all),
+    each drawn at random, `train` in a row.
+    """
 
     name: str
     title: str
@@ -31,6 +33,7 @@ class Kind:
     sends: Literal["syn", "ack", "known"]
     options: Options = "none"
     crowd: int = 0
+    talking: int = 0
     train: int = 1
 
     @property
@@ -51,7 +54,7 @@ class Kind:
     def order(self, target: Target) -> bytes:
         """What the generator is told."""
         if self.sends == "known":
-            return crowd_for(target, self.crowd, self.train)
+            return crowd_for(target, self.talking or self.crowd, self.train)
         return recipe_for(target, self.sends, self.options, limit=ENDLESS, rate=0)
 
     def frame(self, target: Target) -> bytes:
@@ -67,18 +70,25 @@ SYNS = (IPV4, IPV4_BARE, IPV6, IPV6_BARE)
 
 ACK_4, ACK_6 = (Kind(f"ack{v}", f"forged ACK, {VERSIONS[v]}", v, "ack") for v in VERSIONS)
 ACKS = (ACK_4, ACK_6)
+STRANGERS = (*SYNS, *ACKS)
 
 KNOWN = tuple(
-    Kind(f"known{v}-{crowd}", f"one of {crowd:,} known, {VERSIONS[v]}", v, "known", crowd=crowd)
+    Kind(f"known{v}-{crowd}", f"known, {crowd:,} in the table, {VERSIONS[v]}", v, "known", crowd=crowd, talking=FEW)
     for v in VERSIONS
     for crowd in CROWDS
 )
-# Each segment of another connection is the worst that can be; on a line they come in windows
+# Each segment of another connection is the worst that can be: the machine waits for its memory, once or twice each
+EVERY = tuple(
+    replace(kind, name=f"{kind.name}-any", title=f"any of {kind.crowd:,} known, {VERSIONS[kind.version]}", talking=0)
+    for kind in KNOWN
+    if kind.crowd != FEW
+)
+# On a line they come in windows
 TRAINS = tuple(
     replace(kind, name=f"{kind.name}-trains", title=f"{kind.title}, by {TRAIN}s", train=TRAIN)
-    for kind in KNOWN
+    for kind in EVERY
     if kind.crowd == MANY
 )
-ALL = (*SYNS, *ACKS, *KNOWN, *TRAINS)
+ALL = (*SYNS, *ACKS, *KNOWN, *EVERY, *TRAINS)
 
 STEPPED = (IPV4, IPV6, *ACKS, *(kind for kind in KNOWN if kind.crowd == MANY))  # those that are shown step by step
