@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
 from hardtack.agent.hold import held
 from hardtack.kernel import bpf, pins
-from hardtack.kernel.pins import LINK, Folder, Role
+from hardtack.kernel.pins import Folder, Role
 from hardtack.mistake import Mistake
 
-ROLES: tuple[Role, ...] = ("front", "agent")  # in this order: no more cookies, then nobody who knows them
+ROLES: tuple[Role, ...] = ("front", "agent")
+AGENT = "agent"  # the link's name, in its own folder and in a local front's
+UNDER_WAY = 1.0  # s that the last cookies have to come back: without the agent the kernel would reset their connections
 
 
 class NotDetached(Mistake):
@@ -36,12 +39,24 @@ def detach(wanted: Collection[str] = (), roles: Collection[Role] = ROLES, root: 
     with ExitStack() as locks:
         for folder in chosen:
             locks.enter_context(held(folder))
-        return [removed(folder) for folder in chosen]
+        lines = [told(folder) for folder in chosen]
+        if stop_answering(chosen):
+            time.sleep(UNDER_WAY)
+        for folder in chosen:
+            folder.remove()
+    return lines
 
 
-def removed(folder: Folder) -> str:
-    """Remove a folder; what it held, in a line."""
-    names = folder.remove()
-    links = [name.removeprefix(LINK).replace(":", ".") for name in names if name.startswith(LINK)]
-    programs = ", ".join(links) or "none"
-    return f"{folder.interface}: {folder.role} detached; programs: {programs}; tables: {len(names) - len(links)}"
+def stop_answering(chosen: Collection[Folder]) -> bool:
+    """Take off all but those who know cookies. Whether clients may be about to bring one back to them."""
+    fronts = [folder for folder in chosen if "front" in folder.links()]
+    for folder in fronts:
+        folder.keep([path for paths in folder.tables().values() for path in paths], [AGENT])
+    return bool(fronts) and any(AGENT in folder.links() for folder in chosen)
+
+
+def told(folder: Folder) -> str:
+    """What it holds, and that it is gone: a line."""
+    programs = ", ".join(sorted(folder.links())) or "none"
+    tables = sum(map(len, folder.tables().values()))
+    return f"{folder.interface}: {folder.role} detached; programs: {programs}; tables: {tables}"
