@@ -129,7 +129,7 @@ def judge_syn(state: State, frame: bytes, segment: Segment, host: Host, now_ms: 
     refusal = budget.refuses(state, segment, host, now_ms)
     if refusal is not None:
         return refusal, frame
-    if known is not None and not known.over:
+    if known is not None and not known.host_fin:
         return Reason.reopened, frame
     return Reason.answered, reply(frame, segment, host, key, now_ms)
 
@@ -139,7 +139,7 @@ def judge_segment(state: State, segment: Segment, host: Host, now_ms: int) -> Re
     known = state.connections.get(name_of(segment))
     if segment.flags & RST:
         return Reason.stray_rst if known is None else connections.judge_reset(state, segment)
-    if known is not None and not known.over:
+    if known is not None and not known.host_fin:
         connections.follow(known, segment, now_ms)
         return Reason.connection
     if known is None and cookie.epoch(now_ms) not in state.keys[host.keys]:

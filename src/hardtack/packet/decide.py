@@ -6,7 +6,7 @@ from hardtack.compiler.language import absent, i64, inlined, new
 from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, epoch_of_cookie, isn_before, options_byte, proves, tag_of
-from hardtack.packet.follow import follow_client, is_over
+from hardtack.packet.follow import follow_client, is_closed_by_host
 from hardtack.packet.hosts import find_host, host_at
 from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_other import judge_error, judge_other
@@ -55,10 +55,10 @@ def decide(frame, flow):
 
 @inlined
 def judge_segment(flow, moment, name, entry):
-    """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or that it is over."""
+    """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or it may be the next."""
     if absent(entry):
         return STRAY_RST if flow.flags & RST else NONE
-    if is_over(entry) and flow.flags & (ACK | RST) == ACK:
+    if is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK:
         return NONE
     return follow_client(flow, entry, name, moment.now)
 

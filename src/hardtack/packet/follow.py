@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, swap32, u64
-from hardtack.packet.connections import OVER, forget
+from hardtack.packet.connections import forget
 from hardtack.packet.layout import BY_HOST, CLIENT_FIN, HOST_FIN, HOST_SEEN
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
@@ -52,9 +52,9 @@ def begin_anew(entry, now):
 
 
 @inlined
-def is_over(entry):
-    """Whether both sides have sent their FIN."""
-    return entry.state & OVER == OVER
+def is_closed_by_host(entry):
+    """Whether the host has sent its FIN: it may be in TIME_WAIT or gone by now, and another connection may follow."""
+    return entry.state & HOST_FIN
 
 
 @inlined

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, inlined
 from hardtack.packet.budget import reply_refused
 from hardtack.packet.checksum import header_holds
-from hardtack.packet.follow import behind_it, is_over, touch
+from hardtack.packet.follow import behind_it, is_closed_by_host, touch
 from hardtack.packet.layout import HOST_SEEN
 from hardtack.packet.parse import NONE
 from hardtack.packet.reasons import Reason
@@ -39,7 +39,7 @@ def judge_syn(frame, flow, host, moment, entry):
         return refused
     # A host that has a connection asks its client whether that is over (RFC 5961 4); one that has not answers. Were it
     # answered here, the host would go on with the old connection, and client and host would talk at cross purposes.
-    return NONE if absent(entry) or is_over(entry) else REOPENED
+    return NONE if absent(entry) or is_closed_by_host(entry) else REOPENED
 
 
 @inlined

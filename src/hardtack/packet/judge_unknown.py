@@ -21,7 +21,7 @@ STRAY_ACK = int(Reason.stray_ack)
 
 @inlined
 def judge_unknown(flow, host, moment, name, entry, good):
-    """`good`: it has brought a good cookie. `entry`: a connection of this name that is over, or nothing."""
+    """`good`: it has brought a good cookie. `entry`: the last connection of this name, or nothing."""
     if not good:
         if moment.now >= policy().grace_until:
             return stray(flow)
@@ -41,7 +41,7 @@ def stray(flow):
 
 @inlined
 def remember(flow, host, moment, name, entry, origin):
-    """From now on the connection is known: in the place of one of the same name that is over, or in one of its own.
+    """From now on the connection is known: in the place of the last one of this name, or in one of its own.
 
     A client may come back by the same port: RFC 1122 4.2.2.13. If other CPUs are in the way, its next segment is stray.
     """

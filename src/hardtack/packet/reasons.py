@@ -92,7 +92,7 @@ class Reason(IntEnum):
     connection = 96, "of a known connection"
     remembered = 97, "a good cookie: the connection is known from now on"
     learned = 98, "in the grace period: ACK of a connection that the front did not know; now it does"
-    reopened = 99, "a SYN for a known connection that is not over: its host judges it (RFC 5961 4)"
+    reopened = 99, "a SYN for a known connection that its host has not closed: the host judges it (RFC 5961 4)"
     reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
     reset_asked = 101, "RST of a known connection, with a sequence number in its window: its host asks back (RFC 5961 3)"
 
