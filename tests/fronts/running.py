@@ -24,16 +24,20 @@ Value = str | int | Iterable[str] | Iterable[int]
 
 def configuration(folder: Path, outside: Interface, hosts: Iterable[dict[str, Value]], **front: Value) -> Path:
     """A configuration in `folder`, which has the key of all its fronts; no grace unless `front` has some."""
-    key = folder / "key"
-    if not key.exists():
-        make_key(key)
-    settings: dict[str, Value] = {"interface": outside.name, "key_file": str(key), "grace": "0s", **front}
+    settings: dict[str, Value] = {"interface": outside.name, "key_file": key(folder), "grace": "0s", **front}
     lines = ["[front]", *written(settings)]
     for host in hosts:
         lines += ["[[host]]", *written({"handshake": "agent", **host})]
     path = folder / f"{outside.name}.toml"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def key(folder: Path, name: str = "key") -> str:
+    """The path of a key in `folder`; made if it is not there."""
+    if not (folder / name).exists():
+        make_key(folder / name)
+    return str(folder / name)
 
 
 def written(settings: dict[str, Value]) -> list[str]:
@@ -50,9 +54,9 @@ def front(outside: Interface, configuration: Path) -> Iterator[Process]:
 
 
 @contextmanager
-def agent(interface: Interface, folder: Path) -> Iterator[Process]:
-    """`hardtack agent` on a host, with the key of `folder`; likewise."""
-    with Process(agent_command(interface.name, folder / "key"), interface.namespace) as process:
+def agent(interface: Interface, folder: Path, name: str = "key") -> Iterator[Process]:
+    """`hardtack agent` on a host, with a key of `folder`; likewise."""
+    with Process(agent_command(interface.name, folder / name), interface.namespace) as process:
         process.wait_for("ready", PATIENCE)
         yield process
 

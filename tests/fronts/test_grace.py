@@ -15,9 +15,8 @@ from handshake.stage import PATIENCE, TALK
 from lab_ground import eventually
 from naive.frames import ACK
 
-from fronts.running import agent, configuration, counting, detach, front
+from fronts.running import agent, configuration, counting, detach, front, key
 from hardtack.image import ONLY
-from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
@@ -35,7 +34,7 @@ local_or_routed = pytest.mark.parametrize("net", ["routed", "local"], indirect=T
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the key is."""
     made = tmp_path_factory.mktemp("grace")
-    make_key(made / "key")
+    key(made)
     return made
 
 

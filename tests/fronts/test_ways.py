@@ -13,7 +13,8 @@ from handshake.stage import HTTP, PATIENCE, TALK
 from naive.frames import ACK
 
 from fronts.running import counting
-from fronts.town import WAYS, Town, Way
+from fronts.town import MSS, WAYS, Town, Way
+from hardtack.lab import tcp_info
 from hardtack.lab.addresses import CLIENT
 from hardtack.lab.capture import capturing
 from hardtack.lab.clients import connect, curl, download, ping, server_socket, stream, upload
@@ -28,6 +29,7 @@ STREAM = 20_000_000
 ROUTED = ("kernel", "direct")  # where the front is a router: a hop
 STRAIGHT = ("direct", "mac", "one-armed")  # where frames pass the kernel by
 TTL = 57  # of naive's frames
+TIMESTAMPS = 12  # bytes of each segment
 
 
 @pytest.fixture(params=WAYS)
@@ -49,6 +51,12 @@ def test_http(place: Town, way: Way) -> None:
 def test_transfers_are_whole_both_ways(place: Town, way: Way) -> None:
     upload(place.site.client, way.address, TALK, SIZE, timeout=PATIENCE)
     download(place.site.client, way.address, TALK, SIZE, timeout=PATIENCE)
+
+
+def test_each_host_has_its_mss(place: Town, way: Way, version: int) -> None:
+    with connect(place.site.client, way.address, TALK, timeout=PATIENCE) as connection:
+        usual = 1460 if version == 4 else 1440
+        assert tcp_info.read(connection).send_mss == (MSS if way.name == "one-armed" else usual) - TIMESTAMPS
 
 
 @pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed")

@@ -7,7 +7,7 @@
     one-armed    beside    front one    "mac", back out of the interface it came in by
     local        two       front two    "local"
 
-Front two protects what is behind, too, all by way of the kernel.
+Front two protects what is behind, too, all by way of the kernel. `beside` has a key and an MSS of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from handshake.stage import HTTP, TALK
 
-from fronts.running import Value, agent, configuration, front
+from fronts.running import Value, agent, configuration, front, key
 from hardtack.lab.addresses import BESIDE, CLIENT, ON_TWO, SECOND, SERVER, THIRD
 from hardtack.lab.attach import attach
 from hardtack.lab.links import Interface
@@ -32,6 +32,7 @@ from hardtack.lab.site import Site, site
 
 ADDRESSES = {"kernel": SERVER, "direct": SECOND, "mac": THIRD, "one-armed": BESIDE, "local": ON_TWO}
 WAYS = tuple(ADDRESSES)
+KEY, MSS = "key-of-beside", 1300
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,25 @@ def town(folder: Path) -> Iterator[Town]:
             if shutil.which("iperf3"):
                 parts.enter_context(iperf3(host))
         one, two = place.one, place.two
-        first = configuration(folder, one.outside, hosts_of_one(place), inside=[one.inside.name])
+        first = configuration(folder, one.outside, hosts_of_one(place, folder), inside=[one.inside.name])
         second = configuration(folder, two.outside, hosts_of_two(), inside=[two.inside.name])
-        at_work = [agent(place.far, folder), agent(place.arm, folder), front(one.outside, first), front(two.outside, second)]
+        at_work = [
+            agent(place.far, folder),
+            agent(place.arm, folder, KEY),
+            front(one.outside, first),
+            front(two.outside, second),
+        ]
         yield Town(place, tuple(map(parts.enter_context, at_work)))
 
 
-def hosts_of_one(place: Site) -> list[dict[str, Value]]:
+def hosts_of_one(place: Site, folder: Path) -> list[dict[str, Value]]:
     """Every way but local; `mac` drops what is not TCP."""
     far, arm = (interface.mac.hex(":") for interface in (place.far, place.arm))
     return [
         {"name": "kernel", "addresses": SERVER, "via": "kernel"},
         {"name": "direct", "addresses": SECOND, "via": "direct"},
         {"name": "mac", "addresses": THIRD, "via": "mac", "mac": far, "out": place.one.inside.name, "default": "drop"},
-        {"name": "one-armed", "addresses": BESIDE, "via": "mac", "mac": arm},
+        {"name": "one-armed", "addresses": BESIDE, "via": "mac", "mac": arm, "key_file": key(folder, KEY), "mss": MSS},
     ]
 
 

@@ -28,6 +28,8 @@ TSVAL = 0x00C0FFEE
 ALL_OPTIONS = bytes.fromhex("020405b4 0402 080a 00c0ffee 00000000 01 030307")  # as Linux: MSS SACK TS NOP WS
 PLAIN_OPTIONS = bytes.fromhex("020405b4 01 030307 01 01 0402")  # the same without timestamps
 LOW_32 = 0xFFFFFFFF
+ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA = 3, 263, 8  # linux/if_ether.h, linux/socket.h, linux/if_packet.h
+AUXDATA, VLAN_VALID = struct.Struct("=I12xHH"), 1 << 4  # struct tpacket_auxdata: status, the tag, its kind
 
 
 @dataclass(frozen=True)
@@ -201,3 +203,19 @@ class Peer:
         ends = (segment.packet.source, segment.packet.destination, segment.source_port, segment.destination_port)
         packed = [socket.inet_pton(socket.AF_INET6 if ":" in end else socket.AF_INET, end) for end in (self.to, self.source)]
         return Heard(data, segment) if ends == (*packed, self.port, self.source_port) else None
+
+
+def tag_showing_socket(interface: str) -> socket.socket:
+    """All that comes in, with what the kernel has taken off."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    made.settimeout(PATIENCE)
+    made.bind((interface, ETH_P_ALL))
+    return made
+
+
+def with_tag(packets: socket.socket) -> bytes:
+    """The next frame as it was on the wire: the kernel takes the outer tag off, and says so beside it."""
+    frame, [(_, _, about)], _, _ = packets.recvmsg(65536, 64)
+    status, tag, kind = AUXDATA.unpack(about[: AUXDATA.size])
+    return frame[:12] + struct.pack("!HH", kind, tag) + frame[12:] if status & VLAN_VALID else frame

@@ -20,13 +20,11 @@ from naive.frames import (
 )
 from naive.parse import parse
 
-from handshake.raw import ALL_OPTIONS, Peer, Wire
+from handshake.raw import ALL_OPTIONS, Peer, Wire, tag_showing_socket, with_tag
 from handshake.stage import ADDRESSES, PATIENCE, TALK, Stage
 from hardtack.packet.reasons import Reason
 
 IPPROTO_MPTCP = 262
-ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA = 3, 263, 8  # linux/if_ether.h, linux/socket.h, linux/if_packet.h
-AUXDATA, VLAN_VALID = struct.Struct("=I12xHH"), 1 << 4  # struct tpacket_auxdata: status, the tag, its kind
 TCP_FASTOPEN_CONNECT = 30  # linux/tcp.h
 MSS, NOP = "020405b4", "01"
 UNKNOWN = {
@@ -108,22 +106,6 @@ def test_tags_come_back_as_they_were(stage: Stage, wire: Wire, version: int, nam
     ethertype = b"\x08\x00" if version == 4 else b"\x86\xdd"
     assert segment.link == wire.net.near.mac + wire.net.outside.mac + tags + ethertype
     assert segment.destination_port == peer.source_port
-
-
-def tag_showing_socket(interface: str) -> socket.socket:
-    """All that comes in, with what the kernel has taken off."""
-    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-    made.settimeout(PATIENCE)
-    made.bind((interface, ETH_P_ALL))
-    return made
-
-
-def with_tag(packets: socket.socket) -> bytes:
-    """The next frame as it was on the wire: the kernel takes the outer tag off, and says so beside it."""
-    frame, [(_, _, about)], _, _ = packets.recvmsg(65536, 64)
-    status, tag, kind = AUXDATA.unpack(about[: AUXDATA.size])
-    return frame[:12] + struct.pack("!HH", kind, tag) + frame[12:] if status & VLAN_VALID else frame
 
 
 @pytest.mark.parametrize("name", CHAINS)
