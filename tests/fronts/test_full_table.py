@@ -33,6 +33,7 @@ SIZE = 1000  # `connections`, which is the least
 ARMY = 2500  # of each IP version: several times what the table holds
 RECENT = 200
 SQUAD = 100  # of them at once: the link's queue holds 256 frames
+FEW = 50  # frames that the queue of a link surely holds
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +73,19 @@ def march(wire: Wire, version: int, between: Callable[[], None]) -> list[Peer]:
     peers = [Peer(wire, version, SILENT, source_port=20_000 + number) for number in range(ARMY)]
     for start in range(0, ARMY, SQUAD):
         squad = {peer.source_port: peer for peer in peers[start : start + SQUAD]}
-        before = len(wire.heard())
-        wire.send(*(peer.frame(SYN, seq=peer.isn, ack=0) for peer in squad.values()))
-        wire.settle()
-        for frame in wire.heard()[before:]:
-            segment = parse(frame)
-            if isinstance(segment, Segment) and segment.flags == SYN | ACK:
-                squad[segment.destination_port].take(Heard(frame, segment))
-        for peer in squad.values():
+        waiting = dict(squad)
+        while waiting:  # a busy machine loses frames: who has no answer asks again
+            before = len(wire.heard())
+            wire.send(*(peer.frame(SYN, seq=peer.isn, ack=0) for peer in waiting.values()))
+            wire.settle()
+            for frame in wire.heard()[before:]:
+                segment = parse(frame)
+                if isinstance(segment, Segment) and segment.flags == SYN | ACK and segment.destination_port in waiting:
+                    waiting.pop(segment.destination_port).take(Heard(frame, segment))
+        for number, peer in enumerate(squad.values(), 1):
             peer.send(ACK | PSH, b"hello")
+            if number % FEW == 0:
+                wire.settle()
         between()
     wire.settle()
     return peers

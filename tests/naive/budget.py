@@ -42,7 +42,7 @@ def has_fair_share(state: State, segment: Segment, host: Host, short: Whose, lim
     window = now_ms // WINDOW
     before = [number for _, number in state.crowds[window - 1]]  # of the prefixes that came, for which host they did
     crowd = len(before) if short == EVERYBODY else before.count(host.number)
-    fair = max(1, limit // crowd) if crowd else limit
+    fair = max(1, limit // (crowd + 1))  # one share is for who comes anew
     source = segment.packet.source
     prefix = source[:3] if len(source) == 4 else source[:8]
     had = state.crowds[window][prefix, host.number]

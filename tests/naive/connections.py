@@ -36,8 +36,8 @@ def remember(state: State, segment: Segment, host: Host, origin: Origin, now_ms:
 
 
 def synchronize(known: Connection, segment: Segment, now_ms: int) -> None:
-    """A SYN-ACK: the other side of a connection that the host has opened."""
-    if not known.host_seen:
+    """A SYN-ACK: the other side of a connection that the host has opened. Of others, nobody has asked."""
+    if known.origin is Origin.host and not known.host_seen:
         known.next = (after(segment) + 1) % WORD
     known.seen = now_ms
 

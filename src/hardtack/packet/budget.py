@@ -91,8 +91,7 @@ def turn(share, window, limit):
     """A new window, if it is one."""
     if share.window == window:
         return
-    crowd = share.crowd * policy().queues
-    fair = limit // crowd if crowd else limit
+    fair = limit // ((share.crowd + u64(1)) * policy().queues)  # one share is for who comes anew
     share.fair = fair if fair else u64(1)
     share.window, share.left, share.crowd = window, u64(0), u64(0)
 

@@ -6,7 +6,7 @@ from hardtack.compiler.language import absent, inlined
 from hardtack.packet.budget import reply_refused
 from hardtack.packet.checksum import header_holds
 from hardtack.packet.follow import behind_it, is_closed_by_host, touch
-from hardtack.packet.layout import HOST_SEEN
+from hardtack.packet.layout import BY_HOST, HOST_SEEN
 from hardtack.packet.parse import NONE
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import has_key
@@ -45,7 +45,7 @@ def judge_syn(frame, flow, host, moment, entry):
 @inlined
 def follow_answer(flow, entry, moment):
     """The SYN-ACK for a host that has opened a connection: from here on its sequence numbers are known."""
-    if not entry.state & HOST_SEEN:
+    if entry.origin == BY_HOST and not entry.state & HOST_SEEN:  # of others, nobody has asked
         entry.next = behind_it(flow)
     touch(entry, moment.now)
     return CONNECTION
