@@ -9,7 +9,7 @@
         storm.wait(30)
     print(storm.rate, clients.result().failed)
 
-Where what is: topology.py draws the networks; lab.py owns what is made and removes it; process.py runs programs inside;
-servers.py, clients.py, patrol.py, capture.py, counters.py and cpu.py say what happens there; flood.py is the attack, which
-goes nowhere but into the lab.
+Where what is: topology.py and site.py draw the networks; lab.py owns what is made and removes it; process.py runs programs
+inside; servers.py, clients.py and patrol.py are who lives there, capture.py, arrivals.py, counters.py and cpu.py say what
+happens; flood.py is the attack, which goes nowhere but into the lab.
 """
