@@ -76,8 +76,8 @@ REFUSED = [
     ("print", "print(size(frame))  #!\nreturn 1", "print(): this is Python's own"),
     ("isinstance", "return isinstance(frame, int)  #!", "isinstance(): this is Python's own"),
     # Known from the types
-    ("an unknown attribute", "flow = new_flow()\nreturn flow.protocol  #!", "a record has no field 'protocol'"),
-    ("writing one", "flow = new_flow()\nflow.protocol = 6  #!\nreturn 1", "a record has no field 'protocol'"),
+    ("an unknown attribute", "flow = new_flow()\nreturn flow.colour  #!", "a record has no field 'colour'"),
+    ("writing one", "flow = new_flow()\nflow.colour = 6  #!\nreturn 1", "a record has no field 'colour'"),
     ("an attribute of a number", "return load8(head(frame), 0).high  #!", "Unknown attribute 'high' of type int64"),
     ("arithmetic on a pointer", "return load8(head(frame) + 1, 0)  #!", "add(pointer, 1): there is no such operation"),
     ("a pointer as a number", "flow = new_flow()\nflow.flags = frame  #!\nreturn 1", "Cannot cast pointer to int64"),

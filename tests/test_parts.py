@@ -117,7 +117,7 @@ def told(offer: options.Offer) -> list[int]:
 
 def test_options_of_any_syn_are_read_as_the_twin_reads_them(reading: Part) -> None:
     @given(generated_options() | st.binary(max_size=40).map(lambda data: data[: len(data) // 4 * 4]), st.booleans())
-    @settings(STEADY, max_examples=1500)
+    @settings(STEADY, max_examples=600)
     def each(given_options: bytes, six: bool) -> None:
         whole = frame(IPv6() if six else None, Tcp(flags=SYN, options=given_options))
         assert reading.words(whole, 6) == told(options.parse(given_options)), given_options.hex()
@@ -127,7 +127,7 @@ def test_options_of_any_syn_are_read_as_the_twin_reads_them(reading: Part) -> No
 
 def test_timestamps_of_any_segment_are_read_as_the_twin_reads_them(reading: Part) -> None:
     @given(generated_options() | st.builds(usual, st.binary(min_size=8, max_size=8)))
-    @settings(STEADY, max_examples=500)
+    @settings(STEADY, max_examples=300)
     def each(given_options: bytes) -> None:
         whole = frame(tcp=Tcp(flags=ACK, options=given_options, payload=b"GET /"))
         found = reading.words(whole, 6)[3:]
