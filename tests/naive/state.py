@@ -95,11 +95,6 @@ class Connection:
     host_fin: bool = False
     host_seen: bool = False
 
-    @property
-    def over(self) -> bool:
-        """Both sides have said FIN."""
-        return self.client_fin and self.host_fin
-
 
 @dataclass
 class State:
