@@ -41,6 +41,8 @@ def prepared(engine: Ebpf | Native, row: Row) -> Twin:
     engine.set_policy(twin.state)
     for given in row.before:
         assert str(engine.run(given, row.now_ms)) == str(twin.run(given, row.now_ms))
+    for given in row.heard:
+        assert str(engine.run(given, row.now_ms, "inside")) == str(twin.run(given, row.now_ms, "inside"))
     return twin
 
 

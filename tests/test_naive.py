@@ -69,6 +69,8 @@ def test_decide_agrees_with_the_table(row: Row) -> None:
     twin = Twin(world.state(**row.policy))
     for before in row.before:
         twin.run(before, row.now_ms)
+    for heard in row.heard:
+        twin.run(heard, row.now_ms, "inside")
     made = twin.run(row.frame, row.now_ms, row.side, row.room)
     assert (made.reason, made.frame.hex()) == (row.reason, row.expected.hex())
     assert verdict(made.reason) == row.verdict

@@ -55,8 +55,9 @@ def follow(known: Connection, segment: Segment, now_ms: int) -> None:
 def judge_reset(state: State, segment: Segment) -> Reason:
     """A client's RST of a known connection: RFC 5961 3.2."""
     name = name_of(segment)
-    distance = (segment.seq - state.connections[name].next) % WORD
-    if distance == 0:
+    known = state.connections[name]
+    distance = (segment.seq - known.next) % WORD
+    if distance == 0 and known.host_seen:
         del state.connections[name]
         return Reason.reset
     return Reason.reset_asked if distance < AHEAD else Reason.implausible_rst
@@ -77,8 +78,7 @@ def learn(state: State, segment: Segment, host: Host, now_ms: int) -> Reason:
         del state.connections[name]
         return Reason.outbound_end
     if flags == SYN:  # the host uses the port again, towards the same server
-        state.connections[name] = Connection(0, now_ms, now_ms, host.number, Origin.host)
-        return Reason.outbound
+        state.connections[name] = known = Connection(0, now_ms, now_ms, host.number, Origin.host)
     if flags == SYN | ACK:  # the host has answered a SYN of a connection that it no longer had
         known.client_fin = known.host_fin = known.host_seen = False
         known.begun = now_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from naive.frames import ACK, FIN, MORE_FRAGMENTS, PSH, RST, SYN, URG, Ethernet, IPv4, IPv6, Tcp, frame
@@ -27,6 +28,18 @@ def of(description: str, reason: Reason, ahead: int = 0, ip: IPv4 | None = None,
     ]
 
 
+def told(ip: IPv4 | IPv6, to: Tcp, flags: int = ACK) -> bytes:
+    """The host's own word on what it expects next, after this segment from its client."""
+    back = replace(ip, source=ip.destination, destination=ip.source)
+    return frame(back, Tcp(to.destination_port, to.source_port, to.ack, to.seq, flags))
+
+
+def heard(description: str, reason: Reason, **fields: Any) -> list[Row]:
+    """The same, of connections of which the host has been heard."""
+    four, six = of(description, reason, **fields)
+    return [replace(four, heard=(told(IPv4(), MINE),)), replace(six, heard=(told(IPv6(), MINE6),))]
+
+
 TRAFFIC = [
     *of("known: the same ACK again", Reason.connection),
     *of("known: data", Reason.connection, payload=b"GET / HTTP/1.1\r\n\r\n", flags=ACK | PSH),
@@ -47,15 +60,18 @@ TRAFFIC = [
 ]
 
 RESETS = [
-    *of("known: RST with the very number that is expected", Reason.reset, flags=RST),
-    *of("known: RST and ACK with that number", Reason.reset, flags=RST | ACK),
-    *of("known: RST with every other flag but SYN", Reason.reset, flags=0xFF & ~SYN),
+    *of("known: RST with the very number that is expected", Reason.reset_asked, flags=RST),
+    *heard("known: RST with the very number that the host has told", Reason.reset, flags=RST),
+    *heard("known: RST and ACK with that number", Reason.reset, flags=RST | ACK),
+    *heard("known: RST with every other flag but SYN", Reason.reset, flags=0xFF & ~SYN),
+    *heard("known: RST, one ahead of what the host has told", Reason.reset_asked, ahead=1, flags=RST),
+    *heard("known: RST, one back of what the host has told", Reason.implausible_rst, ahead=-1, flags=RST),
     *of("known: RST, one ahead", Reason.reset_asked, ahead=1, flags=RST),
     *of("known: RST, the last within the window", Reason.reset_asked, ahead=WINDOW - 1, flags=RST | ACK),
     *of("known: RST, the first beyond the window", Reason.implausible_rst, ahead=WINDOW, flags=RST),
     *of("known: RST, the farthest ahead", Reason.implausible_rst, ahead=(1 << 31) - 1, flags=RST),
     *of("known: RST, one back", Reason.implausible_rst, ahead=-1, flags=RST),
-    *of("known: RST with data is judged by where it begins", Reason.reset, flags=RST, payload=b"why"),
+    *heard("known: RST with data is judged by where it begins", Reason.reset, flags=RST, payload=b"why"),
 ]
 
 NEIGHBOURS = [
@@ -89,10 +105,11 @@ NEIGHBOURS = [
     Row("known: SYN, IPv4 checksum wrong", first_ack(IPv4(checksum=1), flags=SYN), Reason.bad_checksum, before=FOUR),
     Row("known: the frame ends within the header", first_ack()[:53], Reason.cut_short, before=FOUR),
     Row(
-        "after a RST: gone",
+        "after a RST from its host: gone",
         frame(tcp=Tcp(seq=7, flags=ACK)),
         Reason.stray_ack,
-        before=(*FOUR, first_ack(flags=RST)),
+        before=FOUR,
+        heard=(told(IPv4(), MINE, RST),),
     ),
     Row(
         "after a RST that was asked back: known",

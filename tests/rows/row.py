@@ -26,6 +26,7 @@ class Row:
     out     the frame as it leaves; None: as it came
     room    how many bytes the frame may grow by; an engine whose frames always have room skips rows that set it
     before  frames from the internet, seen before at the same moment
+    heard   frames from hosts, seen after those
     side    where this frame is seen
     number  of the host that it is counted under; None: the row does not say
     action  where the frame goes; None: where its verdict says, and a row of verdict FORWARD does not say
@@ -39,6 +40,7 @@ class Row:
     now_ms: int = NOW
     room: int = PLENTY
     before: tuple[bytes, ...] = ()
+    heard: tuple[bytes, ...] = ()
     side: Side = "outside"
     number: int | None = None
     action: Action | None = None

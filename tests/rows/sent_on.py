@@ -41,6 +41,7 @@ from naive.world import (
 )
 
 from hardtack.packet.reasons import Reason
+from rows.known import told
 from rows.row import BARE, Row, acknowledgment, answered, first_ack
 
 TO_80 = Tcp(destination_port=80)
@@ -190,7 +191,7 @@ THERE = Ethernet(EXITS[0].mac, HOPS[mapped(packed(BACK))].mac)
 def forwarded(reason: Reason, policy: dict[str, int] | None = None, **changes: Any) -> Row:
     """A segment of a known connection (or in the grace period), back out of the interface that it came in by."""
     segment = replace(acknowledgment(B4, TO_80), **changes)
-    before = () if policy else (FIRST,)
+    before, heard = ((), ()) if policy else ((FIRST,), (told(B4, acknowledgment(B4, TO_80)),))
     out = frame(B4, segment, THERE)
     return Row(
         f"sent on: {reason.name}",
@@ -198,6 +199,7 @@ def forwarded(reason: Reason, policy: dict[str, int] | None = None, **changes: A
         reason,
         out,
         before=before,
+        heard=heard,
         action=Action.back,
         policy=policy or {},
     )

@@ -71,9 +71,12 @@ def follow_client(flow, entry, name, now):
 
 @inlined
 def judge_reset(flow, entry, name):
-    """RFC 5961 3.2, as the host will judge it, too; here it decides whether the connection is still known afterwards."""
+    """RFC 5961 3.2, as the host will judge it, too; here it decides whether the connection is still known afterwards.
+
+    Only the host's own word ends it: what segments say of themselves (see `advance`), a stranger can say, too.
+    """
     distance = (sequence(flow) - i64(entry.next)) & LOW_32
-    if distance == 0:
+    if distance == 0 and entry.state & HOST_SEEN:
         forget(name)
         return RESET
     return RESET_ASKED if distance < PLAUSIBLE else IMPLAUSIBLE_RST
