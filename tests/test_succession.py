@@ -79,6 +79,13 @@ def test_when_grace_begins(now: Config, adopted: tuple[str, ...], goes_on: bool,
     assert until >= SOMETIME
 
 
+def test_a_grace_period_of_no_length_never_begins() -> None:
+    """Not even for a moment that is yet to come again, when the clock is set back."""
+    now = config((["192.0.2.99"], None), grace="0s")
+    front: Any = SimpleNamespace(adopted=set())
+    assert succession.grace_until(now, left_by(WEB), front, host_entries(now), goes_on=False) == 0
+
+
 def test_connections_go_with_their_hosts() -> None:
     """Each carries the number of the host that its address has now."""
     others = config((["192.0.2.11"], None), (["2001:db8::10"], None), (["198.51.100.7"], None))

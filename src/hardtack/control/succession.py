@@ -75,12 +75,14 @@ def widened(earlier: Before, entries: Mapping[bytes, bytes]) -> bool:
 
 
 def grace_until(config: Config, earlier: Before, front: Standing, entries: Mapping[bytes, bytes], goes_on: bool) -> int:
-    """Unix ms. A grace period begins where connections may exist that are not in the table; else the old one goes on.
+    """Unix ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
 
     `goes_on`: a front's program is at work, so that nothing has passed by.
     """
     if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier, entries):
         return earlier.grace_until
+    if not config.front.grace:
+        return 0  # rather than "until now": clocks can be set back
     return time.time_ns() // 1_000_000 + config.front.grace * 1000
 
 
