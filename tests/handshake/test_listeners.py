@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -40,9 +41,16 @@ def open_many(address: str, port: int, number: int) -> list[socket.socket]:
     for made in opening:
         made.setblocking(False)
         made.connect_ex((address, port))
+    waiting = select.poll()
     for made in opening:
+        waiting.register(made, select.POLLOUT)
+    for _ in opening:
+        ready = waiting.poll(PATIENCE * 1000)
+        assert ready, "a connection that was begun does not come about"
+        waiting.unregister(ready[0][0])
+    for made in opening:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
         made.settimeout(PATIENCE)
-        made.connect((address, port))  # waits for what has begun
     return opening
 
 
