@@ -100,7 +100,7 @@ class ConnectionTable:
             waiting: Indices = np.arange(start, min(start + part, len(rows)))
             while len(waiting):
                 one, other = first[waiting], second[waiting]
-                chosen = np.where(used[one] <= used[other], one, other)
+                chosen = np.where((used[one] < WAYS // 2) | (used[one] <= used[other]), one, other)
                 ways = used[chosen] + ranks(chosen)
                 fits = ways < WAYS
                 seated, seats = waiting[fits], chosen[fits] * WAYS + ways[fits]

@@ -2,8 +2,9 @@
 
 Each connection has two buckets where it may be, by two hashes, and a bucket has eight places. `tags` holds a byte for each
 place (0: free), eight in a word; only behind a tag that fits is the record itself looked at, one cache line. A newcomer goes
-into the bucket with more room: then next to nothing is displaced at two thirds of the places in use (Azar et al., Balanced
-Allocations, 1999). Without any room, the least recently used of the sixteen gives way, and before it one that is over.
+into the first bucket while less than half of it is in use, which a CPU's branch prediction comes to expect; else into the one
+with more room: then next to nothing is displaced at two thirds of the places in use (Azar et al., Balanced Allocations,
+1999). Without any room, the least recently used of the sixteen gives way, and before it one that is over.
 
 Strangers, which a flood consists of, are to be known for such without waiting for memory: `marks` has a bit for each hash,
 set when a connection is remembered and never cleared, and is small enough to stay close to the CPU. (A filter of Bloom's,
@@ -100,8 +101,6 @@ def find(name):
         return no_connection()
     wanted = name.tag * u64(EACH)
     fitting, rest = perhaps_free(one.word ^ wanted), perhaps_free(other.word ^ wanted)
-    if not fitting | rest:
-        return no_connection()
     bucket = name.first
     for _ in range(2):
         entry = find_among(name, bucket, fitting)
@@ -218,8 +217,9 @@ def taken(name, place, before, now):
 
 @inlined
 def roomier(name, free_in_first, free_in_second):
-    """A free place in the bucket that has more of them; -1 if there is none."""
-    if count_of(free_in_first) >= count_of(free_in_second):
+    """A free place in the first bucket, or in the second if that has more of them and the first has few; -1: there is none."""
+    free = count_of(free_in_first)
+    if free > WAYS // 2 or free >= count_of(free_in_second):
         return name.first * WAYS + first_way(free_in_first) if free_in_first else -1
     return name.second * WAYS + first_way(free_in_second)
 

@@ -78,9 +78,9 @@ def tsval_of(tag, now, ecn):
 
 
 @inlined
-def epoch_of_cookie(cookie, epoch, neighbour):
-    """The one epoch to try: this one if its parity fits, else the nearer of its neighbours."""
-    return epoch if i64(epoch & u64(1)) == (cookie >> EPOCH_SHIFT) & 1 else neighbour
+def parity_of(cookie):
+    """The lowest bit of its epoch: of this one and the nearer of its neighbours, it says which to try."""
+    return (cookie >> EPOCH_SHIFT) & 1
 
 
 @inlined
@@ -104,7 +104,7 @@ def cookie_holds(flow, now, keys):
     """Whether an ACK brings back a good cookie, by one set of keys."""
     cookie = (flow.acknowledgment - 1) & LOW_32
     this = now // u64(EPOCH_MS)
-    epoch = epoch_of_cookie(cookie, this, neighbour_of(now, this))
+    epoch = this if i64(this & u64(1)) == parity_of(cookie) else neighbour_of(now, this)
     key = find_key(keys, epoch)
     if key.epoch != epoch:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, i64, inlined, new
 from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
-from hardtack.packet.cookie import LOW_32, OPTION_BITS, epoch_of_cookie, isn_before, options_byte, proves, tag_of
+from hardtack.packet.cookie import LOW_32, OPTION_BITS, isn_before, options_byte, parity_of, proves, tag_of
 from hardtack.packet.follow import follow_client, is_closed_by_host
 from hardtack.packet.hosts import find_host, host_at
 from hardtack.packet.judge_header import judge_header
@@ -69,7 +69,7 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     read_options(frame, flow)
     asks = flow.flags & SYN
     cookie = (flow.acknowledgment - 1) & LOW_32
-    epoch = moment.epoch if asks else epoch_of_cookie(cookie, moment.epoch, moment.neighbour)
+    epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
     options = options_byte(flow) if asks else cookie & OPTION_BITS
     key = find_key(i64(host.keys), epoch)
     tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)

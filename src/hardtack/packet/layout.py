@@ -179,7 +179,7 @@ Moment = np.dtype(
         ("tick", "u8"),  # when this was written; 0: never
         ("now", "u8"),  # unix time in ms
         ("epoch", "u8"),
-        ("neighbour", "u8"),  # the nearer of the epochs before and after
+        ("epochs", "u8", (2,)),  # by parity: this one, and the nearer of those before and after
     ],
     align=True,
 )

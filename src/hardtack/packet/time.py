@@ -47,7 +47,8 @@ def update(moment):
         return
     moment.now = now_ms()
     moment.epoch = moment.now // u64(EPOCH_MS)
-    moment.neighbour = neighbour_of(moment.now, moment.epoch)
+    parity = i64(moment.epoch & u64(1))
+    moment.epochs[parity], moment.epochs[1 - parity] = moment.epoch, neighbour_of(moment.now, moment.epoch)
     moment.tick = now
 
 
