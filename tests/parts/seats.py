@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import absent, beyond, i64, load64, new, store64, u64
-from hardtack.packet.connections import find, seat, take_place
+from hardtack.packet.connections import find, mark, seat, take_place
 from hardtack.packet.layout import Name
 from hardtack.packet.platform import head, tail
 
@@ -46,4 +46,5 @@ def seats(frame: Any) -> int:
     entry.destination_high, entry.destination_low = name.destination_high, name.destination_low
     entry.ports = i64(name.ports)
     entry.state = 0
+    mark(name)
     return DONE

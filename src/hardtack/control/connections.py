@@ -11,7 +11,18 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.packet.layout import CLIENT_FIN, HASH_WORDS, HOST_FIN, MARK_BITS, WAYS, Connection, Marks, Places, Tags
+from hardtack.packet.layout import (
+    CLIENT_FIN,
+    HASH_WORDS,
+    HOST_FIN,
+    MARK_BITS,
+    MARK_WORDS,
+    WAYS,
+    Connection,
+    Marks,
+    Places,
+    Tags,
+)
 
 Rows = npt.NDArray[np.void]  # of Connection
 Numbers = npt.NDArray[np.uint64]
@@ -51,8 +62,8 @@ def places_entry(buckets: int, random: Callable[[int], bytes] = secrets.token_by
 class ConnectionTable:
     """Views of a table's memory, whoever it belongs to. `tags` and `connections` may be longer than the table.
 
-    `marks` is for who fills it: what is not marked there, the packet program does not find. `tags` has a row for each
-    bucket, `rows` a record for each place: that of bucket b, way w is number b * WAYS + w.
+    `marks` has a row for each of the two sets: what is not marked there, the packet program does not find. `tags` has one
+    for each bucket, `rows` a record for each place: that of bucket b, way w is number b * WAYS + w.
     """
 
     def __init__(self, places: bytes, tags: Buffer, connections: Buffer, marks: Buffer | None = None) -> None:
@@ -60,7 +71,8 @@ class ConnectionTable:
         self.buckets = int(self.places["buckets"])
         self.tags: Bytes = np.frombuffer(tags, np.uint8, self.buckets * WAYS).reshape(self.buckets, WAYS)
         self.rows: Rows = np.frombuffer(connections, Connection, self.buckets * WAYS)
-        self.marks: Numbers = np.zeros(Marks.itemsize // 8, np.uint64) if marks is None else np.frombuffer(marks, np.uint64)
+        words = bytearray(Marks.itemsize) if marks is None else marks
+        self.marks: Numbers = np.frombuffer(words, np.uint64, 2 * MARK_WORDS).reshape(2, MARK_WORDS)
 
     @classmethod
     def new(cls, size: int) -> ConnectionTable:
@@ -82,7 +94,9 @@ class ConnectionTable:
     def mark(self, rows: Rows) -> None:
         """Have the packet program look for these connections."""
         numbers = hashed(rows, self.places["factors"]) & np.uint64((1 << MARK_BITS) - 1)
-        np.bitwise_or.at(self.marks, (numbers >> np.uint64(6)).astype(np.intp), np.uint64(1) << (numbers & np.uint64(63)))
+        words, bits = (numbers >> np.uint64(6)).astype(np.intp), np.uint64(1) << (numbers & np.uint64(63))
+        for marks in self.marks:
+            np.bitwise_or.at(marks, words, bits)
 
     def fill(self, rows: Rows, now_ms: int) -> int:
         """Put connections into the empty table, each at most once in `rows`; how many have found room at `now_ms`.

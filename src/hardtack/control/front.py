@@ -20,6 +20,7 @@ from hardtack.control import succession
 from hardtack.control.config import Config
 from hardtack.control.connections import buckets_for, places_entry
 from hardtack.control.exits import find_exits
+from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
 from hardtack.control.pinned import NAMES
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
@@ -32,6 +33,7 @@ from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.keys import read_key
 from hardtack.packet.layout import WAYS
+from hardtack.packet.programs import SWEEPER
 from hardtack.packet.reasons import Reason
 
 
@@ -53,6 +55,7 @@ class AtWork:
     agent: Standing | None
     upkeep: Upkeep
     next_hops: NextHops
+    marking: Marking
     adopted: bool
     connections: int
     grace_until: int  # unix ms
@@ -87,7 +90,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
-        ended = until_ended(bell, [here.upkeep], [here.next_hops])
+        ended = until_ended(bell, [here.upkeep, here.marking], [here.next_hops])
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
@@ -133,7 +136,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     if connections and not same_hosts:
         succession.renumber(succession.open_table(front.tables), entries)
     tell_slow(given.places, refused)
-    return AtWork(front, agent, upkeep, next_hops, goes_on, connections, grace_until)
+    marking = Marking(front.tables, front.programs[SWEEPER.name])
+    return AtWork(front, agent, upkeep, next_hops, marking, goes_on, connections, grace_until)
 
 
 def has_local(config: Config) -> bool:

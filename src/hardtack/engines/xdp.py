@@ -3,6 +3,7 @@
 front       XDP, where the internet comes in
 inside      XDP, on each interface that hosts are behind, if they are named
 leaving     tcx egress, where the internet comes in: what the network stack sends there
+sweeper     nowhere: the front's process runs it
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hardtack.compiler import objects
 from hardtack.image import Image, Table
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
-from hardtack.packet.programs import FRONT, INSIDE, LEAVING
+from hardtack.packet.programs import FRONT, INSIDE, LEAVING, SWEEPER
 
 CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four tables
 COUNTERS = ("counters",)
@@ -27,9 +28,9 @@ def places(outside: str, inside: Sequence[str], leaving: bool) -> list[Place]:
 
 
 def images(wanted: Sequence[Place]) -> list[Image]:
-    """The programs that these places take. CompileError."""
-    names = {place.program for place in wanted}
-    return [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING) if source.name in names]
+    """The programs that these places take, and the one that is just run. CompileError."""
+    names = {SWEEPER.name, *(place.program for place in wanted)}
+    return [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING, SWEEPER) if source.name in names]
 
 
 def load(

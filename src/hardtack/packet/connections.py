@@ -1,14 +1,15 @@
 """The connection table: who may pass at the price of one look-up. No locks, no timers, no memory but its own.
 
 Each connection has two buckets where it may be, by two hashes, and a bucket has eight places. `tags` holds a byte for each
-place (0: free), eight in a word; only behind a tag that fits is the record itself looked at, one cache line. A newcomer goes
-into the first bucket while less than half of it is in use, which a CPU's branch prediction comes to expect; else into the one
-with more room: then next to nothing is displaced at two thirds of the places in use (Azar et al., Balanced Allocations,
-1999). Without any room, the least recently used of the sixteen gives way, and before it one that is over.
+place (0: free), eight in a word; only behind a tag that fits is the record itself looked at, one cache line. A newcomer
+goes into the first bucket while less than half of it is in use, which a CPU's branch prediction comes to expect; else into
+the one with more room: then next to nothing is displaced at two thirds of the places in use (Azar et al., Balanced
+Allocations, 1999). Without any room, the least recently used of the sixteen gives way, and before it one that is over.
 
 Strangers, which a flood consists of, are to be known for such without waiting for memory: `marks` has a bit for each hash,
-set when a connection is remembered and never cleared, and is small enough to stay close to the CPU. (A filter of Bloom's,
-1970, with one hash.) It fills as connections come and go; a mark that means nothing only costs a look at the tags.
+set when a connection is remembered, and is small enough to stay close to the CPU. (A filter of Bloom's, 1970, with one
+hash.) It fills as connections come and go; a mark that means nothing only costs a look at the tags. Now and then the front's
+process has it made anew: see sweep.py.
 
 The hash is multilinear under secret factors (Thorup 2015, High Speed Hashing, 3.5): nobody can aim at a bucket. Mixed
 afterwards (MurmurHash3's finaliser, by Appleby), or addresses in a row would gather in some buckets.
@@ -38,6 +39,7 @@ from hardtack.packet.layout import (
     CONNECTIONS,
     HOST_FIN,
     MARK_BITS,
+    MARK_WORDS,
     MARKS,
     PLACES,
     TAGS,
@@ -112,16 +114,27 @@ def find(name):
 
 @inlined
 def is_marked(name):
-    """Whether a connection with these bits of its hash has ever been remembered."""
-    number = name.hashed & u64(MARKED)
-    return (marks().words[i64(number >> u64(6))] >> (number & u64(63))) & u64(1)
+    """Whether a connection with these bits of its hash has been remembered."""
+    return (marks().words[mark_word(name, places().marks)] >> (name.hashed & u64(63))) & u64(1)
 
 
 @inlined
 def mark(name):
-    """From now on one has."""
-    number = name.hashed & u64(MARKED)
-    set_bits(at(address(marks()), i64(number >> u64(6)) * 8), u64(1) << (number & u64(63)))
+    """From now on one is. Once its record is written: who makes the other set anew finds it there, or comes first."""
+    mark_in(name, u64(0))
+    mark_in(name, u64(1))
+
+
+@inlined
+def mark_in(name, which):
+    """The same, in one set."""
+    set_bits(at(address(marks()), mark_word(name, which) * 8), u64(1) << (name.hashed & u64(63)))
+
+
+@inlined
+def mark_word(name, which):
+    """The number of the word that has the mark of this hash, in one of the two sets."""
+    return i64((which & u64(1)) * u64(MARK_WORDS) + ((name.hashed & u64(MARKED)) >> u64(6)))
 
 
 @inlined
@@ -187,10 +200,9 @@ def count_of(bits):
 def take_place(name, now):
     """A record for the connection, which `find` has not found; all but `seen` is still what was there before.
 
-    Nothing if another CPU is changing the very same bucket, again and again.
+    Nothing if another CPU is changing the very same bucket, again and again. Whoever writes the record must `mark` it then.
     """
     seat(name)
-    mark(name)  # first: nobody may miss it once it is there
     for _ in range(ATTEMPTS):
         one, other = tags_at(name.first), tags_at(name.second)
         if absent(one) or absent(other):
@@ -217,7 +229,7 @@ def taken(name, place, before, now):
 
 @inlined
 def roomier(name, free_in_first, free_in_second):
-    """A free place in the first bucket, or in the second if that has more of them and the first has few; -1: there is none."""
+    """A free place: in the first bucket unless it has few and the second more; -1 if there is none."""
     free = count_of(free_in_first)
     if free > WAYS // 2 or free >= count_of(free_in_second):
         return name.first * WAYS + first_way(free_in_first) if free_in_first else -1

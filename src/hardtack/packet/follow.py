@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, swap32, u64
-from hardtack.packet.connections import forget
+from hardtack.packet.connections import forget, mark
 from hardtack.packet.layout import BY_HOST, CLIENT_FIN, HOST_FIN, HOST_SEEN
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
@@ -42,6 +42,7 @@ def begin(entry, name, number, origin, now):
     entry.host = number
     entry.origin = origin
     begin_anew(entry, now)
+    mark(name)
 
 
 @inlined

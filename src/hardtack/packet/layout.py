@@ -23,6 +23,8 @@ SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative h
 
 WAYS = 8  # places in a bucket of the connection table: as many as a word has bytes, which are their tags
 MARK_BITS = 20  # of a hash: 128 KiB, which a CPU keeps close by
+MARK_WORDS = (1 << MARK_BITS) // 64
+STRETCH = 64  # places that packet/sweep.py looks at in one run
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
 BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 CLIENT_FIN, HOST_FIN, HOST_SEEN = 1, 2, 4  # Connection.state
@@ -217,17 +219,20 @@ Connection = np.dtype(
 # The tags of a bucket's places, a byte each
 Tags = np.dtype([("word", "u8")], align=True)
 
-# Where a connection may be: see packet/connections.py. Written when the tables are made, and never again.
+# Where a connection may be: see packet/connections.py. Written when the tables are made; later only `marks` changes.
 Places = np.dtype(
     [
         ("buckets", "u8"),
         ("factors", "u8", (HASH_WORDS,)),  # secret
+        ("marks", "u8"),  # which of the two sets of `marks` is looked at
     ],
     align=True,
 )
 
-# A bit for each hash: not set, no connection has it.
-Marks = np.dtype([("words", "u8", ((1 << MARK_BITS) // 64,))], align=True)
+# A bit for each hash: not set, no connection has it. Two sets of them.
+Marks = np.dtype([("words", "u8", (2 * MARK_WORDS,))], align=True)
+# How far the other set is made anew: the next place to be looked at.
+Sweep = np.dtype([("place", "u8")], align=True)
 
 # One CPU's part of a budget: what it may still spend in a window. Budget 0 is everybody's, then each host's, by number.
 Share = np.dtype(
@@ -269,6 +274,7 @@ CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)
 PLACES = table("places", "array", Places, also=PLACING)
 MARKS = table("marks", "array", Marks, flags=MMAPABLE, also=PLACING)
+SWEEP = table("sweep", "array", Sweep)
 BUDGETS = table("budgets", "array", Budget, 2 + MOST_HOST_ADDRESSES)
 SHARES = table("shares", "percpu_array", Share, 2 + MOST_HOST_ADDRESSES)
 CROWDS = table("crowds", "percpu_array", Crowds)

@@ -22,6 +22,7 @@ from hardtack.packet.layout import (
     PLACES,
     POLICY,
     SHARES,
+    SWEEP,
     TAGS,
     WALK,
 )
@@ -34,10 +35,11 @@ JUDGED = (POLICY, KEYS, BUDGETS, SHARES, CROWDS, NEXT_HOPS, EXITS, DEVICES)  # b
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", SEEN + JUDGED, FRAGS)
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", SEEN, FRAGS)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", SEEN)
+SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, SWEEP))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
-SHIPPED = (FRONT, INSIDE, LEAVING, AGENT)  # compiled into the wheel
+SHIPPED = (FRONT, INSIDE, LEAVING, SWEEPER, AGENT)  # compiled into the wheel

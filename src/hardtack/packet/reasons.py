@@ -94,7 +94,7 @@ class Reason(IntEnum):
     learned = 98, "in the grace period: ACK of a connection that the front did not know; now it does"
     reopened = 99, "a SYN for a known connection that its host has not closed: the host judges it (RFC 5961 4)"
     reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
-    reset_asked = 101, "RST of a known connection, its sequence number in the window: the host judges it, and may ask back (RFC 5961 3)"
+    reset_asked = 101, "RST of a known connection, near what the host expects: it judges, and asks back (RFC 5961 3)"
 
 
 def verdict(reason: int) -> Verdict:

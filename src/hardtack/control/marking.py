@@ -1,0 +1,73 @@
+"""Keeps the connection table's marks few, so that strangers go on being known for such at one glance.
+
+Marks of connections that are no more stay until all are made anew: see packet/sweep.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from hardtack.control.succession import open_table
+from hardtack.image import ONLY
+from hardtack.kernel.bpf import BpfError
+from hardtack.kernel.maps import Map
+from hardtack.kernel.programs import Program
+from hardtack.packet.layout import MARK_BITS, STRETCH, SWEEP, Places
+
+PERIOD = 10.0  # s between looks at them: counting takes a ms or less, making them anew some 20 for a million places
+WORTH = 1 / 32  # a share of marks that mean nothing: so many strangers are looked for in vain
+NO_FRAME = bytes(14)  # the least that the kernel takes for one
+
+
+class Marking:
+    """The marks of a front's table. `sweeper`: the program SWEEPER, loaded with these tables."""
+
+    def __init__(self, tables: Mapping[str, Map], sweeper: Program) -> None:
+        self._tables, self._sweeper = tables, sweeper
+        self._table = open_table(tables)
+        self._due = 0.0
+
+    def write(self) -> None:
+        """Once in a while, have them made anew if that is worth it. BpfError if the kernel refuses."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + PERIOD
+            if self.idle() > WORTH:
+                self.renew()
+
+    def idle(self) -> float:
+        """The share of all marks that are set beyond what the connections there are would have set."""
+        marked = int(np.bitwise_count(self._table.marks[self._looked_at()]).sum())
+        known = int(np.count_nonzero(self._table.tags))
+        return marked / (1 << MARK_BITS) - (1 - math.exp(-known / (1 << MARK_BITS)))
+
+    def renew(self) -> None:
+        """Make them anew, while frames come: the set that is not looked at, and then have it looked at."""
+        fresh = 1 - self._looked_at()
+        self._table.marks[fresh] = 0
+        self._tables[SWEEP.name].update(ONLY, bytes(SWEEP.value_size))
+        while (swept := self._swept()) < self._table.rows.size:
+            self._run(-(-(self._table.rows.size - swept) // STRETCH))
+        entry = self._places()
+        entry["marks"] = fresh
+        self._tables["places"].update(ONLY, entry.tobytes())
+
+    def _run(self, times: int) -> None:
+        try:
+            self._sweeper.test_run(NO_FRAME, repeat=times)
+        except BpfError as error:
+            if error.errno != errno.EINTR:  # a signal: it will be heard when this is done
+                raise
+
+    def _swept(self) -> int:
+        return int.from_bytes(self._tables[SWEEP.name].lookup(ONLY) or b"", "little")
+
+    def _places(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+        return np.frombuffer(self._tables["places"].lookup(ONLY) or b"", Places).copy()
+
+    def _looked_at(self) -> int:
+        return int(self._places()["marks"][0]) & 1

@@ -1,0 +1,45 @@
+"""The marks anew, without those of connections that are no more. Attached nowhere: the front's process has it run.
+
+All that time frames are judged by the one set of marks, and whoever remembers a connection marks it in both. First the
+process clears the other set. Then this program, a stretch of places in each run, marks in it whom it finds in the table.
+Then the process has that set looked at. Nobody is missed: a record that is not yet written when its place is passed is
+marked afterwards by whoever writes it.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import absent, entry_of, i64, inlined, new, u64
+from hardtack.packet.connections import LOW_32, connection_at, hashed, mark_in, places, tag_at
+from hardtack.packet.layout import STRETCH, SWEEP, Name, Sweep
+from hardtack.packet.parse import MAPPED
+
+DROP = 1  # enum xdp_action
+
+new_name = new(Name)
+progress_entry = entry_of(SWEEP, Sweep)
+
+
+def sweep(frame):
+    """One stretch further. There is no frame: struct xdp_md -> XDP_DROP."""
+    progress, name, other = progress_entry(), new_name(), places().marks + u64(1)
+    place = i64(progress.place)
+    for _ in range(STRETCH):
+        entry = connection_at(place)
+        if absent(entry):
+            break
+        if tag_at(place):
+            call_by(entry, name)
+            name.hashed = hashed(name)
+            mark_in(name, other)
+        place += 1
+    progress.place = u64(place)
+    return DROP
+
+
+@inlined
+def call_by(entry, name):
+    """The name of a connection in the table. Its host's address says which IP it is: see `hashed`."""
+    name.version = 4 if entry.destination_high == u64(0) and entry.destination_low & u64(LOW_32) == u64(MAPPED) else 6
+    name.source_high, name.source_low = entry.source_high, entry.source_low
+    name.destination_high, name.destination_low = entry.destination_high, entry.destination_low
+    name.ports = u64(entry.ports)
