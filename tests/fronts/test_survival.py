@@ -13,23 +13,28 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from handshake.attached import tcx_programs, xdp_mode
+from handshake.counted import pinned
 from handshake.stage import HTTP, PATIENCE, TALK, agent_command, front_command
 from lab_ground import eventually
 
 from fronts.running import Value, configuration, counting, detach
+from hardtack.image import ONLY
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.arrivals import counting_arrivals
 from hardtack.lab.attach import sink
 from hardtack.lab.clients import connect
 from hardtack.lab.flood import flooding
+from hardtack.lab.links import Interface
 from hardtack.lab.packets.recipe import Target
 from hardtack.lab.patrol import Patrol, patrolling
 from hardtack.lab.process import Process, run
 from hardtack.lab.servers import SMALL, nginx, nginx_program, talker
 from hardtack.lab.topology import Topology
+from hardtack.packet.layout import MARKS, PLACES, Places
 from hardtack.packet.reasons import Reason
 
 pytestmark = pytest.mark.skipif(not nginx_program(), reason="nginx is not installed")
@@ -113,6 +118,19 @@ def flooded(net: Topology, address: str) -> Iterator[None]:
         assert arrivals.count() == 0
 
 
+def mark_all(outside: Interface) -> int:
+    """Marks as they would be after years; which set of them is in use."""
+    with pinned(outside, MARKS) as table:
+        table.memory()[:] = b"\xff" * table.table.value_size
+    return marks_in_use(outside)
+
+
+def marks_in_use(outside: Interface) -> int:
+    """Which of the two sets."""
+    with pinned(outside, PLACES) as table:
+        return int(np.frombuffer(table.lookup(ONLY) or b"", Places)["marks"][0])
+
+
 @pytest.mark.parametrize("local", [False, True], ids=["routed", "local"])
 def test_nobody_notices(local: bool, tmp_path: Path) -> None:
     with scene(local, tmp_path) as at:
@@ -122,7 +140,10 @@ def test_nobody_notices(local: bool, tmp_path: Path) -> None:
             with counting(at.net.outside) as seen:
                 at.check()
             assert seen[Reason.remembered] > 0 and seen[Reason.stray_ack] > 0, "the program works without its process"
+            worn = mark_all(at.net.outside)
             assert "adopted=true" in at.start_front()
+            at.check()
+            assert eventually(lambda: marks_in_use(at.net.outside) != worn, PATIENCE), "no marks were made anew"
             at.check()
             assert at.front.stop(signal.SIGTERM) == 0
             if at.agent:
