@@ -34,7 +34,7 @@ from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import connect, server_socket
-from hardtack.lab.links import Interface
+from hardtack.lab.links import Interface, join
 from hardtack.lab.process import Process, run
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
@@ -310,6 +310,29 @@ def test_one_process_for_each_interface(net: Topology, tmp_path: Path) -> None:
             done = run(command, interface.namespace, timeout=PATIENCE)
             assert done.returncode == 0 and done.stdout.decode().startswith(f"{interface.name}: "), done.stderr
         assert attached(net) == ("", 0)
+
+
+@pytest.mark.parametrize("role", ["front", "agent"])
+def test_an_interface_that_goes_and_comes_back(role: str, tmp_path: Path) -> None:
+    """Nobody is left believing in a protection that is not there."""
+    with topology.routed() as made:
+        configuration = write_configuration(made, tmp_path)
+        inside, other = (made.front, made.client) if role == "front" else (made.server, made.front)
+        here, there = (made.outside, made.near) if role == "front" else (made.far, made.inside)
+        command = front_command(configuration) if role == "front" else agent_command(here.name, tmp_path / "key")
+        with Process(command, inside) as process:
+            process.wait_for(r"\bready\b", PATIENCE)
+            assert run(["ip", "link", "delete", here.name], inside).returncode == 0
+            process.wait_for(rf"ERROR interface-gone interface={here.name} ", PATIENCE)
+            assert process.returncode is None
+            join(inside, here.name, other, there.name)
+            process.wait_for(rf"hardtack: {here.name} is back", PATIENCE)
+            assert process.wait(PATIENCE) == 1
+        with Process(command, inside) as process:
+            assert "adopted=false" in process.wait_for(r"\bready\b", PATIENCE)
+            assert process.stop() == 0
+        done = run([sys.executable, "-m", "hardtack", "detach"], inside, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
 
 
 @local

@@ -11,6 +11,7 @@ from hardtack import journal
 from hardtack.agent import record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
+from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.image import ONLY, Image
 from hardtack.kernel import features, interfaces, pins, privileges
@@ -66,7 +67,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         seconds = round(time.perf_counter() - started, 3)
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
         tell_of_programs(agent)
-        ended = until_ended(bell, [upkeep])
+        ended = until_ended(bell, [upkeep, Presence(agent)])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

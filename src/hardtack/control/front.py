@@ -15,6 +15,7 @@ from hardtack import journal
 from hardtack.agent import daemon, record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
+from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.control import succession
 from hardtack.control.config import Config
@@ -56,6 +57,7 @@ class AtWork:
     upkeep: Upkeep
     next_hops: NextHops
     marking: Marking
+    presence: Presence
     adopted: bool
     connections: int
     grace_until: int  # unix ms
@@ -90,7 +92,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
-        ended = until_ended(bell, [here.upkeep, here.marking], [here.next_hops])
+        ended = until_ended(bell, [here.upkeep, here.marking, here.presence], [here.next_hops])
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
@@ -137,7 +139,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         succession.renumber(succession.open_table(front.tables), entries)
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
-    return AtWork(front, agent, upkeep, next_hops, marking, goes_on, connections, grace_until)
+    presence = Presence(*(part for part in (front, agent) if part))
+    return AtWork(front, agent, upkeep, next_hops, marking, presence, goes_on, connections, grace_until)
 
 
 def has_local(config: Config) -> bool:

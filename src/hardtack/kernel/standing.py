@@ -70,6 +70,7 @@ class Standing:
         self._parts = ExitStack()
         self._shared = frozenset(self.tables)
         self._links: dict[str, tuple[Link, bool]] = {}  # by name; whether it is new
+        self._interfaces: dict[str, str] = {}  # that they were put on, by name of the link
         try:
             images = tuple(images)
             tables = [*also, *(table for image in images for table in image.tables)]
@@ -97,6 +98,7 @@ class Standing:
         for place in places:
             program, index = self.programs[place.program], interfaces.find(place.interface).index
             link = self.folder.living(place.link, index, place.hook)
+            self._interfaces[place.link] = place.interface
             if link:
                 self._links[place.link] = self._parts.enter_context(link), False
                 link.update(program)
@@ -123,6 +125,10 @@ class Standing:
     def links(self) -> set[str]:
         """The names of its links."""
         return set(self._links)
+
+    def gone(self) -> set[str]:
+        """Interfaces that programs were attached to, and that are no more: the programs came off with them."""
+        return {self._interfaces[name] for name, (link, _) in self._links.items() if not link.ifindex}
 
     def close(self) -> None:
         """Let go. What was kept goes on; what was not comes off."""
