@@ -11,7 +11,7 @@ demo: lab  ## a web server under SYN and ACK floods, without hardtack and with i
 	@$(BIN)/hardtack demo
 
 test: lab lint  ## lint, then every test (root for the ones with real kernels; the others run without)
-	@$(BIN)/python -m pytest
+	@scripts/test
 
 bench: lab  ## CPU ns a frame and Mpps beside Linux's own means (root)
 	@$(BIN)/hardtack bench

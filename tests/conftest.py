@@ -4,5 +4,22 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
+# These only compute. All others have network namespaces, floods and daemons, and would be in each other's way.
+COMPUTING = {
+    *("test_compiler", "test_connections", "test_cookie_check", "test_front_frames", "test_front_generated", "test_hosts"),
+    *("test_kernel_btf", "test_kernel_structures", "test_keys", "test_layout", "test_marking", "test_naive"),
+    *("test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
+}
+
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what may run beside the rest: see scripts/test."""
+    for item in items:
+        if item.path.stem in COMPUTING:
+            item.add_marker("computing")

@@ -30,6 +30,7 @@ from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
 from hardtack.lab.packets.crowd import connections
 from hardtack.lab.packets.recipe import KEY, LINUX_OPTIONS
+from hardtack.packet.programs import SHIPPED
 
 ROOT = Path(__file__).parents[1]
 STRAY = 100  # frames of the kernel's own (neighbour discovery and the like) that may be among those counted in all slices
@@ -186,7 +187,7 @@ def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
         assert [step["name"] for step in found["steps"] if step["kind"] == kind.name] == taken
     assert {one["part"] for one in found["alone"]} == {"whole", "options", "parse", "hash"}
     assert len(found["forged"]) == 4 and all(one["siphash"] > 0 for one in found["forged"])
-    assert [size["program"] for size in found["sizes"]] == ["front", "inside", "leaving", "agent"]
+    assert [size["program"] for size in found["sizes"]] == [source.name for source in SHIPPED]
     assert all(isinstance(goal["met"], bool) for goal in found["goals"])
     assert found["memory"]["connections"] == 1_000_000
     assert 64 < found["memory"]["each"] <= 160
