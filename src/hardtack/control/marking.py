@@ -12,12 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hardtack.control.succession import open_table
 from hardtack.image import ONLY
 from hardtack.kernel.bpf import BpfError
 from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
-from hardtack.packet.layout import MARK_BITS, STRETCH, SWEEP, Places
+from hardtack.packet.layout import MARK_BITS, MARK_WORDS, STRETCH, SWEEP, Places
 
 # s between looks at them: counting takes a ms or less, making them anew some 20 for a million places. It is also how long a
 # set is left alone after it was looked at: by then no program does any more.
@@ -31,7 +30,9 @@ class Marking:
 
     def __init__(self, tables: Mapping[str, Map], sweeper: Program) -> None:
         self._tables, self._sweeper = tables, sweeper
-        self._table = open_table(tables)
+        self._marks = np.frombuffer(tables["marks"].memory(), np.uint64, 2 * MARK_WORDS).reshape(2, MARK_WORDS)
+        self._tags = np.frombuffer(tables["tags"].memory(), np.uint8)
+        self._size = tables["connections"].table.entries
         self._due = 0.0
 
     def write(self) -> None:
@@ -43,17 +44,17 @@ class Marking:
 
     def idle(self) -> float:
         """The share of all marks that are set beyond what the connections there are would have set."""
-        marked = int(np.bitwise_count(self._table.marks[self._looked_at()]).sum())
-        known = int(np.count_nonzero(self._table.tags))
+        marked = int(np.bitwise_count(self._marks[self._looked_at()]).sum())
+        known = int(np.count_nonzero(self._tags))
         return marked / (1 << MARK_BITS) - (1 - math.exp(-known / (1 << MARK_BITS)))
 
     def renew(self) -> None:
         """Make them anew, while frames come: the set that is not looked at, and then have it looked at."""
         fresh = 1 - self._looked_at()
-        self._table.marks[fresh] = 0
+        self._marks[fresh] = 0
         self._tables[SWEEP.name].update(ONLY, bytes(SWEEP.value_size))
-        while (swept := self._swept()) < self._table.rows.size:
-            self._run(-(-(self._table.rows.size - swept) // STRETCH))
+        while (swept := self._swept()) < self._size:
+            self._run(-(-(self._size - swept) // STRETCH))
         entry = self._places()
         entry["marks"] = fresh
         self._tables["places"].update(ONLY, entry.tobytes())

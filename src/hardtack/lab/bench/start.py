@@ -81,12 +81,14 @@ def _start(inside: Namespace, config: Path, cache: Path) -> Once:
 
 def _memory(pid: int) -> tuple[int, int, int]:
     """Bytes of its tables, its programs, itself."""
-    tables = programs = 0
+    tables, programs = dict[str, int](), dict[str, int]()  # by id: a table that is mapped is open twice
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
         with suppress(OSError):
             facts = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines() if ":" in line)
             locked = int(facts.get("memlock", "0"))
-            tables += locked if "map_type" in facts else 0
-            programs += locked if "prog_type" in facts else 0
+            if "map_type" in facts:
+                tables[facts["map_id"]] = locked
+            elif "prog_type" in facts:  # links have a prog_id, too
+                programs[facts["prog_id"]] = locked
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return tables, programs, int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    return sum(tables.values()), sum(programs.values()), int(status.partition("VmRSS:")[2].split()[0]) * 1024
