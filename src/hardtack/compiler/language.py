@@ -278,10 +278,10 @@ def compare_exchange(_context, place, expected, wanted):  # type: ignore[no-unty
 
 @intrinsic
 def set_bits(_context, place, bits):  # type: ignore[no-untyped-def]
-    """Set these bits of the 64-bit word at `place`, atomically."""
+    """Set these bits of the 64-bit word at `place`, atomically, and after all that was written before."""
 
     def emit(cx, b, _sig, a):  # type: ignore[no-untyped-def]
-        b.atomic_rmw("or", b.bitcast(a[0], I64.as_pointer()), a[1], "monotonic")
+        b.atomic_rmw("or", b.bitcast(a[0], I64.as_pointer()), a[1], "seq_cst")
         return cx.get_dummy_value()
 
     return types.void(Pointer, types.uint64), emit
