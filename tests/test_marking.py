@@ -22,6 +22,7 @@ from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.control.connections import ConnectionTable, places_entry
 from hardtack.control.marking import WORTH, Marking
+from hardtack.control.succession import open_table
 from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
 from hardtack.packet.layout import MARK_BITS, STRETCH, SWEEP, WAYS, Places
@@ -50,12 +51,10 @@ class Front(NamedTuple):
 
 @pytest.fixture
 def front() -> Iterator[Front]:
-    places = places_entry(LARGE)
     with Datapath(objects.compiled(SEATS), sizes={"tags": LARGE, "connections": LARGE * WAYS}) as seats:
-        seats.tables["places"].update(ONLY, places)
-        table = ConnectionTable(places, *(seats.tables[name].memory() for name in ("tags", "connections", "marks")))
+        seats.tables["places"].update(ONLY, places_entry(LARGE))
         with Datapath(objects.compiled(SWEEPER), seats.tables) as sweeper:
-            yield Front(table, seats, sweeper)
+            yield Front(open_table(seats.tables), seats, sweeper)
 
 
 def needed(table: ConnectionTable) -> npt.NDArray[np.uint64]:

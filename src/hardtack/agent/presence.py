@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import socket
-from contextlib import suppress
 
 from hardtack import journal
+from hardtack.kernel import interfaces
 from hardtack.kernel.standing import Standing
 from hardtack.mistake import Mistake
 
@@ -30,7 +29,5 @@ class Presence:
         for interface in sorted(gone - self._told):
             journal.note("interface-gone", logging.ERROR, interface=interface, why="its program went with it")
         self._told |= gone
-        for interface in sorted(gone):
-            with suppress(OSError):
-                socket.if_nametoindex(interface)
-                raise InterfaceBack(f"{interface} is back, and without protection: this process must be started again")
+        for interface in sorted(gone.intersection(interfaces.names())):
+            raise InterfaceBack(f"{interface} is back, and without protection: this process must be started again")

@@ -12,6 +12,7 @@ from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
 from hardtack.control import config, connections, tables
 from hardtack.control.exits import Exit
+from hardtack.control.succession import open_table
 from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
@@ -160,7 +161,5 @@ def know(front: Front, version: int, count: int) -> None:
     rows = crowd.connections(kind.target(bytes(6), bytes(6)), 2, count)
     now = time.time_ns() // 1_000_000
     rows["seen"] = rows["begun"] = now & 0xFFFFFFFF
-    memory = (front.tables[name].memory() for name in ("tags", "connections", "marks"))
-    table = connections.ConnectionTable(front.tables["places"].lookup(ONLY) or b"", *memory)
-    if table.fill(rows, now) < count - count // SPARE:
+    if open_table(front.tables).fill(rows, now) < count - count // SPARE:
         raise LabError(f"not all of {count} connections found room in the bench's table for {SIZE}")
