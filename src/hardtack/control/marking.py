@@ -18,8 +18,8 @@ from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
 from hardtack.packet.layout import MARK_BITS, MARK_WORDS, STRETCH, SWEEP, Places
 
-# s between looks at them: counting takes a ms or less, making them anew some 20 for a million places. It is also how long a
-# set is left alone after it was looked at: by then no program does any more.
+# s between looks at them: counting takes a ms or less, making them anew some 20 to 40 for a million connections. It is also
+# how long a set is left alone after it was looked at: by then no program does any more.
 PERIOD = 10.0
 WORTH = 1 / 32  # a share of marks that mean nothing: so many strangers are looked for in vain
 NO_FRAME = bytes(14)  # the least that the kernel takes for one
