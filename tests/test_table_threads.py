@@ -17,6 +17,7 @@ from tables_under_test import places_entry
 
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
+from hardtack.control.connections import ConnectionTable
 from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, TAGS, WALK, WAYS, Connection
 
 SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, WALK))
@@ -120,3 +121,14 @@ def test_a_full_table_stays_whole() -> None:
     for _ in range(THREADS):
         table.run((DELETE, 1, total + THREADS, 1, 1))
     assert not table.numbers()
+
+
+def test_whoever_looks_from_outside_is_not_disturbed(table: Table) -> None:
+    """`hardtack connections` reads while connections come and go; NumPy refuses to search what changes under its hands."""
+    outside = ConnectionTable(table.memory["places"].tobytes(), table.memory["tags"], table.memory["connections"])
+    jobs = [(CHURN, SEATS * thread, ROOM // 4, 1, 100) for thread in range(1, THREADS)]
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(table.run, *jobs)
+        while not running.done():
+            assert len(outside.live()) <= SEATS
+        running.result()

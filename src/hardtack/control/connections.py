@@ -80,9 +80,13 @@ class ConnectionTable:
         buckets = buckets_for(size)
         return cls(places_entry(buckets), np.zeros(buckets, Tags), np.zeros(buckets * WAYS, Connection))
 
+    def taken(self) -> Indices:
+        """The places that are in use, at one moment: of a copy, because NumPy minds if they change meanwhile."""
+        return np.flatnonzero(self.tags.copy())
+
     def live(self) -> Rows:
         """A copy of the connections there are."""
-        return self.rows[np.flatnonzero(self.tags)]
+        return self.rows[self.taken()]
 
     def seats(self, rows: Rows) -> tuple[Indices, Indices, Bytes]:
         """Of each connection the two buckets where it may be, and its tag."""

@@ -110,7 +110,7 @@ def take_over(front: Standing) -> int:
 
 def renumber(table: ConnectionTable, entries: Mapping[bytes, bytes]) -> None:
     """Have every connection carry the number that its host has now, by the host records `entries`; 0: protected no more."""
-    taken = np.flatnonzero(table.tags)
+    taken = table.taken()
     rows = table.rows[taken]
     known = np.frombuffer(b"".join(entries), np.uint64).reshape(-1, 2)
     numbers = np.array([np.frombuffer(entry, Host)["number"][0] for entry in entries.values()], np.uint16)
