@@ -42,6 +42,7 @@ pytestmark = pytest.mark.skipif(not nginx_program(), reason="nginx is not instal
 RATE = 1_000_000  # frames a second: as many as there is CPU for
 IDLE = 5  # sessions to each address
 ENOUGH = 100  # requests
+MOST_LUCKY = 20  # frames that may have guessed right, of tens of millions
 
 
 @dataclass
@@ -107,7 +108,11 @@ def scene(local: bool, folder: Path) -> Iterator[Scene]:
 
 @contextmanager
 def flooded(net: Topology, address: str) -> Iterator[None]:
-    """Frames of every kind at a protected port, none of which the host sees."""
+    """Frames of every kind at a protected port, none of which the host sees but those that have guessed a cookie.
+
+    A cookie without timestamps has 24 bits of proof (cookie.md): of a million mixed frames a second, three tenths of which
+    may guess, one in a minute or so is right. With data or FIN the agent makes two of it.
+    """
     target = Target(address, HTTP, net.near.mac, net.outside.mac)
     with (
         counting_arrivals(net.server) as arrivals,
@@ -115,7 +120,7 @@ def flooded(net: Topology, address: str) -> Iterator[None]:
     ):
         yield
         assert flood.process.returncode is None, flood.process.lines
-        assert arrivals.count() == 0
+        assert arrivals.count() < MOST_LUCKY
 
 
 def mark_all(outside: Interface) -> int:
