@@ -27,6 +27,9 @@ def keys_entry(*schedules: Iterable[tuple[int, bytes]]) -> bytes:
     return b"".join(slots)
 
 
-def clock_entry(offset_ns: int) -> bytes:
-    """The `clock` table: what to add, modulo 2^64, to the kernel's coarse monotonic clock to get unix time in ns."""
-    return struct.pack("<Q", offset_ns % (1 << 64))
+def clock_entry(offset_ns: int, still_ns: int = 0) -> bytes:
+    """The `clock` table: what to add, modulo 2^64, to the kernel's coarse monotonic clock to get unix time in ns.
+
+    `still_ns`: of programs whose clock stands still, what it shows.
+    """
+    return struct.pack("<QQ", offset_ns % (1 << 64), still_ns)

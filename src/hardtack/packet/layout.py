@@ -22,19 +22,27 @@ PROBES = 4  # slots looked at for an address
 SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative hashing
 
 WAYS = 8  # places in a bucket of the connection table: as many as a word has bytes, which are their tags
-MARK_BITS = 20  # of a hash: 128 KiB, which a CPU keeps close by
-MARK_WORDS = (1 << MARK_BITS) // 64
+FEWEST_MARKS = 1 << 20  # in a set, as bits: 128 KiB, which a CPU keeps close by; larger tables have more
 STRETCH = 64  # places that packet/sweep.py looks at in one run
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
 BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
-CLIENT_FIN, HOST_FIN, HOST_SEEN = 1, 2, 4  # Connection.state
+# Connection.state. AWAITED: its host, whose frames are seen here, has yet to confirm it. ASKED: its host has sent a SYN, and
+# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie
+CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED = 1, 2, 4, 8, 16, 32
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
 NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
 MOST_EXITS = 16
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
-WINDOW_BITS = 7  # of unix ms: budgets begin anew every 128 ms
+TAUGHT = LEARNING  # + a host's number: the budget of connections that this host may teach
+MOST_BUDGETS = 2 * MOST_HOST_ADDRESSES + 2
+WINDOW_BITS = 7  # of monotonic ms: budgets begin anew every 128 ms
+SECOND_BITS = 10  # likewise: what a source prefix may have, begins anew every 1.024 s
 CROWD_CELLS = 2048
+PREFIX_CELLS = 4096
+ASKED_CELLS = 16384
+BURST = 8192  # frames that a connection may send at once: more than a window of 8 MB takes
+START = 64  # the same until its host, where it is seen, has confirmed the connection; an initial window is 10, RFC 6928
 PLACING = "mixed 1"  # how packet/connections.py places connections: another way, another word
 
 # What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
@@ -158,9 +166,12 @@ Host = np.dtype(
         ("place", "u4"),  # of this record among the records: its place in `next_hops`
         ("keys", "u4"),  # which set of `keys`
         ("replies", "u4"),  # SYN-ACKs in a window of WINDOW_BITS, for the whole host
+        ("frames", "u4"),  # that a client may send on a connection in a ms, beside those that the host's progress earns
         ("via", "u1"),  # KERNEL, ROUTED or SWITCHED
         ("other", "u1"),  # 1: what is not TCP is dropped
         ("tag", "u2"),  # VLAN of frames sent on: KEEP_TAG, NO_TAG, or 1 to 4094
+        ("heard", "u1"),  # 1: all that it sends is seen here, so what it does not confirm is nothing
+        ("one_armed", "u1"),  # 1: what it sends comes in by the interface that faces the internet
         ("ports", "u8", (PORT_WORDS,)),  # bit p & 63 of word p >> 6: port p is protected
     ],
     align=True,
@@ -172,14 +183,16 @@ Hosts = np.dtype([("records", Host, (MOST_HOST_ADDRESSES,))], align=True)
 Key = np.dtype([("epoch", "u8"), ("low", "u8"), ("high", "u8")], align=True)
 Keys = np.dtype([("slots", Key, (KEY_SETS * KEY_SLOTS,))], align=True)  # set by set
 
-# unix time = the kernel's coarse monotonic clock + offset_ns
-Clock = np.dtype([("offset_ns", "u8")], align=True)
+# unix time = the kernel's coarse monotonic clock + offset_ns. Durations are that clock's, + still_ns: 0, but for programs
+# whose clock stands still, in tests: then that is the time.
+Clock = np.dtype([("offset_ns", "u8"), ("still_ns", "u8")], align=True)
 
 # What follows from the time, worked out once a tick on each CPU
 Moment = np.dtype(
     [
         ("tick", "u8"),  # when this was written; 0: never
-        ("now", "u8"),  # unix time in ms
+        ("now", "u8"),  # unix time in ms: for epochs and timestamps
+        ("ms", "u8"),  # monotonic time in ms: for all that lasts
         ("epoch", "u8"),
         ("epochs", "u8", (2,)),  # by parity: this one, and the nearer of those before and after
     ],
@@ -189,10 +202,12 @@ Moment = np.dtype(
 # What the control plane decides for all hosts together.
 Policy = np.dtype(
     [
-        ("grace_until", "u8"),  # unix time in ms: until then segments of unknown connections teach
-        ("queues", "u8"),  # of the interface that faces the internet: so many CPUs share a budget at once
+        ("grace_until", "u8"),  # monotonic time in ms: until then segments of unknown connections teach
         ("learned", "u8"),  # connections that they may teach in a window of WINDOW_BITS
+        ("taught", "u8"),  # connections that a host may teach in a window
         ("replies", "u8"),  # SYN-ACKs in a window, for all hosts together
+        ("prefix_replies", "u8"),  # SYN-ACKs in SECOND_BITS, for a source prefix that has brought no good cookie
+        ("prefix_connections", "u8"),  # good cookies in SECOND_BITS, of a source prefix
     ],
     align=True,
 )
@@ -206,12 +221,17 @@ Connection = np.dtype(
         ("destination_low", "u8"),
         ("ports", "u4"),  # wire: the client's, the host's
         ("next", "u4"),  # the sequence number that the host expects of the client: RFC 9293 RCV.NXT
-        ("seen", "u4"),  # when a segment was seen last: unix time in ms, low 32 bits
+        ("seen", "u4"),  # when a segment was seen last: monotonic time in ms, low 32 bits
         ("begun", "u4"),  # when it was remembered, likewise
         ("host", "u2"),  # Host.number
         ("origin", "u1"),  # BY_COOKIE, BY_HOST, BY_GRACE
-        ("state", "u1"),  # bits: CLIENT_FIN, HOST_FIN, HOST_SEEN
-        ("reserved", "u1", (12,)),
+        ("state", "u1"),  # bits: CLIENT_FIN and so on
+        ("sent", "u4"),  # the sequence number after all that the host has sent: RFC 9293 SND.NXT
+        ("left", "u2"),  # frames that the client may still send
+        ("doubted", "u2"),  # the last window in which a segment that may be wrong was let through
+        ("reach", "u1"),  # how far from `next` a sequence number may be: a power of 2
+        ("ack_reach", "u1"),  # how far from `sent` an acknowledgment may be
+        ("reserved", "u1", (2,)),
     ],
     align=True,
 )
@@ -225,36 +245,64 @@ Places = np.dtype(
         ("buckets", "u8"),
         ("factors", "u8", (HASH_WORDS,)),  # secret
         ("marks", "u8"),  # which of the two sets of `marks` is looked at
+        ("marked", "u8"),  # the bits of a hash that choose a mark; a set has one more than this number
     ],
     align=True,
 )
 
-# A bit for each hash: not set, no connection has it. Two sets of them.
-Marks = np.dtype([("words", "u8", (2 * MARK_WORDS,))], align=True)
+# A bit for each hash: not set, no connection has it. Two sets of them, one behind the other.
+Mark = np.dtype([("word", "u8")], align=True)
 # How far the other set is made anew: the next place to be looked at.
 Sweep = np.dtype([("place", "u8")], align=True)
 
-# One CPU's part of a budget: what it may still spend in a window. Budget 0 is everybody's, then each host's, by number.
+# One CPU's part of a budget: what it may still spend in a window. Budget 0 is everybody's, then each host's, by number,
+# LEARNING, then what each host may teach. Beyond `left`, all is about SYNs.
 Share = np.dtype(
     [
         ("window", "u8"),  # what follows is of this one
         ("left", "u8"),
-        ("refused", "u8"),  # the last window in which somebody was refused
-        ("crowd", "u8"),  # source prefixes seen
+        ("tight", "u8"),  # 1: the budget has run out, and as much is wanted still
+        ("wanted", "u8"),  # SYNs
+        ("spent", "u8"),  # of them, answered
+        ("crowd", "u8"),  # source prefixes seen, while it is tight
         ("fair", "u8"),  # SYN-ACKs that each of them may have
+        ("hosts", "u8"),  # everybody's: hosts that SYNs were for
+        ("host_fair", "u8"),  # everybody's: SYN-ACKs that each of them may have
+        ("cpus", "u8"),  # everybody's: CPUs that had SYNs in the window before
     ],
     align=True,
 )
-# What all CPUs together have taken of a budget: window << 32 | taken. In a cache line of its own.
-Budget = np.dtype([("taken", "u8"), ("reserved", "u8", (7,))], align=True)
+# What all CPUs together have taken of a budget: window << 32 | taken. And, everybody's, how many CPUs had SYNs in this window
+# and the one before, by parity: window << 32 | CPUs. In a cache line of its own.
+Budget = np.dtype([("taken", "u8"), ("crew", "u8", (2,)), ("reserved", "u8", (5,))], align=True)
+# What is known on one CPU of the source prefixes (/24, /48, /64) that share a cell
+Prefix = np.dtype(
+    [
+        ("tag", "u2"),  # of the prefix that brought a good cookie last
+        ("proven", "u2"),  # when that was: in SECOND_BITS of monotonic ms, as all times here
+        ("window", "u2"),  # what follows is of this one
+        ("answered", "u2"),  # SYNs
+        ("failed", "u2"),  # cookies that were none
+        ("opened", "u2"),  # connections, by good cookies
+        ("guessed", "u2"),  # when too many cookies were none for the last time
+        ("reserved", "u2"),
+    ],
+    align=True,
+)
+Prefixes = np.dtype([("cells", Prefix, (PREFIX_CELLS,))], align=True)
+# Of connections whose SYN was answered while their prefix's cookies were not tried any more: when << 3 | tries left
+Asked = np.dtype([("cells", "u2", (ASKED_CELLS,))], align=True)
 # SYN-ACKs of a source prefix in a window, on one CPU, while a limit bites: window << 32 | count
 Crowds = np.dtype([("cells", "u8", (CROWD_CELLS,))], align=True)
 
 # Where frames for an address go: low 48 bits its MAC address as it lies in a frame, high 16 the place in `exits`, from 1.
 # 0: not known, the kernel does it.
 NextHop = np.dtype([("word", "u8")], align=True)
-# An interface that frames are sent out of. Place 0 is the one that they came in by.
-Exit = np.dtype([("mac", "u8"), ("mtu", "u8")], align=True)
+# The MAC address that a protected address's frames come from, as it lies in a frame. 0: not known, any.
+Origin = np.dtype([("mac", "u8")], align=True)
+# An interface that frames are sent out of. Place 0 is the one that they came in by. `scatters` 1: it takes frames of several
+# buffers.
+Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
 Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
 
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
@@ -273,16 +321,20 @@ MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)
 PLACES = table("places", "array", Places, also=PLACING)
-MARKS = table("marks", "array", Marks, flags=MMAPABLE, also=PLACING)
 SWEEP = table("sweep", "array", Sweep)
-BUDGETS = table("budgets", "array", Budget, 2 + MOST_HOST_ADDRESSES)
-SHARES = table("shares", "percpu_array", Share, 2 + MOST_HOST_ADDRESSES)
+BUDGETS = table("budgets", "array", Budget, MOST_BUDGETS)
+SHARES = table("shares", "percpu_array", Share, MOST_BUDGETS)
 CROWDS = table("crowds", "percpu_array", Crowds)
+PREFIXES = table("prefixes", "percpu_array", Prefixes)
+ASKED_FOR = table("asked", "percpu_array", Asked)
+ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 
-# `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places
+# `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places;
+# words of two sets of marks
 COUNTERS = table("counters", "percpu_array", Counters, also=" ".join(f"{reason}:{reason.name}" for reason in Reason))
 TAGS = table("tags", "array", Tags, 1024, MMAPABLE)
 CONNECTIONS = table("connections", "array", Connection, 1024 * WAYS, MMAPABLE)
+MARKS = table("marks", "array", Mark, 2 * FEWEST_MARKS // 64, MMAPABLE, also=PLACING)

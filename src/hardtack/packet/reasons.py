@@ -62,6 +62,9 @@ class Reason(IntEnum):
     taught = 22, "from a host, of a connection that the front did not know: now it does"
     outbound_end = 23, "from a host: its RST ends a known connection"
     outbound_other = 24, "from a host, nothing to be learned from: not TCP, another port, SYN-ACK or RST of no connection"
+    not_for_us = 25, "a SYN for a protected host, sent to another machine's MAC address or to all: not ours to answer"
+    outbound_forged = 26, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
+    teach_limit = 27, "from a host, of a connection that the front did not know, beyond what a host may teach"
     # DROP
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
@@ -86,6 +89,12 @@ class Reason(IntEnum):
     total_limit = 52, "a SYN beyond what may be answered for all hosts"
     prefix_limit = 53, "a SYN beyond its source prefix's fair share, while a limit bites"
     learn_limit = 54, "in the grace period: of no known connection, beyond what may be learned"
+    martian = 55, "a source address that nobody can have (RFC 1122 3.2.1.3, RFC 4291), or the host's own"
+    implausible = 56, "of a known connection, with numbers that its host cannot expect, again and again"
+    frame_limit = 57, "of a known connection, beyond the frames that it may send"
+    guess_limit = 58, "ACK of no known connection, from a prefix whose cookies were wrong too often: not tried"
+    newcomer_limit = 59, "a good cookie, beyond the connections that its source prefix may open"
+    prefix_cap = 60, "a SYN beyond what may be answered for a source prefix in any case"
     # REPLY
     answered = 64, "a SYN answered with a cookie"
     # FORWARD
@@ -95,6 +104,7 @@ class Reason(IntEnum):
     reopened = 99, "a SYN for a known connection that its host has not closed: the host judges it (RFC 5961 4)"
     reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
     reset_asked = 101, "RST of a known connection, near what the host expects: it judges, and asks back (RFC 5961 3)"
+    doubtful = 102, "of a known connection, with numbers that its host cannot expect: one now and then, for it to judge"
 
 
 def verdict(reason: int) -> Verdict:
