@@ -11,11 +11,12 @@ from naive import prefixes
 from naive.cpu import Share
 from naive.moment import WORD, Moment
 from naive.parse import Segment
-from naive.state import Host, State
+from naive.state import PLENTY, Host, State
 
 EVERYBODY, LEARNING = 0, "connections learned"
 RESERVE_BITS = 3  # an eighth is for prefixes that have lately brought good cookies
 PART_BITS = 6
+PROPOSAL = False
 
 
 def may_learn(state: State, moment: Moment) -> bool:
@@ -48,7 +49,7 @@ def refuses(state: State, segment: Segment, host: Host, moment: Moment) -> Reaso
     ours.wanted += 1
     if everybody.tight and ours.spent >= everybody.host_fair:
         return Reason.total_limit
-    short = ours if ours.tight else everybody if everybody.tight else None
+    short = ours if ours.tight or (everybody.tight and PROPOSAL) else everybody if everybody.tight else None
     if short is not None and not has_fair_share(state, source, host, short, moment):
         return Reason.prefix_limit
     proven = prefixes.is_proven(state, source, moment)
@@ -65,20 +66,24 @@ def turn(state: State, everybody: Share, ours: Share, host: Host, moment: Moment
     if everybody.window != moment.window:
         everybody.cpus = count_cpus(state, moment.window)
         hosts = everybody.hosts if everybody.window + 1 == moment.window else 0
-        everybody.host_fair = max(1, state.replies // ((hosts + 1) * everybody.cpus))
+        hosts = max(1, hosts) if PROPOSAL else hosts + 1
+        everybody.host_fair = max(1, state.replies // (hosts * everybody.cpus))
         everybody.hosts = 0
         begin(everybody, state.replies, everybody.cpus, moment.window)
     if ours.window != moment.window:
         everybody.hosts += 1
-        begin(ours, host.replies, everybody.cpus, moment.window)
+        begin(ours, host.replies, everybody.cpus, moment.window, everybody.host_fair if everybody.tight and PROPOSAL else PLENTY)
 
 
-def begin(share: Share, limit: int, cpus: int, window: int) -> None:
+def begin(share: Share, limit: int, cpus: int, window: int, part: int = PLENTY) -> None:
     """A new window: what the one before says of it."""
     follows = share.window + 1 == window
     share.tight = share.tight and follows and share.wanted * cpus > limit
     crowd = share.crowd if follows else 0
-    share.fair = max(1, limit // ((crowd + 1) * cpus))  # one share is for who comes anew
+    if PROPOSAL:
+        share.fair = max(1, min(limit // cpus, part) // (crowd + 1))
+    else:
+        share.fair = max(1, limit // ((crowd + 1) * cpus))  # one share is for who comes anew
     share.window, share.left, share.wanted, share.crowd, share.spent = window, 0, 0, 0, 0
 
 
