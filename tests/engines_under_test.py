@@ -187,30 +187,32 @@ class Native:
         for table, key, value in updates(state or world.state()):
             start = int.from_bytes(key, "little") * len(value)
             self.tables[table][start : start + len(value)] = np.frombuffer(value, np.uint8)
-        self._cpus: dict[int, tuple[Tables, NativeProgram, NativeProgram]] = {}
+        self._own: dict[int, Tables] = {}
+        self._linked: dict[tuple[int, Source], NativeProgram] = {}
 
     def run(
         self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
     ) -> Outcome:
         """One frame at one moment, which may grow by `room` bytes. What leaves is seen as at an inside interface."""
-        own, front, inside = self._on(cpu)
+        program, own = self._on(cpu, FRONT_REASON if side == "outside" else INSIDE_REASON)
         clock = clock_entry(now_ms * NS, (now_ms if ms is None else ms) * NS)
         self.tables["clock"][:] = np.frombuffer(clock, np.uint8)
         counters = own["counters"].view(np.uint64).reshape(NUMBERS, NUMBER_OF_REASONS)
         counters[:] = 0
-        reason, out = (front if side == "outside" else inside).run(frame, room)
+        reason, out = program.run(frame, room)
         counted = [(int(number), int(place)) for number, place in np.argwhere(counters)]
         assert len(counted) == 1 and counters.sum() == 1, f"not counted once: {counted} for {frame.hex()}"
         number, place = counted[0]
         assert place == reason, f"{REASONS[reason]} counted under {REASONS[place]} for {frame.hex()}"
         return Outcome(REASONS[reason], number, out)
 
-    def _on(self, cpu: int) -> tuple[Tables, NativeProgram, NativeProgram]:
-        if cpu not in self._cpus:
-            own = {name: memory(name, self._kinds) for name, table in self._kinds.items() if is_own(table)}
-            linked = [linked_to(source, self.tables | own) for source in (FRONT_REASON, INSIDE_REASON)]
-            self._cpus[cpu] = own, linked[0], linked[1]
-        return self._cpus[cpu]
+    def _on(self, cpu: int, source: Source) -> tuple[NativeProgram, Tables]:
+        if cpu not in self._own:
+            self._own[cpu] = {name: memory(name, self._kinds) for name, table in self._kinds.items() if is_own(table)}
+        if (cpu, source) not in self._linked:
+            tables = self.tables | self._own[cpu]
+            self._linked[cpu, source] = NativeProgram(source, {table.name: tables[table.name] for table in source.tables})
+        return self._linked[cpu, source], self._own[cpu]
 
     def known(self) -> dict[Name, str]:
         """The table of connections."""
@@ -228,7 +230,7 @@ class Native:
         """As if it had seen nothing yet."""
         for table in ("tags", "budgets"):
             self.tables[table][:] = 0
-        for own, *_ in self._cpus.values():
+        for own in self._own.values():
             for table in PER_CPU:
                 own[table][:] = 0
 
@@ -241,11 +243,6 @@ def is_own(table: Table) -> bool:
 def memory(name: str, kinds: dict[str, Table]) -> npt.NDArray[np.uint8]:
     """An empty table."""
     return np.zeros(kinds[name].value_size * SIZES.get(name, kinds[name].entries), np.uint8)
-
-
-def linked_to(source: Source, tables: Tables) -> NativeProgram:
-    """A program over these of the tables."""
-    return NativeProgram(source, {table.name: tables[table.name] for table in source.tables})
 
 
 @contextmanager

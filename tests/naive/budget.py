@@ -11,12 +11,12 @@ from naive import prefixes
 from naive.cpu import Share
 from naive.moment import WORD, Moment
 from naive.parse import Segment
-from naive.state import PLENTY, Host, State
+from naive.state import Host, State
 
 EVERYBODY, LEARNING = 0, "connections learned"
 RESERVE_BITS = 3  # an eighth is for prefixes that have lately brought good cookies
 PART_BITS = 6
-PROPOSAL = False
+FLOOR_BITS = 6
 
 
 def may_learn(state: State, moment: Moment) -> bool:
@@ -49,10 +49,9 @@ def refuses(state: State, segment: Segment, host: Host, moment: Moment) -> Reaso
     ours.wanted += 1
     if everybody.tight and ours.spent >= everybody.host_fair:
         return Reason.total_limit
-    short = ours if ours.tight or (everybody.tight and PROPOSAL) else everybody if everybody.tight else None
-    if short is not None and not has_fair_share(state, source, host, short, moment):
-        return Reason.prefix_limit
     proven = prefixes.is_proven(state, source, moment)
+    if (everybody.tight or ours.tight) and not has_fair_share(state, source, host, proven, moment):
+        return Reason.prefix_limit
     if not pay(state, host.number, ours, but_reserve(host.replies, proven)):
         return Reason.host_limit
     if not pay(state, EVERYBODY, everybody, but_reserve(state.replies, proven)):
@@ -66,25 +65,24 @@ def turn(state: State, everybody: Share, ours: Share, host: Host, moment: Moment
     if everybody.window != moment.window:
         everybody.cpus = count_cpus(state, moment.window)
         hosts = everybody.hosts if everybody.window + 1 == moment.window else 0
-        hosts = max(1, hosts) if PROPOSAL else hosts + 1
-        everybody.host_fair = max(1, state.replies // (hosts * everybody.cpus))
+        everybody.host_fair = max(1, state.replies // (max(1, hosts) * everybody.cpus))
         everybody.hosts = 0
         begin(everybody, state.replies, everybody.cpus, moment.window)
     if ours.window != moment.window:
         everybody.hosts += 1
-        begin(ours, host.replies, everybody.cpus, moment.window, everybody.host_fair if everybody.tight and PROPOSAL else PLENTY)
+        crowd = ours.crowd if ours.window + 1 == moment.window else 0
+        part = host.replies // everybody.cpus
+        if everybody.tight:
+            part = min(part, everybody.host_fair)
+        ours.fair = max(1, part // (crowd + 1))  # one share is for who comes anew
+        ours.crowd = 0
+        begin(ours, host.replies, everybody.cpus, moment.window)
 
 
-def begin(share: Share, limit: int, cpus: int, window: int, part: int = PLENTY) -> None:
-    """A new window: what the one before says of it."""
-    follows = share.window + 1 == window
-    share.tight = share.tight and follows and share.wanted * cpus > limit
-    crowd = share.crowd if follows else 0
-    if PROPOSAL:
-        share.fair = max(1, min(limit // cpus, part) // (crowd + 1))
-    else:
-        share.fair = max(1, limit // ((crowd + 1) * cpus))  # one share is for who comes anew
-    share.window, share.left, share.wanted, share.crowd, share.spent = window, 0, 0, 0, 0
+def begin(share: Share, limit: int, cpus: int, window: int) -> None:
+    """A new window. What was tight remains so if more was wanted than there is."""
+    share.tight = share.tight and share.window + 1 == window and share.wanted * cpus > limit
+    share.window, share.left, share.wanted, share.spent = window, 0, 0, 0
 
 
 def count_cpus(state: State, window: int) -> int:
@@ -96,18 +94,20 @@ def count_cpus(state: State, window: int) -> int:
     return max(1, found) if when == before else 1
 
 
-def has_fair_share(state: State, source: bytes, host: Host, short: Share, moment: Moment) -> bool:
+def has_fair_share(state: State, source: bytes, host: Host, proven: bool, moment: Moment) -> bool:
     """Whether the prefix, in what it wants of this host, has had less than its share; a /64 may have a quarter of that."""
     shares = state.cpus[moment.cpu].shares
-    had, new = crowd(state, prefixes.network(source), host.number, short.fair, moment)
+    fair = shares[host.number].fair
+    if proven:  # eight of these use up what is reserved
+        fair = max(fair, (min(host.replies, state.replies) >> FLOOR_BITS) // shares[EVERYBODY].cpus)
+    had, new = crowd(state, prefixes.network(source), host.number, fair, moment)
     if new:
-        shares[EVERYBODY].crowd += 1
         shares[host.number].crowd += 1
-    if had >= short.fair:
+    if had >= fair:
         return False
     if len(source) == 4:
         return True
-    quarter = max(1, short.fair >> 2)
+    quarter = max(1, fair >> 2)
     return crowd(state, source[:8], host.number, quarter, moment)[0] < quarter
 
 
