@@ -36,7 +36,7 @@ from hardtack.packet.layout import (
 )
 from hardtack.packet.reasons import Reason
 
-AHEAD_NS = 1_000_000_000_000  # the programs' clock is so far ahead of the machine's: whoever heeds the wrong one is seen
+AHEAD_NS = 1_000_000_000_000  # the programs' clocks are so far ahead of the machine's: whoever heeds the wrong one is seen
 BUCKETS = 12  # room for 64 connections, half as much again in places
 
 
@@ -60,7 +60,7 @@ class Ground:
         for number, name in enumerate(self.hosts, 1):
             self.tables["names"].update(struct.pack("=I", number), name.encode().ljust(64, b"\0"))
         self.tables["places"].update(ONLY, places_entry(BUCKETS))
-        self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns() + AHEAD_NS))
+        self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns(), AHEAD_NS))
 
     def add(self, table: Table, owner: str = "") -> Map:
         """Make a table and pin it."""
@@ -86,8 +86,8 @@ class Ground:
         self.tables["policy"].update(ONLY, policy.tobytes())
 
     def now(self) -> float:
-        """Unix time by the programs' clock."""
-        return (time.time_ns() + AHEAD_NS) / 1e9
+        """Monotonic time by the programs' clock."""
+        return (time.monotonic_ns() + AHEAD_NS) / 1e9
 
     def connect(
         self,
@@ -139,5 +139,3 @@ def front(root: Path, interface: str = "lo", hosts: Iterable[str] = ("web", "mai
         yield made
     finally:
         made.close()
-
-

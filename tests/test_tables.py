@@ -20,11 +20,13 @@ from hardtack.control.tables import (
     host_entry,
     host_updates,
     next_hop_entry,
+    per_ms,
+    per_span,
     per_window,
     policy_entry,
 )
 from hardtack.packet import layout
-from hardtack.packet.layout import BUDGETS, COUNTERS, DEVICES, Exits, Host, Hosts, NextHop, Policy
+from hardtack.packet.layout import BUDGETS, COUNTERS, DEVICES, SHARES, Exits, Host, Hosts, NextHop, Policy
 
 CONFIGURATION = """
 [front]
@@ -32,6 +34,7 @@ interface = "eth0"
 key_file = "key"
 connections = 2_000_000
 replies_per_second = 1_000_000
+connections_per_prefix = 500
 [[host]]
 name = "web"
 addresses = ["192.0.2.10", "2001:db8::10"]
@@ -47,6 +50,7 @@ via = "direct"
 vlan = 7
 default = "drop"
 replies_per_second = 8
+frames_per_connection = 1_001
 key_file = "mail.key"
 [[host]]
 name = "here"
@@ -98,6 +102,25 @@ def test_a_configuration_becomes_a_record_for_each_address() -> None:
     assert [int(record["other"]) for record in records] == [0, 0, 1, 0, 0]
     assert [int(record["tag"]) for record in records] == [layout.KEEP_TAG] * 2 + [7, layout.KEEP_TAG, layout.NO_TAG]
     assert [int(record["replies"]) for record in records] == [640_000] * 2 + [2] + [640_000] * 2
+    assert [int(record["frames"]) for record in records] == [5, 5, 2, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("front", "host", "heard", "one_armed"),
+    [
+        ("", "", [0, 0, 0, 1, 0], [0] * 5),
+        ('inside = ["eth1"]', "", [1] * 5, [0] * 5),
+        ("", "out", [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]),
+        ('inside = ["eth1"]', "out", [1] * 5, [0, 0, 0, 0, 1]),
+    ],
+)
+def test_whose_word_is_heard(front: str, host: str, heard: list[int], one_armed: list[int]) -> None:
+    """What `inside` interfaces bring, and what this machine sends itself. A host without `out` is one-armed."""
+    text = CONFIGURATION.replace("[front]", f"[front]\n{front}")
+    entries = host_entries(configuration(text.replace('out = "eth1"\n', "") if host else text))
+    records = [np.frombuffer(entry, Host)[0] for entry in entries.values()]
+    assert [int(record["heard"]) for record in records] == heard
+    assert [int(record["one_armed"]) for record in records] == one_armed
 
 
 def test_key_sets_are_those_of_the_key_files() -> None:
@@ -120,8 +143,9 @@ def test_a_record_knows_its_place() -> None:
 
 
 def test_every_number_of_a_host_has_a_budget() -> None:
-    """Budget 0 is everybody's, and the last that of the grace period."""
-    assert BUDGETS.entries > layout.MOST_HOST_ADDRESSES and layout.LEARNING == layout.MOST_HOST_ADDRESSES + 1
+    """Budget 0 is everybody's; behind those of the hosts is that of the grace period, then what each host may teach."""
+    assert layout.LEARNING == layout.MOST_HOST_ADDRESSES + 1
+    assert BUDGETS.entries == layout.TAUGHT + layout.MOST_HOST_ADDRESSES + 1 == SHARES.entries
     assert COUNTERS.entries >= 1
 
 
@@ -130,22 +154,34 @@ def test_every_number_of_a_host_has_a_budget() -> None:
 )
 def test_a_rate_becomes_so_many_in_a_window(rate: int, window: int) -> None:
     assert per_window(rate) == window
+    assert per_span(rate) >= rate * 1.024 > per_span(rate) - 1
+    assert per_ms(rate) * 1000 >= rate > (per_ms(rate) - 1) * 1000
 
 
 def test_what_holds_for_all_hosts() -> None:
-    record = np.frombuffer(policy_entry(configuration(), 1_700_000_020_000, queues=4), Policy)[0]
-    assert (record["grace_until"], record["queues"]) == (1_700_000_020_000, 4)
+    record = np.frombuffer(policy_entry(configuration(), 70_020_000), Policy)[0]
+    assert record["grace_until"] == 70_020_000
     assert record["replies"] == 128_000
-    assert record["learned"] == 2_560  # 20,000 in a second
+    assert record["learned"] == record["taught"] == 2_560  # 20,000 in a second
+    assert (record["prefix_replies"], record["prefix_connections"]) == (1024, 512)
+
+
+def test_small_tables_are_not_taught_faster_than_they_forget() -> None:
+    record = np.frombuffer(policy_entry(configuration(CONFIGURATION.replace("2_000_000", "10_000")), 0), Policy)[0]
+    assert record["learned"] == record["taught"] == 128  # a tenth of the table in a second
 
 
 def test_exits_are_written_as_a_frame_has_them() -> None:
     """MAC addresses as words whose first byte in memory is the first on the wire."""
-    exits = [Exit("eth0", 2, bytes.fromhex("020000000001"), 1500), Exit("eth1", 300, bytes.fromhex("52540012abcd"), 9000)]
+    exits = [
+        Exit("eth0", 2, bytes.fromhex("020000000001"), 1500),
+        Exit("eth1", 300, bytes.fromhex("52540012abcd"), 9000, scatters=True),
+    ]
     slots = np.frombuffer(exits_entry(exits), Exits)[0]["slots"]
     assert [slot["mac"].tobytes()[:6].hex() for slot in slots[:2]] == ["020000000001", "52540012abcd"]
     assert [int(slot["mac"]) >> 48 for slot in slots] == [0] * len(slots)
     assert [int(slot["mtu"]) for slot in slots] == [1500, 9000] + [0] * (layout.MOST_EXITS - 2)
+    assert [int(slot["scatters"]) for slot in slots] == [0, 1] + [0] * (layout.MOST_EXITS - 2)
     assert [*device_entries(exits)] == [(b"\0\0\0\0", b"\2\0\0\0"), (b"\1\0\0\0", b"\x2c\1\0\0")]
     assert (DEVICES.key_size, DEVICES.value_size) == (4, 4)
 

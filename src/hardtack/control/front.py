@@ -19,7 +19,7 @@ from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
 from hardtack.control import succession
 from hardtack.control.config import Config
-from hardtack.control.connections import buckets_for, places_entry
+from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
 from hardtack.control.exits import find_exits
 from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
@@ -33,7 +33,6 @@ from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.keys import read_key
-from hardtack.packet.layout import WAYS
 from hardtack.packet.programs import SWEEPER
 from hardtack.packet.reasons import Reason
 
@@ -60,7 +59,7 @@ class AtWork:
     presence: Presence
     adopted: bool
     connections: int
-    grace_until: int  # unix ms
+    grace_until: int  # monotonic ms
 
 
 def run(config: Config, path: Path, verbose: bool = False) -> int:
@@ -88,7 +87,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             agent_here=told(here.agent is not None),
             adopted=told(here.adopted),
             connections=here.connections,
-            grace=round(max(0.0, here.grace_until / 1000 - time.time()), 1),
+            grace=round(max(0.0, here.grace_until / 1000 - time.monotonic()), 1),
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
@@ -103,8 +102,8 @@ def ingredients(config: Config) -> Ingredients:
     masters = [read_key(file) for file in config.key_files]
     for name in (config.front.interface, *config.front.inside):
         interfaces.find(name)
-    places = xdp.places(config.front.interface, config.front.inside, learns_from_leaving(config))
-    return Ingredients(places, xdp.images(places), agent_image() if has_local(config) else None, masters)
+    places = xdp.places(config.front.interface, config.front.inside, config.leaving)
+    return Ingredients(places, xdp.images(places), agent_image() if config.has_local else None, masters)
 
 
 def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
@@ -143,42 +142,28 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     return AtWork(front, agent, upkeep, next_hops, marking, presence, goes_on, connections, grace_until)
 
 
-def has_local(config: Config) -> bool:
-    """Whether this machine is a host itself."""
-    return any(host.via == "local" for host in config.hosts)
-
-
-def learns_from_leaving(config: Config) -> bool:
-    """Whether what hosts send is seen where it leaves: not if it all comes in by interfaces that are named.
-
-    What a one-armed host sends comes in by the interface that faces the internet, and goes out by it again.
-    """
-    one_armed = any(host.via == "mac" and not host.out for host in config.hosts)
-    return has_local(config) or one_armed or not config.front.inside
-
-
 def purposes(config: Config) -> list[Purpose]:
     """What the kernel must be good for."""
-    wanted: dict[Purpose, bool] = {"front": True, "leaving": learns_from_leaving(config), "agent": has_local(config)}
+    wanted: dict[Purpose, bool] = {"front": True, "leaving": config.leaving, "agent": config.has_local}
     return [purpose for purpose, needed in wanted.items() if needed]
 
 
 def sizes(config: Config) -> dict[str, int]:
     """Entries of the tables whose size the configuration says."""
-    buckets, hosts = buckets_for(config.front.connections), 1 + len(config.hosts)
-    return {"tags": buckets, "connections": buckets * WAYS, "counters": hosts, NAMES.name: hosts}
+    hosts = 1 + len(config.hosts)
+    return table_sizes(config.front.connections) | {"counters": hosts, NAMES.name: hosts}
 
 
 def fill(front: Standing, config: Config, entries: Mapping[bytes, bytes], grace_until: int) -> None:
     """Write what the configuration says; and where connections may be, if the table is new."""
     for table, key, value in host_updates(entries):
         front.tables[table].update(key, value)
-    queues = interfaces.find(config.front.interface).queues
-    front.tables["policy"].update(ONLY, policy_entry(config, grace_until, queues))
+    front.tables["policy"].update(ONLY, policy_entry(config, grace_until))
     for number, host in enumerate(config.hosts, 1):
         front.tables[NAMES.name].update(struct.pack("=I", number), host.name.encode().ljust(NAMES.value_size, b"\0"))
     if "places" not in front.adopted:
-        front.tables["places"].update(ONLY, places_entry(buckets_for(config.front.connections)))
+        size = config.front.connections
+        front.tables["places"].update(ONLY, places_entry(buckets_for(size), marks_for(size)))
 
 
 def keep(front: Standing, agent: Standing | None) -> None:

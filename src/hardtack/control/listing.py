@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.control.connections import AHEAD, OVER, Rows
+from hardtack.control.connections import AHEAD, Chosen, Rows, over
 from hardtack.packet.layout import BY_COOKIE, BY_GRACE, BY_HOST, Connection
 
-Chosen = npt.NDArray[np.bool_]  # one for each row
 Network = IPv4Network | IPv6Network
 State = Literal["established", "closing"]
 Origin = Literal["cookie", "host", "grace"]
@@ -65,14 +64,8 @@ def within(rows: Rows, network: Network) -> Chosen:
     return inside
 
 
-def over(rows: Rows) -> Chosen:
-    """Whether both ends have sent a FIN: "closing"."""
-    both: Chosen = rows["state"] & OVER == OVER
-    return both
-
-
 def since(stamps: npt.NDArray[np.uint32], now: int) -> npt.NDArray[np.uint32]:
-    """Milliseconds from each stamp to `now` (unix ms); modulo 2^32, some 50 days, as the stamps are."""
+    """Milliseconds from each stamp to `now` (monotonic ms); modulo 2^32, some 50 days, as the stamps are."""
     passed = np.uint32(now & 0xFFFFFFFF) - stamps
     return np.where(passed > np.uint32(2**32 - AHEAD), np.uint32(0), passed)
 

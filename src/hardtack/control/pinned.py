@@ -9,13 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from hardtack.control.connections import ConnectionTable
 from hardtack.image import ONLY, Table
 from hardtack.kernel import bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
-from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS
+from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, Clock
 
 # The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's.
 NAMES = Table("names", "array", 4, 64, 1, layout="name")
@@ -72,11 +74,11 @@ class Tables:
         return ConnectionTable(entry, tags.memory(), entries.memory()) if entry and tags and entries else None
 
     def now(self) -> int:
-        """Unix time in ms as the programs have it: the kernel's clock, and the offset that they were told last."""
+        """Monotonic time in ms as the programs have it: that of all stamps, and of the grace period's end."""
         clock = self.get(CLOCK)
         entry = clock.lookup(ONLY) if clock else None
-        offset = struct.unpack("<Q", entry)[0] if entry else time.time_ns() - time.monotonic_ns()
-        return ((time.monotonic_ns() + offset) % (1 << 64)) // 1_000_000
+        still = int(np.frombuffer(entry, Clock)["still_ns"][0]) if entry else 0
+        return (time.monotonic_ns() + still) % (1 << 64) // 1_000_000
 
     def close(self) -> None:
         """Let go of them."""

@@ -166,7 +166,7 @@ def keys_until(keys: Map | None) -> float | None:
 
 
 def grace_left(policy: Map | None, now: int) -> float | None:
-    """Seconds until the door closes; `now` in unix ms."""
+    """Seconds until the door closes; `now` in monotonic ms."""
     entry = policy.lookup(ONLY) if policy else None
     return max(0, int(np.frombuffer(entry, Policy)["grace_until"][0]) - now) / 1000 if entry else None
 

@@ -23,7 +23,7 @@ class SearchError(Mistake, ValueError):
 
 @dataclass(frozen=True)
 class Found:
-    """What matches on one front, newest activity first; `known` are all that it has. `now` in unix ms."""
+    """What matches on one front, newest activity first; `known` are all that it has. `now` in monotonic ms."""
 
     interface: str
     rows: Rows

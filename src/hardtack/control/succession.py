@@ -29,7 +29,8 @@ from hardtack.packet.layout import HOSTS, INDEX, MOST_HOST_ADDRESSES, POLICY, SP
 class Before:
     """The front before, as it is pinned. Nothing of it is read that is of another layout.
 
-    `hosts`: names, by number from 1. `protected`: by address key, the words of bits of the ports. `grace_until`: unix ms.
+    `hosts`: names, by number from 1. `protected`: by address key, the words of bits of the ports.
+    `grace_until`: monotonic ms.
     """
 
     hosts: list[str]
@@ -75,15 +76,17 @@ def widened(earlier: Before, entries: Mapping[bytes, bytes]) -> bool:
 
 
 def grace_until(config: Config, earlier: Before, front: Standing, entries: Mapping[bytes, bytes], goes_on: bool) -> int:
-    """Unix ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
+    """Monotonic ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
+
+    Tables do not outlive the machine's start, so that what an old one says is of the same clock.
 
     `goes_on`: a front's program is at work, so that nothing has passed by.
     """
     if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier, entries):
         return earlier.grace_until
     if not config.front.grace:
-        return 0  # rather than "until now": clocks can be set back
-    return time.time_ns() // 1_000_000 + config.front.grace * 1000
+        return 0
+    return time.monotonic_ns() // 1_000_000 + config.front.grace * 1000
 
 
 def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
@@ -102,7 +105,7 @@ def take_over(front: Standing) -> int:
     if "connections" not in front.old:
         return int(np.count_nonzero(open_table(front.tables).tags)) if front.adopted.issuperset(CONNECTIONS) else 0
     old, new = open_table(front.old), open_table(front.tables)
-    known = moved(old, new, time.time_ns() // 1_000_000)
+    known = moved(old, new, time.monotonic_ns() // 1_000_000)
     lost = int(np.count_nonzero(old.tags)) - known
     journal.note("moved", table="connections", places=old.rows.size, to=new.rows.size, connections=known, lost=lost)
     return known
