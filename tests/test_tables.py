@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hardtack.control.config import Config, read
 from hardtack.control.exits import Exit
+from hardtack.control.numbers import counters_for, new_to, numbered
 from hardtack.control.tables import (
     address_key,
     addresses_of,
@@ -75,6 +76,11 @@ def configuration(text: str = CONFIGURATION) -> Config:
     return read(text, Path("/etc/hardtack.toml"))
 
 
+def entries_of(config: Config) -> dict[bytes, bytes]:
+    """The records of a first start."""
+    return host_entries(config, numbered(host.name for host in config.hosts))
+
+
 @given(st.none() | st.lists(st.integers(1, 65535), max_size=20), st.integers(536, 8940), st.integers(1, 1024))
 def test_a_host_is_written_as_it_is_read(ports: list[int] | None, mss: int, number: int) -> None:
     record = np.frombuffer(host_entry(number, mss, ports), Host)[0]
@@ -86,7 +92,7 @@ def test_a_host_is_written_as_it_is_read(ports: list[int] | None, mss: int, numb
 
 def test_a_configuration_becomes_a_record_for_each_address() -> None:
     config = configuration()
-    entries = host_entries(config)
+    entries = entries_of(config)
     assert [*entries] == [
         bytes.fromhex("00000000000000000000ffffc000020a"),
         bytes.fromhex("20010db8000000000000000000000010"),
@@ -117,22 +123,46 @@ def test_a_configuration_becomes_a_record_for_each_address() -> None:
 def test_whose_word_is_heard(front: str, host: str, heard: list[int], one_armed: list[int]) -> None:
     """What `inside` interfaces bring, and what this machine sends itself. A host without `out` is one-armed."""
     text = CONFIGURATION.replace("[front]", f"[front]\n{front}")
-    entries = host_entries(configuration(text.replace('out = "eth1"\n', "") if host else text))
+    entries = entries_of(configuration(text.replace('out = "eth1"\n', "") if host else text))
     records = [np.frombuffer(entry, Host)[0] for entry in entries.values()]
     assert [int(record["heard"]) for record in records] == heard
     assert [int(record["one_armed"]) for record in records] == one_armed
 
 
+@pytest.mark.parametrize(
+    ("earlier", "numbers", "new"),
+    [
+        ([], {"a": 1, "b": 2}, [1, 2]),
+        (["b", "a"], {"a": 2, "b": 1}, []),
+        (["x", "b"], {"a": 3, "b": 2}, [3]),  # x's is left alone: its front may still be at work
+        (["", "b", "x"], {"a": 1, "b": 2}, [1]),
+    ],
+)
+def test_a_host_keeps_its_number(earlier: list[str], numbers: dict[str, int], new: list[int]) -> None:
+    assert numbered(["a", "b"], earlier) == numbers
+    assert new_to(numbers, earlier) == new
+
+
+def test_numbers_are_enough_for_as_many_hosts_as_there_may_be() -> None:
+    """Each with one address; even if all of them are others than before."""
+    everybody = [f"host{number}" for number in range(layout.MOST_HOST_ADDRESSES)]
+    numbers = numbered(everybody, [f"old{number}" for number in range(layout.MOST_HOST_ADDRESSES)])
+    assert {*numbers.values()} == {*range(1, layout.MOST_HOST_ADDRESSES + 1)}
+    assert counters_for(numbers) > layout.MOST_HOST_ADDRESSES
+    assert counters_for(numbered(everybody[:15])) == counters_for(numbered(everybody[:1])) == 16
+    assert counters_for(numbered(everybody[:16])) == 32
+
+
 def test_key_sets_are_those_of_the_key_files() -> None:
     """The agent takes set 0."""
     config = configuration()
-    sets = [int(np.frombuffer(entry, Host)[0]["keys"]) for entry in host_entries(config).values()]
+    sets = [int(np.frombuffer(entry, Host)[0]["keys"]) for entry in entries_of(config).values()]
     assert [path.name for path in config.key_files] == ["here.key", "key", "mail.key"]
     assert sets == [1, 1, 2, 0, 1]
 
 
 def test_a_record_knows_its_place() -> None:
-    entries = host_entries(configuration())
+    entries = entries_of(configuration())
     written = {table: value for table, _, value in host_updates(entries)}
     records = np.frombuffer(written["hosts"], Hosts)[0]["records"]
     assert [int(record["place"]) for record in records[: len(entries)]] == [*range(len(entries))]

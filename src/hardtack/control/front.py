@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,8 @@ from hardtack.control.connections import buckets_for, marks_for, places_entry, t
 from hardtack.control.exits import find_exits
 from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
-from hardtack.control.pinned import NAMES
+from hardtack.control.numbers import Numbering, counters_for, names_for, new_to, numbered
+from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
@@ -108,14 +108,14 @@ def ingredients(config: Config) -> Ingredients:
 
 def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
-    entries, names = host_entries(config), [host.name for host in config.hosts]
     earlier = succession.before(folder)
-    same_hosts = earlier.hosts == names
-    front = parts.enter_context(xdp.load(folder, given.images, sizes(config), [NAMES], keep_counters=same_hosts))
+    numbers = numbered((host.name for host in config.hosts), earlier.hosts)
+    entries = host_entries(config, numbers)
+    front = parts.enter_context(xdp.load(folder, given.images, sizes(config, numbers), [NAMES]))
     goes_on = front.takes_over(given.places[-1])
     grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
     exits = find_exits(config)
-    fill(front, config, entries, grace_until)
+    fill(front, config, numbers, entries, grace_until)
     front.tables["exits"].update(ONLY, exits_entry(exits))
     for key, value in device_entries(exits):
         front.tables["devices"].update(key, value)
@@ -127,15 +127,11 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     if given.agent:
         shared = {name: front.tables[name] for name in ("keys", "clock")}
         agent = parts.enter_context(daemon.load(folder, given.agent, shared))
-    if earlier.hosts and not same_hosts:
-        journal.note("dropped", logging.WARNING, table="counters", why="the hosts are others than before")
-    connections = succession.take_over(front)
+    connections = succession.take_over(front, new_to(numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach([daemon.place(config.front.interface)])
     refused = front.attach(given.places)
     keep(front, agent)
-    if connections and not same_hosts:
-        succession.renumber(succession.open_table(front.tables), entries)
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
@@ -148,19 +144,18 @@ def purposes(config: Config) -> list[Purpose]:
     return [purpose for purpose, needed in wanted.items() if needed]
 
 
-def sizes(config: Config) -> dict[str, int]:
+def sizes(config: Config, numbers: Numbering) -> dict[str, int]:
     """Entries of the tables whose size the configuration says."""
-    hosts = 1 + len(config.hosts)
-    return table_sizes(config.front.connections) | {"counters": hosts, NAMES.name: hosts}
+    return table_sizes(config.front.connections) | {"counters": counters_for(numbers), NAMES.name: names_for(numbers)}
 
 
-def fill(front: Standing, config: Config, entries: Mapping[bytes, bytes], grace_until: int) -> None:
+def fill(front: Standing, config: Config, numbers: Numbering, entries: Mapping[bytes, bytes], grace_until: int) -> None:
     """Write what the configuration says; and where connections may be, if the table is new."""
     for table, key, value in host_updates(entries):
         front.tables[table].update(key, value)
     front.tables["policy"].update(ONLY, policy_entry(config, grace_until))
-    for number, host in enumerate(config.hosts, 1):
-        front.tables[NAMES.name].update(struct.pack("=I", number), host.name.encode().ljust(NAMES.value_size, b"\0"))
+    for name, number in numbers.items():
+        front.tables[NAMES.name].update(key_of(number), name.encode().ljust(NAMES.value_size, b"\0"))
     if "places" not in front.adopted:
         size = config.front.connections
         front.tables["places"].update(ONLY, places_entry(buckets_for(size), marks_for(size)))
@@ -189,7 +184,7 @@ def counted(counters: Map) -> dict[str, int]:
     """Frames by reason, of all hosts together, without those that no frame has had."""
     total = Counter[int]()
     for number in range(counters.table.entries):
-        total.update(dict(enumerate(counters.totals(struct.pack("=I", number)))))
+        total.update(dict(enumerate(counters.totals(key_of(number)))))
     return {reason.name: total[reason] for reason in Reason if total[reason]}
 
 

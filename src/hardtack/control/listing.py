@@ -119,7 +119,7 @@ def address(packed: bytes) -> str:
 
 
 def name_of(number: int, hosts: Sequence[str]) -> str:
-    """The host's name, or its number where no name is known; "" if its address is protected no more."""
+    """The host's name, or its number where no name is known; "" if it is protected no more."""
     if not number:
         return ""
     return hosts[number - 1] if number <= len(hosts) else f"host {number}"

@@ -59,12 +59,12 @@ class Tables:
         return None
 
     def hosts(self) -> list[str]:
-        """The hosts' names: that of Host.number 1 first. None where they are written in another version's way."""
+        """The hosts' names: that of Host.number 1 first, "" where it is nobody's. None where another version wrote them."""
         names = self._folder.open(NAMES)
         if names is None:
             return []
         with names:
-            entries = [names.lookup(struct.pack("=I", number)) for number in range(1, names.table.entries)]
+            entries = [names.lookup(key_of(number)) for number in range(1, names.table.entries)]
         return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
 
     def connections(self) -> ConnectionTable | None:
@@ -89,6 +89,11 @@ class Tables:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def key_of(number: int) -> bytes:
+    """The key of an entry, by number."""
+    return struct.pack("=I", number)
 
 
 def at(role: pins.Role, interface: str | None, root: Path = pins.ROOT) -> list[Folder]:

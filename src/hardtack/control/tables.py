@@ -11,6 +11,7 @@ import numpy as np
 from hardtack.control.config import Config
 from hardtack.control.config import Host as Configured
 from hardtack.control.exits import Exit
+from hardtack.control.numbers import Numbering
 from hardtack.mistake import Mistake
 from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import (
@@ -85,11 +86,11 @@ def host_entry(
     return record.tobytes()
 
 
-def host_entries(config: Config) -> dict[bytes, bytes]:
-    """The record of every protected address, by `address_key`, in the order of `addresses_of`. Hosts count from 1."""
+def host_entries(config: Config, numbers: Numbering) -> dict[bytes, bytes]:
+    """The record of every protected address, by `address_key`, in the order of `addresses_of`."""
     return {
         address_key(address): host_entry(
-            number,
+            numbers[host.name],
             host.mss_for(address),
             host.ports,
             keys=config.key_files.index(config.key_file_for(host)),
@@ -101,8 +102,7 @@ def host_entries(config: Config) -> dict[bytes, bytes]:
             heard=config.hears(host),
             one_armed=host.one_armed,
         )
-        for number, host in enumerate(config.hosts, 1)
-        for address in host.addresses
+        for host, address in addresses_of(config)
     }
 
 

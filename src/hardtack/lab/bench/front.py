@@ -12,6 +12,7 @@ from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
 from hardtack.control import config, connections, tables
 from hardtack.control.exits import Exit
+from hardtack.control.numbers import numbered
 from hardtack.control.succession import open_table
 from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
@@ -144,7 +145,8 @@ def exit_of(interface: Interface) -> Exit:
 
 def configure(common: Mapping[str, Map], settings: config.Config, exits: list[Exit]) -> None:
     """Fill the tables that are the same for all. To be called where the exits are: the kernel looks for them there."""
-    for name, key, value in tables.host_updates(tables.host_entries(settings)):
+    numbers = numbered(host.name for host in settings.hosts)
+    for name, key, value in tables.host_updates(tables.host_entries(settings, numbers)):
         common[name].update(key, value)
     common["policy"].update(ONLY, tables.policy_entry(settings, 0))
     common["exits"].update(ONLY, tables.exits_entry(exits))
