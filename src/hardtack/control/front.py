@@ -23,6 +23,7 @@ from hardtack.control.exits import find_exits
 from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
 from hardtack.control.numbers import Numbering, counters_for, names_for, new_to, numbered
+from hardtack.control.origins import Origins
 from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
 from hardtack.engines import xdp
@@ -54,7 +55,7 @@ class AtWork:
     front: Standing
     agent: Standing | None
     upkeep: Upkeep
-    next_hops: NextHops
+    followers: Sequence[NextHops | Origins]
     marking: Marking
     presence: Presence
     adopted: bool
@@ -91,7 +92,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
-        ended = until_ended(bell, [here.upkeep, here.marking, here.presence], [here.next_hops])
+        ended = until_ended(bell, [here.upkeep, here.marking, here.presence], here.followers)
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
@@ -121,8 +122,12 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         front.tables["devices"].update(key, value)
     upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
-    next_hops = parts.enter_context(NextHops(config, exits, front.tables["next_hops"]))
-    next_hops.write()
+    followers: list[NextHops | Origins] = [NextHops(config, exits, front.tables["next_hops"])]
+    if config.front.inside:  # only what comes in there is compared
+        followers.append(Origins(config, front.tables["origins"]))
+    for follower in followers:
+        parts.enter_context(follower)
+        follower.write()
     agent = None
     if given.agent:
         shared = {name: front.tables[name] for name in ("keys", "clock")}
@@ -135,7 +140,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
-    return AtWork(front, agent, upkeep, next_hops, marking, presence, goes_on, connections, grace_until)
+    return AtWork(front, agent, upkeep, followers, marking, presence, goes_on, connections, grace_until)
 
 
 def purposes(config: Config) -> list[Purpose]:
