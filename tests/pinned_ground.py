@@ -14,7 +14,7 @@ import numpy as np
 from kernel_ground import pin_directory
 
 from hardtack.control.connections import places_entry
-from hardtack.control.pinned import NAMES
+from hardtack.control.pinned import NAMES, key_of
 from hardtack.image import ONLY, Table
 from hardtack.kernel import maps
 from hardtack.kernel.maps import Map
@@ -36,7 +36,7 @@ from hardtack.packet.layout import (
 )
 from hardtack.packet.reasons import Reason
 
-AHEAD_NS = 1_000_000_000_000  # the programs' clock is so far ahead of the machine's: whoever heeds the wrong one is seen
+AHEAD_NS = 1_000_000_000_000  # the programs' clocks are so far ahead of the machine's: whoever heeds the wrong one is seen
 BUCKETS = 12  # room for 64 connections, half as much again in places
 
 
@@ -50,17 +50,17 @@ class Ground:
         self._open = ExitStack()
         folder.make()
         for table, entries in (
-            (NAMES, 1 + len(self.hosts)),
-            (COUNTERS, 1 + len(self.hosts)),
+            (NAMES, 2 + len(self.hosts)),  # one number is nobody's any more
+            (COUNTERS, 16),
             (TAGS, BUCKETS),
             (CONNECTIONS, BUCKETS * WAYS),
             *((table, 1) for table in (KEYS, CLOCK, POLICY, PLACES)),
         ):
             self.add(replace(table, entries=entries))
         for number, name in enumerate(self.hosts, 1):
-            self.tables["names"].update(struct.pack("=I", number), name.encode().ljust(64, b"\0"))
+            self.tables["names"].update(key_of(number), name.encode().ljust(64, b"\0"))
         self.tables["places"].update(ONLY, places_entry(BUCKETS))
-        self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns() + AHEAD_NS))
+        self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns(), AHEAD_NS))
 
     def add(self, table: Table, owner: str = "") -> Map:
         """Make a table and pin it."""
@@ -70,7 +70,7 @@ class Ground:
 
     def count(self, number: int, reason: Reason, frames: int, owner: str = "") -> None:
         """So many frames more, on each CPU."""
-        counters, key = self.tables[f"{owner}counters"], struct.pack("=I", number)
+        counters, key = self.tables[f"{owner}counters"], key_of(number)
         entry = np.frombuffer(bytearray(counters.lookup_all(key)[0]), Counters)
         entry["reasons"][0, reason] += frames
         counters.update(key, entry.tobytes())
@@ -86,8 +86,8 @@ class Ground:
         self.tables["policy"].update(ONLY, policy.tobytes())
 
     def now(self) -> float:
-        """Unix time by the programs' clock."""
-        return (time.time_ns() + AHEAD_NS) / 1e9
+        """Monotonic time by the programs' clock."""
+        return (time.monotonic_ns() + AHEAD_NS) / 1e9
 
     def connect(
         self,
@@ -139,5 +139,3 @@ def front(root: Path, interface: str = "lo", hosts: Iterable[str] = ("web", "mai
         yield made
     finally:
         made.close()
-
-

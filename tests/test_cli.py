@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hardtack import __version__
+from hardtack.control.config import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"
@@ -117,9 +118,22 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         str(config.parent),
         "1,000,000, in 97.5 MB of memory",
         "pass for 30 s",
-        "20,000,000 a second",
+        "20,000,000 a second for all hosts together, 1,000 for a source prefix",
+        "5,000 a second",
+        "5,000 (web, mail), 50,000 (shop) a second",
+        "Learned from what hosts send: what leaves by lo\n",
     ):
         assert text in done.stdout
+
+
+def test_check_and_front_agree_on_who_teaches(config: Path) -> None:
+    """What a one-armed host sends comes in where the internet does, and leaves there."""
+    config.write_text(config.read_text().replace('"lo"', '"lo"\ninside = ["lo1"]'))
+    assert "Learned from what hosts send: what comes in by lo1 and what leaves by lo\n" in hardtack("check", config).stdout
+    assert load(config).leaving
+    config.write_text(config.read_text().replace('mac = "', 'out = "lo1"\nmac = "'))
+    assert "Learned from what hosts send: what comes in by lo1\n" in hardtack("check", config).stdout
+    assert not load(config).leaving
 
 
 def test_check_says_whose_key_is_where(config: Path) -> None:
@@ -142,6 +156,8 @@ def test_check_for_programs(config: Path) -> None:
         "connections": 1_000_000,
         "grace": 30,
         "replies_per_second": 20_000_000,
+        "replies_per_prefix": 1_000,
+        "connections_per_prefix": 5_000,
     }
     assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
     assert told["connections_memory"] == 97_500_000
@@ -164,14 +180,14 @@ def test_check_notes_what_is_missing_here(config: Path) -> None:
 def test_bad_configuration(command: str, config: Path) -> None:
     config.write_text(config.read_text().replace('handshake = "agent"  ', 'handshake = "proxy"  '))
     told = refused(command, config)
-    assert told == f'{config}:15: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent"'
+    assert told == f'{config}:17: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent"'
 
 
 def test_two_mistakes_are_two_lines(config: Path) -> None:
     config.write_text(config.read_text().replace('via = "kernel"', 'via = "tunnel"').replace("1380", "38"))
     done = hardtack("check", config)
     assert (done.returncode, done.stdout) == (2, "")
-    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{config}:16", f"{config}:25"]
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{config}:18", f"{config}:27"]
 
 
 @pytest.mark.parametrize("command", ["check", "front"])

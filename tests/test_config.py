@@ -48,6 +48,7 @@ def test_the_example_is_what_it_says() -> None:
     assert (web.ports, web.handshake, web.via, web.mss, web.default) == ((80, 443), "agent", "kernel", None, "pass")
     assert (mail.name, mail.ports, mail.mss, mail.via, mail.vlan) == ("mail", None, 1380, "direct", 100)
     assert (shop.via, shop.mac, shop.out, shop.replies_per_second) == ("mac", "52:54:00:12:34:56", "eth2", 100_000)
+    assert (web.frames_per_connection, shop.frames_per_connection) == (5_000, 50_000)
     assert config.key_files == (Path("/etc/hardtack/key"), Path("/etc/hardtack/shop.key"))
 
 
@@ -57,7 +58,8 @@ def test_what_is_left_out() -> None:
     front = config.front
     assert (front.inside, front.connections, front.grace, front.replies_per_second) == ((), 1_000_000, 30, 20_000_000)
     assert (host.mac, host.out, host.vlan, host.key_file, host.default) == (None, None, None, None, "pass")
-    assert host.replies_per_second == 5_000_000
+    assert (front.replies_per_prefix, front.connections_per_prefix) == (1_000, 5_000)
+    assert (host.replies_per_second, host.frames_per_connection) == (5_000_000, 5_000)
 
 
 def test_the_example_shows_every_key() -> None:
@@ -199,6 +201,10 @@ MISTAKES = [
     (FRONT + 'connections = "1M"\n' + HOST, '4: [front] connections: found "1M"; write'),
     (FRONT + "connections = true\n" + HOST, "4: [front] connections: found true; write"),
     (FRONT + "replies_per_second = 7\n" + HOST, "4: [front] replies_per_second: found 7; write replies_per_second = "),
+    (FRONT + "replies_per_prefix = 7\n" + HOST, "4: [front] replies_per_prefix: found 7; write replies_per_prefix = 1_"),
+    (FRONT + 'connections_per_prefix = "no"\n' + HOST, '4: [front] connections_per_prefix: found "no"; write connections'),
+    (FRONT + HOST + "frames_per_connection = 999", '10: [[host]] "web" frames_per_connection: found 999; write frames_'),
+    (FRONT + HOST + "replies_per_prefix = 9", '10: [[host]] "web" replies_per_prefix: unknown key; did you mean replies'),
     (FRONT + "grace = 30\n" + HOST, '4: [front] grace: found 30, which is no duration; write grace = "30s", from "0s"'),
     (FRONT + 'grace = "1h"\n' + HOST, '4: [front] grace: found "1h", which is no duration; write grace = '),
     (FRONT + 'grace = "-1s"\n' + HOST, '4: [front] grace: found "-1s", which is no duration; write grace = '),

@@ -67,6 +67,9 @@ SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for n
     "SHARES": layout.Share.itemsize,
     "NEXT_HOPS": layout.NextHop.itemsize,
     "CONNECTIONS": layout.Connection.itemsize,
+    "MARKS": layout.Mark.itemsize,
+    "ORIGINS": layout.Origin.itemsize,
+    "ASKED_FOR": layout.Asked.itemsize,
 }
 RECORDS = {name: record for name, record in vars(layout).items() if isinstance(record, np.dtype)}
 
@@ -74,7 +77,7 @@ RECORDS = {name: record for name, record in vars(layout).items() if isinstance(r
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_as_large_as_its_record(name: str) -> None:
     table, size = TABLES[name], SIZES[name]
-    assert (table.name, table.key_size, table.value_size) == (name.lower(), len(ONLY), size)
+    assert (table.name, table.key_size, table.value_size) == (name.lower().removesuffix("_for"), len(ONLY), size)
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -120,7 +123,9 @@ def test_a_connection_is_one_cache_line() -> None:
     assert layout.Connection.itemsize == 64 and layout.Tags.itemsize == layout.WAYS
 
 
-@given(st.integers(-(2**63), 2**64 - 1))
-def test_the_clock_is_written_as_it_is_read(offset_ns: int) -> None:
-    written = np.frombuffer(clock_entry(offset_ns), Clock)
+@given(st.integers(-(2**63), 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_the_clock_is_written_as_it_is_read(offset_ns: int, still_ns: int) -> None:
+    written = np.frombuffer(clock_entry(offset_ns, still_ns), Clock)
     assert len(written) == 1 and (int(written[0]["offset_ns"]) - offset_ns) % 2**64 == 0
+    assert int(written[0]["still_ns"]) == still_ns
+    assert clock_entry(offset_ns) == clock_entry(offset_ns, 0)

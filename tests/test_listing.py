@@ -18,7 +18,18 @@ from hardtack.control import listing
 from hardtack.control.listing import Wanted
 from hardtack.control.pinned import NothingHere
 from hardtack.control.search import Found, SearchError, network, search
-from hardtack.packet.layout import BY_GRACE, BY_HOST, CLIENT_FIN, HOST_FIN, Connection
+from hardtack.packet.layout import (
+    ASKED,
+    AWAITED,
+    BY_COOKIE,
+    BY_GRACE,
+    BY_HOST,
+    CLIENT_FIN,
+    HOST_FIN,
+    HOST_SEEN,
+    NUMBERED,
+    Connection,
+)
 
 WEB, WEB6, MAIL = ("192.0.2.10", 80), ("2001:db8::10", 443), ("192.0.2.25", 25)
 OVER = CLIENT_FIN | HOST_FIN
@@ -32,14 +43,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ground(root: Path) -> Iterator[Ground]:
-    """Six connections; the ports of the clients tell them apart."""
+    """Eight connections; the ports of the clients tell them apart."""
     with front(root) as made:
         made.connect(0, ("198.51.100.1", 1001), WEB, age=90, idle=30)
-        made.connect(8, ("198.51.100.2", 1002), WEB, age=4000, idle=2, origin=BY_GRACE)
+        made.connect(8, ("198.51.100.2", 1002), WEB, age=4000, idle=2, state=HOST_SEEN, origin=BY_GRACE)
         made.connect(9, ("198.51.101.1", 1003), MAIL, 2, age=10, idle=10, state=CLIENT_FIN)
         made.connect(31, ("2001:db8:1::2", 1004), WEB6, age=300000, idle=200000)
         made.connect(94, ("2001:db8:2::2", 1005), WEB6, age=5, idle=0.5, state=OVER)
         made.connect(95, ("203.0.113.9", 1006), MAIL, 2, age=1, idle=1, origin=BY_HOST)
+        made.connect(40, ("192.0.2.200", 1007), MAIL, 2, age=70, idle=60, state=AWAITED)
+        made.connect(41, ("192.0.2.201", 1008), MAIL, 2, age=71, idle=61, state=ASKED, origin=BY_HOST)
         yield made
 
 
@@ -51,13 +64,13 @@ def ports(found: list[Found]) -> list[int]:
 @pytest.mark.parametrize(
     ("wanted", "host", "expected"),
     [
-        (Wanted(), None, [1005, 1006, 1002, 1003, 1001, 1004]),
-        (Wanted(), "mail", [1006, 1003]),
+        (Wanted(), None, [1005, 1006, 1002, 1003, 1001, 1007, 1008, 1004]),
+        (Wanted(), "mail", [1006, 1003, 1007, 1008]),
         (Wanted(client=ip_network("198.51.100.2")), None, [1002]),
         (Wanted(client=ip_network("198.51.100.0/24")), None, [1002, 1001]),
         (Wanted(client=ip_network("198.51.100.0/23")), None, [1002, 1003, 1001]),
-        (Wanted(client=ip_network("0.0.0.0/0")), None, [1006, 1002, 1003, 1001]),
-        (Wanted(client=ip_network("::/0")), None, [1005, 1006, 1002, 1003, 1001, 1004]),
+        (Wanted(client=ip_network("0.0.0.0/0")), None, [1006, 1002, 1003, 1001, 1007, 1008]),
+        (Wanted(client=ip_network("::/0")), None, [1005, 1006, 1002, 1003, 1001, 1007, 1008, 1004]),
         (Wanted(client=ip_network("2001:db8:1::/48")), None, [1004]),
         (Wanted(client=ip_network("2001:db8::/30")), None, [1005, 1004]),
         (Wanted(port=443), None, [1005, 1004]),
@@ -65,7 +78,9 @@ def ports(found: list[Found]) -> list[int]:
         (Wanted(state="closing"), None, [1005]),
         (Wanted(state="established", origin="cookie"), None, [1003, 1001, 1004]),
         (Wanted(origin="grace"), None, [1002]),
-        (Wanted(origin="host", port=25), "mail", [1006]),
+        (Wanted(state="unconfirmed"), None, [1007]),
+        (Wanted(state="asked"), None, [1008]),
+        (Wanted(origin="host", port=25), "mail", [1006, 1008]),
     ],
 )
 def test_filters_add_up_and_the_newest_are_first(
@@ -73,7 +88,7 @@ def test_filters_add_up_and_the_newest_are_first(
 ) -> None:
     found = search(wanted, None, host, root)
     assert ports(found) == expected
-    assert sum(one.known for one in found) == 6
+    assert sum(one.known for one in found) == 8
 
 
 @needs_root
@@ -89,7 +104,7 @@ def test_json_lines(ground: Ground, root: Path, capsys: pytest.CaptureFixture[st
     assert [first[key] for key in list(first)[:8]] == ["lo", *ends, "closing", "cookie"]
     assert 5 <= first["age_seconds"] < 100 and 0.5 <= first["idle_seconds"] < 96
     assert (second["host"], second["address"], second["origin"]) == ("mail", "192.0.2.25", "host")
-    assert err == "2 shown, 6 match, 6 known\n"
+    assert err == "2 shown, 8 match, 8 known\n"
 
 
 @needs_root
@@ -100,7 +115,7 @@ def test_columns(ground: Ground, root: Path, capsys: pytest.CaptureFixture[str])
     assert rows[0] == ["client", "host", "address", "state", "origin", "age", "idle"]
     assert rows[1][:5] == ["[2001:db8:2::2]:1005", "web", "[2001:db8::10]:443", "closing", "cookie"]
     assert rows[2][5:] == ["3d11h", "2d07h"]
-    assert err == "2 shown, 2 match, 6 known\n"
+    assert err == "2 shown, 2 match, 8 known\n"
 
 
 @needs_root
@@ -119,9 +134,9 @@ def test_fronts_are_told_one_after_another(ground: Ground, root: Path, capsys: p
     with front(root, "mock0", hosts=["db"]) as other:
         other.connect(7, ("198.51.100.7", 1007), ("192.0.2.30", 5432), idle=0)
         assert ports(search(Wanted(), None, "db", root)) == [1007]
-        lines.tell(search(Wanted(), None, None, root), 7, as_json=True)
+        lines.tell(search(Wanted(), None, None, root), 9, as_json=True)
     told = [json.loads(line)["interface"] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["lo"] * 6 + ["mock0"]
+    assert told == ["lo"] * 8 + ["mock0"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +149,26 @@ def test_durations(seconds: float, told: str) -> None:
 
 def test_a_host_that_has_gone_has_no_name() -> None:
     assert [listing.name_of(number, ["web"]) for number in (0, 1, 2)] == ["", "web", "host 2"]
+
+
+@pytest.mark.parametrize(
+    ("state", "origin", "told"),
+    [
+        (0, BY_COOKIE, "established"),  # of a host that is not heard
+        (AWAITED | NUMBERED, BY_COOKIE, "unconfirmed"),
+        (AWAITED | CLIENT_FIN, BY_COOKIE, "unconfirmed"),
+        (AWAITED | OVER, BY_COOKIE, "closing"),
+        (0, BY_GRACE, "unconfirmed"),
+        (HOST_SEEN, BY_GRACE, "established"),
+        (ASKED, BY_HOST, "asked"),
+        (HOST_SEEN | NUMBERED, BY_HOST, "established"),
+    ],
+)
+def test_states(state: int, origin: int, told: str) -> None:
+    rows = np.zeros(1, Connection)
+    rows["state"], rows["origin"] = state, origin
+    assert [row["state"] for row in listing.told(rows, 0, [])] == [told]
+    assert [name for name, count in listing.count(rows)[1].items() if count] == [told]
 
 
 def test_times_wrap_and_never_run_backwards() -> None:

@@ -25,7 +25,7 @@ from hardtack.control.marking import WORTH, Marking
 from hardtack.control.succession import open_table
 from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
-from hardtack.packet.layout import MARK_BITS, STRETCH, SWEEP, WAYS, Places
+from hardtack.packet.layout import FEWEST_MARKS, STRETCH, SWEEP, WAYS, Places
 from hardtack.packet.programs import SWEEPER
 
 LARGE = 25_000  # buckets: some hundred thousand connections, so that their marks can be seen among a million
@@ -94,7 +94,7 @@ def test_who_comes_after_it_is_found_after_the_next(front: Front) -> None:
 @needs_root
 def test_it_is_done_only_where_it_is_worth_it(front: Front) -> None:
     marks = front.table.marks
-    marks[0, : int(WORTH * (1 << MARK_BITS)) // 64] = (1 << 64) - 1
+    marks[0, : int(WORTH * FEWEST_MARKS) // 64] = (1 << 64) - 1
     front.marking().write()
     assert front.marking().idle() == WORTH
     marks[0, -1] = 1

@@ -60,8 +60,9 @@ def test_frames_are_told_by_host_verdict_and_reason(ground: Ground, root: Path) 
     ground.count(1, Reason.remembered, 3)
     ground.count(1, Reason.stray_ack, 7)
     ground.count(2, Reason.answered, 2)
+    ground.count(3, Reason.answered, 9)
     seen = read(root)
-    assert list(seen.hosts) == ["web", "mail"]
+    assert list(seen.hosts) == ["web", "mail"]  # no number that is nobody's, though it has had frames
     web = seen.hosts["web"]
     assert web.reasons == {"stray_ack": 7 * CPUS, "connection": 20 * CPUS, "remembered": 3 * CPUS}
     assert web.verdicts == {"PASS": 0, "DROP": 7 * CPUS, "REPLY": 0, "FORWARD": 23 * CPUS}
@@ -78,7 +79,7 @@ def test_connections_are_counted(ground: Ground, root: Path) -> None:
     held = read(root).connections
     assert held and held.count == 4
     assert held.origins == {"cookie": 2, "host": 1, "grace": 1}
-    assert held.states == {"established": 3, "closing": 1}
+    assert held.states == {"established": 2, "unconfirmed": 1, "asked": 0, "closing": 1}
     assert held.capacity == 64
     assert held.memory >= 96 * (64 + 1)
     assert held.memory_each == round(held.memory / 64, 1)
@@ -157,7 +158,7 @@ def test_hosts_without_names_have_numbers(ground: Ground, root: Path) -> None:
     ground.folder.table_path(names).unlink()
     assert read(root).hosts["host 2"].reasons == {"answered": CPUS}
     ground.add(replace(names, layout="of the future"))
-    assert [*read(root).hosts] == ["host 1", "host 2"]
+    assert [*read(root).hosts] == ["host 2"]  # the table has room for more than there are
 
 
 def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
@@ -172,7 +173,7 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
 
 def test_people_see_what_is_not_zero(ground: Ground, root: Path) -> None:
     ground.count(1, Reason.stray_ack, 1_000)
-    ground.keys([(int(ground.now() // EPOCH) + 1, KEY)])
+    ground.keys([(int(time.time() // EPOCH) + 1, KEY)])
     ground.grace(ground.now() + 20)
     text = shown(readout.everything(None, root))
     assert "front on lo" in text

@@ -202,7 +202,10 @@ def test_what_was_open_stays_open_when_it_is_switched_on(net: Topology, tmp_path
 
 @routed
 def test_another_configuration_takes_over(net: Topology, tmp_path: Path) -> None:
-    """Another size of the table, another order of the hosts, an inside interface that comes and goes: nobody notices."""
+    """Another size of the table, another order of the hosts, an inside interface that comes and goes: nobody notices.
+
+    A host keeps its counters, and one with a new name begins at 0.
+    """
     configuration = write_configuration(net, tmp_path)
     text = configuration.read_text()
     with (
@@ -219,7 +222,7 @@ def test_another_configuration_takes_over(net: Topology, tmp_path: Path) -> None
         configuration.write_text(other.replace("all-ports", "a-new-name"))
         with started_front(net, configuration) as changed:
             assert said(changed, "moved")["connections"] == "1"
-            assert said(changed, "dropped")["table"] == "counters"
+            assert not [line for line in changed.lines if " dropped " in line]
             assert said(changed, "removed")["program"] == "leaving"
             assert said(changed, "ready")["connections"] == "1"
             assert xdp_mode(net.inside) == "driver"

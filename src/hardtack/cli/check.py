@@ -78,7 +78,10 @@ def show(settings: Config, memory: int) -> None:
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
         f"Learned from what hosts send: {learning(settings)}",
         f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
-        f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together",
+        f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together, "
+        f"{front.replies_per_prefix:,} for a source prefix that nobody has lately connected from",
+        f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
+        f"Frames that a client may send on a connection: at most {frames(settings)} a second",
     ):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -88,6 +91,16 @@ def learning(settings: Config) -> str:
     front = settings.front
     inside = [f"what comes in by {', '.join(front.inside)}"] if front.inside else []
     return " and ".join([*inside, *([f"what leaves by {front.interface}"] if settings.leaving else [])])
+
+
+def frames(settings: Config) -> str:
+    """How many, and for whom."""
+    owners: dict[int, list[str]] = {}
+    for host in settings.hosts:
+        owners.setdefault(host.frames_per_connection, []).append(host.name)
+    if len(owners) == 1:
+        return f"{next(iter(owners)):,}"
+    return ", ".join(f"{rate:,} ({', '.join(names)})" for rate, names in owners.items())
 
 
 def keys(settings: Config) -> str:

@@ -17,7 +17,8 @@ def connections(
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="To this port of the host only.")] = None,
     state: Annotated[
-        Literal["established", "closing"] | None, typer.Option(help="closing: both ends have sent a FIN.")
+        Literal["established", "closing", "unconfirmed", "asked"] | None,
+        typer.Option(help="closing: both ends have sent a FIN. unconfirmed, asked: one of them has yet to answer."),
     ] = None,
     origin: Annotated[
         Literal["cookie", "host", "grace"] | None, typer.Option(help="How the front came to know of it.")

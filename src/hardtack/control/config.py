@@ -21,6 +21,8 @@ USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1_000, 100_000_000
 FEWEST_REPLIES = 8  # a second: one in each window of 128 ms (packet/layout.py)
 MOST_REPLIES = 1_000_000_000  # a second
+FEWEST_FRAMES = 1_000  # a second: one in each ms
+MOST_FRAMES = 1_000_000_000  # a second
 LONGEST_GRACE = 600  # s
 DURATION = re.compile(r"([0-9]{1,9})([sm])")
 SECONDS = {"s": 1, "m": 60}
@@ -31,6 +33,7 @@ BROADCAST = IPv4Address("255.255.255.255")
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Size = Annotated[int, Field(strict=True, ge=FEWEST_CONNECTIONS, le=MOST_CONNECTIONS)]
 Rate = Annotated[int, Field(strict=True, ge=FEWEST_REPLIES, le=MOST_REPLIES)]
+FrameRate = Annotated[int, Field(strict=True, ge=FEWEST_FRAMES, le=MOST_FRAMES)]
 
 
 def check_interface(name: str) -> str:
@@ -137,7 +140,10 @@ InterfaceNames = Annotated[tuple[InterfaceName, ...], AfterValidator(check_some)
 
 
 class Front(Inert):
-    """`[front]`: this machine, as it faces the internet. `grace` in seconds; `replies_per_second` of all hosts together."""
+    """`[front]`: this machine, as it faces the internet.
+
+    `grace` in seconds; `replies_per_second` of all hosts together; what is per prefix, in a second.
+    """
 
     interface: InterfaceName
     key_file: KeyFile
@@ -145,6 +151,8 @@ class Front(Inert):
     connections: Size = 1_000_000
     grace: Annotated[int, BeforeValidator(read_grace)] = 30
     replies_per_second: Rate = 20_000_000
+    replies_per_prefix: Rate = 1_000
+    connections_per_prefix: Rate = 5_000
 
 
 class Host(Inert):
@@ -166,6 +174,12 @@ class Host(Inert):
     mss: Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)] | None = None
     default: Literal["pass", "drop"] = "pass"
     replies_per_second: Rate = 5_000_000
+    frames_per_connection: FrameRate = 5_000
+
+    @property
+    def one_armed(self) -> bool:
+        """Whether what it sends comes in by the interface that faces the internet, and goes out by it again."""
+        return self.via == "mac" and not self.out
 
     def mss_for(self, address: Address) -> int:
         """The MSS, in bytes, that clients of `address` are told."""
@@ -183,9 +197,18 @@ class Config(Inert):
         return host.key_file or self.front.key_file
 
     @property
+    def has_local(self) -> bool:
+        """Whether this machine is a host itself."""
+        return any(host.via == "local" for host in self.hosts)
+
+    @property
     def leaving(self) -> bool:
         """Whether what leaves by the front's interface teaches: unless `inside` shows all that hosts send."""
-        return not self.front.inside or any(host.via == "local" for host in self.hosts)
+        return not self.front.inside or any(host.via == "local" or host.one_armed for host in self.hosts)
+
+    def hears(self, host: Host) -> bool:
+        """Whether all that this host sends is seen here, so that what it does not confirm is nothing."""
+        return bool(self.front.inside) or host.via == "local"
 
     @property
     def key_files(self) -> tuple[Path, ...]:

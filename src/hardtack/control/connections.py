@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack.packet.layout import (
+    AWAITED,
+    BY_GRACE,
     CLIENT_FIN,
+    FEWEST_MARKS,
     HASH_WORDS,
     HOST_FIN,
-    MARK_BITS,
-    MARK_WORDS,
+    HOST_SEEN,
     WAYS,
     Connection,
-    Marks,
     Places,
     Tags,
 )
@@ -28,6 +29,7 @@ Rows = npt.NDArray[np.void]  # of Connection
 Numbers = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]
 Bytes = npt.NDArray[np.uint8]
+Chosen = npt.NDArray[np.bool_]  # one for each row
 Buffer = bytes | bytearray | memoryview | npt.NDArray[np.generic]  # or an mmap, which memoryview() takes
 
 LOW_32 = np.uint64(0xFFFFFFFF)
@@ -35,8 +37,10 @@ HALF = np.uint64(32)
 MIX = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], np.uint64)  # MurmurHash3's finaliser
 MAPPED = np.uint64(0xFFFF0000)  # what stands before an IPv4 address in its word, as it lies in memory
 OVER = CLIENT_FIN | HOST_FIN
-OVER_AGE = 1 << 32  # more than any age in ms
-AHEAD = 60_000  # ms by which a stamp may be ahead of us, where the clock was set back
+UNCONFIRMED_AGE = 1 << 32  # more than any age in ms
+OVER_AGE = 1 << 33  # more than that
+AHEAD = 60_000  # ms by which a stamp may be ahead of us: another CPU's clock ticks earlier
+MARK = 64  # bits in a word of `marks`
 ROOM = (3, 2)  # places for each connection there is to be room for: with a third of them free, hardly any gives way
 PART = 4  # a part of the buckets so large is filled at a time: so few newcomers hardly ever meet in one
 
@@ -51,10 +55,29 @@ def memory_for(size: int) -> int:
     return buckets_for(size) * (WAYS * Connection.itemsize + Tags.itemsize)
 
 
-def places_entry(buckets: int, random: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
-    """The `places` table of a new, empty table: nobody knows its factors, nor ever learns them. `random(n)`: n bytes."""
+def marks_for(size: int) -> int:
+    """How many bits a set of marks for `size` connections has: at least one for each, a power of 2."""
+    return max(FEWEST_MARKS, 1 << (size - 1).bit_length())
+
+
+def mark_words(bits: int) -> int:
+    """How many entries `marks` has, for two sets of so many bits."""
+    return 2 * bits // MARK
+
+
+def table_sizes(size: int) -> dict[str, int]:
+    """Entries of the tables that hold `size` connections, by name."""
+    buckets = buckets_for(size)
+    return {"tags": buckets, "connections": buckets * WAYS, "marks": mark_words(marks_for(size))}
+
+
+def places_entry(buckets: int, bits: int = FEWEST_MARKS, random: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
+    """The `places` table of a new, empty table with so many bits in a set of marks. `random(n)`: n bytes.
+
+    Nobody knows its factors, nor ever learns them.
+    """
     record = np.zeros((), Places)
-    record["buckets"] = buckets
+    record["buckets"], record["marked"] = buckets, bits - 1
     record["factors"] = np.frombuffer(random(8 * HASH_WORDS), np.uint64)
     return record.tobytes()
 
@@ -71,14 +94,15 @@ class ConnectionTable:
         self.buckets = int(self.places["buckets"])
         self.tags: Bytes = np.frombuffer(tags, np.uint8, self.buckets * WAYS).reshape(self.buckets, WAYS)
         self.rows: Rows = np.frombuffer(connections, Connection, self.buckets * WAYS)
-        words = bytearray(Marks.itemsize) if marks is None else marks
-        self.marks: Numbers = np.frombuffer(words, np.uint64, 2 * MARK_WORDS).reshape(2, MARK_WORDS)
+        words = mark_words(int(self.places["marked"]) + 1)
+        self.marks: Numbers = np.frombuffer(bytes(8 * words) if marks is None else marks, np.uint64, words).reshape(2, -1)
 
     @classmethod
     def new(cls, size: int) -> ConnectionTable:
         """An empty one for `size` connections, in memory of this process."""
-        buckets = buckets_for(size)
-        return cls(places_entry(buckets), np.zeros(buckets, Tags), np.zeros(buckets * WAYS, Connection))
+        buckets, bits = buckets_for(size), marks_for(size)
+        places, marks = places_entry(buckets, bits), np.zeros(mark_words(bits), np.uint64)
+        return cls(places, np.zeros(buckets, Tags), np.zeros(buckets * WAYS, Connection), marks)
 
     def taken(self) -> Indices:
         """The places that are in use, at one moment: of a copy, because NumPy minds if they change meanwhile."""
@@ -97,16 +121,16 @@ class ConnectionTable:
 
     def mark(self, rows: Rows) -> None:
         """Have the packet program look for these connections."""
-        numbers = hashed(rows, self.places["factors"]) & np.uint64((1 << MARK_BITS) - 1)
+        numbers = hashed(rows, self.places["factors"]) & self.places["marked"]
         words, bits = (numbers >> np.uint64(6)).astype(np.intp), np.uint64(1) << (numbers & np.uint64(63))
         for marks in self.marks:
             np.bitwise_or.at(marks, words, bits)
 
     def fill(self, rows: Rows, now_ms: int) -> int:
-        """Put connections into the empty table, each at most once in `rows`; how many have found room at `now_ms`.
+        """Put connections into the empty table, each at most once in `rows`; how many have found room, `now_ms` (monotonic).
 
-        Where there is not room for all, those seen last stay, and those that are over go before all others; which of
-        the few that are put in together stays, is not said.
+        Where there is not room for all, those seen last stay; those that are over go before all others, then those that no
+        host has confirmed. Which of the few that are put in together stays, is not said.
         """
         rows = rows[np.argsort(ages(rows, now_ms), kind="stable")]
         first, second, tags = self.seats(rows)
@@ -132,14 +156,32 @@ class ConnectionTable:
 
 
 def moved(old: ConnectionTable, new: ConnectionTable, now_ms: int) -> int:
-    """Copy what is in `old` into `new`, which is empty and may be of another size; how many connections it has taken."""
+    """Copy what is in `old` into `new`, which is empty and may be of another size; how many connections it has taken.
+
+    `now_ms`: monotonic.
+    """
     return new.fill(old.live(), now_ms)
 
 
 def ages(rows: Rows, now_ms: int) -> Numbers:
-    """What is the higher, the sooner a connection gives way: ms since it was seen, more than that if it is over."""
-    idle = np.uint32((now_ms + AHEAD) % OVER_AGE) - rows["seen"]
-    return idle.astype(np.uint64) + np.where(rows["state"] & OVER == OVER, np.uint64(OVER_AGE), np.uint64(0))
+    """What is the higher, the sooner a connection gives way: ms since it was seen, more if it is over or unconfirmed."""
+    idle = np.uint32((now_ms + AHEAD) % (1 << 32)) - rows["seen"]
+    extra = np.where(unconfirmed(rows), np.uint64(UNCONFIRMED_AGE), np.uint64(0))
+    extra[over(rows)] = OVER_AGE
+    return idle.astype(np.uint64) + extra
+
+
+def over(rows: Rows) -> Chosen:
+    """Whether both ends have sent a FIN."""
+    both: Chosen = rows["state"] & OVER == OVER
+    return both
+
+
+def unconfirmed(rows: Rows) -> Chosen:
+    """Whether its host, from which a word is to be had, has said none; or was not heard of what was learned in grace."""
+    learned = (rows["origin"] == BY_GRACE) & (rows["state"] & HOST_SEEN == 0)
+    found: Chosen = learned | (rows["state"] & AWAITED != 0)
+    return found
 
 
 def hashed(rows: Rows, factors: Numbers) -> Numbers:

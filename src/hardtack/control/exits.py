@@ -15,17 +15,21 @@ from hardtack.kernel.routes import Link, Routing
 from hardtack.packet.layout import MOST_EXITS
 
 # NETDEV_XDP_ACT_*, linux/netdev.h: what a driver must do to send frames on, and to take them
-SENDS, TAKES, RUNS = 2, 4, 1
+SENDS, TAKES, RUNS, SCATTERS = 2, 4, 1, 64
 
 
 @dataclass(frozen=True)
 class Exit:
-    """An interface as it was at the start; frames that leave by it have `mac` as their source. `mtu` in bytes."""
+    """An interface as it was at the start; frames that leave by it have `mac` as their source. `mtu` in bytes.
+
+    `scatters`: it takes frames of several buffers from another interface's driver.
+    """
 
     name: str
     index: int
     mac: bytes
     mtu: int
+    scatters: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,12 @@ def find_exits(config: Config) -> tuple[Exit, ...]:
         if any(host.via == "direct" for host in config.hosts):
             indices |= dict.fromkeys(unnamed(config, kernel))
         found = [link for index in indices if (link := kernel.link(index))]
-    return tuple(Exit(link.name, link.index, link.mac, link.mtu) for link in found[:MOST_EXITS])
+    return tuple(Exit(link.name, link.index, link.mac, link.mtu, scatters(link.index)) for link in found[:MOST_EXITS])
+
+
+def scatters(ifindex: int) -> bool:
+    """Whether its driver says that it takes frames of several buffers; a kernel before 6.3 does not tell."""
+    return bool((netlink.xdp_features(ifindex) or 0) & SCATTERS)
 
 
 def unnamed(config: Config, kernel: Routing) -> Iterator[int]:

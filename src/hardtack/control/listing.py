@@ -12,16 +12,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.control.connections import AHEAD, OVER, Rows
-from hardtack.packet.layout import BY_COOKIE, BY_GRACE, BY_HOST, Connection
+from hardtack.control.connections import AHEAD, Chosen, Rows, over, unconfirmed
+from hardtack.packet.layout import ASKED, BY_COOKIE, BY_GRACE, BY_HOST, Connection
 
-Chosen = npt.NDArray[np.bool_]  # one for each row
 Network = IPv4Network | IPv6Network
-State = Literal["established", "closing"]
+State = Literal["established", "closing", "unconfirmed", "asked"]
 Origin = Literal["cookie", "host", "grace"]
 
 ORIGINS: dict[Origin, int] = {"cookie": BY_COOKIE, "host": BY_HOST, "grace": BY_GRACE}
 NAMES: dict[int, Origin] = {number: name for name, number in ORIGINS.items()}
+STATES: tuple[State, ...] = ("established", "unconfirmed", "asked", "closing")  # the later goes before the earlier
 MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, as Connection has IPv4 addresses
 ENDS = struct.Struct(">16s16sHH")  # how a Connection begins: both addresses, both ports
 BATCH = 4096  # rows told at a time: few enough not to wait for the first
@@ -49,7 +49,7 @@ class Wanted:
         if self.port is not None:
             chosen &= rows["ports"] >> 16 == socket.htons(self.port)
         if self.state is not None:
-            chosen &= over(rows) == (self.state == "closing")
+            chosen &= states(rows) == STATES.index(self.state)
         if self.origin is not None:
             chosen &= rows["origin"] == ORIGINS[self.origin]
         return rows[chosen]
@@ -65,14 +65,16 @@ def within(rows: Rows, network: Network) -> Chosen:
     return inside
 
 
-def over(rows: Rows) -> Chosen:
-    """Whether both ends have sent a FIN: "closing"."""
-    both: Chosen = rows["state"] & OVER == OVER
-    return both
+def states(rows: Rows) -> npt.NDArray[np.uint8]:
+    """Each connection's state, as its place in STATES."""
+    found = unconfirmed(rows).astype(np.uint8)
+    found[rows["state"] & ASKED != 0] = STATES.index("asked")
+    found[over(rows)] = STATES.index("closing")
+    return found
 
 
 def since(stamps: npt.NDArray[np.uint32], now: int) -> npt.NDArray[np.uint32]:
-    """Milliseconds from each stamp to `now` (unix ms); modulo 2^32, some 50 days, as the stamps are."""
+    """Milliseconds from each stamp to `now` (monotonic ms); modulo 2^32, some 50 days, as the stamps are."""
     passed = np.uint32(now & 0xFFFFFFFF) - stamps
     return np.where(passed > np.uint32(2**32 - AHEAD), np.uint32(0), passed)
 
@@ -85,9 +87,9 @@ def newest_first(rows: Rows, now: int) -> Rows:
 def count(rows: Rows) -> tuple[dict[Origin, int], dict[State, int]]:
     """How many there are, by origin and by state."""
     origins = np.bincount(rows["origin"], minlength=256)
-    closing = int(np.count_nonzero(over(rows)))
-    states: dict[State, int] = {"established": len(rows) - closing, "closing": closing}
-    return {name: int(origins[number]) for name, number in ORIGINS.items()}, states
+    counts = np.bincount(states(rows), minlength=len(STATES))
+    told: dict[State, int] = dict(zip(STATES, counts.tolist(), strict=True))
+    return {name: int(origins[number]) for name, number in ORIGINS.items()}, told
 
 
 def told(rows: Rows, now: int, hosts: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -98,20 +100,20 @@ def told(rows: Rows, now: int, hosts: Sequence[str]) -> Iterator[dict[str, Any]]
         columns = zip(
             ENDS.iter_unpack(ends),
             some["host"].tolist(),
-            over(some).tolist(),
+            states(some).tolist(),
             some["origin"].tolist(),
             since(some["begun"], now).tolist(),
             since(some["seen"], now).tolist(),
             strict=True,
         )
-        for (source, destination, sport, dport), host, closing, origin, age, idle in columns:
+        for (source, destination, sport, dport), host, state, origin, age, idle in columns:
             yield {
                 "client": address(source),
                 "client_port": sport,
                 "host": name_of(host, hosts),
                 "address": address(destination),
                 "port": dport,
-                "state": "closing" if closing else "established",
+                "state": STATES[state],
                 "origin": NAMES.get(origin, "unknown"),
                 "age_seconds": age / 1000,
                 "idle_seconds": idle / 1000,
@@ -126,7 +128,7 @@ def address(packed: bytes) -> str:
 
 
 def name_of(number: int, hosts: Sequence[str]) -> str:
-    """The host's name, or its number where no name is known; "" if its address is protected no more."""
+    """The host's name, or its number where no name is known; "" if it is protected no more."""
     if not number:
         return ""
     return hosts[number - 1] if number <= len(hosts) else f"host {number}"

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from hardtack.control.connections import mark_words
 from hardtack.image import ONLY
 from hardtack.kernel.bpf import BpfError
 from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
-from hardtack.packet.layout import MARK_BITS, MARK_WORDS, STRETCH, SWEEP, Places
+from hardtack.packet.layout import STRETCH, SWEEP, Places
 
 # s between looks at them: counting takes a ms or less, making them anew some 20 to 40 for a million connections. It is also
 # how long a set is left alone after it was looked at: by then no program does any more.
@@ -30,7 +31,8 @@ class Marking:
 
     def __init__(self, tables: Mapping[str, Map], sweeper: Program) -> None:
         self._tables, self._sweeper = tables, sweeper
-        self._marks = np.frombuffer(tables["marks"].memory(), np.uint64, 2 * MARK_WORDS).reshape(2, MARK_WORDS)
+        self._bits = int(self._places()["marked"][0]) + 1  # in each of the two sets
+        self._marks = np.frombuffer(tables["marks"].memory(), np.uint64, mark_words(self._bits)).reshape(2, -1)
         self._tags = np.frombuffer(tables["tags"].memory(), np.uint8)
         self._size = tables["connections"].table.entries
         self._due = 0.0
@@ -46,7 +48,7 @@ class Marking:
         """The share of all marks that are set beyond what the connections there are would have set."""
         marked = int(np.bitwise_count(self._marks[self._looked_at()]).sum())
         known = int(np.count_nonzero(self._tags))
-        return marked / (1 << MARK_BITS) - (1 - math.exp(-known / (1 << MARK_BITS)))
+        return marked / self._bits - (1 - math.exp(-known / self._bits))
 
     def renew(self) -> None:
         """Make them anew, while frames come: the set that is not looked at, and then have it looked at."""

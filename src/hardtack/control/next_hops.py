@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from hardtack import journal
 from hardtack.control.config import Address, Config, Host
@@ -35,6 +35,16 @@ class Entries(Protocol):
 
     def update(self, key: bytes, value: bytes) -> None:
         """Write one entry."""
+
+
+class Reached(Protocol):
+    """An address, and whom frames for it go to, if that is known: interface and address."""
+
+    address: Address
+    neighbour: tuple[int, bytes] | None
+
+
+Way = TypeVar("Way", bound=Reached)
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class NextHops:
     def follow(self) -> None:
         """Read the news, and act on what concerns us. OSError if the kernel does not answer."""
         if (news := self._events.read()) and self._all:
-            self._look(self._concerned(news))
+            self._look(concerned(self._all, news))
             self._again |= news.everything  # what it is news of may have only begun
 
     def write(self) -> None:
@@ -108,16 +118,6 @@ class NextHops:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-    def _concerned(self, news: News) -> list[Destination]:
-        """Whose way may have changed."""
-        if news.everything or len(news.networks) * len(self._all) > MOST_COMPARED:
-            return self._all
-        return [
-            one
-            for one in self._all
-            if one.neighbour in news.neighbours or any(one.address in network for network in news.networks)
-        ]
 
     def _look(self, those: Iterable[Destination]) -> None:
         """Ask the kernel for the way to each; write and tell what has changed."""
@@ -181,6 +181,17 @@ class NextHops:
                 self._stirred[one.neighbour] = now
                 if link := self._kernel.link(one.neighbour[0]):
                     routes.stir(link, one.neighbour[1])
+
+
+def concerned(everybody: list[Way], news: News) -> list[Way]:
+    """Whose way may have changed."""
+    if news.everything or len(news.networks) * len(everybody) > MOST_COMPARED:
+        return everybody
+    return [
+        one
+        for one in everybody
+        if one.neighbour in news.neighbours or any(one.address in network for network in news.networks)
+    ]
 
 
 def tell(hop: Hop, names: Sequence[str]) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from hardtack.control.connections import ConnectionTable
 from hardtack.image import ONLY, Table
 from hardtack.kernel import bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
-from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS
+from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, Clock
 
 # The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's.
 NAMES = Table("names", "array", 4, 64, 1, layout="name")
@@ -57,12 +59,12 @@ class Tables:
         return None
 
     def hosts(self) -> list[str]:
-        """The hosts' names: that of Host.number 1 first. None where they are written in another version's way."""
+        """The hosts' names: that of Host.number 1 first, "" where it is nobody's. None where another version wrote them."""
         names = self._folder.open(NAMES)
         if names is None:
             return []
         with names:
-            entries = [names.lookup(struct.pack("=I", number)) for number in range(1, names.table.entries)]
+            entries = [names.lookup(key_of(number)) for number in range(1, names.table.entries)]
         return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
 
     def connections(self) -> ConnectionTable | None:
@@ -72,11 +74,11 @@ class Tables:
         return ConnectionTable(entry, tags.memory(), entries.memory()) if entry and tags and entries else None
 
     def now(self) -> int:
-        """Unix time in ms as the programs have it: the kernel's clock, and the offset that they were told last."""
+        """Monotonic time in ms as the programs have it: that of all stamps, and of the grace period's end."""
         clock = self.get(CLOCK)
         entry = clock.lookup(ONLY) if clock else None
-        offset = struct.unpack("<Q", entry)[0] if entry else time.time_ns() - time.monotonic_ns()
-        return ((time.monotonic_ns() + offset) % (1 << 64)) // 1_000_000
+        still = int(np.frombuffer(entry, Clock)["still_ns"][0]) if entry else 0
+        return (time.monotonic_ns() + still) % (1 << 64) // 1_000_000
 
     def close(self) -> None:
         """Let go of them."""
@@ -87,6 +89,11 @@ class Tables:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def key_of(number: int) -> bytes:
+    """The key of an entry, by number."""
+    return struct.pack("=I", number)
 
 
 def at(role: pins.Role, interface: str | None, root: Path = pins.ROOT) -> list[Folder]:

@@ -26,6 +26,8 @@ WRITE: dict[str, dict[str, str]] = {
         "connections": "connections = 1_000_000, from 1_000 to 100_000_000, or leave the key out",
         "grace": 'grace = "30s", from "0s" to "10m", or leave the key out',
         "replies_per_second": "replies_per_second = 20_000_000, from 8 to 1_000_000_000, or leave the key out",
+        "replies_per_prefix": "replies_per_prefix = 1_000, from 8 to 1_000_000_000, or leave the key out",
+        "connections_per_prefix": "connections_per_prefix = 5_000, from 8 to 1_000_000_000, or leave the key out",
     },
     "host": {
         "name": 'name = "web"',
@@ -40,6 +42,7 @@ WRITE: dict[str, dict[str, str]] = {
         "mss": "mss = 1460, from 536 to 8940, or leave the key out",
         "default": 'default = "pass" or default = "drop"',
         "replies_per_second": "replies_per_second = 5_000_000, from 8 to 1_000_000_000, or leave the key out",
+        "frames_per_connection": "frames_per_connection = 5_000, from 1_000 to 1_000_000_000, or leave the key out",
     },
 }
 

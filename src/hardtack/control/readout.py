@@ -5,7 +5,6 @@ The keys of `asdict(Readout)` are the contract of `hardtack status --json`.
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 from hardtack.agent import record
 from hardtack.control import listing
 from hardtack.control.connections import ROOM
-from hardtack.control.pinned import Tables, at, nothing
+from hardtack.control.pinned import Tables, at, key_of, nothing
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces, links, pins
 from hardtack.kernel.interfaces import InterfaceError
@@ -138,12 +137,13 @@ def counted(counters: Map | None) -> list[Frames]:
     """Each entry of a table of counters, all CPUs added up."""
     if counters is None:
         return []
-    return [tally(counters.totals(struct.pack("=I", number))) for number in range(counters.table.entries)]
+    return [tally(counters.totals(key_of(number))) for number in range(counters.table.entries)]
 
 
 def named(frames: list[Frames], names: list[str]) -> dict[str, Frames]:
-    """Each host's, by name, or by number where no name is known."""
-    return {listing.name_of(number, names): one for number, one in enumerate(frames, 1)}
+    """Each host's, by name; by number where a name is not known and frames are. `frames` are more than there are hosts."""
+    known = ((listing.name_of(number, names), number <= len(names), one) for number, one in enumerate(frames, 1))
+    return {name: one for name, ours, one in known if name and (ours or one.reasons)}
 
 
 def tally(totals: list[int]) -> Frames:
@@ -166,7 +166,7 @@ def keys_until(keys: Map | None) -> float | None:
 
 
 def grace_left(policy: Map | None, now: int) -> float | None:
-    """Seconds until the door closes; `now` in unix ms."""
+    """Seconds until the door closes; `now` in monotonic ms."""
     entry = policy.lookup(ONLY) if policy else None
     return max(0, int(np.frombuffer(entry, Policy)["grace_until"][0]) - now) / 1000 if entry else None
 

@@ -23,7 +23,7 @@ class SearchError(Mistake, ValueError):
 
 @dataclass(frozen=True)
 class Found:
-    """What matches on one front, newest activity first; `known` are all that it has. `now` in unix ms."""
+    """What matches on one front, newest activity first; `known` are all that it has. `now` in monotonic ms."""
 
     interface: str
     rows: Rows
@@ -46,10 +46,10 @@ def search(wanted: Wanted, interface: str | None = None, host: str | None = None
     for folder in folders:
         with Tables(folder) as tables:
             hosts = tables.hosts()
-            names += hosts
+            names += filter(None, hosts)
             if host is None:
                 found.append(matching(folder, tables, wanted, hosts))
-            elif host in hosts:
+            elif host and host in hosts:
                 found.append(matching(folder, tables, replace(wanted, host=hosts.index(host) + 1), hosts))
     if not found:
         raise SearchError(f"no host {host} here; there are: {', '.join(names)}")

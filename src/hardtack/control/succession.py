@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from hardtack import journal
 from hardtack.control.config import Config
-from hardtack.control.connections import ConnectionTable, Numbers, moved
-from hardtack.control.pinned import Tables
+from hardtack.control.connections import ConnectionTable, moved
+from hardtack.control.pinned import Tables, key_of
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Standing
-from hardtack.packet.layout import HOSTS, INDEX, MOST_HOST_ADDRESSES, POLICY, SPREAD, Host, Hosts, Index, Policy
+from hardtack.packet.layout import HOSTS, INDEX, MOST_HOST_ADDRESSES, POLICY, Host, Hosts, Index, Policy
 
 
 @dataclass(frozen=True)
 class Before:
     """The front before, as it is pinned. Nothing of it is read that is of another layout.
 
-    `hosts`: names, by number from 1. `protected`: by address key, the words of bits of the ports. `grace_until`: unix ms.
+    `hosts`: names, by number from 1; "" is nobody's. `protected`: by address key, the words of bits of the ports.
+    `grace_until`: monotonic ms.
     """
 
     hosts: list[str]
@@ -75,15 +76,17 @@ def widened(earlier: Before, entries: Mapping[bytes, bytes]) -> bool:
 
 
 def grace_until(config: Config, earlier: Before, front: Standing, entries: Mapping[bytes, bytes], goes_on: bool) -> int:
-    """Unix ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
+    """Monotonic ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
+
+    Tables do not outlive the machine's start, so that what an old one says is of the same clock.
 
     `goes_on`: a front's program is at work, so that nothing has passed by.
     """
     if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier, entries):
         return earlier.grace_until
     if not config.front.grace:
-        return 0  # rather than "until now": clocks can be set back
-    return time.time_ns() // 1_000_000 + config.front.grace * 1000
+        return 0
+    return time.monotonic_ns() // 1_000_000 + config.front.grace * 1000
 
 
 def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
@@ -92,37 +95,46 @@ def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
     return ConnectionTable(tables["places"].lookup(ONLY) or b"", *memory)
 
 
-def take_over(front: Standing) -> int:
-    """Bring the connections of a table of another size, if there is one; how many connections are known. Says so.
+def take_over(front: Standing, fresh: Collection[int]) -> int:
+    """Bring counters and connections of tables of another size, if there are any; how many connections are known. Says so.
 
-    To be done just before the new programs take over: what the old ones learn after it, grace must learn again.
+    `fresh`: numbers that are given to hosts anew, of whom nothing is known yet. To be done just before the new programs take
+    over: what the old ones learn after it, grace must learn again; what they count after it, is lost with a table.
     """
     for table, why in front.dropped.items():
         journal.note("dropped", logging.WARNING, table=table, why=why)
+    bring_counters(front, fresh)
+    known = bring_connections(front)
+    if known:
+        disown(open_table(front.tables), fresh)
+    return known
+
+
+def bring_counters(front: Standing, fresh: Collection[int]) -> None:
+    """Those of a table of another size, if there is one; and `fresh` numbers' begin at 0."""
+    new = front.tables["counters"]
+    if old := front.old.get("counters"):
+        for number in range(min(new.table.entries, old.table.entries)):
+            new.update_all(key_of(number), old.lookup_all(key_of(number)))
+    for number in fresh:
+        new.update(key_of(number), bytes(new.table.value_size))
+
+
+def bring_connections(front: Standing) -> int:
+    """Those of a table of another size, if there is one; how many are known."""
     if "connections" not in front.old:
         return int(np.count_nonzero(open_table(front.tables).tags)) if front.adopted.issuperset(CONNECTIONS) else 0
     old, new = open_table(front.old), open_table(front.tables)
-    known = moved(old, new, time.time_ns() // 1_000_000)
+    known = moved(old, new, time.monotonic_ns() // 1_000_000)
     lost = int(np.count_nonzero(old.tags)) - known
     journal.note("moved", table="connections", places=old.rows.size, to=new.rows.size, connections=known, lost=lost)
     return known
 
 
-def renumber(table: ConnectionTable, entries: Mapping[bytes, bytes]) -> None:
-    """Have every connection carry the number that its host has now, by the host records `entries`; 0: protected no more."""
+def disown(table: ConnectionTable, numbers: Collection[int]) -> None:
+    """Have connections of hosts that had these numbers be nobody's: their hosts are no more.
+
+    One that takes the place of such a one at this very moment may lose its host's name, and nothing else.
+    """
     taken = table.taken()
-    rows = table.rows[taken]
-    known = np.frombuffer(b"".join(entries), np.uint64).reshape(-1, 2)
-    numbers = np.array([np.frombuffer(entry, Host)["number"][0] for entry in entries.values()], np.uint16)
-    marks = marked(known[:, 0], known[:, 1])
-    order = np.argsort(marks)
-    high, low = rows["destination_high"], rows["destination_low"]
-    found = order[np.minimum(np.searchsorted(marks[order], marked(high, low)), len(order) - 1)]
-    same = (known[found, 0] == high) & (known[found, 1] == low)
-    table.rows["host"][taken] = np.where(same, numbers[found], 0)
-
-
-def marked(high: Numbers, low: Numbers) -> Numbers:
-    """An address as one word; no two of a configuration's have the same but by a chance of 1 in 10^13."""
-    found: Numbers = (high * np.uint64(SPREAD)) ^ low
-    return found
+    table.rows["host"][taken[np.isin(table.rows["host"][taken], [*numbers])]] = 0

@@ -11,6 +11,7 @@ import numpy as np
 from hardtack.control.config import Config
 from hardtack.control.config import Host as Configured
 from hardtack.control.exits import Exit
+from hardtack.control.numbers import Numbering
 from hardtack.mistake import Mistake
 from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import (
@@ -23,6 +24,7 @@ from hardtack.packet.layout import (
     PORT_WORDS,
     PROBES,
     ROUTED,
+    SECOND_BITS,
     SPREAD,
     SWITCHED,
     WINDOW_BITS,
@@ -35,8 +37,9 @@ from hardtack.packet.layout import (
 WORD = (1 << 64) - 1
 MOST_ATTEMPTS = 1000
 VIA = {"kernel": KERNEL, "local": KERNEL, "direct": ROUTED, "mac": SWITCHED}
-LEARNED = 20_000  # connections that the grace period may teach in a second: see policy_entry
-LEARNED_IN = 10  # s in which it may teach as many as the table holds, at most
+LEARNED = 20_000  # connections that the grace period, or a host, may teach in a second: see policy_entry
+LEARNED_IN = 10  # s in which either may teach as many as the table holds, at most
+PLENTY_OF_FRAMES = 1 << 20  # that a client may send in a ms, likewise
 PLENTY = 1 << 31  # SYN-ACKs in a window: a limit that nobody meets
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -61,14 +64,18 @@ def host_entry(
     via: int = KERNEL,
     drops: bool = False,
     tag: int = KEEP_TAG,
+    frames: int = PLENTY_OF_FRAMES,
+    heard: bool = False,
+    one_armed: bool = False,
 ) -> bytes:
-    """The record of a protected address; `ports` None: all of them, `replies`: SYN-ACKs in a window.
+    """The record of a protected address. `ports` None: all; `replies`: SYN-ACKs in a window; `frames`: for each ms.
 
     Its `place` is for host_updates to fill in.
     """
     record = np.zeros((), Host)
     record["number"], record["mss"], record["keys"], record["replies"] = number, mss, keys, replies
     record["via"], record["other"], record["tag"] = via, drops, tag
+    record["frames"], record["heard"], record["one_armed"] = frames, heard, one_armed
     if ports is None:
         record["ports"][:] = ~np.uint64(0)
     else:
@@ -79,11 +86,11 @@ def host_entry(
     return record.tobytes()
 
 
-def host_entries(config: Config) -> dict[bytes, bytes]:
-    """The record of every protected address, by `address_key`, in the order of `addresses_of`. Hosts count from 1."""
+def host_entries(config: Config, numbers: Numbering) -> dict[bytes, bytes]:
+    """The record of every protected address, by `address_key`, in the order of `addresses_of`."""
     return {
         address_key(address): host_entry(
-            number,
+            numbers[host.name],
             host.mss_for(address),
             host.ports,
             keys=config.key_files.index(config.key_file_for(host)),
@@ -91,9 +98,11 @@ def host_entries(config: Config) -> dict[bytes, bytes]:
             via=VIA[host.via],
             drops=host.default == "drop",
             tag=tag_of(host),
+            frames=per_ms(host.frames_per_connection),
+            heard=config.hears(host),
+            one_armed=host.one_armed,
         )
-        for number, host in enumerate(config.hosts, 1)
-        for address in host.addresses
+        for host, address in addresses_of(config)
     }
 
 
@@ -112,6 +121,16 @@ def per_window(rate: int) -> int:
     return max(1, -(-(rate << WINDOW_BITS) // 1000))
 
 
+def per_span(rate: int) -> int:
+    """So many a second, as so many in SECOND_BITS; at least one."""
+    return max(1, -(-(rate << SECOND_BITS) // 1000))
+
+
+def per_ms(rate: int) -> int:
+    """So many a second, as so many in a ms; at least one."""
+    return max(1, -(-rate // 1000))
+
+
 def host_updates(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes, bytes]]:
     """What to write, and in which order, for these records by address key: table, key, value."""
     index = index_entry([*entries])
@@ -121,17 +140,21 @@ def host_updates(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes, b
     yield "index", ONLY, index
 
 
-def policy_entry(config: Config, grace_until: int, queues: int) -> bytes:
-    """The `policy` table: a grace period until unix time `grace_until` in ms, and an interface with so many queues.
+def policy_entry(config: Config, grace_until: int) -> bytes:
+    """The `policy` table: a grace period until monotonic time `grace_until` in ms.
 
     In the grace period a flood of ACKs teaches, too, and what has taught goes on to the host, which answers each with a
     reset. LEARNED is what a host does with a small part of a CPU; a connection that is kept waiting tries again. In a small
-    table, a connection that is used every LEARNED_IN seconds is still not the least recently used, and stays.
+    table, a connection that is used every LEARNED_IN seconds is still not the least recently used, and stays. The same holds
+    for what a host teaches, who may have been taken over.
     """
+    front = config.front
     record = np.zeros((), Policy)
-    record["grace_until"], record["queues"] = grace_until, queues
-    record["learned"] = per_window(min(LEARNED, config.front.connections // LEARNED_IN))
-    record["replies"] = per_window(config.front.replies_per_second)
+    record["grace_until"] = grace_until
+    record["learned"] = record["taught"] = per_window(min(LEARNED, front.connections // LEARNED_IN))
+    record["replies"] = per_window(front.replies_per_second)
+    record["prefix_replies"] = per_span(front.replies_per_prefix)
+    record["prefix_connections"] = per_span(front.connections_per_prefix)
     return record.tobytes()
 
 
@@ -139,7 +162,7 @@ def exits_entry(exits: Sequence[Exit]) -> bytes:
     """The `exits` table: each at its place, the first is the interface that faces the internet."""
     record = np.zeros((), Exits)
     for place, one in enumerate(exits):
-        record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu
+        record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu, one.scatters
     return record.tobytes()
 
 

@@ -33,13 +33,9 @@ def images(wanted: Sequence[Place]) -> list[Image]:
     return [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING, SWEEPER) if source.name in names]
 
 
-def load(
-    folder: Folder, images: Sequence[Image], sizes: Mapping[str, int], also: Sequence[Table], keep_counters: bool
-) -> Standing:
+def load(folder: Folder, images: Sequence[Image], sizes: Mapping[str, int], also: Sequence[Table]) -> Standing:
     """Programs and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them.
 
-    `sizes`: entries of `tags`, `connections`, `counters`; `also`: tables that no program reads. `keep_counters`: go on
-    from those that are pinned.
+    `sizes`: entries of `tags`, `connections`, `marks`, `counters`; `also`: tables that no program reads.
     """
-    lasting = (CONNECTIONS, COUNTERS) if keep_counters else (CONNECTIONS,)
-    return Standing(folder, images, lasting=lasting, sizes=sizes, also=also)
+    return Standing(folder, images, lasting=(CONNECTIONS, COUNTERS), sizes=sizes, also=also)

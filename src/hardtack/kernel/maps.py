@@ -6,7 +6,7 @@ import errno
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -68,6 +68,13 @@ class Map:
             value = value.ljust(self._stride, b"\0") * possible_cpus()
         name, content = self._key(key), buffer(value)
         self._call(Command.MAP_UPDATE_ELEM, struct.pack("=IIQQQ", self.fd, 0, address(name), address(content), flags))
+
+    def update_all(self, key: bytes, values: Sequence[bytes]) -> None:
+        """Write one value for each CPU, as `lookup_all` reads them. BpfError."""
+        if not self.per_cpu or len(values) != possible_cpus():
+            raise TypeError(f"table {self.table.name} takes a value for each CPU, if it holds so many")
+        name, content = self._key(key), buffer(b"".join(value.ljust(self._stride, b"\0") for value in values))
+        self._call(Command.MAP_UPDATE_ELEM, struct.pack("=IIQQQ", self.fd, 0, address(name), address(content), ANY))
 
     def delete(self, key: bytes) -> bool:
         """Take `key` out; False if it was not there."""

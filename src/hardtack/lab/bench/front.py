@@ -12,6 +12,7 @@ from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
 from hardtack.control import config, connections, tables
 from hardtack.control.exits import Exit
+from hardtack.control.numbers import numbered
 from hardtack.control.succession import open_table
 from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
@@ -24,7 +25,7 @@ from hardtack.lab.bench.kinds import MANY, VERSIONS, Kind
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.packets import crowd
-from hardtack.packet.layout import CONNECTIONS, COUNTERS, MARKS, TAGS, WAYS
+from hardtack.packet.layout import BURST, COUNTERS, NUMBERED
 from hardtack.packet.programs import FRONT
 from hardtack.packet.reasons import Reason
 
@@ -33,6 +34,7 @@ SIZE = MANY  # connections that the table has room for: the default
 MTU = 1500
 SEED = 1  # of the factors that seat connections
 SPARE = 10_000  # one connection in so many may find no room in a table that is just large enough
+WIDEST = 26  # powers of 2: how far from their own numbers segments may be, as long as nobody has said otherwise
 STRAIGHT = 1  # the place of `inside` among the exits
 EXPECTED = {"syn": Reason.answered, "ack": Reason.stray_ack, "known": Reason.connection}  # what each kind of frame is
 # The flood must meet no budget: it is what an answer costs that is measured
@@ -43,6 +45,7 @@ key_file = "key"
 connections = {SIZE}
 grace = "0s"
 replies_per_second = 1_000_000_000
+replies_per_prefix = 1_000_000_000
 
 [[host]]
 name = "bench"
@@ -51,6 +54,7 @@ ports = [{kinds.PORT}, 443]
 handshake = "agent"
 via = "kernel"
 replies_per_second = 1_000_000_000
+frames_per_connection = 1_000_000_000
 """
 DIRECT = f"""
 [[host]]
@@ -59,6 +63,7 @@ addresses = ["{SECOND[0]}", "{SECOND[1]}"]
 ports = [{kinds.PORT}, 443]
 handshake = "agent"
 via = "direct"
+frames_per_connection = 1_000_000_000
 """
 
 
@@ -114,8 +119,8 @@ class Fronts:
 def open_fronts(place: Ground) -> Iterator[Fronts]:
     """All of them, each with a table for SIZE connections."""
     settings = config.read(CONFIGURATION + DIRECT, Path("bench.toml"))
-    buckets = connections.buckets_for(SIZE)
-    sizes = {COUNTERS.name: 1 + len(settings.hosts), MARKS.name: 1, TAGS.name: buckets, CONNECTIONS.name: buckets * WAYS}
+    buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
+    sizes = connections.table_sizes(SIZE) | {COUNTERS.name: 1 + len(settings.hosts)}
     image = compiled(FRONT)
     with ExitStack() as parts:
         found: dict[tuple[int, int], Front] = {}
@@ -125,7 +130,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
                 front = Front(parts.enter_context(Datapath(image, common, sizes)))
                 if not common:
                     common = {name: table for name, table in front.tables.items() if name not in sizes}
-                    common["places"].update(ONLY, connections.places_entry(buckets, Random(SEED).randbytes))
+                    common["places"].update(ONLY, connections.places_entry(buckets, bits, Random(SEED).randbytes))
                     place.net.front.call(configure, common, settings, [exit_of(place.net.outside), exit_of(place.inside)])
                     direct_to(place.far.mac, common, settings)
                 know(front, version, count)
@@ -135,14 +140,15 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
 
 def exit_of(interface: Interface) -> Exit:
     """A way out of the front's machine."""
-    return Exit(interface.name, interface.index, interface.mac, MTU)
+    return Exit(interface.name, interface.index, interface.mac, MTU, scatters=True)
 
 
 def configure(common: Mapping[str, Map], settings: config.Config, exits: list[Exit]) -> None:
     """Fill the tables that are the same for all. To be called where the exits are: the kernel looks for them there."""
-    for name, key, value in tables.host_updates(tables.host_entries(settings)):
+    numbers = numbered(host.name for host in settings.hosts)
+    for name, key, value in tables.host_updates(tables.host_entries(settings, numbers)):
         common[name].update(key, value)
-    common["policy"].update(ONLY, tables.policy_entry(settings, 0, 1))
+    common["policy"].update(ONLY, tables.policy_entry(settings, 0))
     common["exits"].update(ONLY, tables.exits_entry(exits))
     for key, value in tables.device_entries(exits):
         common["devices"].update(key, value)
@@ -156,10 +162,11 @@ def direct_to(mac: bytes, common: Mapping[str, Map], settings: config.Config) ->
 
 
 def know(front: Front, version: int, count: int) -> None:
-    """Put the connections into the front's table that the generator sends segments of."""
+    """Put the connections into the front's table that the generator sends segments of: their numbers are all 0."""
     kind = next(kind for kind in kinds.KNOWN if (kind.version, kind.crowd) == (version, count))
     rows = crowd.connections(kind.target(bytes(6), bytes(6)), 2, count)
-    now = time.time_ns() // 1_000_000
+    now = time.monotonic_ns() // 1_000_000
     rows["seen"] = rows["begun"] = now & 0xFFFFFFFF
+    rows["state"], rows["left"], rows["reach"], rows["ack_reach"] = NUMBERED, BURST, WIDEST, WIDEST
     if open_table(front.tables).fill(rows, now) < count - count // SPARE:
         raise LabError(f"not all of {count} connections found room in the bench's table for {SIZE}")
