@@ -22,9 +22,12 @@ from naive import world
 from naive.decide import decide, learn
 from naive.forward import Action
 from naive.moment import Moment
+from naive.parse import network
+from naive.prefixes import mixed
+from naive.prefixes import network as prefix
 from naive.state import WAYS, Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, known, places_entry, policy_entry, updates
+from tables_under_test import BUCKETS, budgets, known, places_entry, policy_entry, updates
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
@@ -77,6 +80,11 @@ class Outcome:
         return f"{self.verdict.name} {self.reason.name} host {self.number} {self.frame.hex()}"
 
 
+def monotonic(now_ms: int, ms: int | None) -> int:
+    """The monotonic clock: if nothing is said of it, unix time, as far as 64 bits of ns go."""
+    return now_ms % (1 << 44) if ms is None else ms
+
+
 class Twin:
     """The naive twin, and the state that it changes."""
 
@@ -87,7 +95,7 @@ class Twin:
         self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
     ) -> Outcome:
         """One frame at one moment; `ms`: the monotonic clock, if it is not to say the same as unix time."""
-        moment = Moment(now_ms, now_ms if ms is None else ms, cpu)
+        moment = Moment(now_ms, monotonic(now_ms, ms), cpu)
         if side == "outside":
             made = decide(self.state, frame, moment, room)
         else:
@@ -105,6 +113,7 @@ class Ebpf:
         self._programs, self._tables = programs, tables
         self._clock, self._cpu = (-1, -1), -1
         self._cpus = sorted(os.sched_getaffinity(0))
+        self._touched: set[int] = set()  # cells of prefixes: there are too many to clear them all
         for table, key, value in updates(state):
             self._tables[table].update(key, value)
         for place in state.exits:
@@ -123,13 +132,14 @@ class Ebpf:
         self, frame: bytes, now_ms: int, side: Side = "outside", *, cpu: int = 0, ms: int | None = None
     ) -> Outcome:
         """One frame at one moment, and what it was counted under: exactly one reason of one host, exactly once."""
-        clock = now_ms, now_ms if ms is None else ms
+        clock = now_ms, monotonic(now_ms, ms)
         if clock != self._clock:
             self._tables["clock"].update(ONLY, clock_entry(clock[0] * NS, clock[1] * NS))
             self._clock = clock
         if cpu != self._cpu:
             os.sched_setaffinity(0, {self._cpus[cpu]})
             self._cpu = cpu
+        self._touched |= cells_of(frame)
         leaves = side in ("leaving", "looped")
         program = self._programs["leaving" if leaves else side].program
         ran = program.test_run(frame, ifindex=LO if side == "looped" else 0)
@@ -163,10 +173,21 @@ class Ebpf:
     def forget(self) -> None:
         """As if it had seen nothing yet."""
         self._tags[:] = 0
+        numbers = {"budgets": LIMITS, "shares": LIMITS, "prefixes": self._touched}
         for name in ("budgets", *PER_CPU):
             table = self._tables[name]
-            for number in LIMITS if table.table.entries > 1 else [0]:
+            for number in numbers.get(name, [0]):
                 table.update(number.to_bytes(4, "little"), bytes(table.table.value_size))
+        self._touched.clear()
+
+
+def cells_of(frame: bytes) -> set[int]:
+    """Of the prefixes of a frame's source."""
+    packet = network(frame)
+    if isinstance(packet, Reason):
+        return set()
+    prefixes = [prefix(packet.source), *([packet.source[:8]] if packet.version == 6 else [])]
+    return {mixed(world.FACTORS, one) >> 52 for one in prefixes}
 
 
 def summed(rows: list[bytes]) -> npt.NDArray[np.int64]:
@@ -195,7 +216,7 @@ class Native:
     ) -> Outcome:
         """One frame at one moment, which may grow by `room` bytes. What leaves is seen as at an inside interface."""
         program, own = self._on(cpu, FRONT_REASON if side == "outside" else INSIDE_REASON)
-        clock = clock_entry(now_ms * NS, (now_ms if ms is None else ms) * NS)
+        clock = clock_entry(now_ms * NS, monotonic(now_ms, ms) * NS)
         self.tables["clock"][:] = np.frombuffer(clock, np.uint8)
         counters = own["counters"].view(np.uint64).reshape(NUMBERS, NUMBER_OF_REASONS)
         counters[:] = 0
@@ -213,6 +234,10 @@ class Native:
             tables = self.tables | self._own[cpu]
             self._linked[cpu, source] = NativeProgram(source, {table.name: tables[table.name] for table in source.tables})
         return self._linked[cpu, source], self._own[cpu]
+
+    def budgets(self, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
+        """What a CPU remembers of budgets and prefixes."""
+        return budgets(self.tables | self._own[cpu], LIMITS)
 
     def known(self) -> dict[Name, str]:
         """The table of connections."""

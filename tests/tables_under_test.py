@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from naive.budget import LEARNING
 from naive.state import Connection, Exit, Host, Name, Origin, State
 from naive.world import FACTORS
 
@@ -119,3 +120,42 @@ def words(connection: Connection) -> str:
 def in_words(state: State) -> dict[Name, str]:
     """The twin's connections, likewise."""
     return {name: words(connection) for name, connection in state.connections.items()}
+
+
+# What CPUs remember of budgets and prefixes
+
+SHARE = ("window", "left", "tight", "wanted", "spent", "cpus", "hosts", "host_fair")
+CELL = ("tag", "proven", "window", "answered", "failed", "opened", "guessed")
+
+
+def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
+    """The twin's, of these budgets and of all prefixes, as the tables have them. All that is zero is left out."""
+    own = state.cpus[cpu]
+    shares = {index_of(whose): tuple(int(getattr(share, name)) for name in SHARE) for whose, share in own.shares.items()}
+    return {
+        "shares": {number: share for number, share in shares.items() if any(share)},
+        "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items()},
+        "asked": {number: (asked.when << 3 | asked.tries,) for number, asked in own.asked.items() if asked.when},
+        "crowds": {number: (when << 32 | count,) for number, (when, count) in own.crowds.items()},
+        "taken": {index_of(whose): (when << 32 | count,) for whose, (when, count) in state.taken.items()},
+    }
+
+
+def index_of(whose: int | str) -> int:
+    """A budget's place in the table."""
+    if isinstance(whose, int):
+        return whose
+    return layout.LEARNING if whose == LEARNING else layout.TAUGHT + int(whose.rpartition(" ")[2])
+
+
+def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int]) -> dict[str, dict[int, tuple[int, ...]]]:
+    """The same, from the tables."""
+    shares, cells = tables["shares"].view(layout.Share), tables["prefixes"].view(layout.Prefix)
+    words = {"asked": tables["asked"].view(np.uint16), "crowds": tables["crowds"].view(np.uint64)}
+    taken = tables["budgets"].view(layout.Budget)["taken"]
+    return {
+        "shares": {n: share for n in numbers if any(share := tuple(int(shares[n][name]) for name in SHARE))},
+        "cells": {int(n): tuple(int(cells[n][name]) for name in CELL) for n in np.flatnonzero(cells["window"])},
+        **{name: {int(n): (int(found[n]),) for n in np.flatnonzero(found)} for name, found in words.items()},
+        "taken": {n: (int(taken[n]),) for n in numbers if taken[n]},
+    }

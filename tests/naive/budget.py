@@ -114,7 +114,7 @@ def has_fair_share(state: State, source: bytes, host: Host, proven: bool, moment
 def crowd(state: State, prefix: bytes, number: int, fair: int, moment: Moment) -> tuple[int, bool]:
     """How many SYNs of a prefix were let through in this window; one more if that is less than `fair`. Whether it is new."""
     crowds, window = state.cpus[moment.cpu].crowds, moment.window % WORD
-    place = prefixes.mixed(state, prefix, number) >> 53
+    place = prefixes.mixed(state.factors, prefix, number) >> 53
     when, had = crowds.get(place, (0, 0))
     new = when != window
     had = 0 if new else had

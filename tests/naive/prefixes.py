@@ -5,6 +5,8 @@ All of it is counted on each CPU for itself, in cells that prefixes share where 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from naive.cpu import Cell
 from naive.moment import SHORT, Moment
 from naive.seats import hashed
@@ -28,15 +30,15 @@ def network_of(name: Name) -> bytes:
     return name.client[12:15] if name.host.startswith(IPV4_IN_IPV6) else name.client[:6]
 
 
-def mixed(state: State, prefix: bytes, number: int = 0) -> int:
+def mixed(factors: Sequence[int], prefix: bytes, number: int = 0) -> int:
     """64 bits; /64s are mixed by a factor of their own."""
-    factor = state.factors[1 if len(prefix) == 8 else 0] | 1
+    factor = factors[1 if len(prefix) == 8 else 0] | 1
     return ((int.from_bytes(prefix, "little") ^ number << 48) * factor) % (1 << 64)
 
 
 def cell_of(state: State, prefix: bytes, moment: Moment) -> Cell:
     """The prefix's cell, turned to this second."""
-    cell = state.cpus[moment.cpu].cells[mixed(state, prefix) >> 52]
+    cell = state.cpus[moment.cpu].cells[mixed(state.factors, prefix) >> 52]
     if cell.window != moment.second:
         cell.window, cell.answered, cell.failed, cell.opened = moment.second, 0, 0, 0
     return cell
@@ -44,7 +46,7 @@ def cell_of(state: State, prefix: bytes, moment: Moment) -> Cell:
 
 def tag_of(state: State, prefix: bytes) -> int:
     """What tells prefixes apart that share a cell."""
-    return mixed(state, prefix) >> 32 & 0xFFFF or 1
+    return mixed(state.factors, prefix) >> 32 & 0xFFFF or 1
 
 
 def is_proven(state: State, source: bytes, moment: Moment) -> bool:
@@ -55,7 +57,7 @@ def is_proven(state: State, source: bytes, moment: Moment) -> bool:
 
 def has_guessed(cell: Cell, moment: Moment) -> bool:
     """Whether too many cookies were wrong lately."""
-    return (moment.second - cell.guessed) % SHORT < GUESSED
+    return cell.guessed != 0 and (moment.second - cell.guessed) % SHORT < GUESSED
 
 
 def cpus(state: State, moment: Moment) -> int:
@@ -109,7 +111,7 @@ def count_failure(state: State, name: Name, moment: Moment) -> None:
     cell = cell_of(state, network_of(name), moment)
     cell.failed = min(MOST, cell.failed + 1)
     if cell.failed >= GUESSES:
-        cell.guessed = moment.second
+        cell.guessed = moment.second or SHORT - 1  # 0: never
 
 
 def may_open(state: State, name: Name, moment: Moment) -> bool:
