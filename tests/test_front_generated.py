@@ -29,8 +29,9 @@ AT_ONCE = 40
 TURNED = 128 * 8  # bits, from the frame's first on, one of which a neighbour has turned
 HANDFULS = st.lists(st.tuples(frames(), moments(), st.integers(0, TURNED - 1)), min_size=AT_ONCE, max_size=AT_ONCE)
 Handful = list[tuple[bytes, int, int]]
-# These take a limit, or a frame without room: see rows/limits.py
-LIMITS = {Reason.no_room, Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.learn_limit}
+# These take a limit that bites, or a frame without room: see rows/limits.py, test_skewed_cpus.py
+LIMITS = {Reason.no_room, Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.prefix_cap, Reason.learn_limit}
+LIMITS |= {Reason.teach_limit, Reason.guess_limit, Reason.newcomer_limit, Reason.frame_limit}
 # Ten examples at a time: after ten Hypothesis begins to make examples from parts of old ones, and so the same frames again.
 STEADY = settings(
     max_examples=10,

@@ -14,16 +14,36 @@ from naive import cookie
 from naive.cookie import EPOCH, Flow
 from naive.frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, VLAN, Ethernet, IPv4, IPv6, Tcp, frame, packed
 from naive.state import mapped
-from naive.world import BACK, BACK6, EPOCH_BEGINS, HOSTS, LOST, ROUTED, ROUTED6, SWITCHED, SWITCHED6, WEB, WEB6, state
+from naive.world import (
+    BACK,
+    BACK6,
+    EPOCH_BEGINS,
+    HEARD,
+    HEARD6,
+    HOPS,
+    HOSTS,
+    LOST,
+    ROUTED,
+    ROUTED6,
+    SLOW,
+    SLOW6,
+    SWITCHED,
+    SWITCHED6,
+    WEB,
+    WEB6,
+    state,
+)
 
 WORD = 1 << 32
-WINDOW = 1 << 23  # bytes: see naive/connections.py
+WINDOW = 1 << 23  # bytes: see naive/known.py
 KEYS = state().keys
-HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST), (WEB6, ROUTED6, SWITCHED6, BACK6)
+HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST, HEARD, SLOW), (WEB6, ROUTED6, SWITCHED6, BACK6, HEARD6, SLOW6)
 BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
+HOSTS_BASE = 0x7FFFFFF0  # likewise of hosts', where no cookie says otherwise
 MOMENTS = [EPOCH_BEGINS + t * EPOCH + at for t in (-1, 0, 1) for at in (0, 127, 128, 31_999, 32_000, 63_999)]
 # How far a client's sequence number is from its SYN's: what comes first, and the edges of what a RST may have
 AHEAD = [1, 1, 1, 1, 1, 2, 6, 0, -1, WINDOW, WINDOW + 1, WINDOW + 6, 1 << 31]
+FARTHER = [0] * 6 + [1, 5, 1 << 17, 1 << 26, -(1 << 26) - 1, 1 << 31]  # of an acknowledgment
 PAYLOADS = [b"", b"", b"", b"x", b"hello"]
 CLIENT_FLAGS = [ACK] * 8 + [ACK | PSH, ACK | FIN, ACK | FIN, ACK | FIN | PSH, ACK | URG, ACK | ECE, ACK | CWR]
 CLIENT_FLAGS += [
@@ -77,7 +97,8 @@ def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
     ip = replace(ip, ttl=hops) if isinstance(ip, IPv4) else replace(ip, hop_limit=hops)
     seq = (BASE + rng.choice(AHEAD)) % WORD
     flags, payload = rng.choice(CLIENT_FLAGS), rng.choice(PAYLOADS)
-    return ip, Tcp(40000 + rng.randrange(2), 80, seq, rng.getrandbits(32), flags, payload=payload)
+    ack = (HOSTS_BASE + rng.choice(FARTHER)) % WORD if rng.random() < 0.9 else rng.getrandbits(32)
+    return ip, Tcp(40000 + rng.randrange(2), 80, seq, ack, flags, payload=payload)
 
 
 def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
@@ -95,9 +116,10 @@ def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
 def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
     """The host's side of it: acknowledges what a client's segment would have had as its sequence number."""
     back = replace(ip, source=ip.destination, destination=ip.source)
-    return frame(
-        back, Tcp(tcp.destination_port, tcp.source_port, tcp.ack, tcp.seq, rng.choice(HOST_FLAGS), payload=tcp.payload)
-    )
+    said = Tcp(tcp.destination_port, tcp.source_port, tcp.ack, tcp.seq, rng.choice(HOST_FLAGS), payload=tcp.payload)
+    hop = HOPS.get(mapped(packed(ip.destination)))
+    by_itself = hop is not None and rng.random() < 0.8
+    return frame(back, said, Ethernet(source=hop.mac) if hop is not None and by_itself else Ethernet())
 
 
 def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
@@ -107,7 +129,7 @@ def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
     if isinstance(ip, IPv4):
         asked = replace(ip, source="198.51.100.1", protocol=1)
         return Ethernet().encode(ip.ethertype, asked.encode(bytes([rng.choice([3, 11, 8])]) + bytes(7) + quoted))
-    told = replace(ip, source="2001:db8::ff", next_header=58)
+    told = replace(ip, source="2001:db8::ff", next_header=58, hop_limit=rng.choice([57, 255]))
     return Ethernet().encode(ip.ethertype, told.encode(bytes([rng.choice([1, 2, 128, 135])]) + bytes(7) + quoted))
 
 
