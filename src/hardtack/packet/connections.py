@@ -4,11 +4,11 @@ Each connection has two buckets where it may be, by two hashes, and a bucket has
 place (0: free), eight in a word; only behind a tag that fits is the record itself looked at, one cache line. A newcomer
 goes into the first bucket while less than half of it is in use, which a CPU's branch prediction comes to expect; else into
 the one with more room: then next to nothing is displaced at two thirds of the places in use (Azar et al., Balanced
-Allocations, 1999). Without any room, the least recently used of the sixteen gives way, and before it one that is over.
+Allocations, 1999). Without any room, one of the sixteen gives way: see eviction.py.
 
 Strangers, which a flood consists of, are to be known for such without waiting for memory: `marks` has a bit for each hash,
 set when a connection is remembered, and is small enough to stay close to the CPU. (A filter of Bloom's, 1970, with one
-hash.) It fills as connections come and go; a mark that means nothing only costs a look at the tags. Now and then the front's
+hash; as many bits as connections, and at least a million.) It fills as connections come and go; a mark that means nothing only costs a look at the tags. Now and then the front's
 process has it made anew: see sweep.py.
 
 The hash is multilinear under secret factors (Thorup 2015, High Speed Hashing, 3.5): nobody can aim at a bucket. Mixed
@@ -23,8 +23,6 @@ from __future__ import annotations
 from hardtack.compiler.language import (
     absent,
     address,
-    at,
-    barrier,
     compare_exchange,
     entry_at,
     entry_of,
@@ -34,35 +32,17 @@ from hardtack.compiler.language import (
     set_bits,
     u64,
 )
-from hardtack.packet.layout import (
-    CLIENT_FIN,
-    CONNECTIONS,
-    HOST_FIN,
-    MARK_BITS,
-    MARK_WORDS,
-    MARKS,
-    PLACES,
-    TAGS,
-    WAYS,
-    Connection,
-    Marks,
-    Places,
-    Tags,
-)
-from hardtack.packet.opaque import own_walk
+from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, TAGS, WAYS, Connection, Mark, Places, Tags
 
 LOW_32 = 0xFFFFFFFF
 MIX_1, MIX_2 = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
-MARKED = (1 << MARK_BITS) - 1  # the bits of the hash that choose a mark
 EACH, HIGH_BITS, LOW_BITS = 0x0101010101010101, 0x8080808080808080, 0x7F7F7F7F7F7F7F7F  # of every byte
 WAY_OF_BIT = 0x0001020304050607  # times 1 << 8 * n: n, in the top byte
-OVER = CLIENT_FIN | HOST_FIN
 ATTEMPTS = 2  # when other CPUs change the very same bucket at the same time
-OVER_AGE = 1 << 32  # more than any age in ms
 WAY_BITS = 3
 
 places = entry_of(PLACES, Places)
-marks = entry_of(MARKS, Marks)
+mark_at = entry_at(MARKS, Mark)
 tags_at = entry_at(TAGS, Tags)
 connection_at = entry_at(CONNECTIONS, Connection)
 no_connection = nothing_of(Connection)
@@ -115,7 +95,8 @@ def find(name):
 @inlined
 def is_marked(name):
     """Whether a connection with these bits of its hash has been remembered."""
-    return (marks().words[mark_word(name, places().marks)] >> (name.hashed & u64(63))) & u64(1)
+    mark = mark_at(mark_word(name, places().marks))
+    return False if absent(mark) else (mark.word >> (name.hashed & u64(63))) & u64(1) != u64(0)
 
 
 @inlined
@@ -128,13 +109,16 @@ def mark(name):
 @inlined
 def mark_in(name, which):
     """The same, in one set."""
-    set_bits(at(address(marks()), mark_word(name, which) * 8), u64(1) << (name.hashed & u64(63)))
+    mark = mark_at(mark_word(name, which))
+    if not absent(mark):
+        set_bits(address(mark), u64(1) << (name.hashed & u64(63)))
 
 
 @inlined
 def mark_word(name, which):
     """The number of the word that has the mark of this hash, in one of the two sets."""
-    return i64((which & u64(1)) * u64(MARK_WORDS) + ((name.hashed & u64(MARKED)) >> u64(6)))
+    marked = places().marked
+    return i64((which & u64(1)) * ((marked + u64(1)) >> u64(6)) + ((name.hashed & marked) >> u64(6)))
 
 
 @inlined
@@ -197,27 +181,6 @@ def count_of(bits):
 
 
 @inlined
-def take_place(name, now):
-    """A record for the connection, which `find` has not found; all but `seen` is still what was there before.
-
-    Nothing if another CPU is changing the very same bucket, again and again. Whoever writes the record must `mark` it then.
-    """
-    seat(name)
-    for _ in range(ATTEMPTS):
-        one, other = tags_at(name.first), tags_at(name.second)
-        if absent(one) or absent(other):
-            break
-        place = roomier(name, free_places(one.word), free_places(other.word))
-        if place < 0:
-            place = least_used(name, now)
-            return taken(name, place, tag_at(place), now)
-        entry = taken(name, place, u64(0), now)
-        if not absent(entry):
-            return entry
-    return no_connection()
-
-
-@inlined
 def taken(name, place, before, now):
     """The record at a place whose tag was `before`, if it could be had."""
     entry = connection_at(place)
@@ -234,31 +197,6 @@ def roomier(name, free_in_first, free_in_second):
     if free > WAYS // 2 or free >= count_of(free_in_second):
         return name.first * WAYS + first_way(free_in_first) if free_in_first else -1
     return name.second * WAYS + first_way(free_in_second)
-
-
-@inlined
-def least_used(name, now):
-    """The place whose connection was seen longest ago; those that are over go before all others.
-
-    What has been found so far lies in a table (see `barrier`), so that the verifier takes each turn for the first one.
-    """
-    found = own_walk()
-    if absent(found):
-        return name.first * WAYS
-    found.size = 0
-    for number in range(2 * WAYS):
-        barrier()
-        place = (name.first if number < WAYS else name.second) * WAYS + (number & (WAYS - 1))
-        entry = connection_at(place)
-        if absent(entry):
-            break
-        idle = (now - i64(entry.seen)) & LOW_32
-        if entry.state & OVER == OVER:
-            idle += OVER_AGE
-        if number == 0 or idle > found.size:
-            found.start, found.size = place, idle
-    barrier()
-    return found.start
 
 
 @inlined

@@ -6,19 +6,22 @@ from hardtack.compiler.language import absent, i64, inlined, new
 from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, isn_before, options_byte, parity_of, proves, tag_of
-from hardtack.packet.follow import follow_client, is_closed_by_host
+from hardtack.packet.follow import follow_client, is_certain, is_closed_by_host
 from hardtack.packet.hosts import find_host, host_at
+from hardtack.packet.judge_cookie import judge_unknown, remember
 from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_other import judge_error, judge_other
 from hardtack.packet.judge_syn import judge_syn
-from hardtack.packet.judge_unknown import judge_unknown
 from hardtack.packet.layout import NO_HOST, Name
+from hardtack.packet.martians import is_mapped, is_martian
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse
+from hardtack.packet.prefixes import cell_for, count_failure, may_guess, mixed_prefix
 from hardtack.packet.reasons import Reason
-from hardtack.packet.time import find_key, has_key, own_moment, update
+from hardtack.packet.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.wire import ACK, RST, SYN
 
+MARTIAN = int(Reason.martian)
 NO_KEY = int(Reason.no_key)
 NOT_OURS = int(Reason.not_ours)
 STRAY_RST = int(Reason.stray_rst)
@@ -32,6 +35,8 @@ def decide(frame, flow):
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
+    if flow.version == 6 and is_mapped(flow.destination_high, flow.destination_low):
+        return NOT_OURS
     flow.place = find_host(flow.destination_high, flow.destination_low)
     if flow.place == NO_HOST:
         return NOT_OURS
@@ -45,39 +50,50 @@ def decide(frame, flow):
     update(moment)
     entry = find(name)
     if flow.kind != NONE:
-        return judge_error(host, entry)
+        return judge_error(host, entry, moment.ms)
+    if absent(entry) and is_martian(flow):
+        return MARTIAN
     if flow.flags & SYN:
-        reason = judge_syn(frame, flow, host, moment, entry)
+        reason = judge_syn(frame, flow, host, name, moment, entry)
     else:
-        reason = judge_segment(flow, moment, name, entry)
+        reason = judge_segment(flow, host, moment, name, entry)
     return reason if reason != NONE else judge_cookie(frame, flow, host, moment, name, entry)
 
 
 @inlined
-def judge_segment(flow, moment, name, entry):
+def judge_segment(flow, host, moment, name, entry):
     """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or it may be the next."""
     if absent(entry):
         return STRAY_RST if flow.flags & RST else NONE
-    if is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK:
+    if is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK and not is_certain(flow, entry):
         return NONE
-    return follow_client(flow, entry, name, moment.now)
+    return follow_client(flow, entry, host, name, moment.ms)
 
 
 @inlined
 def judge_cookie(frame, flow, host, moment, name, entry):
     """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back."""
-    read_options(frame, flow)
-    asks = flow.flags & SYN
+    asks, second = flow.flags & SYN, second_of(moment.ms)
+    cell = cell_for(mixed_prefix(flow), second)
+    if absent(cell):
+        return NO_KEY
     cookie = (flow.acknowledgment - 1) & LOW_32
     epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
-    options = options_byte(flow) if asks else cookie & OPTION_BITS
     key = find_key(i64(host.keys), epoch)
-    tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)
-    if asks:
-        return answer_syn(frame, flow, host, moment, tag, options)
-    good = key.epoch == epoch and proves(flow, cookie, tag)
+    tried, good = True, False
+    if asks or may_guess(name, cell, second):
+        read_options(frame, flow)
+        options = options_byte(flow) if asks else cookie & OPTION_BITS
+        tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)
+        if asks:
+            return answer_syn(frame, flow, host, moment, tag, options)
+        good = key.epoch == epoch and proves(flow, cookie, tag)
+    else:
+        tried = False
     if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is
-    if not good and not absent(entry):
-        return follow_client(flow, entry, name, moment.now)
-    return judge_unknown(flow, host, moment, name, entry, good)
+    if good:
+        return remember(flow, host, name, moment, entry, cell)
+    if tried:
+        count_failure(cell, second)
+    return judge_unknown(flow, host, name, moment, tried) if absent(entry) else follow_client(flow, entry, host, name, moment.ms)

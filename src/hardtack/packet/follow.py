@@ -1,24 +1,39 @@
-"""A segment of a known connection: what it changes in the table, and whether it may go on."""
+"""A segment of a known connection: whether it may go on, and what it changes in the table."""
 
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, swap32, u64
 from hardtack.packet.connections import forget, mark
-from hardtack.packet.layout import BY_HOST, CLIENT_FIN, HOST_FIN, HOST_SEEN
+from hardtack.packet.credit import afford, allowance, doubt, doubt_window, earn, touch
+from hardtack.packet.layout import (
+    ASKED,
+    AWAITED,
+    BURST,
+    BY_HOST,
+    CLIENT_FIN,
+    HOST_FIN,
+    HOST_SEEN,
+    NUMBERED,
+)
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
 from hardtack.packet.wire import ACK, FIN, RST, SYN
 
-# How far from what the host expects a sequence number may be: as much as a receive window usually holds (tcp_rmem)
-PLAUSIBLE = 1 << 23
-LOW_32 = 0xFFFFFFFF
+# How far from what the host expects an RST may be, and a client be followed: as much as a receive window usually holds (tcp_rmem)
+WINDOW = 1 << 23
+MOST_REACH = 26  # 64 MB: of windows whose scale is not known
+OF_A_SYN = 1 << 14  # bytes that a SYN may carry and be acknowledged for: RFC 7413
+BACK = 1 << 31  # modulo 2^32: more is behind
+LOW_16, LOW_32 = 0xFFFF, 0xFFFFFFFF
 
 CONNECTION = int(Reason.connection)
+FRAME_LIMIT = int(Reason.frame_limit)
 RESET = int(Reason.reset)
 RESET_ASKED = int(Reason.reset_asked)
 IMPLAUSIBLE_RST = int(Reason.implausible_rst)
 OUTBOUND = int(Reason.outbound)
 OUTBOUND_END = int(Reason.outbound_end)
+OUTBOUND_OTHER = int(Reason.outbound_other)
 
 
 @inlined
@@ -34,22 +49,25 @@ def behind_it(flow):
 
 
 @inlined
-def begin(entry, name, number, origin, now):
+def begin(entry, name, number, origin, ms):
     """A record that was another's becomes this connection's; nothing is known of its sequence numbers yet."""
     entry.source_high, entry.source_low = name.source_high, name.source_low
     entry.destination_high, entry.destination_low = name.destination_high, name.destination_low
     entry.ports = name.ports
     entry.host = number
     entry.origin = origin
-    begin_anew(entry, now)
+    begin_anew(entry, ms)
     mark(name)
 
 
 @inlined
-def begin_anew(entry, now):
+def begin_anew(entry, ms):
     """A connection of the same name follows the last one."""
-    entry.next, entry.state = 0, 0
-    entry.seen = entry.begun = stamp(now)
+    entry.next, entry.sent, entry.state = 0, 0, 0
+    entry.seen = entry.begun = stamp(ms)
+    entry.left = BURST
+    entry.doubted = (doubt_window(ms) - 1) & LOW_16
+    entry.reach = entry.ack_reach = MOST_REACH
 
 
 @inlined
@@ -59,63 +77,136 @@ def is_closed_by_host(entry):
 
 
 @inlined
-def follow_client(flow, entry, name, now):
+def follow_client(flow, entry, host, name, ms):
     """A segment from the client, without SYN."""
     if flow.flags & RST:
-        return judge_reset(flow, entry, name)
+        return judge_reset(flow, entry, name, ms)
+    state = i64(entry.state)
+    if state & ASKED or (state & NUMBERED and not fits(flow, entry)):
+        return doubt(entry, ms)
+    if not afford(entry, host, ms):
+        return FRAME_LIMIT
     if flow.flags & FIN:
         entry.state |= CLIENT_FIN
-    advance(flow, entry)
-    touch(entry, now)
+    if not state & NUMBERED:
+        advance(flow, entry)
     return CONNECTION
 
 
 @inlined
-def judge_reset(flow, entry, name):
+def fits(flow, entry):
+    """Whether the host can expect a segment with these numbers. RFC 9293 3.10.7.4, RFC 5961 5
+
+    As far as windows reach, ahead and back: what is older is a retransmission, which the host must see to acknowledge it again.
+    """
+    reach, ack_reach = i64(1) << i64(entry.reach), i64(1) << i64(entry.ack_reach)
+    ahead = (sequence(flow) - i64(entry.next) + reach) & LOW_32
+    acknowledged = (flow.acknowledgment - i64(entry.sent) + ack_reach) & LOW_32
+    return ahead < 2 * reach and acknowledged < 2 * ack_reach
+
+
+@inlined
+def is_certain(flow, entry):
+    """Whether a segment is this connection's for all that is known: the host's own numbers are, and it fits."""
+    return entry.state & NUMBERED and fits(flow, entry)
+
+
+@inlined
+def answers(flow, entry):
+    """Whether it acknowledges the SYN that the host has sent. RFC 9293 3.10.7.3"""
+    return (i64(entry.sent) - flow.acknowledgment) & LOW_32 < OF_A_SYN
+
+
+@inlined
+def judge_reset(flow, entry, name, ms):
     """RFC 5961 3.2, as the host will judge it, too; here it decides whether the connection is still known afterwards.
 
     Only the host's own word ends it: what segments say of themselves (see `advance`), a stranger can say, too.
     """
-    distance = (sequence(flow) - i64(entry.next)) & LOW_32
-    if distance == 0 and entry.state & HOST_SEEN:
-        forget(name)
-        return RESET
-    return RESET_ASKED if distance < PLAUSIBLE else IMPLAUSIBLE_RST
+    if entry.state & ASKED:
+        plausible = flow.flags & ACK and answers(flow, entry)
+    else:
+        distance = (sequence(flow) - i64(entry.next)) & LOW_32
+        if distance == 0 and entry.state & HOST_SEEN:
+            forget(name)
+            return RESET
+        plausible = distance < WINDOW
+    return RESET_ASKED if plausible and allowance(entry, ms) else IMPLAUSIBLE_RST
 
 
 @inlined
 def advance(flow, entry):
-    """Keep up with the client, as long as the host itself has not told what it expects. No leaps: anybody may send this."""
-    if entry.state & HOST_SEEN:
-        return
+    """Keep up with the client, where the host has not told what it expects. No leaps: anybody may send this."""
     following = behind_it(flow)
     distance = (following - i64(entry.next)) & LOW_32
-    if 0 < distance and distance < PLAUSIBLE:
+    if 0 < distance and distance < WINDOW:
         entry.next = following
 
 
 @inlined
-def touch(entry, now):
-    """It is in use. Written only if that is news: a cache line that stays clean need not be written back."""
-    moment = stamp(now)
-    if i64(entry.seen) != moment:
-        entry.seen = moment
+def follow_answer(flow, entry, host, ms):
+    """The SYN-ACK for a host that has opened a connection: from here on its sequence numbers are known."""
+    state = i64(entry.state)
+    if state & ASKED:
+        if not answers(flow, entry):
+            return doubt(entry, ms)
+        entry.state = state & ~ASKED
+    elif state & NUMBERED and not fits(flow, entry):
+        return doubt(entry, ms)
+    if not afford(entry, host, ms):
+        return FRAME_LIMIT
+    if i64(entry.origin) == BY_HOST and not state & HOST_SEEN:  # of others, nobody has asked
+        entry.next = behind_it(flow)
+    return CONNECTION
 
 
 @inlined
-def follow_host(flow, entry, name, now):
+def follow_host(flow, entry, host, name, ms):
     """A segment from the host: what it says of itself is true."""
     if flow.flags & RST:
-        forget(name)
-        return OUTBOUND_END
+        return end(flow, entry, name)
     if flow.flags & SYN:  # it has answered one itself (see `reopened`), or opens a connection by the same ports as before
-        begin_anew(entry, now)
+        begin_anew(entry, ms)
         if not flow.flags & ACK:
             entry.origin = BY_HOST
+            entry.sent = behind_it(flow)
+            entry.state = ASKED
+    touch(entry, host, ms)
     if flow.flags & ACK:
-        entry.next = flow.acknowledgment
-        entry.state |= HOST_SEEN
+        acknowledge(flow, entry)
     if flow.flags & FIN:
         entry.state |= HOST_FIN
-    touch(entry, now)
     return OUTBOUND
+
+
+@inlined
+def end(flow, entry, name):
+    """The host resets a connection. Not one that it has only asked for: a stranger's wrong ACK makes it say so, and go on.
+
+    RFC 9293 3.10.7.3: such a RST has no ACK.
+    """
+    if entry.state & ASKED and not flow.flags & ACK:
+        return OUTBOUND_OTHER
+    forget(name)
+    return OUTBOUND_END
+
+
+@inlined
+def acknowledge(flow, entry):
+    """What the host expects, and what it has sent. It has made progress, or is heard for the first time."""
+    state, following = i64(entry.state), behind_it(flow)
+    sent = (following - i64(entry.sent)) & LOW_32
+    if state & NUMBERED:
+        earn(entry, progress((flow.acknowledgment - i64(entry.next)) & LOW_32) + progress(sent))
+    if state & AWAITED:
+        entry.left = BURST
+    if not state & NUMBERED or sent < BACK or LOW_32 + 1 - sent > 1 << MOST_REACH:
+        entry.sent = following
+    entry.next = flow.acknowledgment
+    entry.state = (state & ~(AWAITED | ASKED)) | HOST_SEEN | NUMBERED
+
+
+@inlined
+def progress(distance):
+    """Bytes further; 0 if it is a leap, or back."""
+    return distance if distance < 1 << MOST_REACH else 0

@@ -9,36 +9,32 @@ from hardtack.compiler.language import (
     barrier,
     beyond,
     entry_at,
-    entry_of,
     i64,
     inlined,
     load8,
     load16,
     load16be,
-    load64,
     store8,
     store16,
     store32,
     store64,
     swap16,
     u64,
-    viewed,
 )
 from hardtack.packet.hosts import host_at
-from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
+from hardtack.packet.layout import KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, NextHop
+from hardtack.packet.link import MAC_BITS, exit_at, exits, is_for_us
 from hardtack.packet.platform import head, move_head, send, tail
-from hardtack.packet.wire import ETHERNET, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
+from hardtack.packet.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
 PASS, TX = 2, 3  # enum xdp_action
 SAME = 0  # the exit that is the interface which the frame came in by
-TTL_4, CHECKSUM_4, HOPS_6 = 8, 10, 7  # places in the IP header
+TTL_4, CHECKSUM_4, NEXT_6, HOPS_6 = 8, 10, 6, 7  # places in the IP header
 VID_BITS, PRIORITY_BITS = 0x0FFF, 0xF000  # of a tag's second word, priority and DEI
-MAC_BITS = (1 << 48) - 1
 EXIT_SIZE = Exit.itemsize
+LONGEST = 0xFFFF  # bytes that the verifier lets a pointer go
 
 next_hop_at = entry_at(NEXT_HOPS, NextHop)
-exits = entry_of(EXITS, Exits)
-exit_at = viewed(Exit)
 
 
 @inlined
@@ -56,6 +52,8 @@ def forward(frame, flow):
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
     if host.via == ROUTED and not may_travel(frame, flow, way):
         return PASS
+    if not way.scatters and not is_in_one_piece(frame, flow):
+        return PASS  # its driver takes no frames of several buffers
     network = flow.network if host.tag == KEEP_TAG else retag(frame, flow, i64(host.tag))
     barrier()  # else LLVM goes on with a pointer from before the frame was moved
     start = head(frame)
@@ -68,22 +66,25 @@ def forward(frame, flow):
 
 
 @inlined
-def is_for_us(frame):
-    """Whether the frame was sent to this interface, and not just seen here: a switch floods what it cannot place.
-
-    Two fronts on one wire would else send each other's frames round and round. The kernel drops it (PACKET_OTHERHOST).
-    """
-    start = head(frame)
-    if beyond(start, ETHERNET, tail(frame)):
+def is_in_one_piece(frame, flow):
+    """Whether all of the packet is in the frame's first buffer."""
+    network, end = at(head(frame), flow.network), tail(frame)
+    if beyond(network, IPV4, end):
         return False
-    return load64(start, 0) & u64(MAC_BITS) == exit_at(address(exits())).mac
+    size = load16be(network, 2) if flow.version == 4 else load16be(network, 4) + IPV6
+    return not beyond(network, size if size < LONGEST else LONGEST, end)
 
 
 @inlined
 def may_travel(frame, flow, way):
-    """Whether it fits through the exit and has a hop left; if not, the kernel tells its sender so. RFC 1812 5.3.1, 4.3.2"""
+    """Whether it fits through the exit and has a hop left; if not, the kernel tells its sender so. RFC 1812 5.3.1, 4.3.2
+
+    Options and hop-by-hop headers are for routers to act on: the kernel does.
+    """
     network = at(head(frame), flow.network)
     if beyond(network, IPV4, tail(frame)):
+        return False
+    if load8(network, 0) & 15 != 5 if flow.version == 4 else load8(network, NEXT_6) == HOP_BY_HOP:
         return False
     size = load16be(network, 2) if flow.version == 4 else load16be(network, 4) + IPV6
     return u64(size) <= way.mtu and load8(network, TTL_4 if flow.version == 4 else HOPS_6) > 1

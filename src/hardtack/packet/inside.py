@@ -1,43 +1,70 @@
-"""Programs that see what hosts send, and learn from it: at XDP where it comes in, or at tcx where it leaves."""
+"""Programs that see what hosts send, and learn from it: at XDP where it comes in, or at tcx where it leaves.
+
+Who says that he is a host is believed only if he can be: at an inside interface, by the MAC address that the host is known
+by; where frames leave for the internet, unless they have come from there.
+"""
 
 from __future__ import annotations
 
-from hardtack.compiler.language import inlined, new
+from hardtack.compiler.language import absent, beyond, entry_at, inlined, load32, load64, new, u64
 from hardtack.packet.count import count
-from hardtack.packet.hosts import number_of
-from hardtack.packet.layout import NO_HOST, Flow
-from hardtack.packet.learn import learn
+from hardtack.packet.hosts import host_at, number_of
+from hardtack.packet.layout import NO_HOST, ORIGINS, Flow, Origin
+from hardtack.packet.learn import learn_from, read_host
 from hardtack.packet.linear import make_linear
+from hardtack.packet.parse import NONE
+from hardtack.packet.platform import head, tail
+from hardtack.packet.wire import ETHERNET
 
 PASS = 2  # XDP_PASS
 NEXT = -1  # TCX_NEXT
+CAME_BY, LEAVES_BY = 36, 40  # of __sk_buff: ingress_ifindex, ifindex
+SOURCE_MAC, MAC_SHIFT = 6, 16  # it is in a frame's bytes 6 to 11
 
 new_flow = new(Flow)
+origin_at = entry_at(ORIGINS, Origin)
 
 
 def inside(frame):
     """struct xdp_md -> enum xdp_action, on an interface that hosts are behind."""
-    learned_from(frame)
+    inside_learned(frame)
     return PASS
 
 
 def inside_reason(frame):
     """The same, but what it returns is the reason."""
-    return learned_from(frame)
+    return inside_learned(frame)
 
 
 def leaving(frame):
     """struct __sk_buff -> enum tcx_action_base, on what goes out to the internet."""
     make_linear(frame)
-    learned_from(frame)
+    flow = new_flow()
+    flow.place = NO_HOST
+    reason = read_host(frame, flow)
+    if reason == NONE:
+        host = host_at(flow.place)
+        reason = learn_from(flow, host, load32(frame, CAME_BY) == load32(frame, LEAVES_BY) and not host.one_armed)
+    count(reason, number_of(flow))
     return NEXT
 
 
 @inlined
-def learned_from(frame):
+def inside_learned(frame):
     """The frame's reason, counted."""
     flow = new_flow()
     flow.place = NO_HOST
-    reason = learn(frame, flow)
+    reason = read_host(frame, flow)
+    if reason == NONE:
+        reason = learn_from(flow, host_at(flow.place), is_anothers(frame, flow))
     count(reason, number_of(flow))
     return reason
+
+
+@inlined
+def is_anothers(frame, flow):
+    """Whether another machine than the host has sent it, as far as the host's MAC address is known."""
+    start, origin = head(frame), origin_at(flow.place)
+    if absent(origin) or origin.mac == u64(0) or beyond(start, ETHERNET, tail(frame)):
+        return False
+    return load64(start, SOURCE_MAC) << u64(MAC_SHIFT) != origin.mac << u64(MAC_SHIFT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, at, beyond, inlined, load8, load32, load64, u64
+from hardtack.packet.credit import allowance
 from hardtack.packet.names import turned
 from hardtack.packet.parse import EXTENSION, IS_FRAGMENT, LATER_FRAGMENT, MAPPED, NONE, NOT_TCP, TRUNCATED, is_extension
 from hardtack.packet.platform import head, tail
@@ -21,6 +22,7 @@ ICMP = 8  # bytes of an ICMP header; what the error is about follows
 ERRORS_4 = 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12  # unreachable, source quench, time exceeded, parameter problem: RFC 792
 ERRORS_6 = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4  # unreachable, too big, time exceeded, parameter problem: RFC 4443
 FIRST_NEIGHBOUR, LAST_NEIGHBOUR = 133, 137  # RFC 4861
+HOPS_6, FROM_NEAR = 7, 255  # the hop limit of what no router has sent on: RFC 4861 7.1
 
 
 @inlined
@@ -40,7 +42,7 @@ def judge_other(frame, flow, host, name):
         message = at(start, flow.transport)
         if not beyond(message, ICMP, end):
             kind = load8(message, 0)
-            if flow.version == 6 and FIRST_NEIGHBOUR <= kind and kind <= LAST_NEIGHBOUR:
+            if flow.version == 6 and FIRST_NEIGHBOUR <= kind and kind <= LAST_NEIGHBOUR and is_from_near(frame, flow):
                 return NEIGHBOUR
             if is_error(flow, kind) and name_quoted(at(message, ICMP), end, flow, name):
                 return NONE
@@ -48,9 +50,19 @@ def judge_other(frame, flow, host, name):
 
 
 @inlined
-def judge_error(host, entry):
-    """An error about a known connection passes, whatever the host's `default` says: without it paths stay black holes."""
-    return judge_default(host) if absent(entry) else ICMP_ERROR
+def is_from_near(frame, flow):
+    """Whether an IPv6 packet comes from the same link."""
+    network = at(head(frame), flow.network)
+    return not beyond(network, IPV6, tail(frame)) and load8(network, HOPS_6) == FROM_NEAR
+
+
+@inlined
+def judge_error(host, entry, ms):
+    """An error about a known connection passes, whatever the host's `default` says: without it paths stay black holes.
+
+    One now and then: more are no help, and anybody can send them.
+    """
+    return judge_default(host) if absent(entry) or not allowance(entry, ms) else ICMP_ERROR
 
 
 @inlined

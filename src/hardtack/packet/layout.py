@@ -110,6 +110,19 @@ Walk = np.dtype(
     align=True,
 )
 
+# Who is to give way in a full table, as far as the search has come. It lies in a table likewise.
+Search = np.dtype(
+    [
+        ("prefix", "u8"),  # the candidates of the two votes, and the votes for them
+        ("prefix_votes", "i8"),
+        ("host", "i8"),
+        ("host_votes", "i8"),
+        ("worst", "i8"),  # class and age of whoever is to go, and the place
+        ("place", "i8"),
+    ],
+    align=True,
+)
+
 # What the SYN-ACK is to say.
 Answer = np.dtype(
     [
@@ -289,7 +302,6 @@ Prefix = np.dtype(
     ],
     align=True,
 )
-Prefixes = np.dtype([("cells", Prefix, (PREFIX_CELLS,))], align=True)
 # Of connections whose SYN was answered while their prefix's cookies were not tried any more: when << 3 | tries left
 Asked = np.dtype([("cells", "u2", (ASKED_CELLS,))], align=True)
 # SYN-ACKs of a source prefix in a window, on one CPU, while a limit bites: window << 32 | count
@@ -320,12 +332,13 @@ KEYS = table("keys", "array", Keys)
 MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)
+SEARCH = table("search", "percpu_array", Search)
 PLACES = table("places", "array", Places, also=PLACING)
 SWEEP = table("sweep", "array", Sweep)
 BUDGETS = table("budgets", "array", Budget, MOST_BUDGETS)
 SHARES = table("shares", "percpu_array", Share, MOST_BUDGETS)
 CROWDS = table("crowds", "percpu_array", Crowds)
-PREFIXES = table("prefixes", "percpu_array", Prefixes)
+PREFIXES = table("prefixes", "percpu_array", Prefix, PREFIX_CELLS)
 ASKED_FOR = table("asked", "percpu_array", Asked)
 ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, inlined, new
-from hardtack.packet.connections import find, take_place
-from hardtack.packet.follow import begin, follow_host
+from hardtack.packet.budget import may_teach
+from hardtack.packet.connections import find
+from hardtack.packet.eviction import take_place
+from hardtack.packet.follow import acknowledge, begin, behind_it, follow_host
 from hardtack.packet.hosts import find_host, host_at, protects
-from hardtack.packet.layout import BY_HOST, HOST_FIN, HOST_SEEN, NO_HOST, Name
+from hardtack.packet.layout import ASKED, BY_HOST, HOST_FIN, NO_HOST, Name
+from hardtack.packet.martians import is_mapped
 from hardtack.packet.names import name_from_host
 from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
-from hardtack.packet.time import own_moment, stamp, update
+from hardtack.packet.time import own_moment, update
 from hardtack.packet.wire import ACK, FIN, RST, SYN
 
 NOT_OURS = int(Reason.not_ours)
 TAUGHT = int(Reason.taught)
 OTHER = int(Reason.outbound_other)
+FORGED = int(Reason.outbound_forged)
+TEACH_LIMIT = int(Reason.teach_limit)
 
 new_name = new(Name)
 
 
 @inlined
-def learn(frame, flow):
-    """The reason for a frame that comes from the hosts' side. Whatever it is, it passes."""
+def read_host(frame, flow):
+    """Why a frame is of no host's connection; NONE if it is a segment of one, whose host then is in `flow.place`."""
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
+    if flow.version == 6 and is_mapped(flow.source_high, flow.source_low):
+        return NOT_OURS
     flow.place = find_host(flow.source_high, flow.source_low)
-    return NOT_OURS if flow.place == NO_HOST else learn_from(frame, flow, host_at(flow.place))
+    if flow.place == NO_HOST:
+        return NOT_OURS
+    if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not protects(host_at(flow.place), flow.sport):
+        return OTHER
+    return NONE
 
 
 @inlined
-def learn_from(frame, flow, host):
-    """The same, once the frame's host is known."""
-    if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not protects(host, flow.sport):
-        return OTHER
+def learn_from(flow, host, is_forged):
+    """The reason for a segment that says it is the host's. Whatever it is, it passes."""
+    if is_forged:
+        return FORGED
     moment = own_moment()
     if absent(moment):
         return OTHER
@@ -43,14 +54,20 @@ def learn_from(frame, flow, host):
     name_from_host(flow, name)
     entry = find(name)
     if not absent(entry):
-        return follow_host(flow, entry, name, moment.now)
+        return follow_host(flow, entry, host, name, moment.ms)
     if flow.flags & RST or flow.flags & (SYN | ACK) == (SYN | ACK) or not flow.flags & (SYN | ACK):
         return OTHER
-    entry = take_place(name, stamp(moment.now))
+    if not may_teach(host, moment.ms):
+        return TEACH_LIMIT
+    entry = take_place(name, moment.ms, True)
     if absent(entry):
         return OTHER
-    begin(entry, name, host.number, BY_HOST, moment.now)
+    begin(entry, name, host.number, BY_HOST, moment.ms)
     if flow.flags & ACK:
-        entry.next = flow.acknowledgment
-        entry.state = HOST_SEEN | (HOST_FIN if flow.flags & FIN else 0)
+        acknowledge(flow, entry)
+        if flow.flags & FIN:
+            entry.state |= HOST_FIN
+    else:
+        entry.sent = behind_it(flow)
+        entry.state = ASKED
     return TAUGHT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hardtack.compiler.language import inlined, u64
 
 LOW_32, LOW_16 = 0xFFFFFFFF, 0xFFFF
+BYTES_3, BYTES_6 = 0xFFFFFF, 0xFFFFFFFFFFFF  # the first bytes of an address, as they lie in memory
 
 
 @inlined
@@ -29,3 +30,9 @@ def name_from_host(flow, name):
 def turned(ports):
     """The other port first."""
     return (ports >> u64(16)) | ((ports & u64(LOW_16)) << u64(16))
+
+
+@inlined
+def prefix_of(high, low, is_ipv4):
+    """An address's /24, or /48: its first 3 bytes, or 6, as a number."""
+    return (low >> u64(32)) & u64(BYTES_3) if is_ipv4 else high & u64(BYTES_6)

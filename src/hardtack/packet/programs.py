@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hardtack.compiler.program import Source
 from hardtack.packet.layout import (
+    ASKED_FOR,
     BUDGETS,
     CLOCK,
     CONNECTIONS,
@@ -19,8 +20,11 @@ from hardtack.packet.layout import (
     MARKS,
     MOMENT,
     NEXT_HOPS,
+    ORIGINS,
     PLACES,
     POLICY,
+    PREFIXES,
+    SEARCH,
     SHARES,
     SWEEP,
     TAGS,
@@ -29,12 +33,13 @@ from hardtack.packet.layout import (
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
-SEEN = (INDEX, HOSTS, CLOCK, MOMENT, COUNTERS, WALK, PLACES, MARKS, TAGS, CONNECTIONS)  # by whoever knows connections
-JUDGED = (POLICY, KEYS, BUDGETS, SHARES, CROWDS, NEXT_HOPS, EXITS, DEVICES)  # by the front alone
+# By whoever knows connections; and by the front alone
+KNOWN = (INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, PLACES, MARKS, TAGS, CONNECTIONS, SEARCH, BUDGETS, SHARES)
+JUDGED = (KEYS, CROWDS, PREFIXES, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
 
-FRONT = Source("front", "hardtack.packet.front:front", "xdp", SEEN + JUDGED, FRAGS)
-INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", SEEN, FRAGS)
-LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", SEEN)
+FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)
+INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
+LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, SWEEP))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK))
 

@@ -9,9 +9,9 @@ marked afterwards by whoever writes it.
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, entry_of, i64, inlined, new, u64
-from hardtack.packet.connections import LOW_32, connection_at, hashed, mark_in, places, tag_at
+from hardtack.packet.connections import connection_at, hashed, mark_in, places, tag_at
 from hardtack.packet.layout import STRETCH, SWEEP, Name, Sweep
-from hardtack.packet.parse import MAPPED
+from hardtack.packet.martians import is_mapped
 
 DROP = 1  # enum xdp_action
 
@@ -39,7 +39,7 @@ def sweep(frame):
 @inlined
 def call_by(entry, name):
     """The name of a connection in the table. Its host's address says which IP it is: see `hashed`."""
-    name.version = 4 if entry.destination_high == u64(0) and entry.destination_low & u64(LOW_32) == u64(MAPPED) else 6
+    name.version = 4 if is_mapped(entry.destination_high, entry.destination_low) else 6
     name.source_high, name.source_low = entry.source_high, entry.source_low
     name.destination_high, name.destination_low = entry.destination_high, entry.destination_low
     name.ports = u64(entry.ports)

@@ -1,6 +1,10 @@
-"""What time it is: unix milliseconds, from a cheap clock and the offset that the control plane keeps in a table.
+"""What time it is, from a cheap clock: monotonic milliseconds for all that lasts, and unix milliseconds for epochs.
 
-Time and epoch change at most once a tick, so each CPU works them out once a tick and remembers them; two divisions and a
+Unix time is the clock and an offset that the control plane keeps in a table; it may be stepped, and nothing may hang on that
+but which key is tried. CPUs may be some ms apart: a CPU keeps a tick's time, and the kernel advances its clock a little after
+its ticks.
+
+Times and epoch change at most once a tick, so each CPU works them out once a tick and remembers them; two divisions and a
 call for every SYN would cost as much as the hash.
 """
 
@@ -8,10 +12,12 @@ from __future__ import annotations
 
 from hardtack.compiler.language import address, at, entry_of, i64, inlined, own_entry, u64, viewed
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
-from hardtack.packet.layout import CLOCK, KEYS, MOMENT, Clock, Key, Keys, Moment
+from hardtack.packet.layout import CLOCK, KEYS, MOMENT, SECOND_BITS, WINDOW_BITS, Clock, Key, Keys, Moment
 from hardtack.packet.platform import coarse_ns, tick
 
 EPOCH_MS = 64_000  # cookie.md: an epoch is 64 s
+NS = 1_000_000  # in a ms
+LOW_16 = 0xFFFF
 KEY_SIZE = Key.itemsize
 
 clock = entry_of(CLOCK, Clock)
@@ -23,7 +29,7 @@ own_moment = own_entry(MOMENT, Moment)
 @inlined
 def now_ms():
     """Unix time in ms, right to the few ms of the coarse clock."""
-    return (coarse_ns() + clock().offset_ns) // u64(1_000_000)
+    return (coarse_ns() + clock().offset_ns) // u64(NS)
 
 
 @inlined
@@ -45,7 +51,9 @@ def update(moment):
     now = tick()
     if now == moment.tick and now != u64(0):
         return
-    moment.now = now_ms()
+    ns = coarse_ns()
+    moment.now = (ns + clock().offset_ns) // u64(NS)
+    moment.ms = (ns + clock().still_ns) // u64(NS)
     moment.epoch = moment.now // u64(EPOCH_MS)
     parity = i64(moment.epoch & u64(1))
     moment.epochs[parity], moment.epochs[1 - parity] = moment.epoch, neighbour_of(moment.now, moment.epoch)
@@ -59,6 +67,18 @@ def neighbour_of(now, epoch):
 
 
 @inlined
-def stamp(now):
-    """A moment as connections keep it: unix ms, low 32 bits."""
-    return i64(now & u64(0xFFFFFFFF))
+def stamp(ms):
+    """A moment as connections keep it: monotonic ms, low 32 bits."""
+    return i64(ms & u64(0xFFFFFFFF))
+
+
+@inlined
+def window_of(ms):
+    """The window of budgets, counted from 1, so that a share that was never used is of none."""
+    return (ms >> u64(WINDOW_BITS)) + u64(1)
+
+
+@inlined
+def second_of(ms):
+    """The second, nearly, in which source prefixes may have so much: low 16 bits."""
+    return i64((ms >> u64(SECOND_BITS)) + u64(1)) & LOW_16

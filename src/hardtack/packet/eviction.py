@@ -1,0 +1,174 @@
+"""A place for a newcomer; and who gives way where there is none.
+
+Whoever can make many connections must not make the front forget others'. So of the sixteen in a newcomer's two buckets goes,
+in this order, one that
+
+    5  is over
+    4  comes from the newcomer's own source prefix: who takes much displaces his own
+    3  was never confirmed by its host, where hosts are heard
+    2  is of a source prefix that has more than its share of the sixteen
+    1  is for a host that has
+    0  is any other
+
+and of several the one that was silent longest. Shares are found by majority votes (Boyer and Moore, 1981), one for prefixes
+and one for hosts: whom more than MANY votes are left for, has more than MANY places.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import absent, barrier, i64, inlined, own_entry, u64
+from hardtack.packet.connections import (
+    ATTEMPTS,
+    LOW_32,
+    change_tag,
+    connection_at,
+    count_of,
+    first_way,
+    free_places,
+    no_connection,
+    seat,
+    tag_at,
+    tags_at,
+)
+from hardtack.packet.layout import (
+    AWAITED,
+    BY_GRACE,
+    CLIENT_FIN,
+    HOST_FIN,
+    HOST_SEEN,
+    SEARCH,
+    WAYS,
+    Search,
+)
+from hardtack.packet.martians import is_mapped
+from hardtack.packet.names import prefix_of
+from hardtack.packet.time import stamp
+
+OVER = CLIENT_FIN | HOST_FIN
+MANY = 4  # places of sixteen
+AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more
+CLASS_SHIFT = 32  # above any age
+OWN, ANOTHERS = 4, 3
+
+own_search = own_entry(SEARCH, Search)
+
+
+@inlined
+def take_place(name, ms, may_displace):
+    """A record for the connection, which `find` has not found; all but `seen` is still what was there before.
+
+    Nothing if another CPU is changing the very same bucket, again and again; or if somebody else's connection had to give
+    way and it may not displace any. Whoever writes the record must `mark` it then.
+    """
+    seat(name)
+    for _ in range(ATTEMPTS):
+        one, other = tags_at(name.first), tags_at(name.second)
+        if absent(one) or absent(other):
+            break
+        place = roomier(name, free_places(one.word), free_places(other.word))
+        if place < 0:
+            place = giving_way(name, ms, may_displace)
+            return taken(name, place, tag_at(place), ms) if place >= 0 else no_connection()
+        entry = taken(name, place, u64(0), ms)
+        if not absent(entry):
+            return entry
+    return no_connection()
+
+
+@inlined
+def taken(name, place, before, ms):
+    """The record at a place whose tag was `before`, if it could be had."""
+    entry = connection_at(place)
+    if absent(entry):
+        return entry
+    entry.seen = stamp(ms)  # first, so that no other CPU takes it for one that was silent long
+    return entry if change_tag(place, before, name.tag) else no_connection()
+
+
+@inlined
+def roomier(name, free_in_first, free_in_second):
+    """A free place: in the first bucket unless it has few and the second more; -1 if there is none."""
+    free = count_of(free_in_first)
+    if free > WAYS // 2 or free >= count_of(free_in_second):
+        return name.first * WAYS + first_way(free_in_first) if free_in_first else -1
+    return name.second * WAYS + first_way(free_in_second)
+
+
+@inlined
+def giving_way(name, ms, may_displace):
+    """The place whose connection goes, or -1.
+
+    What has been found so far lies in a table (see `barrier`), so that the verifier takes each turn for the first one.
+    """
+    search = own_search()
+    if absent(search):
+        return -1
+    search.prefix_votes, search.host_votes = 0, 0
+    for number in range(2 * WAYS):
+        barrier()
+        entry = connection_at(place_of(name, number))
+        if absent(entry):
+            break
+        vote(search, entry)
+    search.worst, search.place = -1, -1
+    for number in range(2 * WAYS):
+        barrier()
+        entry = connection_at(place_of(name, number))
+        if absent(entry):
+            break
+        score = rank(search, entry, name) << CLASS_SHIFT | idle(entry, ms)
+        if score > search.worst:
+            search.worst, search.place = score, place_of(name, number)
+    barrier()
+    return search.place if may_displace or search.worst >> CLASS_SHIFT >= OWN else -1
+
+
+@inlined
+def place_of(name, number):
+    """Of the sixteen."""
+    return (name.first if number < WAYS else name.second) * WAYS + (number & (WAYS - 1))
+
+
+@inlined
+def vote(search, entry):
+    """The next of the sixteen votes for its prefix, and for its host."""
+    prefix, host = prefix_of_entry(entry), i64(entry.host)
+    if search.prefix_votes == 0:
+        search.prefix = prefix
+    search.prefix_votes += 1 if search.prefix == prefix else -1
+    if search.host_votes == 0:
+        search.host = host
+    search.host_votes += 1 if search.host == host else -1
+
+
+@inlined
+def rank(search, entry, name):
+    """Its class."""
+    state, prefix = i64(entry.state), prefix_of_entry(entry)
+    if state & OVER == OVER:
+        return 5
+    if prefix == prefix_of_name(name):
+        return OWN
+    if state & AWAITED or (i64(entry.origin) == BY_GRACE and not state & HOST_SEEN):
+        return ANOTHERS
+    if search.prefix_votes > MANY and prefix == search.prefix:
+        return 2
+    return 1 if search.host_votes > MANY and i64(entry.host) == search.host else 0
+
+
+@inlined
+def idle(entry, ms):
+    """How long nothing was seen of it, in ms, and some more; another CPU may have seen something in a moment to come."""
+    return (stamp(ms) + AHEAD - i64(entry.seen)) & LOW_32
+
+
+@inlined
+def prefix_of_entry(entry):
+    """The client's. The host's address says which IP it is: see `hashed`."""
+    return prefix_of(entry.source_high, entry.source_low, is_mapped(entry.destination_high, entry.destination_low))
+
+
+@inlined
+def prefix_of_name(name):
+    """Likewise."""
+    return prefix_of(name.source_high, name.source_low, name.version == 4)

@@ -1,0 +1,150 @@
+"""How many SYNs may be answered, so that the front is no reflector; and who may have how many when not all can.
+
+In any case: a source prefix has a cap, until it has brought a good cookie (cap.py). Then each host has a budget, and all
+together (budget.py); an 8th of both is for prefixes that have brought a good cookie of late. Only while a budget runs out,
+and is still wanted more than there is: each host has its fair share of what all have, and each source prefix its fair share
+of its host's. Who floods by his own name, or in the name of a few networks or one host, leaves room for everybody else.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import absent, address, at, compare_exchange, i64, inlined, own_entry, u64
+from hardtack.packet.budget import LOW_32, budget_at, pay, policy, share_at
+from hardtack.packet.cap import is_capped
+from hardtack.packet.connections import places
+from hardtack.packet.layout import CROWD_CELLS, CROWDS, Budget, Crowds
+from hardtack.packet.names import prefix_of
+from hardtack.packet.parse import NONE
+from hardtack.packet.prefixes import cell_for, is_guessed, is_proven, mixed_prefix, note_asked
+from hardtack.packet.reasons import Reason
+from hardtack.packet.time import second_of, window_of
+
+EVERYBODY = 0  # the budget of all hosts together
+ATTEMPTS = 4
+RESERVE_SHIFT = 3  # an 8th is for proven prefixes
+NARROW_SHIFT = 2  # a /64 may have a quarter of its /48's fair share
+CELL_SHIFT = 64 - CROWD_CELLS.bit_length() + 1
+CREW = Budget.fields["crew"][1]  # offset
+
+HOST_LIMIT = int(Reason.host_limit)
+TOTAL_LIMIT = int(Reason.total_limit)
+PREFIX_LIMIT = int(Reason.prefix_limit)
+PREFIX_CAP = int(Reason.prefix_cap)
+
+own_crowds = own_entry(CROWDS, Crowds)
+
+
+@inlined
+def reply_refused(flow, host, name, ms):
+    """Why this SYN gets no answer; NONE if it may have one, which is then paid for."""
+    everybody, ours = share_at(EVERYBODY), share_at(i64(host.number))
+    second, mixed = second_of(ms), mixed_prefix(flow)
+    cell = cell_for(mixed, second)
+    if absent(everybody) or absent(ours) or absent(cell):
+        return NONE
+    window, total, limit = window_of(ms), policy().replies, u64(host.replies)
+    if everybody.window != window:
+        turn_everybody(everybody, window, total)
+    if ours.window != window:
+        turn(ours, window, limit, everybody.cpus)
+        everybody.hosts += u64(1)
+    proven = is_proven(cell, mixed, second)
+    if is_capped(flow, cell, proven, second, everybody.cpus):
+        return PREFIX_CAP
+    everybody.wanted += u64(1)
+    ours.wanted += u64(1)
+    if everybody.tight | ours.tight:
+        if everybody.tight and ours.spent >= everybody.host_fair:
+            return TOTAL_LIMIT
+        if not has_fair_share(flow, host, everybody, ours):
+            return PREFIX_LIMIT
+    if not pay(ours, i64(host.number), limit if proven else limit - (limit >> u64(RESERVE_SHIFT))):
+        return HOST_LIMIT
+    if not pay(everybody, EVERYBODY, total if proven else total - (total >> u64(RESERVE_SHIFT))):
+        return TOTAL_LIMIT
+    ours.spent += u64(1)
+    if is_guessed(cell, second):
+        note_asked(name, second)
+    return NONE
+
+
+@inlined
+def turn_everybody(everybody, window, total):
+    """The same for all hosts together; and how many CPUs take part, by those that did in the window before."""
+    everybody.cpus = joined(window)
+    hosts = everybody.hosts if everybody.window + u64(1) == window else u64(0)
+    everybody.host_fair = at_least_one(total // ((hosts + u64(1)) * everybody.cpus))
+    everybody.hosts = u64(0)
+    turn(everybody, window, total, everybody.cpus)
+
+
+@inlined
+def turn(share, window, limit, cpus):
+    """A new window. It stays tight only while more is wanted than there is."""
+    crowd = u64(0)
+    if share.window + u64(1) == window:
+        crowd = share.crowd
+        if share.tight and share.wanted * cpus <= limit:
+            share.tight = u64(0)
+    else:
+        share.tight = u64(0)
+    share.fair = at_least_one(limit // ((crowd + u64(1)) * cpus))  # one share is for who comes anew
+    share.window = window
+    share.left, share.wanted, share.crowd, share.spent = u64(0), u64(0), u64(0), u64(0)
+
+
+@inlined
+def joined(window):
+    """This CPU takes part in the window; how many did in the one before, at least one."""
+    budget = budget_at(EVERYBODY)
+    if absent(budget):
+        return u64(1)
+    low = window & u64(LOW_32)
+    for _ in range(ATTEMPTS):
+        word = budget.crew[i64(window & u64(1))]
+        count = word & u64(LOW_32) if word >> u64(32) == low else u64(0)
+        place = at(address(budget), CREW + i64(window & u64(1)) * 8)
+        if compare_exchange(place, word, (low << u64(32)) | (count + u64(1))) == word:
+            break
+    last = budget.crew[i64(~window & u64(1))]
+    return at_least_one(last & u64(LOW_32)) if last >> u64(32) == (window - u64(1)) & u64(LOW_32) else u64(1)
+
+
+@inlined
+def at_least_one(number):
+    """Of what is shared out, everybody has something."""
+    return number if number else u64(1)
+
+
+@inlined
+def has_fair_share(flow, host, everybody, ours):
+    """Whether the source's prefix has had less than the others' equal share, as far as this CPU sees; one more for it."""
+    crowds = own_crowds()
+    if absent(crowds):
+        return True
+    fair = ours.fair if ours.tight else everybody.fair
+    window, whose = ours.window & u64(LOW_32), u64(host.number) << u64(48)
+    prefix = prefix_of(flow.source_high, flow.source_low, flow.version == 4)
+    number = i64(((prefix ^ whose) * (places().factors[0] | u64(1))) >> u64(CELL_SHIFT))
+    if crowds.cells[number] >> u64(32) != window:
+        everybody.crowd += u64(1)
+        ours.crowd += u64(1)
+    if not has_less(crowds, number, window, fair):
+        return False
+    if flow.version == 4:
+        return True
+    number = i64(((flow.source_high ^ whose) * (places().factors[1] | u64(1))) >> u64(CELL_SHIFT))
+    return has_less(crowds, number, window, at_least_one(fair >> u64(NARROW_SHIFT)))
+
+
+@inlined
+def has_less(crowds, number, window, fair):
+    """Whether a cell has had less than `fair` in this window; one more for it."""
+    cell = crowds.cells[number]
+    if cell >> u64(32) != window:
+        cell = window << u64(32)
+    if cell & u64(LOW_32) >= fair:
+        crowds.cells[number] = cell
+        return False
+    crowds.cells[number] = cell + u64(1)
+    return True
