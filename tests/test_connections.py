@@ -315,7 +315,8 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
             "tags": BUCKETS * 8,
             "connections": BUCKETS * WAYS * Connection.itemsize,
         }
-        tables = {name: np.zeros(size, np.uint8) for name, size in (sizes | {table.name: table.value_size for table in (WALK, SEARCH)}).items()}
+        sizes |= {table.name: table.value_size for table in (WALK, SEARCH)}
+        tables = {name: np.zeros(size, np.uint8) for name, size in sizes.items()}
         tables["places"][:] = np.frombuffer(places, np.uint8)
         native = NativeProgram(SOURCE, tables)
         yield Program(native.run, ConnectionTable(places, tables["tags"], tables["connections"], tables["marks"]))
