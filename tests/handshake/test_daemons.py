@@ -101,6 +101,14 @@ def known(net: Topology) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def reasons(net: Topology) -> dict[str, dict[str, int]]:
+    """What `hardtack status` has counted, by host."""
+    done = run([sys.executable, "-m", "hardtack", "status", "--json"], net.front, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    (front,) = [one for one in json.loads(done.stdout)["attached"] if one["role"] == "front"]
+    return {host: frames["reasons"] for host, frames in front["hosts"].items()}
+
+
 @both
 def test_protection_outlives_the_processes_and_the_next_take_it_over(net: Topology, tmp_path: Path) -> None:
     configuration = write_configuration(net, tmp_path)
@@ -228,6 +236,8 @@ def test_another_configuration_takes_over(net: Topology, tmp_path: Path) -> None
             assert xdp_mode(net.inside) == "driver"
             check_echoes([connection])
             assert [(entry["host"], entry["origin"]) for entry in known(net)] == [("some-ports", "cookie")]
+            assert reasons(net).keys() == {"some-ports", "a-new-name"}
+            assert (reasons(net)["some-ports"]["remembered"], reasons(net)["a-new-name"]) == (1, {})
             with pinned(net.outside, CONNECTIONS) as table:
                 assert table.table.entries == 5000 * 3 // 2 + 4  # whole buckets
         configuration.write_text(text)
