@@ -152,15 +152,18 @@ def check_echoes(connections: list[socket.socket]) -> None:
         assert connection.recv(5, socket.MSG_WAITALL) == word
 
 
-@routed
+@both
 def test_they_keep_no_rights_and_still_keep_the_time(net: Topology, tmp_path: Path) -> None:
+    """No thread of theirs has a capability, or is root's."""
     with protected(net, write_configuration(net, tmp_path)) as processes:
-        for process, interface, role in zip(processes, (net.far, net.outside), ("agent", "front"), strict=True):
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            facts = dict(line.split(":\t", 1) for line in status.splitlines())
-            held = {kind: int(facts[kind], 16) for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")}
-            assert not any(held.values()), held
-            assert facts["NoNewPrivs"] == "1"
+        for process, interface in zip(processes[::-1], (net.outside, net.far), strict=False):
+            for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
+                facts = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+                held = {kind: int(facts[kind], 16) for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")}
+                assert not any(held.values()), (facts["Name"], held)
+                assert "0" not in (facts["Uid"] + facts["Gid"]).split()
+                assert facts["NoNewPrivs"] == "1"
+            role = "front" if process is processes[-1] else "agent"
             with pinned(interface, CLOCK, role) as clock:  # type: ignore[arg-type]
                 clock.update(ONLY, bytes(8))
                 assert eventually(partial(reads_otherwise, clock, bytes(8)), PATIENCE)

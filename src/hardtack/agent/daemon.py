@@ -47,6 +47,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
     journal.begin(verbose)
+    privileges.prepare()
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.find(interface)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hardtack.agent import record
@@ -43,8 +43,9 @@ def held(folder: Folder) -> Iterator[None]:
         try:
             yield
         finally:
-            if not folder.path.exists():
-                forget(folder)
+            with suppress(PermissionError):  # whoever may not look any more has pinned something there before
+                if not folder.path.exists():
+                    forget(folder)
 
 
 def forget(folder: Folder) -> None:
