@@ -35,10 +35,9 @@ def held(folder: Folder) -> Iterator[None]:
     try:
         holding = Lock(lock_path(folder))
     except Busy as busy:
-        who = f"process {busy.pid}" if busy.pid else "a process that is just starting"
-        end = f": kill {busy.pid}" if busy.pid else ""
-        told = f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first{end}"
-        raise AtWork(told) from None
+        who = f"process {busy.pid}" if busy.pid else "a process that cannot be seen from here"
+        end = f"kill {busy.pid}" if busy.pid else f"fuser -v {lock_path(folder)} tells which"
+        raise AtWork(f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first: {end}") from None
     with holding:
         try:
             yield
