@@ -70,7 +70,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         tell_of_programs(agent)
         ended = until_ended(bell, [upkeep, Presence(agent)])
         admitted = summary(agent)
-    leave(interface, ended.name, f"python3 -m hardtack.agent --interface {interface} --detach", admitted)
+    leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0
 
 
