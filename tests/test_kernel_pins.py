@@ -65,7 +65,7 @@ def test_tables_are_told_apart_by_layout_and_not_by_size(folder: Folder) -> None
     larger, other = replace(WORDS, entries=9), replace(WORDS, layout="half a word, twice")
     with maps.create(larger) as table:
         table.update(ONE, b"largest!")
-        folder.pin_table(table)
+        folder.pin_tables([table])
     with folder.open(WORDS) or pytest.fail("not found") as found:
         assert found.table == larger
         assert found.lookup(ONE) == b"largest!"
@@ -77,7 +77,7 @@ def test_tables_are_told_apart_by_layout_and_not_by_size(folder: Folder) -> None
 def test_a_table_takes_the_place_of_another(folder: Folder) -> None:
     for entries in (4, 7):
         with maps.create(replace(WORDS, entries=entries)) as table:
-            folder.pin_table(table)
+            folder.pin_tables([table])
     with folder.open(WORDS) or pytest.fail("not found") as found:
         assert found.table.entries == 7
     assert [path.name for path in folder.path.iterdir()] == [folder.table_path(WORDS).name]
@@ -92,8 +92,8 @@ def test_what_is_not_kept_goes_and_programs_come_off_at_once(folder: Folder) -> 
         for name, index in (("front", pair[0]), ("inside-eth1.7", pair[1])):
             with links.attach_xdp(program, index) as link:
                 folder.pin_link(name, link)
-        folder.pin_table(table)
-        folder.pin_table(table, "agent-")
+        folder.pin_tables([table])
+        folder.pin_tables([table], "agent-")
         assert list(folder.links()) == ["front", "inside-eth1.7"]
         assert folder.keep([folder.table_path(WORDS)], ["front"]) == ["inside-eth1.7"]
         assert (find("left").attached, find("right").attached) == ("driver", "")
