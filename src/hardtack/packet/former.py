@@ -1,7 +1,7 @@
 """A client that comes back by the same port while the host still holds its last connection, in whatever state.
 
 Without a front the host would see the SYN. Linux lets that of a newer connection end a TIME_WAIT (RFC 1122 4.2.2.13, RFC
-6191), and in any other state asks the client back, whose RST then ends the old connection (RFC 5961 4). Behind a front it may
+6191). In any other state it asks the client back, whose RST then ends the old connection (RFC 5961 4). Behind a front it may
 never see the SYN, only the ACK that brings the cookie. That takes two segments: a copy of the ACK comes in again, behind the
 ACK itself, which turns into the RST that ends the old connection (RFC 5961 3.2: it has the very number that is expected). If
 it lives on (TIME_WAIT with tcp_rfc1337 = 1, TCP-AO), the copy finds it and passes.
@@ -45,7 +45,7 @@ ENDED, KEPT = int(Reason.connection_ended), int(Reason.connection_kept)
 
 SYN_SENT, TIME_WAIT, CLOSE, LISTEN, REQUEST = 2, 6, 7, 10, 12  # TCP_* of net/tcp_states.h; a request: TCP_NEW_SYN_RECV
 LOW_32 = 0xFFFFFFFF
-SECONDS_QUARTER = 0xFFFFFF00  # of a cookie's TSval: the low 8 bits are no time
+QUARTERS = 0xFFFFFF00  # of a second: the bits of a cookie's TSval that tell the time; it counts ms
 SEQUENCE, SIZE_AND_FLAGS, CHECKSUM = 4, 12, 16  # places in the TCP header
 RESET = TCP // 4 << 12 | RST  # a header without options: PAWS has nothing to judge by
 
@@ -108,7 +108,7 @@ def end_former(frame, flow, socket, state, again):
 
 @inlined
 def numbers_of(socket, state):
-    """Of the old connection: whether it is there, the sequence number it expects, the last TSval and TSecr, or 0 for each."""
+    """Of the old connection: whether it is there, the sequence number it expects, and the last TSval and TSecr, or 0."""
     if state == TIME_WAIT:
         waiting = to_time_wait(socket)
         if absent(waiting):
@@ -137,7 +137,7 @@ def is_newer(flow, wanted, stamp, echo):
     old connection has acknowledged, and both tell that by the same clock: see `describe`.
     """
     if flow.timestamps and stamp:  # 0: the old connection had none
-        if echo and is_after(swap32(flow.tsecr) & SECONDS_QUARTER, echo):
+        if echo and is_after(swap32(flow.tsecr) & QUARTERS, echo):
             return True
         if swap32(flow.tsval) != stamp:
             return is_after(swap32(flow.tsval), stamp)
