@@ -52,7 +52,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     journal.begin(verbose)
     master = read_key(key_file)
     features.require(["agent"])
-    interfaces.find(interface)
+    interfaces.require_ip(interface)
     image = agent_image()
     bell = hold_signals()
     folder = pins.folder("agent", interface)
