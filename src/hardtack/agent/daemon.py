@@ -23,7 +23,10 @@ from hardtack.packet.reasons import Reason
 
 LASTING = (("counters",),)  # what a restart goes on with; keys and clock are written anew
 # When the agent leaves
-TOLD = (Reason.admitted, Reason.bad_cookie, Reason.not_admitted, Reason.time_wait_ended, Reason.time_wait_kept)
+TOLD = (
+    *(Reason.admitted, Reason.bad_cookie, Reason.not_admitted, Reason.time_wait_ended, Reason.time_wait_kept),
+    *(Reason.connection_ended, Reason.connection_kept),
+)
 
 
 def load(folder: Folder, image: Image, shared: Mapping[str, Map] | None = None) -> Standing:
@@ -51,7 +54,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     bell = hang_bell()
     master = read_key(key_file)
     features.require(["agent"])
-    interfaces.find(interface)
+    interfaces.require_ip(interface)
     image = agent_image()
     hold_signals()
     folder = pins.folder("agent", interface)

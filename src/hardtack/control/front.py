@@ -103,7 +103,7 @@ def ingredients(config: Config) -> Ingredients:
     """All of it; nothing in the kernel has been touched. Mistake for a key file, an interface that is not there."""
     masters = [read_key(file) for file in config.key_files]
     for name in (config.front.interface, *config.front.inside):
-        interfaces.find(name)
+        interfaces.require_ethernet(name)
     places = xdp.places(config.front.interface, config.front.inside, config.leaving)
     return Ingredients(places, xdp.images(places), agent_image() if config.has_local else None, masters)
 

@@ -289,8 +289,8 @@ Share = np.dtype(
     ],
     align=True,
 )
-# What all CPUs together have taken of a budget: window << 32 | taken. And, everybody's, how many CPUs had SYNs in this window
-# and the one before, by parity: window << 32 | CPUs. In a cache line of its own.
+# What all CPUs together have taken of a budget: window << 32 | taken. And, everybody's, how many CPUs had SYNs in this
+# window and the one before, by parity: window << 32 | CPUs. In a cache line of its own.
 Budget = np.dtype([("taken", "u8"), ("crew", "u8", (2,)), ("reserved", "u8", (5,))], align=True)
 # What is known on one CPU of the source prefixes (/24, /48, /64) that share a cell
 Prefix = np.dtype(
