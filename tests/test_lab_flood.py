@@ -9,10 +9,12 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+import numpy as np
 import pytest
 from lab_ground import Holder, eventually, needs_root, running
 from naive import checksum
@@ -21,6 +23,7 @@ from pyroute2 import IPRoute
 
 from hardtack.compiler.objects import compiled
 from hardtack.image import Image
+from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.programs import load
 from hardtack.lab import programs, topology
 from hardtack.lab.addresses import SERVER
@@ -42,6 +45,7 @@ from hardtack.lab.packets.recipe import (
     SINGLE,
     Kind,
     Options,
+    Recipe,
     Target,
     frame_for,
     recipe_for,
@@ -321,6 +325,19 @@ def test_the_rate_is_kept(net: Topology) -> None:
     with flooding(net.near, target(net), seconds=1, rate=10_000) as flood:
         flood.wait(30)
     assert 0 < flood.frames <= 10_000 * 1.2
+
+
+@pytest.mark.parametrize("rate", [1_250_000, 5_000])
+def test_what_a_pause_has_swallowed_is_not_made_up_for(net: Topology, rate: int) -> None:
+    """Four bursts late, and the next one is due in a long time: one comes, far smaller than a veth's queue."""
+    record = np.frombuffer(recipe_for(target(net), "syn", "none", limit=10**6, rate=rate), Recipe).copy()
+    record["between_ns"], record["next_ns"] = time.monotonic_ns() // 4, 1
+    with Datapath(compiled(programs.FLOOD)) as datapath:
+        table = datapath.tables["recipe"]
+        table.update(bytes(4), record.tobytes())
+        datapath.program.test_run(bytes(60), repeat=1000)
+        sent = int(np.frombuffer(table.lookup(bytes(4)) or b"", Recipe)["sent"][0])
+    assert sent == (31 if rate > 5_000 else 1)
 
 
 def test_leaving_the_block_ends_it(net: Topology) -> None:

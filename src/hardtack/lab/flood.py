@@ -21,11 +21,11 @@ from hardtack.lab import programs
 from hardtack.lab.attach import sink
 from hardtack.lab.flooder import Order
 from hardtack.lab.links import Interface, refuse_foreign
-from hardtack.lab.packets.recipe import Kind, Options, Target, frame_for, recipe_for
+from hardtack.lab.packets.recipe import BATCH_US, MOST_BATCH, Kind, Options, Target, frame_for, part_of, recipe_for
 from hardtack.lab.process import Process
 
 UNLIMITED = 2**63 - 1
-BATCH = 64  # frames handed over at a time; a veth's queue holds 256
+UNPACED_BATCH = 64  # frames handed over at a time, if they go as fast as they can
 
 
 class Flood:
@@ -89,7 +89,7 @@ def flooding(
         count=count,
         rate=rate,
         seconds=seconds,
-        batch=BATCH,
+        batch=part_of(rate, BATCH_US, MOST_BATCH) if rate else UNPACED_BATCH,
     )
     command = [sys.executable, "-m", "hardtack.lab.flooder", json.dumps(asdict(order))]
     with sink(interface), Process(command, interface.namespace, cpu=cpu) as process:

@@ -10,7 +10,6 @@ from hardtack.compiler.language import (
     at,
     beyond,
     entry_of,
-    helper,
     i64,
     inlined,
     load16,
@@ -22,14 +21,13 @@ from hardtack.compiler.language import (
     u64,
     viewed,
 )
+from hardtack.lab.packets.pace import due
 from hardtack.lab.packets.recipe import LARGEST, MOST_KINDS, RECIPE, Recipe, Template
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.platform import head, tail
 from hardtack.packet.wire import ETHERNET, IPV4, IPV6
 
 DROP, TX = 1, 3  # enum xdp_action
-BURST = 32  # frames of a paced flood come in bursts, as a card's interrupt moderation delivers them
-SLACK_NS = 1_000_000  # how far a paced flood may lag behind and still catch up
 
 TEMPLATE_SIZE = Template.itemsize
 TEMPLATES = Recipe.itemsize - MOST_KINDS * TEMPLATE_SIZE  # offset of the templates, which are last
@@ -42,7 +40,6 @@ SCATTER = 0x2545F4914F6CDD1D  # makes a second number of a state: xorshift* (Vig
 
 recipe_entry = entry_of(RECIPE, Recipe)
 template_at = viewed(Template)
-ktime_ns = helper(5, u64)  # bpf_ktime_get_ns
 
 
 def flood(frame):
@@ -59,25 +56,6 @@ def flood(frame):
         return DROP
     recipe.sent += u64(1)
     return TX
-
-
-@inlined
-def due(recipe):
-    """Whether the next frame may go: not beyond the limit, nor faster than the rate."""
-    if recipe.sent >= recipe.limit:
-        return False
-    if not recipe.gap_ns:
-        return True
-    now = ktime_ns()
-    if now < recipe.next_ns + recipe.resting_ns:
-        if not recipe.resting_ns:
-            recipe.resting_ns = recipe.gap_ns * u64(BURST)
-        return False
-    recipe.resting_ns = u64(0)
-    if now - recipe.next_ns > u64(SLACK_NS) + recipe.gap_ns * u64(BURST):
-        recipe.next_ns = now
-    recipe.next_ns += recipe.gap_ns
-    return True
 
 
 @inlined

@@ -51,6 +51,12 @@ MIXED: Kind = "mixed"
 LINUX_OPTIONS = bytes.fromhex("020405b4 0402 080a 00c0ffee 00000000 01 030307")
 PAYLOAD = b"GET /ab HTTP/1.0\r\n\r\n"  # as long as those options
 
+# Pace, for a veth's queue of 256 frames: what comes in so many microseconds comes at once, as a card's interrupts have it
+BURST_US, MOST_BURST = 25, 32
+# Handed over to the kernel together, and the receiver woken once. The kernel keeps as many pages ready for frames; what is
+# under way beyond that goes through its page allocator, from one CPU to the other, which costs the receiver as much again
+BATCH_US, MOST_BATCH = 100, 128
+
 Template = np.dtype(
     [
         ("acknowledged", "u8"),  # mask of the random acknowledgment number: 0 without ACK
@@ -66,9 +72,10 @@ Recipe = np.dtype(
         ("state", "u8"),  # of the random numbers; never 0
         ("sent", "u8"),  # frames handed to the interface so far
         ("limit", "u8"),  # frames to send in all
-        ("gap_ns", "u8"),  # between frames; 0: as fast as it goes
-        ("next_ns", "u8"),  # when the next one is due
-        ("resting_ns", "u8"),  # how much later it goes, so that a burst can follow
+        ("burst", "u8"),  # frames that come one right behind the other
+        ("between_ns", "u8"),  # from burst to burst; 0: as fast as it goes
+        ("next_ns", "u8"),  # when the next burst is due
+        ("left", "u8"),  # how many of this burst are still to come
         ("version", "u8"),  # 4 or 6
         ("size", "u8"),  # of the frames: one of SIZES
         ("source_high", "u8"),  # as it lies in memory: what all sources share, and which bits are random
@@ -131,7 +138,8 @@ def recipe_for(
     record = np.zeros((), Recipe)
     record["state"] = seed or secrets.randbits(64) | 1
     record["limit"] = limit
-    record["gap_ns"] = 10**9 // rate if rate else 0
+    burst = part_of(rate, BURST_US, MOST_BURST)
+    record["burst"], record["between_ns"] = burst, 10**9 * burst // rate if rate else 0
     record["version"], record["size"] = target.version, len(frames[0])
     record["source_high"], record["source_low"] = _words(network.network_address)
     record["random_high"], record["random_low"] = _words(network.hostmask)
@@ -139,6 +147,11 @@ def recipe_for(
     for place, (single, frame) in enumerate(zip(kinds_of(kind), frames, strict=True)):
         record["templates"][place] = _template(target, single, options, frame)
     return record.tobytes()
+
+
+def part_of(rate: int, microseconds: int, most: int) -> int:
+    """Frames that come in so many microseconds at this rate: at least one, and no more than `most`."""
+    return max(1, min(most, rate * microseconds // 10**6))
 
 
 def words_sum(data: bytes) -> int:
