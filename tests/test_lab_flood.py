@@ -8,11 +8,14 @@ import os
 import secrets
 import signal
 import socket
+import struct
 import sys
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+import numpy as np
 import pytest
 from lab_ground import Holder, eventually, needs_root, running
 from naive import checksum
@@ -21,9 +24,10 @@ from pyroute2 import IPRoute
 
 from hardtack.compiler.objects import compiled
 from hardtack.image import Image
+from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.programs import load
 from hardtack.lab import programs, topology
-from hardtack.lab.addresses import SERVER
+from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.attach import attach, sink
 from hardtack.lab.capture import capturing
 from hardtack.lab.counters import tcp_events, traffic
@@ -40,8 +44,10 @@ from hardtack.lab.packets.recipe import (
     PART,
     PAYLOAD,
     SINGLE,
+    Caller,
     Kind,
     Options,
+    Recipe,
     Target,
     frame_for,
     recipe_for,
@@ -323,9 +329,23 @@ def test_the_rate_is_kept(net: Topology) -> None:
     assert 0 < flood.frames <= 10_000 * 1.2
 
 
+@pytest.mark.parametrize("rate", [1_250_000, 5_000])
+def test_what_a_pause_has_swallowed_is_not_made_up_for(net: Topology, rate: int) -> None:
+    """Four bursts late, and the next one is due in a long time: one comes, far smaller than a veth's queue."""
+    record = np.frombuffer(recipe_for(target(net), "syn", "none", limit=10**6, rate=rate), Recipe).copy()
+    record["between_ns"], record["next_ns"] = time.monotonic_ns() // 4, 1
+    with Datapath(compiled(programs.FLOOD)) as datapath:
+        table = datapath.tables["recipe"]
+        table.update(bytes(4), record.tobytes())
+        datapath.program.test_run(bytes(60), repeat=1000)
+        sent = int(np.frombuffer(table.lookup(bytes(4)) or b"", Recipe)["sent"][0])
+    assert sent == (31 if rate > 5_000 else 1)
+
+
 def test_leaving_the_block_ends_it(net: Topology) -> None:
+    before = traffic(net.outside).received
     with flooding(net.near, target(net), seconds=600) as flood:
-        assert eventually(lambda: traffic(net.outside).received > 1000)
+        assert eventually(lambda: traffic(net.outside).received - before > 1000)
     assert flood.process.returncode is not None
     assert flood.frames > 0
 
@@ -356,6 +376,119 @@ def test_what_it_provokes_falls_into_the_sink(net: Topology, address: str) -> No
         assert eventually(lambda: tcp_events(net.server)["TcpOutRsts"] - resets == 300)
         assert eventually(lambda: traffic(net.near).received - came_back >= 300)
     assert tcp_events(net.client).get(packets, 0) - seen < 20
+
+
+# Floods by name
+
+PEERS = ("198.51.100.2", "2001:db8:1::2")  # the client's own addresses
+CALLERS = {4: Caller(PEERS[0], 50_000, 7, 9), 6: Caller(PEERS[1], 50_000, 7, 9)}
+UNKNOWING = {4: Caller(PEERS[0], 50_000), 6: Caller(PEERS[1], 50_000)}
+
+
+def named(net: Topology, version: int, kind: Kind, *callers: Caller, port: int = 443, number: int = 30) -> list[bytes]:
+    """Frames of a flood in somebody's name, as they arrive at the front."""
+    whom = target(net, SERVER[version == 6], port)
+    sources = {ip_address(caller.address).packed for caller in callers}
+
+    def ours(frame: bytes) -> bool:
+        packet = network(frame)
+        return isinstance(packet, Packet) and packet.source in sources
+
+    with (
+        capturing(net.outside) as seen,
+        flooding(net.near, whom, seconds=20, rate=5_000, count=number, kind=kind, callers=callers) as flood,
+    ):
+        flood.wait(30)
+        return seen.wait_for(ours, number)
+
+
+def segments_of(frames: list[bytes]) -> list[Segment]:
+    """All sound."""
+    segments = [segment for frame in frames if isinstance(segment := parse(frame), Segment)]
+    assert len(segments) == len(frames) and all(whole(segment) for segment in segments)
+    return segments
+
+
+def acknowledged(segment: Segment) -> int:
+    return int.from_bytes(segment.packet.transport[8:12], "big")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(("kind", "flags"), [("known", 0x10), ("known-syn", 2), ("known-rst", 4), ("guess", 0x10)])
+def test_in_somebodys_name(net: Topology, version: int, kind: Kind, flags: int) -> None:
+    """With the numbers that are given, which frame after frame repeats, or with random ones."""
+    right, guessed = (segments_of(named(net, version, kind, one[version])) for one in (CALLERS, UNKNOWING))
+    for segments in (right, guessed):
+        assert {ip_address(s.packet.source) for s in segments} == {ip_address(PEERS[version == 6])}
+        assert {(s.source_port, s.destination_port, s.flags) for s in segments} == {(50_000, 443, flags)}
+    assert {(s.seq, acknowledged(s)) for s in right} == {(7, 9 if flags == 0x10 else 0)}
+    assert len({s.seq for s in guessed}) == 30
+    assert len({acknowledged(s) for s in guessed}) == (30 if flags == 0x10 else 1)
+
+
+def test_in_turn_in_several_names(net: Topology) -> None:
+    callers = [Caller(PEERS[0], 1000 + n, n, n) for n in range(16)]
+    segments = segments_of(named(net, 4, "known", *callers, number=32))
+    assert [(s.source_port, s.seq, acknowledged(s)) for s in segments] == [(1000 + n, n, n) for n in range(16)] * 2
+
+
+def test_guesses_that_count(net: Topology) -> None:
+    assert [acknowledged(s) for s in segments_of(named(net, 4, "guess-count", Caller(PEERS[0], 50_000, 1)))] == [*range(30)]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_tenant(net: Topology, version: int) -> None:
+    """RST, ACK and SYN of a neighbour's port, to whatever port."""
+    caller = Caller(SECOND[version == 6], 80)
+    segments = segments_of(named(net, version, "tenant", caller, port=0))
+    assert [s.flags for s in segments] == [4, 0x10, 2] * 10
+    assert {s.source_port for s in segments} == {80} and len({s.destination_port for s in segments}) > 25
+
+
+def test_an_error_about_a_connection(net: Topology) -> None:
+    for frame in named(net, 4, "known-icmp", CALLERS[4]):
+        packet = network(frame)
+        assert isinstance(packet, Packet)
+        message = packet.transport[: packet.room]
+        assert (packet.protocol, message[:2], len(message)) == (1, b"\3\3", 36)
+        assert checksum.holds(packet.header) and checksum.holds(message) and checksum.holds(message[8:28])
+        assert message[20:36] == packet.destination + packet.source + struct.pack("!HHI", 443, 50_000, 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "callers", "complaint"),
+    [
+        ("known", (), "needs callers"),
+        ("syn", (CALLERS[4],), "takes no callers"),
+        ("known", (Caller("10.0.0.1", 1),), "of addresses of the lab, not of 10.0.0.1"),
+        ("known", (CALLERS[6],), "of addresses of the lab, not of 2001:db8:1::2"),
+        ("known", (CALLERS[4],) * 17, "17 callers: a flood has room for 16"),
+        ("tenant", (CALLERS[4],) * 6, "6 callers: a flood has room for 16"),
+    ],
+)
+def test_no_name_but_of_the_labs(net: Topology, kind: Kind, callers: tuple[Caller, ...], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint), flooding(net.near, target(net), seconds=1, kind=kind, callers=callers):
+        pass
+
+
+def listener(address: str) -> socket.socket:
+    """Nobody accepts what it takes."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    made.bind((address, 443))
+    made.listen(4096)
+    return made
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_filler_ends_its_handshakes(net: Topology, version: int) -> None:
+    """A kernel at the other end, which has never met a front, makes connections of them."""
+    address, sources = SERVER[version == 6], ("198.18.7.9/32", "2001:db8:f100:7::/64")[version == 6]
+    passive = tcp_events(net.server)["TcpPassiveOpens"]
+    with attach(net.outside, programs.PASS), net.server.call(listener, address):
+        how: dict[str, Any] = {"kind": "filler", "sources": sources, "count": 200, "rate": 5_000}
+        with flooding(net.near, target(net, address), seconds=30, **how) as flood:
+            flood.wait(40)
+            assert eventually(lambda: tcp_events(net.server)["TcpPassiveOpens"] - passive > 190)
 
 
 # The other programs

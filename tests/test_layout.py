@@ -68,6 +68,7 @@ SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for n
     "NEXT_HOPS": layout.NextHop.itemsize,
     "CONNECTIONS": layout.Connection.itemsize,
     "MARKS": layout.Mark.itemsize,
+    "PREFIXES": layout.Prefix.itemsize,
     "ORIGINS": layout.Origin.itemsize,
     "ASKED_FOR": layout.Asked.itemsize,
 }

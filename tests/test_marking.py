@@ -20,7 +20,7 @@ from test_table_threads import SEATS as PLACES_IN_ALL
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
-from hardtack.control.connections import ConnectionTable, places_entry
+from hardtack.control.connections import ConnectionTable, mark_words, places_entry
 from hardtack.control.marking import WORTH, Marking
 from hardtack.control.succession import open_table
 from hardtack.image import ONLY
@@ -49,10 +49,11 @@ class Front(NamedTuple):
         return bool(struct.unpack_from("<q", ran.frame, 24)[0] >= 0)
 
 
-@pytest.fixture
-def front() -> Iterator[Front]:
-    with Datapath(objects.compiled(SEATS), sizes={"tags": LARGE, "connections": LARGE * WAYS}) as seats:
-        seats.tables["places"].update(ONLY, places_entry(LARGE))
+@pytest.fixture(params=[FEWEST_MARKS, 2 * FEWEST_MARKS])
+def front(request: pytest.FixtureRequest) -> Iterator[Front]:
+    sizes = {"tags": LARGE, "connections": LARGE * WAYS, "marks": mark_words(request.param)}
+    with Datapath(objects.compiled(SEATS), sizes=sizes) as seats:
+        seats.tables["places"].update(ONLY, places_entry(LARGE, request.param))
         with Datapath(objects.compiled(SWEEPER), seats.tables) as sweeper:
             yield Front(open_table(seats.tables), seats, sweeper)
 
@@ -94,7 +95,7 @@ def test_who_comes_after_it_is_found_after_the_next(front: Front) -> None:
 @needs_root
 def test_it_is_done_only_where_it_is_worth_it(front: Front) -> None:
     marks = front.table.marks
-    marks[0, : int(WORTH * FEWEST_MARKS) // 64] = (1 << 64) - 1
+    marks[0, : int(WORTH * marks.shape[1])] = (1 << 64) - 1
     front.marking().write()
     assert front.marking().idle() == WORTH
     marks[0, -1] = 1

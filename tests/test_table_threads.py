@@ -18,9 +18,10 @@ from tables_under_test import places_entry
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
 from hardtack.control.connections import ConnectionTable
-from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, TAGS, WALK, WAYS, Connection
+from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, SEARCH, TAGS, WALK, WAYS, Connection
 
-SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, WALK))
+OWN = (WALK, SEARCH)  # each CPU's
+SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, *OWN))
 BUCKETS = 4096
 SEATS = BUCKETS * WAYS
 THREADS = 4
@@ -38,12 +39,13 @@ class Table:
     def __init__(self, buckets: int = BUCKETS) -> None:
         self.memory = {
             "places": np.frombuffer(places_entry(buckets), np.uint8).copy(),
-            "marks": np.zeros(MARKS.value_size, np.uint8),
+            "marks": np.zeros(MARKS.value_size * MARKS.entries, np.uint8),
             "tags": np.zeros(buckets * WAYS, np.uint8),
             "connections": np.full(buckets * WAYS * Connection.itemsize, 0, np.uint8),
         }
         self._programs = [
-            NativeProgram(SOURCE, self.memory | {"walk": np.zeros(WALK.value_size, np.uint8)}) for _ in range(THREADS)
+            NativeProgram(SOURCE, self.memory | {table.name: np.zeros(table.value_size, np.uint8) for table in OWN})
+            for _ in range(THREADS)
         ]
 
     def run(self, *jobs: Job) -> list[int]:

@@ -6,20 +6,19 @@ Without a front Linux would see the SYN and end the TIME_WAIT for it; with one, 
 from __future__ import annotations
 
 import random
-import struct
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from handshake.raw import LOW_32, Heard, Peer, Wire, wired
+from handshake.raw import LOW_32, Wire, wired
+from handshake.returning import EARLIER, ISN, LATER, TIME_WAIT, TSVAL, Client, state_of
 from handshake.stage import ADDRESSES, GREET, PATIENCE, TALK, Stage, staged
 from lab_ground import eventually, needs_root
-from naive.frames import ACK, FIN, PSH, SYN
+from naive.frames import ACK, FIN, PSH
 
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, offer, upload
-from hardtack.lab.counters import HERE
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.packet.reasons import Reason
@@ -27,10 +26,7 @@ from hardtack.packet.reasons import Reason
 pytestmark = needs_root
 
 TIMES = 5
-ISN, TSVAL = 0x20000000, 0x30000000  # of the first connection
 RECEIVED = 1000  # more than what the first connection sends
-LATER, EARLIER = 5000, -5000
-TIME_WAIT = "06"  # as /proc/net/tcp writes it
 PORTS = count(random.randrange(20_000, 40_000))  # each test has one of its own: nothing is left of those before
 
 
@@ -59,49 +55,9 @@ def version(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-class Client(Peer):
-    """A connection by hand that may be the second of its address and port, and whose clock is the test's."""
-
-    tsval: int | None = TSVAL
-
-    def open(self) -> None:
-        """SYN, and wait for its answer; the ACK is not sent yet."""
-        stamp = b"" if self.tsval is None else struct.pack("!BBBBII", 4, 2, 8, 10, self.tsval, 0)
-        before = sum(map(is_syn_ack, self.heard()))
-        self.wire.send(self.frame(SYN, seq=self.isn, ack=0, carried=b"\x02\x04\x05\xb4" + stamp))
-        answer = self.hear(is_syn_ack, number=before + 1)
-        self.ack, self.echo = (answer.seq + 1) & LOW_32, answer.offer.tsval
-
-    def speak(self, flags: int, payload: bytes = b"") -> bytes:
-        """One segment in sequence; the frame as it was sent."""
-        carried = b"" if self.echo is None else struct.pack("!BBBBII", 1, 1, 8, 10, self.tsval, self.echo)
-        sent = self.frame(flags, payload, carried=carried)
-        self.wire.send(sent)
-        self.seq = (self.seq + len(payload) + bool(flags & FIN)) & LOW_32
-        return sent
-
-    def proves_itself(self) -> bool:
-        """Whether the talker has this connection, by its own word."""
-        self.speak(ACK | PSH, b"info\n")
-        return bool(self.hear_line()["peer"] == [self.source, self.source_port])
-
-    def again(self, isn: int, tsval: int | None) -> Client:
-        """Another connection from the same address and port."""
-        other = Client(self.wire, self.version, self.port, isn=isn & LOW_32, source_port=self.source_port)
-        other.source, other.tsval = self.source, tsval
-        return other
-
-
-def is_syn_ack(heard: Heard) -> bool:
-    return bool(heard.flags & SYN)
-
-
 def waits(stage: Stage, client: Client) -> bool:
     """Whether the host has a socket in TIME_WAIT for it."""
-    text = stage.net.server.call((HERE / ("tcp6" if client.version == 6 else "tcp")).read_text)
-    rows = [line.split()[1:4] for line in text.splitlines()[1:]]
-    ends = (f"{client.port:04X}", f"{client.source_port:04X}", TIME_WAIT)
-    return ends in [(here.rpartition(":")[2], there.rpartition(":")[2], state) for here, there, state in rows]
+    return state_of(stage, client) == TIME_WAIT
 
 
 def served(stage: Stage, wire: Wire, version: int, tsval: int | None, *, half: bool = False) -> tuple[Client, bytes]:
@@ -111,8 +67,7 @@ def served(stage: Stage, wire: Wire, version: int, tsval: int | None, *, half: b
     client.open()
     first = client.speak(ACK)
     client.speak(ACK | PSH, b"download 10\n")
-    end = client.hear(lambda heard: bool(heard.flags & FIN))
-    client.ack = (end.seq + len(end.payload) + 1) & LOW_32
+    client.hear_end()
     client.speak(ACK if half else ACK | FIN)
     assert half or eventually(lambda: waits(stage, client))
     wire.settle()

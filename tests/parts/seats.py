@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import absent, beyond, i64, load64, new, store64, u64
-from hardtack.packet.connections import find, mark, seat, take_place
+from hardtack.packet.connections import find, mark, seat
+from hardtack.packet.eviction import take_place
 from hardtack.packet.layout import Name
 from hardtack.packet.platform import head, tail
 
 DONE, REFUSED = 2, 1
 SIZE = 80  # bytes of a frame: what goes in, then what comes out
-LOW_32 = 0xFFFFFFFF
 
 new_name = new(Name)
 
@@ -29,7 +29,7 @@ def seats(frame: Any) -> int:
     name.source_high, name.source_low = load64(start, 8), load64(start, 16)
     name.destination_high, name.destination_low = load64(start, 24), load64(start, 32)
     name.ports = load64(start, 40)
-    now = i64(load64(start, 48)) & LOW_32
+    now = load64(start, 48)
     name.place = -1
     entry = find(name)
     seat(name)  # which a stranger's look-up leaves out
@@ -39,7 +39,7 @@ def seats(frame: Any) -> int:
     store64(start, 24, u64(name.place))
     if not absent(entry):
         return DONE
-    entry = take_place(name, now)
+    entry = take_place(name, now, True)
     if absent(entry):
         return REFUSED
     entry.source_high, entry.source_low = name.source_high, name.source_low

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import absent, beyond, i64, inlined, load64, new, store64, u64
-from hardtack.packet.connections import find, forget, take_place
+from hardtack.packet.connections import find, forget
+from hardtack.packet.eviction import take_place
 from hardtack.packet.follow import begin
 from hardtack.packet.layout import BY_COOKIE, Name
 from hardtack.packet.platform import head, tail
@@ -39,7 +40,7 @@ def done(name: Any, number: Any, what: Any) -> int:
     if what == INSERT or (what == CHURN and absent(entry)):
         if not absent(entry):
             return 0
-        entry = take_place(name, number)
+        entry = take_place(name, u64(number), True)
         if absent(entry):
             return 0
         begin(entry, name, 1, BY_COOKIE, u64(number))

@@ -64,6 +64,42 @@ define i64 @whole_length(ptr %frame) alwaysinline {
 }
 """
 
+LINK = {
+    "xdp": """
+define i64 @network_of(ptr %frame) alwaysinline { ret i64 14 }
+define i64 @protocol_of(ptr %frame) alwaysinline { ret i64 0 }
+""",
+    # sk_buff.network_header counts from head, what the program sees begins at data; __sk_buff.protocol is in network order
+    "tcx": f"""
+@"{FIELD}sk_buff.head" = external global i8
+@"{FIELD}sk_buff.data" = external global i8
+@"{FIELD}sk_buff.network_header" = external global i8
+declare ptr @bpf_cast_to_kern_ctx(ptr)
+define i64 @network_of(ptr %frame) alwaysinline {{
+  %buffer = call ptr @bpf_cast_to_kern_ctx(ptr %frame)
+  %1 = getelementptr i8, ptr %buffer, i64 ptrtoint (ptr @"{FIELD}sk_buff.head" to i64)
+  %head = load i64, ptr %1, align 8
+  %2 = getelementptr i8, ptr %buffer, i64 ptrtoint (ptr @"{FIELD}sk_buff.data" to i64)
+  %data = load i64, ptr %2, align 8
+  %3 = getelementptr i8, ptr %buffer, i64 ptrtoint (ptr @"{FIELD}sk_buff.network_header" to i64)
+  %header = load i16, ptr %3, align 2
+  %wide = zext i16 %header to i64
+  %before = sub i64 %data, %head
+  %place = sub i64 %wide, %before
+  ret i64 %place
+}}
+declare i16 @llvm.bswap.i16(i16)
+define i64 @protocol_of(ptr %frame) alwaysinline {{
+  %place = getelementptr i8, ptr %frame, i64 16
+  %word = load i32, ptr %place, align 4
+  %low = trunc i32 %word to i16
+  %kind = call i16 @llvm.bswap.i16(i16 %low)
+  %wide = zext i16 %kind to i64
+  ret i64 %wide
+}}
+""",
+}
+
 CLOCK = {
     "coarse": """
 define i64 @coarse_ns() alwaysinline {
@@ -111,7 +147,7 @@ define i64 @{name}.send(i64 %index) alwaysinline {{
 def platform(source: Source) -> str:
     """The platform calls for this kind of program, as IR."""
     head, tail = BOUNDS[source.kind]
-    parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), CLOCK[source.clock]]
+    parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), LINK[source.kind], CLOCK[source.clock]]
     if source.kind == "xdp":
         parts.append(RESIZE)
     parts += [(DEVICES if table.kind == "devmap" else TABLE).format(name=table.name) for table in source.tables]

@@ -70,6 +70,8 @@ yes:
   store ptr %wanted, ptr %frame
   ret i64 0
 }
+define i64 @network_of(ptr %frame) alwaysinline { ret i64 14 }
+define i64 @protocol_of(ptr %frame) alwaysinline { ret i64 0 }
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {
   %start = call ptr @head(ptr %frame)

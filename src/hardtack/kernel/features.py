@@ -107,13 +107,13 @@ def basics() -> list[Trial]:
 def sockets(vmlinux: Path) -> list[Trial]:
     """What turns a cookie into a socket on the host."""
     agent: tuple[Purpose, ...] = ("agent", "lab")
-    types = Feature("BTF", None, "finding kernel functions", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y", agent)
+    both: tuple[Purpose, ...] = (*agent, "leaving")
+    types = Feature("BTF", None, "finding kernel functions", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y", both)
     assign = Feature(trials.ASSIGN, None, "making sockets from cookies", newer("6.9"), agent)
     remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel takes no cookie, whoever checked it"
     cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
     remedy = "sysctl -w net.ipv4.tcp_timestamps=1 net.ipv4.tcp_sack=1 net.ipv4.tcp_window_scaling=1 (the defaults)"
     options = Feature("TCP options", None, "keeping what fronts promise to clients", remedy, agent)
-    both: tuple[Purpose, ...] = (*agent, "leaving")
     leaving = Feature("tcx links", None, "attaching the agent, learning from what leaves", newer("6.6"), both)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),

@@ -19,8 +19,15 @@ BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
 
 
+# ARPHRD_* (linux/if_arp.h): whose frames begin with an Ethernet header; and with IP, by the kernel's dev_is_mac_header_xmit
+WITH_ETHERNET = frozenset({1, 772})  # loopback has one, too
+WITHOUT = frozenset({512, 519, 768, 769, 776, 778, 823, 0xFFFE})  # PPP, RAWIP, TUNNEL, TUNNEL6, SIT, IPGRE, IP6GRE, NONE
+
+
 class InterfaceError(Mistake):
-    """There is no such interface in this network namespace."""
+    """There is no such interface in this network namespace (at boot it may come yet), or it is of no use here."""
+
+    status = 1
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,20 @@ def find(name: str) -> Interface:
         MODES.get(attached, ""),
         program,
     )
+
+
+def require_ethernet(name: str) -> None:
+    """InterfaceError if there is no interface `name`, or its frames begin with something else."""
+    if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET:
+        what = "frames there begin with the IP header" if found in WITHOUT else f"its frames are of type {found} (ARPHRD_*)"
+        raise InterfaceError(f"{name} is no Ethernet, {what}: name the Ethernet interface that the internet comes in by")
+
+
+def require_ip(name: str) -> None:
+    """InterfaceError if there is no interface `name`, or its frames begin with neither Ethernet nor IP."""
+    if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET | WITHOUT:
+        remedy = "name an Ethernet or tunnel interface that clients' traffic comes in by"
+        raise InterfaceError(f"{name}: its frames begin with neither Ethernet nor IP (ARPHRD_* {found}): {remedy}")
 
 
 def able(features: int | None, bit: int) -> bool | None:

@@ -27,6 +27,13 @@ def link(ifindex: int) -> Attributes:
     return attributes(reply[16:])
 
 
+def link_type(ifindex: int) -> int:
+    """ARPHRD_*: what kind of header an interface's frames begin with. OSError (ENODEV) if there is none."""
+    reply = ask(socket.NETLINK_ROUTE, GETLINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0))
+    kind: int = struct.unpack_from("=H", reply, 2)[0]
+    return kind
+
+
 def xdp_program(facts: Attributes) -> tuple[int, int]:
     """Of an interface's attributes: how an XDP program is attached (XDP_ATTACHED_*; 0: none is), and its id (or 0)."""
     xdp = attributes(facts.get(IFLA_XDP, b""))

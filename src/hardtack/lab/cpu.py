@@ -7,13 +7,24 @@ whichever CPU the frame came in on: a test can pin it, and read the cost of rece
 from __future__ import annotations
 
 import os
+import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hardtack.lab.launch import fresh_sysfs
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError
+from hardtack.lab.process import Process
+
+IDLER = """
+import os
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+print("ready", flush=True)
+while True:
+    pass
+"""
 
 
 def thread_receivers(
@@ -57,6 +68,17 @@ def _receivers(name: str) -> list[int]:
             if entry.name.isdigit() and (entry / "comm").read_text().startswith(f"napi/{name}-"):
                 found.append(int(entry.name))
     return found
+
+
+@contextmanager
+def kept_awake(number: int) -> Iterator[None]:
+    """A CPU that never sleeps: a process there does nothing, and only when nobody else wants to run.
+
+    To wake a sleeping virtual CPU may take the hypervisor longer than a veth's queue lasts at a million frames a second.
+    """
+    with Process([sys.executable, "-ISc", IDLER], cpu=number) as idler:
+        idler.wait_for("^ready$")
+        yield
 
 
 def nanoseconds(pid: int) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -21,11 +21,11 @@ from hardtack.lab import programs
 from hardtack.lab.attach import sink
 from hardtack.lab.flooder import Order
 from hardtack.lab.links import Interface, refuse_foreign
-from hardtack.lab.packets.recipe import Kind, Options, Target, frame_for, recipe_for
+from hardtack.lab.packets.recipe import BATCH_US, MOST_BATCH, Caller, Kind, Options, Target, frame_for, part_of, recipe_for
 from hardtack.lab.process import Process
 
 UNLIMITED = 2**63 - 1
-BATCH = 64  # frames handed over at a time; a veth's queue holds 256
+UNPACED_BATCH = 64  # frames handed over at a time, if they go as fast as they can
 
 
 class Flood:
@@ -72,24 +72,26 @@ def flooding(
     cpu: int | None = None,
     seed: int = 0,
     sources: str = "",
+    callers: Sequence[Caller] = (),
 ) -> Iterator[Flood]:
     """Send frames out of `interface` for `seconds`, at most `count`, at most `rate` a second; it has begun on entry.
 
     Frames claim to come from FLOOD_4 or FLOOD_6 (packets/recipe.py), or from that part of it which `sources` names; the
-    sink drops what they provoke. `seed` makes the same frames again. ForeignInterface if the lab did not make the
-    interface, ValueError for other sources.
+    sink drops what they provoke. `callers`: in whose names floods by name are sent (recipe.py has the names), from
+    addresses of the lab. `seed` makes the same frames again. ForeignInterface if the lab did not make the interface,
+    ValueError for other sources and callers.
     """
     interface.namespace.call(refuse_foreign, interface.namespace.name, interface.name)
     order = Order(
         namespace=interface.namespace.name,
         interface=interface.name,
         image=replace(compiled(programs.FLOOD), lines=()).dumps(),  # lines are for people, and a command line is short
-        record=recipe_for(target, kind, options, limit=count, rate=rate, seed=seed, sources=sources).hex(),
-        frame=frame_for(target, kind, options).hex(),
+        record=recipe_for(target, kind, options, limit=count, rate=rate, seed=seed, sources=sources, callers=callers).hex(),
+        frame=frame_for(target, kind, options, callers).hex(),
         count=count,
         rate=rate,
         seconds=seconds,
-        batch=BATCH,
+        batch=part_of(rate, BATCH_US, MOST_BATCH) if rate else UNPACED_BATCH,
     )
     command = [sys.executable, "-m", "hardtack.lab.flooder", json.dumps(asdict(order))]
     with sink(interface), Process(command, interface.namespace, cpu=cpu) as process:

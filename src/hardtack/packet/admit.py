@@ -1,6 +1,6 @@
 """An ACK with a good cookie: the kernel makes the connection from what the cookie says.
 
-It is for a listening socket, or for the TIME_WAIT that a former connection of the same address and port has left behind.
+It is for a listening socket, or for what a former connection of the same address and port has left behind (`former`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hardtack.compiler.language import (
 )
 from hardtack.packet.again import come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
+from hardtack.packet.former import LISTEN, end_former, is_of_another, to_tcp_socket
 from hardtack.packet.layout import Attributes, Tuple4, Tuple6
 from hardtack.packet.options import NO_SCALE, read_options
 from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import now_ms
-from hardtack.packet.time_wait import end_time_wait
 from hardtack.packet.wire import ACK, FIN, OUR_SCALE, RST, SYN
 
 NOT_ACK = int(Reason.not_ack)
@@ -37,9 +37,8 @@ NO_LISTENER = int(Reason.no_listener)
 ADMITTED = int(Reason.admitted)
 BAD_COOKIE = int(Reason.bad_cookie)
 NOT_ADMITTED = int(Reason.not_admitted)
-TIME_WAIT_KEPT = int(Reason.time_wait_kept)
 
-STATE, TIME_WAIT, LISTEN = 72, 6, 10  # bpf_sock.state; TCP_TIME_WAIT, TCP_LISTEN
+STATE = 72  # bpf_sock.state
 THIS_NAMESPACE = (1 << 64) - 1  # BPF_F_CURRENT_NETNS
 ATTRIBUTES_SIZE = Attributes.itemsize
 TUPLE_4_SIZE, TUPLE_6_SIZE = 12, 36
@@ -47,10 +46,9 @@ OWN_KEYS = 0  # the set of keys that an agent uses
 ECN_BIT = 0x80  # of TSecr
 HIGH_32 = LOW_32 << 32
 
-# bpf_skc_lookup_tcp, bpf_skc_to_tcp_sock, bpf_sk_release
+# bpf_skc_lookup_tcp, bpf_sk_release
 look_up_4 = helper(99, Pointer, Pointer, Tuple4, types.uint32, u64, u64)
 look_up_6 = helper(99, Pointer, Pointer, Tuple6, types.uint32, u64, u64)
-to_tcp_socket = helper(137, Pointer, Pointer)
 release = helper(86, i64, Pointer)
 assign = external("bpf_sk_assign_tcp_reqsk", types.int32, Pointer, Pointer, Attributes, types.int32)
 
@@ -68,8 +66,7 @@ def admit(frame, flow):
     socket = find_socket(frame, flow)
     if absent(socket):
         return NO_LISTENER
-    state = load32(socket, STATE)
-    reason = judge(frame, flow, socket) if state == LISTEN or state == TIME_WAIT else KNOWN
+    reason = judge(frame, flow, socket) if is_of_another(flow, socket, load32(socket, STATE)) else KNOWN
     release(socket)
     return reason
 
@@ -105,12 +102,12 @@ def judge(frame, flow, socket):
     """A segment that no connection is alive for: has it a good cookie, and does the kernel take it?"""
     read_options(frame, flow)
     good = cookie_holds(flow, now_ms(), OWN_KEYS)
-    waits = load32(socket, STATE) == TIME_WAIT  # read again, so that the verifier walks through the hash only once
+    state = load32(socket, STATE)  # read again, so that the verifier walks through the hash only once
     if not good:
-        return KNOWN if waits else BAD_COOKIE
+        return BAD_COOKIE if state == LISTEN else KNOWN
     again = comes_again(frame)
-    if waits:
-        return TIME_WAIT_KEPT if again else end_time_wait(frame, flow, socket)
+    if state != LISTEN:
+        return end_former(frame, flow, socket, state, again)
     if not again and (flow.payload > 0 or flow.flags & FIN):
         return come_again(frame)  # the ACK before it may be in the same batch, admitted but not yet with TCP: see `agent`
     return make_connection(frame, flow, socket)

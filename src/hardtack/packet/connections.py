@@ -8,8 +8,8 @@ Allocations, 1999). Without any room, one of the sixteen gives way: see eviction
 
 Strangers, which a flood consists of, are to be known for such without waiting for memory: `marks` has a bit for each hash,
 set when a connection is remembered, and is small enough to stay close to the CPU. (A filter of Bloom's, 1970, with one
-hash; as many bits as connections, and at least a million.) It fills as connections come and go; a mark that means nothing only costs a look at the tags. Now and then the front's
-process has it made anew: see sweep.py.
+hash; as many bits as connections, and at least a million.) It fills as connections come and go; a mark that means nothing
+only costs a look at the tags. Now and then the front's process has it made anew: see sweep.py.
 
 The hash is multilinear under secret factors (Thorup 2015, High Speed Hashing, 3.5): nobody can aim at a bucket. Mixed
 afterwards (MurmurHash3's finaliser, by Appleby), or addresses in a row would gather in some buckets.

@@ -3,8 +3,8 @@
 Its client has so many frames a second, some in advance, and more as its host makes progress: for each 64 bytes that the host
 has acknowledged or sent, one. So nobody who really transfers something meets a limit.
 
-What looks wrong, or cannot be judged here, is let through now and then, for the host to judge: its answer puts right what the
-front may have wrong.
+What looks wrong, or cannot be judged here, is let through now and then, for the host to judge: its answer puts right what
+the front may have wrong.
 """
 
 from __future__ import annotations

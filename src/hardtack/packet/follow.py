@@ -19,7 +19,7 @@ from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
 from hardtack.packet.wire import ACK, FIN, RST, SYN
 
-# How far from what the host expects an RST may be, and a client be followed: as much as a receive window usually holds (tcp_rmem)
+# How far from what the host expects an RST may be, and a client be followed: a usual receive window (tcp_rmem)
 WINDOW = 1 << 23
 MOST_REACH = 26  # 64 MB: of windows whose scale is not known
 OF_A_SYN = 1 << 14  # bytes that a SYN may carry and be acknowledged for: RFC 7413
@@ -97,7 +97,7 @@ def follow_client(flow, entry, host, name, ms):
 def fits(flow, entry):
     """Whether the host can expect a segment with these numbers. RFC 9293 3.10.7.4, RFC 5961 5
 
-    As far as windows reach, ahead and back: what is older is a retransmission, which the host must see to acknowledge it again.
+    As far as windows reach, ahead and back: older segments are retransmissions, which the host must see to acknowledge them.
     """
     reach, ack_reach = i64(1) << i64(entry.reach), i64(1) << i64(entry.ack_reach)
     ahead = (sequence(flow) - i64(entry.next) + reach) & LOW_32

@@ -14,7 +14,7 @@ MULTICAST = 0xFF  # ff00::/8
 
 @inlined
 def is_martian(flow):
-    """Whether the source is nobody: who answers there hits an innocent, all, or himself. Link-local addresses do not travel."""
+    """Whether the source is nobody: whoever answers hits an innocent, all, or himself. Link-local ones do not travel."""
     if flow.source_high == flow.destination_high and flow.source_low == flow.destination_low:
         return True
     if flow.version == 4:

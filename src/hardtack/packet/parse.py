@@ -1,4 +1,6 @@
-"""Frame -> flow: Ethernet, up to two VLAN tags, IPv4, IPv6 with a few extension headers, TCP. All lengths are checked here.
+"""Frame -> flow: Ethernet (or not), up to two VLAN tags, IPv4, IPv6 with a few extension headers, TCP.
+
+All lengths are checked here.
 
 `parse` goes as far as the addresses, and answers with a reason if it does not get there. What is wrong behind them, or is
 just not TCP, is in `flow.kind`: whose business it is depends on the addresses. Then `parse_tcp` goes on.
@@ -18,7 +20,7 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.packet.opaque import opaque
-from hardtack.packet.platform import head, tail
+from hardtack.packet.platform import head, network_of, protocol_of, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import (
     DESTINATION_OPTIONS,
@@ -41,6 +43,7 @@ from hardtack.packet.wire import (
 
 NONE = -1
 MOST_NETWORK, MOST_TRANSPORT = 31, 0x3FFF  # masks above any offset of an IP header, of TCP behind extension headers
+MOST_OUTER = 127  # the same, of an IP header behind another one and GRE, as tc sees it
 MOST_EXTENSIONS = 6  # more is an attack, or nothing that a server would miss
 FRAGMENT_BITS_6 = 0xFFF9  # the offset and M; an atomic fragment has neither and is whole: RFC 6946
 OFFSET_BITS_6 = 0xFFF8
@@ -61,20 +64,30 @@ def parse(frame, flow):
     start, end = head(frame), tail(frame)
     if beyond(start, ETHERNET, end):
         return TRUNCATED
-    network, kind = ETHERNET, load16be(start, 12)
+    network, kind, most = ETHERNET, load16be(start, 12), MOST_NETWORK
+    if network_of(frame) != ETHERNET and not is_tag(protocol_of(frame)):
+        network, kind, most = network_of(frame), protocol_of(frame), MOST_OUTER  # no Ethernet
+        if network < 0 or network > most:
+            return NOT_IP
     for _ in range(2):
-        if kind != TYPE_VLAN and kind != TYPE_SERVICE_VLAN:
+        if not is_tag(kind):
             break
         tag = at(start, network)
         if beyond(tag, TAG, end):
             return TRUNCATED
         network, kind = network + TAG, load16be(tag, 2)
-    flow.network = network if network == ETHERNET else opaque(network, MOST_NETWORK)
+    flow.network = network if network == ETHERNET else opaque(network, most)
     if kind == TYPE_IPV4:
         return parse_ipv4(start, end, flow)
     if kind == TYPE_IPV6:
         return parse_ipv6(start, end, flow)
     return NOT_IP
+
+
+@inlined
+def is_tag(kind):
+    """What a VLAN tag stands behind."""
+    return kind == TYPE_VLAN or kind == TYPE_SERVICE_VLAN
 
 
 @inlined

@@ -8,6 +8,11 @@ from hardtack.compiler.language import Pointer, external, i64, u64
 head = external("head", Pointer, Pointer)
 tail = external("tail", Pointer, Pointer)
 
+# Where the IP header begins, and what begins there (an Ethernet type). Socket buffers may begin with any header, or with IP
+# itself, on tun, WireGuard, GRE: the kernel knows. Frames of XDP and of engines have Ethernet: 14, and 0 for nothing.
+network_of = external("network_of", i64, Pointer)
+protocol_of = external("protocol_of", i64, Pointer)
+
 # Length of the frame in bytes, also of the part beyond `tail` that a frame of several buffers has.
 whole_length = external("whole_length", i64, Pointer)
 

@@ -50,6 +50,8 @@ class Reason(IntEnum):
     not_admitted = 15, "a good cookie, but the kernel makes no socket of it: an MPTCP listener"
     time_wait_ended = 16, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
     time_wait_kept = 17, "a good cookie, but the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
+    connection_ended = 28, "a good cookie: the last connection of this address and port, in another state, is ended for it"
+    connection_kept = 29, "a good cookie, but the last connection of this address and port stays: it may be newer"
     behind = 18, "a good cookie with data or FIN: it comes in again, behind an ACK that may be on its way to TCP"
     # PASS: the front
     not_ours = 6, "neither end is a protected address"

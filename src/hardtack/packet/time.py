@@ -1,8 +1,8 @@
 """What time it is, from a cheap clock: monotonic milliseconds for all that lasts, and unix milliseconds for epochs.
 
-Unix time is the clock and an offset that the control plane keeps in a table; it may be stepped, and nothing may hang on that
-but which key is tried. CPUs may be some ms apart: a CPU keeps a tick's time, and the kernel advances its clock a little after
-its ticks.
+Unix time is the clock and an offset that the control plane keeps in a table; it may be stepped, and nothing may hang on
+that but which key is tried. CPUs may be some ms apart: a CPU keeps a tick's time, and the kernel advances its clock a little
+after its ticks.
 
 Times and epoch change at most once a tick, so each CPU works them out once a tick and remembers them; two divisions and a
 call for every SYN would cost as much as the hash.

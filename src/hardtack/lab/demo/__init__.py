@@ -21,8 +21,11 @@ The floods have the same rate in all phases, some way below what the front can t
 At full speed the attacker's CPU makes several million frames a second, more than another can take while it serves as well;
 then the queue overflows, and what is lost there is lost before any program sees it.
 
-The flood is paced in bursts of 32, and each wakes the front's receiving thread, which sleeps in between: a frame costs more
-CPU here than in the bench, where that thread never sleeps.
+The flood is paced as by a line: in bursts of at most 32, evenly, and what the attacker's CPU had no time for is not made up
+for. Else the veth's queue would be full after each pause, with nobody to blame for it but the lab.
+
+The front's CPU never sleeps (cpu.kept_awake). A virtual CPU takes long to wake up, and a queue of 256 frames is full in
+200 microseconds; a card has room for thousands.
 
 A network card's interrupts go before any process until the machine is swamped; then Linux moves their work to ksoftirqd,
 which shares the CPU with processes fairly. A veth has no interrupts, and the thread that takes its frames has one priority:

@@ -32,7 +32,7 @@ from pyroute2 import IPRoute
 from hardtack.lab import programs
 from hardtack.lab.addresses import CLIENT, FRONT, INSIDE, SERVER, with_length
 from hardtack.lab.attach import attach
-from hardtack.lab.cpu import thread_receivers
+from hardtack.lab.cpu import kept_awake, thread_receivers
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError, Namespace
 from hardtack.lab.packets.recipe import Target
@@ -81,7 +81,7 @@ class Stage:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Everything set up and nginx serving; all of it gone afterwards. LabError with fewer than two CPUs."""
-    with two_cpus() as (attacker, front), routed() as net, attach(net.near, programs.SINK):
+    with two_cpus() as (attacker, front), kept_awake(front), routed() as net, attach(net.near, programs.SINK):
         introduce(net)
         net.server.sysctl("net.ipv4.tcp_syncookies", 1)  # the default; said so that it is certain
         homes = build_homes(net)

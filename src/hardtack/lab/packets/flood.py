@@ -10,7 +10,6 @@ from hardtack.compiler.language import (
     at,
     beyond,
     entry_of,
-    helper,
     i64,
     inlined,
     load16,
@@ -19,17 +18,17 @@ from hardtack.compiler.language import (
     store16,
     store32,
     store64,
+    swap32,
     u64,
     viewed,
 )
+from hardtack.lab.packets.pace import due
 from hardtack.lab.packets.recipe import LARGEST, MOST_KINDS, RECIPE, Recipe, Template
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.platform import head, tail
 from hardtack.packet.wire import ETHERNET, IPV4, IPV6
 
 DROP, TX = 1, 3  # enum xdp_action
-BURST = 32  # frames of a paced flood come in bursts, as a card's interrupt moderation delivers them
-SLACK_NS = 1_000_000  # how far a paced flood may lag behind and still catch up
 
 TEMPLATE_SIZE = Template.itemsize
 TEMPLATES = Recipe.itemsize - MOST_KINDS * TEMPLATE_SIZE  # offset of the templates, which are last
@@ -37,12 +36,10 @@ FRAME = TEMPLATE_SIZE - LARGEST  # offset of the frame in a template, where it i
 SOURCE_4, SOURCE_6 = ETHERNET + 12, ETHERNET + 8
 TCP_4, TCP_6 = ETHERNET + IPV4, ETHERNET + IPV6
 FRAGMENT = 8  # bytes of IPv6's fragment header: RFC 8200 4.5
-EPHEMERAL = 0x80  # in a port's first byte: 32768 and up
 SCATTER = 0x2545F4914F6CDD1D  # makes a second number of a state: xorshift* (Vigna 2016)
 
 recipe_entry = entry_of(RECIPE, Recipe)
 template_at = viewed(Template)
-ktime_ns = helper(5, u64)  # bpf_ktime_get_ns
 
 
 def flood(frame):
@@ -59,25 +56,6 @@ def flood(frame):
         return DROP
     recipe.sent += u64(1)
     return TX
-
-
-@inlined
-def due(recipe):
-    """Whether the next frame may go: not beyond the limit, nor faster than the rate."""
-    if recipe.sent >= recipe.limit:
-        return False
-    if not recipe.gap_ns:
-        return True
-    now = ktime_ns()
-    if now < recipe.next_ns + recipe.resting_ns:
-        if not recipe.resting_ns:
-            recipe.resting_ns = recipe.gap_ns * u64(BURST)
-        return False
-    recipe.resting_ns = u64(0)
-    if now - recipe.next_ns > u64(SLACK_NS) + recipe.gap_ns * u64(BURST):
-        recipe.next_ns = now
-    recipe.next_ns += recipe.gap_ns
-    return True
 
 
 @inlined
@@ -114,17 +92,19 @@ def write_ipv4(recipe, template, start, end):
         store64(start, 56, load64(written, 56))
         store64(start, 64, load64(written, 64))
         store16(start, 72, load16(written, 72))
+    if template.fixed:
+        return True
     random = draw(recipe)
-    source = i64(recipe.source_low | (random & recipe.random_low))
+    source = i64(template.source_low | (random & template.random_low))
     store32(start, SOURCE_4, source)
     if template.fragment:
         number = i64(random >> u64(32)) & 0xFFFF
         store16(start, ETHERNET + 4, number)
         store16(start, ETHERNET + 10, ~fold(i64(template.network_sum) + source + number))
-        store16(start, TCP_4, port_of(random))
+        store16(start, TCP_4, port_of(template, random))
     else:
         store16(start, ETHERNET + 10, ~fold(i64(template.network_sum) + source))
-        finish_tcp(template, at(start, TCP_4), random, source)
+        finish_tcp(recipe, template, at(start, TCP_4), random, source)
     return True
 
 
@@ -145,34 +125,39 @@ def write_ipv6(recipe, template, start, end):
         store32(start, 88, load32(written, 88))
         store16(start, 92, load16(written, 92))
     other, random = draw(recipe), draw(recipe)
-    high = recipe.source_high | ((random * u64(SCATTER)) & recipe.random_high)
-    low = recipe.source_low | (other & recipe.random_low)
+    high = template.source_high | ((random * u64(SCATTER)) & template.random_high)
+    low = template.source_low | (other & template.random_low)
     store64(start, SOURCE_6, high)
     store64(start, SOURCE_6 + 8, low)
     if template.fragment:
         store32(start, TCP_6 + 4, i64(random >> u64(32)))
-        store16(start, TCP_6 + FRAGMENT, port_of(random))
+        store16(start, TCP_6 + FRAGMENT, port_of(template, random))
     else:
-        finish_tcp(template, at(start, TCP_6), random, i64(halves(high) + halves(low)))
+        finish_tcp(recipe, template, at(start, TCP_6), random, i64(halves(high) + halves(low)))
     return True
 
 
 @inlined
-def finish_tcp(template, tcp, random, source_sum):
+def finish_tcp(recipe, template, tcp, random, source_sum):
     """Source port, sequence number and, with ACK, acknowledgment number; the checksum over all."""
-    port = port_of(random)
-    sequence = i64(random >> u64(32))
-    acknowledged = i64((random * u64(SCATTER)) >> u64(32)) & i64(template.acknowledged)
+    port, other = port_of(template, random), random * u64(SCATTER)
+    sequence = i64(template.sequence | ((random >> u64(32)) & template.random_sequence))
+    acknowledged = i64(template.acknowledgment | ((other >> u64(32)) & template.random_acknowledgment))
+    if template.counted:
+        acknowledged = swap32(i64(recipe.sent) & 0xFFFFFFFF)
+    to = i64((other >> u64(8)) & template.random_to)
+    if to:
+        store16(tcp, 2, to)
     store16(tcp, 0, port)
     store32(tcp, 4, sequence)
     store32(tcp, 8, acknowledged)
-    store16(tcp, 16, ~fold(i64(template.transport_sum) + source_sum + port + sequence + acknowledged))
+    store16(tcp, 16, ~fold(i64(template.transport_sum) + source_sum + port + to + sequence + acknowledged))
 
 
 @inlined
-def port_of(random):
-    """An ephemeral source port, as it lies in memory."""
-    return i64((random >> u64(17)) & u64(0xFFFF)) | EPHEMERAL
+def port_of(template, random):
+    """A source port, as it lies in memory."""
+    return i64(template.port | ((random >> u64(17)) & template.random_port))
 
 
 @inlined

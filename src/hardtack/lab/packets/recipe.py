@@ -9,21 +9,30 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from hardtack.image import Table
 
 Kind = Literal[
-    "syn", "ack", "rst", "fin", "syn-ack", "null", "xmas", "data", "first-fragment", "later-fragment", "mixed"
+    "syn", "ack", "rst", "fin", "syn-ack", "null", "xmas", "data", "first-fragment", "later-fragment", "mixed",
+    "known", "known-syn", "known-rst", "known-icmp", "guess", "guess-count", "filler", "tenant", "icmp",
 ]  # fmt: skip
 Options = Literal["linux", "none"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Where a flood claims to come from: addresses for benchmarks (RFC 2544) and documentation (RFC 3849)
 FLOOD_4, FLOOD_6 = ipaddress.IPv4Network("198.18.0.0/15"), ipaddress.IPv6Network("2001:db8:f100::/40")
+
+# Whose name floods by name may be sent in: RFC 5737, RFC 3849
+DOCUMENTATION: tuple[Network, ...] = (
+    FLOOD_4,
+    *map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")),
+    ipaddress.IPv6Network("2001:db8::/32"),
+)
 
 LARGEST = 96  # bytes of a frame, in whole words: Ethernet, IPv6, TCP with Linux's options is 94
 SHORTEST = 60  # IEEE 802.3, without the frame check sequence
@@ -46,15 +55,49 @@ FRAGMENTS: tuple[Kind, ...] = ("first-fragment", "later-fragment")
 PART = 32  # bytes of a segment in a fragment: a multiple of 8, and it still fits behind IPv6's fragment header
 SINGLE = tuple(FLAGS)  # every kind but mixed, which is all of these in turn
 MIXED: Kind = "mixed"
+ICMP: Kind = "icmp"  # destination unreachable, quoting a segment; IPv4 only: an IPv6 one is longer than LARGEST
+# Floods by name, and the frames that they are made of, in turn
+NAMED: dict[Kind, tuple[Kind, ...]] = {
+    MIXED: SINGLE,
+    "known": ("ack",),  # of connections that somebody has really opened
+    "known-syn": ("syn",),
+    "known-rst": ("rst",),
+    "known-icmp": (ICMP,),
+    "guess": ("ack",),  # one connection, and numbers tried until one is right
+    "guess-count": ("ack",),
+    "filler": ("syn",),  # handshakes: the sink answers the SYN-ACKs that come back, see yardsticks.py
+    "tenant": ("rst", "ack", "syn"),  # sent by a host in the name of another
+}
+CALLED: tuple[Kind, ...] = ("known", "known-syn", "known-rst", "known-icmp", "guess", "guess-count", "tenant")
+EPHEMERAL = 0x8000  # ports of floods begin here, but for the filler's, which end here: so the sink tells them apart
 
 # As Linux 6 sends them: MSS 1460, SACK permitted, timestamps, NOP, window scale 7
 LINUX_OPTIONS = bytes.fromhex("020405b4 0402 080a 00c0ffee 00000000 01 030307")
 PAYLOAD = b"GET /ab HTTP/1.0\r\n\r\n"  # as long as those options
 
+# Pace, for a veth's queue of 256 frames: what comes in so many microseconds comes at once, as a card's interrupts have it
+BURST_US, MOST_BURST = 25, 32
+# Handed over to the kernel together, and the receiver woken once. The kernel keeps as many pages ready for frames; what is
+# under way beyond that goes through its page allocator, from one CPU to the other, which costs the receiver as much again
+BATCH_US, MOST_BATCH = 100, 128
+
+# Words as they lie in memory. `random_...`: which bits of a field are random; the others are as given
 Template = np.dtype(
     [
-        ("acknowledged", "u8"),  # mask of the random acknowledgment number: 0 without ACK
         ("fragment", "u8"),  # 1: a fragment, whose identification is random
+        ("fixed", "u8"),  # 1: sent as it is
+        ("counted", "u8"),  # 1: the acknowledgment number counts up
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("random_high", "u8"),
+        ("random_low", "u8"),
+        ("port", "u8"),  # the source's
+        ("random_port", "u8"),
+        ("random_to", "u8"),  # of the destination's port, which then is 0 in the frame
+        ("sequence", "u8"),
+        ("random_sequence", "u8"),
+        ("acknowledgment", "u8"),
+        ("random_acknowledgment", "u8"),
         ("network_sum", "u8"),  # of the IPv4 header without source and identification
         ("transport_sum", "u8"),  # of pseudo-header and TCP segment without source, source port, sequence numbers
         ("frame", "u1", (LARGEST,)),
@@ -66,15 +109,12 @@ Recipe = np.dtype(
         ("state", "u8"),  # of the random numbers; never 0
         ("sent", "u8"),  # frames handed to the interface so far
         ("limit", "u8"),  # frames to send in all
-        ("gap_ns", "u8"),  # between frames; 0: as fast as it goes
-        ("next_ns", "u8"),  # when the next one is due
-        ("resting_ns", "u8"),  # how much later it goes, so that a burst can follow
+        ("burst", "u8"),  # frames that come one right behind the other
+        ("between_ns", "u8"),  # from burst to burst; 0: as fast as it goes
+        ("next_ns", "u8"),  # when the next burst is due
+        ("left", "u8"),  # how many of this burst are still to come
         ("version", "u8"),  # 4 or 6
         ("size", "u8"),  # of the frames: one of SIZES
-        ("source_high", "u8"),  # as it lies in memory: what all sources share, and which bits are random
-        ("source_low", "u8"),
-        ("random_high", "u8"),
-        ("random_low", "u8"),
         ("kinds", "u8"),  # how many templates there are
         ("turn", "u8"),  # which one is next
         ("templates", Template, (MOST_KINDS,)),
@@ -86,8 +126,21 @@ KEY = bytes(4)
 
 
 @dataclass(frozen=True)
+class Caller:
+    """In whose name frames are sent: address, port, and the numbers of the segments; None: random ones."""
+
+    address: str
+    port: int
+    sequence: int | None = None
+    acknowledgment: int | None = None
+
+
+@dataclass(frozen=True)
 class Target:
-    """Where a flood goes: the destination and the MAC addresses of sender and next hop (6 bytes each)."""
+    """Where a flood goes: the destination and the MAC addresses of sender and next hop (6 bytes each).
+
+    Port 0: random ports.
+    """
 
     address: str
     port: int
@@ -102,7 +155,7 @@ class Target:
 
 def kinds_of(kind: Kind) -> tuple[Kind, ...]:
     """What a flood of this kind is made of."""
-    return SINGLE if kind == MIXED else (kind,)
+    return NAMED.get(kind, (kind,))
 
 
 def sources_of(target: Target, sources: str = "") -> Network:
@@ -114,36 +167,100 @@ def sources_of(target: Target, sources: str = "") -> Network:
     return network
 
 
-def frame_for(target: Target, kind: Kind, options: Options) -> bytes:
+def check_callers(target: Target, kind: Kind, callers: Sequence[Caller]) -> None:
+    """ValueError if a flood by this name needs callers and has none, or too many, or addresses that are not the lab's."""
+    if bool(callers) != (kind in CALLED):
+        want = "takes no callers" if callers else "needs callers: in whose name it is sent"
+        raise ValueError(f'a flood of "{kind}" {want}')
+    if len(callers) * len(kinds_of(kind)) > MOST_KINDS:
+        raise ValueError(f"{len(callers)} callers: a flood has room for {MOST_KINDS} different frames")
+    for address in map(ipaddress.ip_address, (caller.address for caller in callers)):
+        if address.version != target.version or not any(address in network for network in DOCUMENTATION):
+            raise ValueError(f"a flood to {target.address} is sent in the name of addresses of the lab, not of {address}")
+    if kind == "known-icmp" and target.version == 6:
+        raise ValueError("an ICMPv6 error with a whole header in it is longer than a flood's frames: IPv4 only")
+
+
+def frame_for(target: Target, kind: Kind, options: Options, callers: Sequence[Caller] = ()) -> bytes:
     """The frame without its random fields, checksums zero, padded to one of SIZES; of a mixed flood, the first kind's."""
-    return _frames_for(target, kind, options)[0]
+    return _padded(target, [frame for *_, frame in _parts(target, kind, options, callers)])[0]
 
 
 def recipe_for(
-    target: Target, kind: Kind, options: Options, *, limit: int, rate: int, seed: int = 0, sources: str = ""
+    target: Target,
+    kind: Kind,
+    options: Options,
+    *,
+    limit: int,
+    rate: int,
+    seed: int = 0,
+    sources: str = "",
+    callers: Sequence[Caller] = (),
 ) -> bytes:
     """The record for the table. `rate` in frames per second, 0: as many as possible; `seed` 0: a random one.
 
-    `sources`: as for `sources_of`.
+    `sources`, `callers`: as for `sources_of`, `check_callers`.
     """
-    frames = _frames_for(target, kind, options)
+    check_callers(target, kind, callers)
     network = sources_of(target, sources)
+    parts = _parts(target, kind, options, callers)
+    frames = _padded(target, [frame for *_, frame in parts])
     record = np.zeros((), Recipe)
     record["state"] = seed or secrets.randbits(64) | 1
     record["limit"] = limit
-    record["gap_ns"] = 10**9 // rate if rate else 0
+    burst = part_of(rate, BURST_US, MOST_BURST)
+    record["burst"], record["between_ns"] = burst, 10**9 * burst // rate if rate else 0
     record["version"], record["size"] = target.version, len(frames[0])
-    record["source_high"], record["source_low"] = _words(network.network_address)
-    record["random_high"], record["random_low"] = _words(network.hostmask)
     record["kinds"] = len(frames)
-    for place, (single, frame) in enumerate(zip(kinds_of(kind), frames, strict=True)):
-        record["templates"][place] = _template(target, single, options, frame)
+    for place, ((single, caller, segment, _), frame) in enumerate(zip(parts, frames, strict=True)):
+        template = record["templates"][place]
+        template["fragment"], template["fixed"] = single in FRAGMENTS, single == ICMP
+        template["frame"] = np.frombuffer(frame.ljust(LARGEST, b"\0"), np.uint8)
+        template["network_sum"] = words_sum(frame[14:34]) if target.version == 4 else 0
+        pseudo = ipaddress.ip_address(target.address).packed + struct.pack("!HH", 6, len(segment))
+        template["transport_sum"] = words_sum(pseudo) + words_sum(segment)
+        _give_source(template, network, caller, kind)
+        _give_numbers(template, target, single, caller, kind)
     return record.tobytes()
+
+
+def part_of(rate: int, microseconds: int, most: int) -> int:
+    """Frames that come in so many microseconds at this rate: at least one, and no more than `most`."""
+    return max(1, min(most, rate * microseconds // 10**6))
 
 
 def words_sum(data: bytes) -> int:
     """16-bit words added up in this machine's byte order, as the program does it; RFC 1071: any order will do."""
     return sum(struct.unpack(f"={len(data) // 2}H", data))
+
+
+def _give_source(template: Any, network: Network, caller: Caller | None, kind: Kind) -> None:
+    if caller:
+        template["source_high"], template["source_low"] = _words(ipaddress.ip_address(caller.address))
+        template["port"] = _as_it_lies(caller.port, 2)
+        return
+    template["source_high"], template["source_low"] = _words(network.network_address)
+    template["random_high"], template["random_low"] = _words(network.hostmask)
+    template["port"] = 0 if kind == "filler" else _as_it_lies(EPHEMERAL, 2)
+    template["random_port"] = _as_it_lies(EPHEMERAL - 1, 2)
+
+
+def _give_numbers(template: Any, target: Target, single: Kind, caller: Caller | None, kind: Kind) -> None:
+    template["random_to"] = 0 if target.port else 0xFFFF
+    for field, number in (
+        ("sequence", caller and caller.sequence),
+        ("acknowledgment", caller and caller.acknowledgment),
+    ):
+        if field == "sequence" or FLAGS.get(single, 0) & ACK:
+            template[field] = _as_it_lies(number or 0, 4)
+            template[f"random_{field}"] = 0xFFFFFFFF if number is None else 0
+    if kind == "guess-count":
+        template["counted"], template["random_acknowledgment"] = 1, 0
+
+
+def _as_it_lies(number: int, size: int) -> int:
+    """A number of the wire as a word in memory."""
+    return int.from_bytes(number.to_bytes(size, "big"), "little")
 
 
 def _words(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[int, int]:
@@ -153,9 +270,21 @@ def _words(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[int,
     return int.from_bytes(address.packed[:8], "little"), int.from_bytes(address.packed[8:], "little")
 
 
-def _frames_for(target: Target, kind: Kind, options: Options) -> list[bytes]:
-    """One frame for each kind of frame that the flood is made of, all padded to the same length."""
-    frames = [_frame(target, single, _segment(target, single, options)) for single in kinds_of(kind)]
+def _parts(
+    target: Target, kind: Kind, options: Options, callers: Sequence[Caller]
+) -> list[tuple[Kind, Caller | None, bytes, bytes]]:
+    """For each kind of frame that the flood is made of, and each caller: kind, caller, TCP segment, frame."""
+    made = []
+    for single in kinds_of(kind):
+        for caller in callers or (None,):
+            segment = _segment(target, single, options if kind != "filler" else "none")
+            quoted = _error(target, caller) if single == ICMP and caller else b""
+            made.append((single, caller, segment, quoted or _frame(target, single, segment)))
+    return made
+
+
+def _padded(target: Target, frames: list[bytes]) -> list[bytes]:
+    """All to the same length, one of SIZES."""
     size = next(size for size in SIZES[target.version] if size >= max(map(len, frames)))
     return [frame.ljust(size, b"\0") for frame in frames]
 
@@ -164,7 +293,8 @@ def _segment(target: Target, kind: Kind, options: Options) -> bytes:
     """The TCP segment; of a fragment, the part of one that it carries."""
     carried = LINUX_OPTIONS if kind == "syn" and options == "linux" else b""
     data = PAYLOAD if kind in ("data", *FRAGMENTS) else b""
-    tcp = struct.pack("!HHIIBBHHH", 0, target.port, 0, 0, (5 + len(carried) // 4) << 4, FLAGS[kind], 64240, 0, 0)
+    flags = FLAGS.get(kind, 0)
+    tcp = struct.pack("!HHIIBBHHH", 0, target.port, 0, 0, (5 + len(carried) // 4) << 4, flags, 64240, 0, 0)
     return (tcp + carried + data)[: PART if kind in FRAGMENTS else LARGEST]
 
 
@@ -185,14 +315,25 @@ def _frame(target: Target, kind: Kind, segment: bytes) -> bytes:
     return target.next_mac + target.source_mac + ethertype + ip + segment
 
 
-def _template(target: Target, kind: Kind, options: Options, frame: bytes) -> np.ndarray[tuple[()], np.dtype[np.void]]:
-    """The Template record of a frame."""
-    segment = _segment(target, kind, options)
-    pseudo = ipaddress.ip_address(target.address).packed + struct.pack("!HH", 6, len(segment))
-    template = np.zeros((), Template)
-    template["acknowledged"] = 0xFFFFFFFF if FLAGS[kind] & ACK else 0
-    template["fragment"] = kind in FRAGMENTS
-    template["network_sum"] = words_sum(frame[14:34]) if target.version == 4 else 0
-    template["transport_sum"] = words_sum(pseudo) + words_sum(segment)
-    template["frame"] = np.frombuffer(frame.ljust(LARGEST, b"\0"), np.uint8)
-    return template
+def _error(target: Target, caller: Caller) -> bytes:
+    """Port unreachable, from the caller, about a segment of the target's to it. RFC 792; whole, with its checksums."""
+    here, there = (ipaddress.ip_address(address).packed for address in (target.address, caller.address))
+    quoted = _ip(6, 40, here + there)
+    quoted += struct.pack("!HHI", target.port, caller.port, (caller.acknowledgment or 0) & 0xFFFFFFFF)
+    message = struct.pack("!BBHI", 3, 3, 0, 0) + quoted
+    message = message[:2] + _checksum(message) + message[4:]
+    ip = _ip(1, 20 + len(message), there + here)
+    return target.next_mac + target.source_mac + b"\x08\x00" + ip + message
+
+
+def _ip(protocol: int, size: int, addresses: bytes) -> bytes:
+    """An IPv4 header."""
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, size, 0, 0x4000, 64, protocol, 0) + addresses
+    return ip[:10] + _checksum(ip) + ip[12:]
+
+
+def _checksum(data: bytes) -> bytes:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (~total & 0xFFFF).to_bytes(2, "big")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import beyond, inlined, load16be, load32, load32be, load64, store32, u64
+from hardtack.compiler.language import beyond, inlined, load16be, load32be, load64, u64
+from hardtack.lab.packets.handshakes import acknowledge_4, acknowledge_6, turn_frame
 from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6
 from hardtack.packet.platform import head, send, tail
 from hardtack.packet.wire import ETHERNET, IPV4, IPV6, TYPE_IPV4, TYPE_IPV6
@@ -16,18 +17,23 @@ DESTINATION_4, DESTINATION_6 = ETHERNET + 16, ETHERNET + 24
 
 
 def sink(frame):
-    """Drop what goes to the flood's sources, or comes back from them unanswered: the kernel has better things to do."""
+    """Drop what goes to the flood's sources, or comes back from them unanswered: the kernel has better things to do.
+
+    But answer SYN-ACKs that are for a filler.
+    """
     start, end = head(frame), tail(frame)
     if beyond(start, ETHERNET + IPV4, end):
         return PASS
     kind = load16be(start, 12)
-    if kind == TYPE_IPV4 and (flooded_4(start, SOURCE_4) or flooded_4(start, DESTINATION_4)):
-        return DROP
-    if beyond(start, ETHERNET + IPV6, end):
+    if kind == TYPE_IPV4:
+        if flooded_4(start, DESTINATION_4):
+            return TX if acknowledge_4(start, end) else DROP
+        return DROP if flooded_4(start, SOURCE_4) else PASS
+    if kind != TYPE_IPV6 or beyond(start, ETHERNET + IPV6, end):
         return PASS
-    if kind == TYPE_IPV6 and (flooded_6(start, SOURCE_6) or flooded_6(start, DESTINATION_6)):
-        return DROP
-    return PASS
+    if flooded_6(start, DESTINATION_6):
+        return TX if acknowledge_6(start, end) else DROP
+    return DROP if flooded_6(start, SOURCE_6) else PASS
 
 
 def mirror(frame):
@@ -35,10 +41,7 @@ def mirror(frame):
     start, end = head(frame), tail(frame)
     if beyond(start, ETHERNET, end):
         return DROP
-    first, second, third = load32(start, 0), load32(start, 4), load32(start, 8)
-    store32(start, 0, (second >> 16) | (third << 16))
-    store32(start, 4, (third >> 16) | (first << 16))
-    store32(start, 8, (first >> 16) | (second << 16))
+    turn_frame(start)
     return TX
 
 

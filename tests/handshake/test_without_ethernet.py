@@ -1,0 +1,151 @@
+"""An agent where frames begin with the IP header: behind a tunnel, and (what tc sees then) behind XDP's generic hook."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from lab_ground import eventually
+from naive.frames import ACK, PSH
+
+from handshake.raw import Peer, Wire, wired
+from handshake.stage import (
+    ADDRESSES,
+    PATIENCE,
+    TALK,
+    Stage,
+    agent_command,
+    detach,
+    front_command,
+    refusal,
+    write_configuration,
+)
+from handshake.tunnels import tun, tunnel
+from hardtack.compiler.objects import compiled
+from hardtack.kernel.links import attach_xdp
+from hardtack.kernel.programs import load
+from hardtack.lab import topology
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.attach import attach
+from hardtack.lab.clients import ask, server_socket, upload
+from hardtack.lab.counters import HERE
+from hardtack.lab.namespaces import Namespace
+from hardtack.lab.process import Process
+from hardtack.lab.programs import PASS
+from hardtack.lab.servers import talker
+from hardtack.lab.topology import Topology
+from hardtack.packet.reasons import Reason
+
+INFINIBAND = 32  # ARPHRD_INFINIBAND
+TIMES = 3
+SOURCES = count(random.randrange(20_000, 40_000))
+
+
+@pytest.fixture(scope="module", params=["tunnel", "generic"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Front, agent, a talker."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with ExitStack() as parts:
+        net = parts.enter_context(topology.routed())
+        net = parts.enter_context(tunnelled(net) if request.param == "tunnel" else generic(net))
+        parts.enter_context(attach(net.near, PASS))
+        parts.enter_context(talker(net.server, SERVER, [TALK]))
+        configuration = write_configuration(net, folder)
+        parts.callback(detach, net)
+        agent = parts.enter_context(Process(agent_command(net.far.name, folder / "key"), net.server))
+        agent.wait_for("ready", PATIENCE)
+        front = parts.enter_context(Process(front_command(configuration), net.front))
+        front.wait_for("ready", PATIENCE)
+        yield Stage(net, front, agent)
+
+
+@contextmanager
+def tunnelled(net: Topology) -> Iterator[Topology]:
+    """The front reaches the server by a tunnel; what the server answers goes the usual way."""
+    with tunnel(net.front, net.server) as (here, there):
+        here.add_neighbours(f"{SERVER[0]}/32", f"{SERVER[1]}/128")
+        yield replace(net, inside=here, far=there)
+
+
+@contextmanager
+def generic(net: Topology) -> Iterator[Topology]:
+    """On the server's interface is a program of XDP's generic hook."""
+    with load(compiled(PASS), {}) as program, net.server.call(attach_xdp, program, net.far.index, "generic"):
+        yield net
+
+
+@pytest.fixture
+def wire(stage: Stage) -> Iterator[Wire]:
+    """The client's link."""
+    with wired(stage.net) as made:
+        yield made
+
+
+def test_a_handshake(stage: Stage, version: int) -> None:
+    with stage.counting() as seen:
+        facts = server_socket(stage.net.client, ADDRESSES[version], TALK, timeout=PATIENCE)
+    assert facts["timestamps"] and facts["sack"] and facts["window_scaling"]
+    assert seen.cookies() == (1, 1, 0)
+
+
+def test_the_ack_comes_with_data(stage: Stage, version: int) -> None:
+    """The client's kernel keeps a clone of what it may have to send again: XDP's generic hook copies that."""
+    with stage.counting() as seen:
+        upload(stage.net.client, ADDRESSES[version], TALK, 1000, patient=True, timeout=PATIENCE)
+    assert seen.cookies() == (1, 1, 0)
+
+
+def test_the_ack_is_lost_and_data_comes_first(stage: Stage, wire: Wire, version: int) -> None:
+    """The segment comes in again."""
+    peer = Peer(wire, version, TALK)
+    with stage.counting() as seen:
+        peer.syn()
+        peer.send(ACK | PSH, b"info\n")
+        assert peer.hear_line()["peer"] == [peer.source, peer.source_port]
+    assert (seen.agent[Reason.behind], seen.agent[Reason.admitted]) == (1, 1)
+
+
+def test_the_same_port_many_times(stage: Stage, version: int) -> None:
+    """A copy of the segment comes in again, and the segment itself turns into a reset."""
+    mine = next(SOURCES)
+    with stage.counting() as seen:
+        for _ in range(TIMES):
+            address = ADDRESSES[version]
+            assert len(ask(stage.net.client, address, TALK, b"download 10\n", source_port=mine, timeout=PATIENCE)) == 10
+            assert eventually(lambda: not uses(stage.net.client, mine), PATIENCE)
+    assert seen.agent[Reason.time_wait_ended] >= TIMES - 1
+    assert seen.agent[Reason.time_wait_kept] == seen.agent[Reason.bad_cookie] == 0
+
+
+def uses(client: Namespace, port: int) -> bool:
+    """Whether the client still has a connection of this port: its last ACK is on its way through the tunnel."""
+    return any(f":{port:04X} " in client.call((HERE / name).read_text) for name in ("tcp", "tcp6"))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Topology, Path]]:
+    """A network with nothing at work in it."""
+    with topology.local() as net:
+        yield net, write_configuration(net, tmp_path_factory.mktemp("alone"))
+
+
+def test_an_agent_where_it_would_see_nothing_is_refused(alone: tuple[Topology, Path]) -> None:
+    net, configuration = alone
+    with tun(net.server, "ib0", INFINIBAND) as (_, interface):
+        said = refusal(agent_command(interface.name, configuration.with_name("key")), net.server, 2)
+    assert "ib0: its frames begin with neither Ethernet nor IP (ARPHRD_* 32): name an Ethernet or tunnel interface" in said
+
+
+def test_a_front_where_there_is_no_ethernet_is_refused(alone: tuple[Topology, Path]) -> None:
+    net, configuration = alone
+    with tun(net.server, "tun9") as (_, interface):
+        text = configuration.read_text().replace(net.outside.name, interface.name)
+        other = configuration.with_name("tun.toml")
+        other.write_text(text)
+        said = refusal(front_command(other), net.front, 2)
+    assert "tun9 is no Ethernet, frames there begin with the IP header: name the Ethernet interface" in said
