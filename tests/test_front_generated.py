@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -45,9 +46,12 @@ MTU, TAGGED, IPV4, IPV6 = 1514, (b"\x81\x00", b"\x88\xa8"), b"\x08\x00", b"\x86\
 HEADERS_OF_IPV6 = (0, 43, 44, 60)
 
 
+BOOTED, STEP = 3 << 32, 3  # ms
+
+
 def state() -> State:
-    """The world, in whose earlier epochs segments of unknown connections teach."""
-    return world.state(grace_until=world.EPOCH_BEGINS)
+    """The world, in whose first seconds segments of unknown connections teach."""
+    return world.state(grace_until=BOOTED + 12_000)
 
 
 def with_neighbours(handful: Handful) -> Iterator[Event]:
@@ -110,13 +114,13 @@ def test_three_engines_agree_on_20_000_frames() -> None:
     compared: set[bytes] = set()
     seen: Counter[str] = Counter()
     reasons: Counter[Reason] = Counter()
-    rng = Random(1)
+    rng, clock = Random(1), count(BOOTED, STEP)
     with ebpf(state()) as kernel:
         native, twin = Native(state()), Twin(state())
 
         def each(handful: Handful) -> None:
             for event in [*with_neighbours(handful), *traffic(rng, AT_ONCE)]:
-                outcomes = all_say(event, twin, native, kernel)
+                outcomes = all_say(event, next(clock), twin, native, kernel)
                 compare(event, outcomes)
                 compared.add(event.frame)
                 reasons[outcomes["twin"].reason] += 1
@@ -131,23 +135,24 @@ def test_three_engines_agree_on_20_000_frames() -> None:
     assert reasons[Reason.answered] > WANTED // 16 and reasons[Reason.connection] > WANTED // 16, reasons
 
 
-def all_say(event: Event, twin: Twin, native: Native, kernel: Ebpf | None = None) -> dict[str, Outcome]:
-    """What becomes of a frame."""
+def all_say(event: Event, ms: int, twin: Twin, native: Native, kernel: Ebpf | None = None) -> dict[str, Outcome]:
+    """What becomes of a frame; unix time is anywhere, the monotonic clock goes on."""
     outcomes = {
-        name: engine.run(event.frame, event.now_ms, event.side) for name, engine in (("twin", twin), ("native", native))
+        "twin": twin.run(event.frame, event.now_ms, event.side, ms=ms),
+        "native": native.run(event.frame, event.now_ms, event.side, ms=ms),
     }
     if kernel is not None and len(event.frame) >= SHORTEST:
-        outcomes["eBPF"] = kernel.run(event.frame, event.now_ms, event.side)
+        outcomes["eBPF"] = kernel.run(event.frame, event.now_ms, event.side, ms=ms)
     return outcomes
 
 
 def test_native_code_agrees_without_root() -> None:
     """Where the kernel may not be asked, at least some."""
-    native, twin, rng = Native(state()), Twin(state()), Random(2)
+    native, twin, rng, clock = Native(state()), Twin(state()), Random(2), count(BOOTED, STEP)
 
     def each(handful: Handful) -> None:
         for event in [*with_neighbours(handful), *traffic(rng, AT_ONCE)]:
-            compare(event, all_say(event, twin, native))
+            compare(event, all_say(event, next(clock), twin, native))
 
     for number in range(2):
         generated(number, HANDFULS, each)
@@ -156,11 +161,13 @@ def test_native_code_agrees_without_root() -> None:
 
 def test_native_code_and_twin_agree_on_how_much_room_it_takes() -> None:
     reasons: Counter[Reason] = Counter()
-    native, twin = Native(), Twin()
+    native, twin, clock = Native(), Twin(), count(BOOTED, STEP)
 
     def each(handful: Handful) -> None:
         for frame, now_ms, room in handful:
-            outcomes = {"twin": twin.run(frame, now_ms, room=room), "native": native.run(frame, now_ms, room=room)}
+            ms = next(clock)
+            engines = {"twin": twin, "native": native}
+            outcomes = {name: engine.run(frame, now_ms, room=room, ms=ms) for name, engine in engines.items()}
             compare(Event("outside", frame, now_ms), outcomes)
             reasons[outcomes["twin"].reason] += 1
 

@@ -42,8 +42,8 @@ BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
 HOSTS_BASE = 0x7FFFFFF0  # likewise of hosts', where no cookie says otherwise
 MOMENTS = [EPOCH_BEGINS + t * EPOCH + at for t in (-1, 0, 1) for at in (0, 127, 128, 31_999, 32_000, 63_999)]
 # How far a client's sequence number is from its SYN's: what comes first, and the edges of what a RST may have
-AHEAD = [1, 1, 1, 1, 1, 2, 6, 0, -1, WINDOW, WINDOW + 1, WINDOW + 6, 1 << 31]
-FARTHER = [0] * 6 + [1, 5, 1 << 17, 1 << 26, -(1 << 26) - 1, 1 << 31]  # of an acknowledgment
+AHEAD = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 6, 6, 0, -1, WINDOW, WINDOW + 1, WINDOW + 6, 1 << 31]
+FARTHER = [0] * 20 + [1, 5, 1 << 17, 1 << 26, -(1 << 26) - 1, 1 << 31]  # of an acknowledgment
 PAYLOADS = [b"", b"", b"", b"x", b"hello"]
 CLIENT_FLAGS = [ACK] * 8 + [ACK | PSH, ACK | FIN, ACK | FIN, ACK | FIN | PSH, ACK | URG, ACK | ECE, ACK | CWR]
 CLIENT_FLAGS += [
@@ -129,8 +129,8 @@ def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
     if isinstance(ip, IPv4):
         asked = replace(ip, source="198.51.100.1", protocol=1)
         return Ethernet().encode(ip.ethertype, asked.encode(bytes([rng.choice([3, 11, 8])]) + bytes(7) + quoted))
-    told = replace(ip, source="2001:db8::ff", next_header=58, hop_limit=rng.choice([57, 255]))
-    return Ethernet().encode(ip.ethertype, told.encode(bytes([rng.choice([1, 2, 128, 135])]) + bytes(7) + quoted))
+    told = replace(ip, source="2001:db8::ff", next_header=58, hop_limit=rng.choice([57, 255, 255]))
+    return Ethernet().encode(ip.ethertype, told.encode(bytes([rng.choice([1, 2, 128, 135, 135])]) + bytes(7) + quoted))
 
 
 def link(rng: Random) -> Ethernet:

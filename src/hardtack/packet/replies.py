@@ -22,6 +22,7 @@ from hardtack.packet.time import second_of, window_of
 EVERYBODY = 0  # the budget of all hosts together
 ATTEMPTS = 4
 RESERVE_SHIFT = 3  # an 8th is for proven prefixes
+FLOOR_SHIFT = 6
 NARROW_SHIFT = 2  # a /64 may have a quarter of its /48's fair share
 CELL_SHIFT = 64 - CROWD_CELLS.bit_length() + 1
 CREW = Budget.fields["crew"][1]  # offset
@@ -55,7 +56,8 @@ def reply_refused(flow, host, name, ms):
     if everybody.tight | ours.tight:
         if everybody.tight and ours.spent >= everybody.host_fair:
             return TOTAL_LIMIT
-        if not has_fair_share(flow, host, ours):
+        fair = fair_if_proven(everybody, ours, total if total < limit else limit) if proven else ours.fair
+        if not has_fair_share(flow, host, ours, fair):
             return PREFIX_LIMIT
     if not pay(ours, i64(host.number), limit if proven else limit - (limit >> u64(RESERVE_SHIFT))):
         return HOST_LIMIT
@@ -123,8 +125,15 @@ def at_least_one(number):
 
 
 @inlined
-def has_fair_share(flow, host, ours):
-    """Whether the source's prefix has had less than the others' equal share, as far as this CPU sees; one more for it."""
+def fair_if_proven(everybody, ours, limit):
+    """What a proven prefix may have, however many others come: eight such use up what is reserved for them."""
+    floor = (limit >> u64(FLOOR_SHIFT)) // everybody.cpus
+    return floor if floor > ours.fair else ours.fair
+
+
+@inlined
+def has_fair_share(flow, host, ours, fair):
+    """Whether the source's prefix has had less than its fair share, as far as this CPU sees; one more for it."""
     crowds = own_crowds()
     if absent(crowds):
         return True
@@ -133,12 +142,12 @@ def has_fair_share(flow, host, ours):
     number = i64(((prefix ^ whose) * (places().factors[0] | u64(1))) >> u64(CELL_SHIFT))
     if crowds.cells[number] >> u64(32) != window:
         ours.crowd += u64(1)
-    if not has_less(crowds, number, window, ours.fair):
+    if not has_less(crowds, number, window, fair):
         return False
     if flow.version == 4:
         return True
     number = i64(((flow.source_high ^ whose) * (places().factors[1] | u64(1))) >> u64(CELL_SHIFT))
-    return has_less(crowds, number, window, at_least_one(ours.fair >> u64(NARROW_SHIFT)))
+    return has_less(crowds, number, window, at_least_one(fair >> u64(NARROW_SHIFT)))
 
 
 @inlined
