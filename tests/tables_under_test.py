@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from naive.budget import LEARNING
-from naive.state import Connection, Exit, Host, Name, Origin, State
+from naive.state import Exit, Host, Name, Origin, State
 from naive.world import FACTORS
 
 from hardtack.control.tables import index_entry
@@ -107,19 +107,24 @@ def told(record: Any) -> tuple[Name, str]:
     ports = record["ports"].tobytes()
     name = Name(client, host, int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big"))
     state, numbers = int(record["state"]), {field: int(record[field]) for field in NUMBERS}
-    bits = {bit: bool(state & mask) for bit, mask in BITS.items()}
-    return name, words(Connection(origin=Origin(int(record["origin"])), **numbers, **bits))
+    return name, words(Origin(int(record["origin"])), numbers, [bit for bit, mask in BITS.items() if state & mask])
 
 
-def words(connection: Connection) -> str:
+def words(origin: Origin, numbers: dict[str, int], bits: list[str]) -> str:
     """A connection as one reads it."""
-    numbers = [f"{field} {getattr(connection, field)}" for field in NUMBERS]
-    return " ".join([connection.origin.name, *numbers, *(bit for bit in BITS if getattr(connection, bit))])
+    return " ".join([origin.name, *(f"{field} {number}" for field, number in numbers.items()), *bits])
 
 
 def in_words(state: State) -> dict[Name, str]:
     """The twin's connections, likewise."""
-    return {name: words(connection) for name, connection in state.connections.items()}
+    return {
+        name: words(
+            known.origin,
+            {field: getattr(known, field) for field in NUMBERS},
+            [bit for bit in BITS if getattr(known, bit)],
+        )
+        for name, known in state.connections.items()
+    }
 
 
 # What CPUs remember of budgets and prefixes
@@ -151,11 +156,12 @@ def index_of(whose: int | str) -> int:
 def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int]) -> dict[str, dict[int, tuple[int, ...]]]:
     """The same, from the tables."""
     shares, cells = tables["shares"].view(layout.Share), tables["prefixes"].view(layout.Prefix)
-    words = {"asked": tables["asked"].view(np.uint16), "crowds": tables["crowds"].view(np.uint64)}
+    asked, crowds = tables["asked"].view(np.uint16), tables["crowds"].view(np.uint64)
     taken = tables["budgets"].view(layout.Budget)["taken"]
     return {
         "shares": {n: share for n in numbers if any(share := tuple(int(shares[n][name]) for name in SHARE))},
         "cells": {int(n): tuple(int(cells[n][name]) for name in CELL) for n in np.flatnonzero(cells["window"])},
-        **{name: {int(n): (int(found[n]),) for n in np.flatnonzero(found)} for name, found in words.items()},
+        "asked": {int(n): (int(asked[n]),) for n in np.flatnonzero(asked)},
+        "crowds": {int(n): (int(crowds[n]),) for n in np.flatnonzero(crowds)},
         "taken": {n: (int(taken[n]),) for n in numbers if taken[n]},
     }

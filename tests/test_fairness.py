@@ -121,7 +121,7 @@ def test_prefixes_that_brought_good_cookies_keep_their_reserve(engine: Native) -
     """An eighth of what there is, under a flood from everywhere."""
     town = Town(engine, replies=800)
     regulars = from_networks(20, 5)
-    for source, port, host in regulars[:20]:
+    for source, _, host in regulars[:20]:
         assert town.run(first_ack(IPv4(source, host), Tcp(999, 80)), BOOTED + WINDOW) == Reason.remembered
     for window in range(4):
         answered = town.hears([*from_anywhere(4000, first=window * 4000), *regulars])[ANSWERED]

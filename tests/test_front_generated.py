@@ -166,8 +166,10 @@ def test_native_code_and_twin_agree_on_how_much_room_it_takes() -> None:
     def each(handful: Handful) -> None:
         for frame, now_ms, room in handful:
             ms = next(clock)
-            engines = {"twin": twin, "native": native}
-            outcomes = {name: engine.run(frame, now_ms, room=room, ms=ms) for name, engine in engines.items()}
+            outcomes = {
+                "twin": twin.run(frame, now_ms, room=room, ms=ms),
+                "native": native.run(frame, now_ms, room=room, ms=ms),
+            }
             compare(Event("outside", frame, now_ms), outcomes)
             reasons[outcomes["twin"].reason] += 1
 

@@ -13,6 +13,7 @@ from naive.cookie import EPOCH, epoch, keys
 from naive.decide import decide
 from naive.forward import Action
 from naive.frames import IPv6, Tcp, frame
+from naive.moment import Moment
 from naive.world import MASTER
 from tables_under_test import updates
 
@@ -78,7 +79,7 @@ def answers(front: Datapath, syn: bytes, schedule: dict[int, bytes], ahead_ms: i
     ran = front.program.test_run(syn)
     after = time.time_ns() // NS
     moments = range(before - COARSE + ahead_ms, after + 1 + ahead_ms)
-    expected = {decide(world.state(keys=[schedule]), syn, moment).frame for moment in moments}
+    expected = {decide(world.state(keys=[schedule]), syn, Moment(moment, moment)).frame for moment in moments}
     return XDP_ACTIONS[ran.verdict] == Action.back and ran.frame in expected
 
 

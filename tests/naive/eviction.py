@@ -1,4 +1,4 @@
-"""Who gives way when the table is full. Here it is a single bucket, which a newcomer meets twice: as its first and second."""
+"""Who gives way when the table is full. Here it is a single bucket: a newcomer meets it twice, as its first and second."""
 
 from __future__ import annotations
 

@@ -147,7 +147,8 @@ class State:
     cpus: defaultdict[int, Cpu] = field(default_factory=lambda: defaultdict(Cpu))
     # Budgets, by whose they are: the window, and what all CPUs together have taken of it
     taken: dict[int | str, tuple[int, int]] = field(default_factory=dict)
-    crew: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * 2)  # windows by parity, CPUs that had SYNs in them
+    # CPUs that had SYNs in a window, which is said with them; by its parity
+    crew: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * 2)
 
     def forget(self, name: Name) -> None:
         """This connection is no more."""

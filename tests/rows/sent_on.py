@@ -170,7 +170,7 @@ SWITCHING = [
     sent("switched over IPv6: a tag is taken off", S6, S6, [], ONE),
     sent("switched over IPv6: two tags are taken off", S6, S6, [], TWO),
     sent("switched over IPv6: hop limit 1", replace(S6, hop_limit=1), replace(S6, hop_limit=1), []),
-    sent("switched: IPv4 options are a router's business", replace(S4, options=OPTIONS), replace(S4, options=OPTIONS), [(VLAN, 4094)]),
+    sent("switched: IPv4 options stay", replace(S4, options=OPTIONS), replace(S4, options=OPTIONS), [(VLAN, 4094)]),
     sent("back out of the interface that it came in by", B4, B4),
     sent("back out, the tag stays", B4, B4, link=ONE),
     sent("back out over IPv6, two tags stay", B6, B6, link=TWO),

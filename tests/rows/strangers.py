@@ -195,9 +195,9 @@ MARTIANS = [
     ),
 ]
 ELSEWHERE = [
-    Row(f"a SYN for {whose} MAC address", frame(ip, TO_80, Ethernet(destination=mac)), Reason.not_for_us, number=1)
-    for ip in (IPv4(), IPv6())
-    for whose, mac in ((f"another's ({ip.ethertype:x})", bytes.fromhex("020000000f02")), (f"every ({ip.ethertype:x})", b"\xff" * 6))
+    Row(f"a SYN for {whose}, {over}", frame(ip, TO_80, Ethernet(destination=mac)), Reason.not_for_us, number=1)
+    for over, ip in (("IPv4", IPv4()), ("IPv6", IPv6()))
+    for whose, mac in (("another MAC address", bytes.fromhex("020000000f02")), ("all of them", b"\xff" * 6))
 ]
 
 WRONG = frame(tcp=Tcp(flags=ACK, ack=BAD))

@@ -30,11 +30,12 @@ CLIENTS += [(f"198.18.{number}.1", f"2001:db8:c{number:02x}::1") for number in r
 WAITS = [0, 0, 0, 0, 0, 1, 1, 1, 4, 4, 12, 12, 40, 60, 120, 128, 128, 129, 300, 1024, 1030, 4000, 8200, 66_000]
 STEPS = [0] * 300 + [64_000, -64_000, 7_200_000, -7_200_000]
 # A connection's whole life first, in its order; then what happens to it
-WHAT = ["open", "open", "open", "open", "syn", "cookie", "confirm", "data"] * 2
-WHAT += ["back", "fin", "host_fin", "wrong_seq", "wrong_ack", "near_reset", "reset", "host_reset", "bare_reset", "bad_cookie"]
-WHAT += ["host_syn", "syn_ack", "host_ack", "much", "syns", "error", "wrong_seq", "reset", "near_reset", "far_reset", "again"]
-WHAT += ["family", "calls"]
-WHAT += WHAT + ["guesses"]
+WHAT = ["open", "open", "open", "open", "syn", "cookie", "confirm", "data"] * 4
+WHAT += ["back", "fin", "host_fin", "wrong_ack", "host_reset", "bare_reset", "bad_cookie"] * 2
+WHAT += ["host_syn", "syn_ack", "host_ack"] * 2
+WHAT += ["wrong_seq", "near_reset", "far_reset", "again", "much", "syns", "error", "family", "calls"] * 2
+WHAT += ["reset"] * 4 + ["guesses"]
+SEVERAL = {"open": ["syn", "cookie"], "again": ["syn"] * 4, "much": ["data"] * 70}
 # What each says: flags; of clients how far ahead of what is expected, how far beyond what was sent; bytes of data
 HOST_SAYS = {
     "confirm": (ACK, 0),
@@ -146,7 +147,7 @@ class Town:
         elif deed.what == "syns":
             for number in range(40):
                 source = f"11.{self._rng.getrandbits(8)}.{self._rng.getrandbits(8)}.{number + 1}"
-                yield "outside", frame(IPv4(source, self._ends(deed.client)[1] if deed.client % 2 == 0 else WEB), Tcp(1, PORT))
+                yield "outside", frame(IPv4(source, self._ends(deed.client & ~1)[1]), Tcp(1, PORT))
         elif deed.what == "family":
             for port in range(5):
                 yield "outside", self._sent(deed.client, Tcp(port, PORT, ISN, 0, SYN))
@@ -159,7 +160,7 @@ class Town:
         elif deed.what == "error":
             yield "outside", self._error(deed.client)
         else:
-            for what in {"open": ["syn", "cookie"], "again": ["syn"] * 4, "much": ["data"] * 70}.get(deed.what, [deed.what]):
+            for what in SEVERAL.get(deed.what, [deed.what]):
                 yield self._segment(deed.client, what)
 
     def _segment(self, client: int, what: str) -> tuple[Side, bytes]:

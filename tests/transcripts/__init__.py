@@ -25,7 +25,7 @@ A line that begins with a colon is about the world:
     : replies 8         so many SYNs may be answered in a window, for all hosts
     : prefix_replies 8  so many of a prefix in a second (1.024 s)
     : prefix_connections 8  so many good cookies of a prefix in a second
-    : to scarce         the host: web; scarce, for which one SYN is answered in a window; heard, all of whose frames are seen;
+    : to scarce         the host: web; scarce, for which one SYN is answered in a window; heard, whose frames are seen, all;
                         slow, likewise, whose clients may send one frame in a ms
     : cpu 1             from here on segments are seen on this CPU
     : skew 12           its monotonic clock is so many ms ahead of what is written (or behind: -12)
