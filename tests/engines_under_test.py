@@ -1,8 +1,11 @@
 """The packet programs three times over: eBPF in the kernel, native code, the naive twin. A frame in, an outcome out.
 
-eBPF runs by BPF_PROG_TEST_RUN, with its clock held at the `clock` table so that a moment is exact. What it thought of a
+eBPF runs by BPF_PROG_TEST_RUN, with its clocks held at the `clock` table so that a moment is exact. What it thought of a
 frame is read where an operator reads it, in the counters. Only what an engine can be made to show is compared: the reason,
 whose counter has it, the bytes of the frame as it leaves, and the table of connections; of eBPF also the action.
+
+Each has several CPUs, on which frames are seen: `cpu`. Native code is linked once for each, to what is that CPU's own and
+to what is all CPUs'; of eBPF they are this machine's.
 """
 
 from __future__ import annotations
@@ -18,22 +21,29 @@ import numpy.typing as npt
 from naive import world
 from naive.decide import decide, learn
 from naive.forward import Action
-from naive.state import Name, State
+from naive.moment import Moment
+from naive.parse import network
+from naive.prefixes import mixed
+from naive.prefixes import network as prefix
+from naive.state import WAYS, Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, known, places_entry, policy_entry, updates
+from tables_under_test import BUCKETS, budgets, known, places_entry, policy_entry, updates
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
+from hardtack.compiler.program import Source
+from hardtack.image import Table
 from hardtack.kernel.datapath import Datapath
+from hardtack.kernel.maps import Map
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, clock_entry
-from hardtack.packet.layout import WAYS
 from hardtack.packet.programs import FRONT, FRONT_REASON, INSIDE, INSIDE_REASON, LEAVING
 from hardtack.packet.reasons import REASONS as NUMBER_OF_REASONS
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
-# Where a frame is seen: from the internet; from a host, at an inside interface; from a host or this machine, on its way out
-Side = Literal["outside", "inside", "leaving"]
+# Where a frame is seen: from the internet; from a host, at an inside interface; on its way out to the internet, from a host
+# or this machine; likewise, though it came in by that very interface
+Side = Literal["outside", "inside", "leaving", "looped"]
 
 XDP_ACTIONS = {
     2: Action.kernel,
@@ -48,7 +58,8 @@ NS = 1_000_000  # in a millisecond
 PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
 LO = 1  # an interface that every namespace has; no test sends anything by it
 SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS}
-LIMITS = [*range(NUMBERS), layout.LEARNING]  # budgets that a test may touch
+LIMITS = [*range(NUMBERS), layout.LEARNING, *range(layout.TAUGHT + 1, layout.TAUGHT + NUMBERS)]  # budgets of any test
+PER_CPU = ("shares", "crowds", "prefixes", "asked")  # what a CPU remembers
 
 
 @dataclass(frozen=True)
@@ -69,28 +80,40 @@ class Outcome:
         return f"{self.verdict.name} {self.reason.name} host {self.number} {self.frame.hex()}"
 
 
+def monotonic(now_ms: int, ms: int | None) -> int:
+    """The monotonic clock: if nothing is said of it, unix time, as far as 64 bits of ns go."""
+    return now_ms % (1 << 44) if ms is None else ms
+
+
 class Twin:
     """The naive twin, and the state that it changes."""
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or world.state()
 
-    def run(self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY) -> Outcome:
-        """One frame at one moment."""
-        made = decide(self.state, frame, now_ms, room) if side == "outside" else learn(self.state, frame, now_ms)
+    def run(
+        self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
+    ) -> Outcome:
+        """One frame at one moment; `ms`: the monotonic clock, if it is not to say the same as unix time."""
+        moment = Moment(now_ms, monotonic(now_ms, ms), cpu)
+        if side == "outside":
+            made = decide(self.state, frame, moment, room)
+        else:
+            made = learn(self.state, frame, moment, leaving=side != "inside", looped=side == "looped")
         return Outcome(made.reason, made.number, made.frame, made.action)
 
 
 class Ebpf:
     """The very programs that `hardtack front` attaches, but for their clock. Frames of at least SHORTEST bytes.
 
-    A process should stay on one CPU (see `one_cpu`) where budgets matter: each has its own share of them.
+    Only in `ebpf`, which lets the process go back to its CPUs afterwards.
     """
 
-    def __init__(self, programs: dict[Side, Datapath], state: State) -> None:
-        self._programs = programs
-        self._tables = programs["outside"].tables
-        self._now_ms = -1
+    def __init__(self, programs: dict[Side, Datapath], tables: dict[str, Map], state: State) -> None:
+        self._programs, self._tables = programs, tables
+        self._clock, self._cpu = (-1, -1), -1
+        self._cpus = sorted(os.sched_getaffinity(0))
+        self._touched: set[int] = set()  # cells of prefixes: there are too many to clear them all
         for table, key, value in updates(state):
             self._tables[table].update(key, value)
         for place in state.exits:
@@ -100,15 +123,29 @@ class Ebpf:
         self._keys = [number.to_bytes(4, "little") for number in range(NUMBERS)]
         self._counted = [self._tables["counters"].lookup_all(key) for key in self._keys]
 
-    def run(self, frame: bytes, now_ms: int, side: Side = "outside") -> Outcome:
+    @property
+    def cpus(self) -> int:
+        """How many there are."""
+        return len(self._cpus)
+
+    def run(
+        self, frame: bytes, now_ms: int, side: Side = "outside", *, cpu: int = 0, ms: int | None = None
+    ) -> Outcome:
         """One frame at one moment, and what it was counted under: exactly one reason of one host, exactly once."""
-        if now_ms != self._now_ms:
-            self._tables["clock"].update(ONLY, clock_entry(now_ms * NS))
-            self._now_ms = now_ms
-        ran = self._programs[side].program.test_run(frame)
+        clock = now_ms, monotonic(now_ms, ms)
+        if clock != self._clock:
+            self._tables["clock"].update(ONLY, clock_entry(clock[0] * NS, clock[1] * NS))
+            self._clock = clock
+        if cpu != self._cpu:
+            os.sched_setaffinity(0, {self._cpus[cpu]})
+            self._cpu = cpu
+        self._touched |= cells_of(frame)
+        leaves = side in ("leaving", "looped")
+        program = self._programs["leaving" if leaves else side].program
+        ran = program.test_run(frame, ifindex=LO if side == "looped" else 0)
         number, reason = self._grown(frame)
-        assert side != "leaving" or ran.verdict == TCX_NEXT, ran.verdict
-        return Outcome(reason, number, ran.frame, XDP_ACTIONS[ran.verdict] if side != "leaving" else Action.kernel)
+        assert not leaves or ran.verdict == TCX_NEXT, ran.verdict
+        return Outcome(reason, number, ran.frame, Action.kernel if leaves else XDP_ACTIONS[ran.verdict])
 
     def _grown(self, frame: bytes) -> tuple[int, Reason]:
         grown = []
@@ -136,10 +173,21 @@ class Ebpf:
     def forget(self) -> None:
         """As if it had seen nothing yet."""
         self._tags[:] = 0
-        for table in ("budgets", "shares"):
-            for number in LIMITS:
-                self._tables[table].update(number.to_bytes(4, "little"), bytes(self._tables[table].table.value_size))
-        self._tables["crowds"].update(ONLY, bytes(layout.Crowds.itemsize))
+        numbers = {"budgets": LIMITS, "shares": LIMITS, "prefixes": self._touched}
+        for name in ("budgets", *PER_CPU):
+            table = self._tables[name]
+            for number in numbers.get(name, [0]):
+                table.update(number.to_bytes(4, "little"), bytes(table.table.value_size))
+        self._touched.clear()
+
+
+def cells_of(frame: bytes) -> set[int]:
+    """Of the prefixes of a frame's source."""
+    packet = network(frame)
+    if isinstance(packet, Reason):
+        return set()
+    prefixes = [prefix(packet.source), *([packet.source[:8]] if packet.version == 6 else [])]
+    return {mixed(world.FACTORS, one) >> 52 for one in prefixes}
 
 
 def summed(rows: list[bytes]) -> npt.NDArray[np.int64]:
@@ -148,33 +196,48 @@ def summed(rows: list[bytes]) -> npt.NDArray[np.int64]:
     return total
 
 
+Tables = dict[str, npt.NDArray[np.uint8]]
+
+
 class Native:
-    """The same programs as machine code, over tables in this process's memory. Frames of any length."""
+    """The same programs as machine code, over tables in this process's memory. Frames of any length, any number of CPUs."""
 
     def __init__(self, state: State | None = None) -> None:
-        self.tables = {
-            table.name: np.zeros(table.value_size * SIZES.get(table.name, table.entries), np.uint8)
-            for table in FRONT_REASON.tables
-        }
+        self._kinds = {table.name: table for source in (FRONT_REASON, INSIDE_REASON) for table in source.tables}
+        self.tables = {name: memory(name, self._kinds) for name, table in self._kinds.items() if not is_own(table)}
         for table, key, value in updates(state or world.state()):
             start = int.from_bytes(key, "little") * len(value)
             self.tables[table][start : start + len(value)] = np.frombuffer(value, np.uint8)
-        self._counters = self.tables["counters"].view(np.uint64).reshape(NUMBERS, NUMBER_OF_REASONS)
-        self._front = NativeProgram(FRONT_REASON, self.tables)
-        self._inside = NativeProgram(
-            INSIDE_REASON, {table.name: self.tables[table.name] for table in INSIDE_REASON.tables}
-        )
+        self._own: dict[int, Tables] = {}
+        self._linked: dict[tuple[int, Source], NativeProgram] = {}
 
-    def run(self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY) -> Outcome:
-        """One frame at one moment, which may grow by `room` bytes."""
-        self.tables["clock"][:] = np.frombuffer(clock_entry(now_ms * NS), np.uint8)
-        self._counters[:] = 0
-        reason, out = (self._front if side == "outside" else self._inside).run(frame, room)
-        counted = [(int(number), int(place)) for number, place in np.argwhere(self._counters)]
-        assert len(counted) == 1 and self._counters.sum() == 1, f"not counted once: {counted} for {frame.hex()}"
+    def run(
+        self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
+    ) -> Outcome:
+        """One frame at one moment, which may grow by `room` bytes. What leaves is seen as at an inside interface."""
+        program, own = self._on(cpu, FRONT_REASON if side == "outside" else INSIDE_REASON)
+        clock = clock_entry(now_ms * NS, monotonic(now_ms, ms) * NS)
+        self.tables["clock"][:] = np.frombuffer(clock, np.uint8)
+        counters = own["counters"].view(np.uint64).reshape(NUMBERS, NUMBER_OF_REASONS)
+        counters[:] = 0
+        reason, out = program.run(frame, room)
+        counted = [(int(number), int(place)) for number, place in np.argwhere(counters)]
+        assert len(counted) == 1 and counters.sum() == 1, f"not counted once: {counted} for {frame.hex()}"
         number, place = counted[0]
         assert place == reason, f"{REASONS[reason]} counted under {REASONS[place]} for {frame.hex()}"
         return Outcome(REASONS[reason], number, out)
+
+    def _on(self, cpu: int, source: Source) -> tuple[NativeProgram, Tables]:
+        if cpu not in self._own:
+            self._own[cpu] = {name: memory(name, self._kinds) for name, table in self._kinds.items() if is_own(table)}
+        if (cpu, source) not in self._linked:
+            tables = self.tables | self._own[cpu]
+            self._linked[cpu, source] = NativeProgram(source, {table.name: tables[table.name] for table in source.tables})
+        return self._linked[cpu, source], self._own[cpu]
+
+    def budgets(self, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
+        """What a CPU remembers of budgets and prefixes."""
+        return budgets(self.tables | self._own[cpu], LIMITS)
 
     def known(self) -> dict[Name, str]:
         """The table of connections."""
@@ -190,29 +253,33 @@ class Native:
 
     def forget(self) -> None:
         """As if it had seen nothing yet."""
-        for table in ("tags", "budgets", "shares", "crowds"):
+        for table in ("tags", "budgets"):
             self.tables[table][:] = 0
+        for own in self._own.values():
+            for table in PER_CPU:
+                own[table][:] = 0
+
+
+def is_own(table: Table) -> bool:
+    """Whether each CPU has it to itself."""
+    return table.kind == "percpu_array"
+
+
+def memory(name: str, kinds: dict[str, Table]) -> npt.NDArray[np.uint8]:
+    """An empty table."""
+    return np.zeros(kinds[name].value_size * SIZES.get(name, kinds[name].entries), np.uint8)
 
 
 @contextmanager
 def ebpf(state: State | None = None) -> Iterator[Ebpf]:
-    """The eBPF engine, loaded; needs root."""
+    """The eBPF engine, loaded; needs root. Meanwhile this process is where its frames are."""
+    allowed = os.sched_getaffinity(0)
     with ExitStack() as stack:
+        stack.callback(os.sched_setaffinity, 0, allowed)
         programs: dict[Side, Datapath] = {}
-        shared = None
+        tables: dict[str, Map] = {}
         for side, source in (("outside", FRONT), ("inside", INSIDE), ("leaving", LEAVING)):
             image = objects.compiled(replace(source, name=f"{source.name}_still", clock="table"))
-            programs[side] = stack.enter_context(Datapath(image, shared, SIZES))  # type: ignore[index]
-            shared = shared or programs["outside"].tables
-        yield Ebpf(programs, state or world.state())
-
-
-@contextmanager
-def one_cpu() -> Iterator[None]:
-    """This process on one CPU."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
+            programs[side] = stack.enter_context(Datapath(image, tables, SIZES))  # type: ignore[index]
+            tables |= programs[side].tables  # type: ignore[index]
+        yield Ebpf(programs, tables, state or world.state())

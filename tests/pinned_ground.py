@@ -65,7 +65,7 @@ class Ground:
     def add(self, table: Table, owner: str = "") -> Map:
         """Make a table and pin it."""
         made = self.tables[owner + table.name] = self._open.enter_context(maps.create(table))
-        self.folder.pin_table(made, owner)
+        self.folder.pin_tables([made], owner)
         return made
 
     def count(self, number: int, reason: Reason, frames: int, owner: str = "") -> None:

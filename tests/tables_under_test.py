@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from naive.budget import LEARNING
 from naive.state import Connection, Exit, Host, Name, Origin, State
+from naive.world import FACTORS
 
-from hardtack.control.tables import host_entry, host_updates
+from hardtack.control.tables import index_entry
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, keys_entry
-from hardtack.packet.layout import CLIENT_FIN, HASH_WORDS, HOST_FIN, HOST_SEEN, KEEP_TAG, NO_TAG
+from hardtack.packet.layout import KEEP_TAG, NO_TAG
 
 Updates = Iterator[tuple[str, bytes, bytes]]  # table, key, value
 WORD = 1 << 32
 BUCKETS = 1024  # of the table of connections: room for all of a test's
+BITS = {
+    "client_fin": layout.CLIENT_FIN,
+    "host_fin": layout.HOST_FIN,
+    "host_seen": layout.HOST_SEEN,
+    "awaited": layout.AWAITED,
+    "asked": layout.ASKED,
+    "numbered": layout.NUMBERED,
+}
+NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "begun", "host")
 
 
 def updates(state: State, buckets: int = BUCKETS) -> Updates:
     """All that is configured; `buckets` of the table of connections are in use."""
-    yield from host_updates({address: entry_of(host) for address, host in state.hosts.items()})
+    hosts = np.zeros((), layout.Hosts)
+    for place, host in enumerate(state.hosts.values()):
+        hosts["records"][place] = record_of(host, place)
+    yield "hosts", ONLY, hosts.tobytes()
+    yield "index", ONLY, index_entry([*state.hosts])
     yield "keys", ONLY, keys_entry(*(schedule.items() for schedule in state.keys))
     yield "exits", ONLY, exits_entry(state.exits)
     yield "places", ONLY, places_entry(buckets)
@@ -29,51 +44,48 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
     yield "policy", ONLY, policy_entry(state)
 
 
-def entry_of(host: Host) -> bytes:
-    """A host's record."""
-    tag = KEEP_TAG if host.tag is None else NO_TAG if host.tag == "none" else host.tag
-    return host_entry(
-        host.number,
-        host.mss,
-        host.ports,
-        keys=host.keys,
-        replies=host.replies,
-        via=host.via.value,
-        drops=host.drops,
-        tag=tag,
-    )
+def record_of(host: Host, place: int) -> npt.NDArray[np.void]:
+    """A host's record, at this place."""
+    record = np.zeros((), layout.Host)
+    for field in ("number", "mss", "keys", "replies", "frames", "heard", "one_armed"):
+        record[field] = getattr(host, field)
+    record["place"], record["via"], record["other"] = place, host.via.value, host.drops
+    record["tag"] = KEEP_TAG if host.tag is None else NO_TAG if host.tag == "none" else host.tag
+    for port in range(65536) if host.ports is None else host.ports:
+        record["ports"][port >> 6] |= np.uint64(1 << (port & 63))
+    return record
 
 
 def policy_entry(state: State) -> bytes:
     """What holds for all hosts together."""
     record = np.zeros((), layout.Policy)
-    record["grace_until"], record["queues"] = state.grace_until, 1
-    record["learned"], record["replies"] = state.learned, state.replies
+    for field in ("grace_until", "learned", "taught", "replies", "prefix_replies", "prefix_connections"):
+        record[field] = getattr(state, field)
     return record.tobytes()
 
 
 def exits_entry(exits: Mapping[int, Exit]) -> bytes:
-    """The interfaces, each at its place."""
+    """The interfaces, each at its place; frames of several buffers are nobody's here."""
     record = np.zeros((), layout.Exits)
     for place, one in exits.items():
-        record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu
+        record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu, 1
     return record.tobytes()
 
 
 def hop_updates(state: State) -> Updates:
-    """Where frames for each address go: an entry for each record of `hosts`, in its order."""
+    """Where frames for each address go, and where its own come from: entries for each record of `hosts`, in its order."""
     for place, address in enumerate(state.hosts):
         hop = state.hops.get(address)
         word = 0 if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
         yield "next_hops", place.to_bytes(4, "little"), word.to_bytes(8, "little")
+        origin = int.from_bytes(state.origins.get(address, b""), "little")
+        yield "origins", place.to_bytes(4, "little"), origin.to_bytes(8, "little")
 
 
-def places_entry(buckets: int) -> bytes:
-    """Factors like any others: the same in every run, so that what fails fails again."""
+def places_entry(buckets: int, marks: int = layout.FEWEST_MARKS) -> bytes:
+    """The twin's factors; `marks` in a set."""
     record = np.zeros((), layout.Places)
-    record["buckets"] = buckets
-    rng = np.random.default_rng(1)
-    record["factors"] = rng.integers(0, 1 << 64, HASH_WORDS, np.uint64)
+    record["buckets"], record["factors"], record["marked"] = buckets, FACTORS, marks - 1
     return record.tobytes()
 
 
@@ -94,28 +106,56 @@ def told(record: Any) -> tuple[Name, str]:
     host = record["destination_high"].tobytes() + record["destination_low"].tobytes()
     ports = record["ports"].tobytes()
     name = Name(client, host, int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big"))
-    state = int(record["state"])
-    return name, words(
-        Connection(
-            int(record["next"]),
-            int(record["seen"]),
-            int(record["begun"]),
-            int(record["host"]),
-            Origin(int(record["origin"])),
-            bool(state & CLIENT_FIN),
-            bool(state & HOST_FIN),
-            bool(state & HOST_SEEN),
-        )
-    )
+    state, numbers = int(record["state"]), {field: int(record[field]) for field in NUMBERS}
+    bits = {bit: bool(state & mask) for bit, mask in BITS.items()}
+    return name, words(Connection(origin=Origin(int(record["origin"])), **numbers, **bits))
 
 
 def words(connection: Connection) -> str:
-    """A connection as one reads it; times as the table has them, 32 bits."""
-    bits = [name for name in ("client_fin", "host_fin", "host_seen") if getattr(connection, name)]
-    times = f"seen {connection.seen % WORD} begun {connection.begun % WORD}"
-    return " ".join([connection.origin.name, f"next {connection.next} {times} of host {connection.host}", *bits])
+    """A connection as one reads it."""
+    numbers = [f"{field} {getattr(connection, field)}" for field in NUMBERS]
+    return " ".join([connection.origin.name, *numbers, *(bit for bit in BITS if getattr(connection, bit))])
 
 
 def in_words(state: State) -> dict[Name, str]:
     """The twin's connections, likewise."""
     return {name: words(connection) for name, connection in state.connections.items()}
+
+
+# What CPUs remember of budgets and prefixes
+
+SHARE = ("window", "left", "tight", "wanted", "spent", "cpus", "hosts", "host_fair")
+CELL = ("tag", "proven", "window", "answered", "failed", "opened", "guessed")
+
+
+def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
+    """The twin's, of these budgets and of all prefixes, as the tables have them. All that is zero is left out."""
+    own = state.cpus[cpu]
+    shares = {index_of(whose): tuple(int(getattr(share, name)) for name in SHARE) for whose, share in own.shares.items()}
+    return {
+        "shares": {number: share for number, share in shares.items() if any(share)},
+        "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items()},
+        "asked": {number: (asked.when << 3 | asked.tries,) for number, asked in own.asked.items() if asked.when},
+        "crowds": {number: (when << 32 | count,) for number, (when, count) in own.crowds.items()},
+        "taken": {index_of(whose): (when << 32 | count,) for whose, (when, count) in state.taken.items()},
+    }
+
+
+def index_of(whose: int | str) -> int:
+    """A budget's place in the table."""
+    if isinstance(whose, int):
+        return whose
+    return layout.LEARNING if whose == LEARNING else layout.TAUGHT + int(whose.rpartition(" ")[2])
+
+
+def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int]) -> dict[str, dict[int, tuple[int, ...]]]:
+    """The same, from the tables."""
+    shares, cells = tables["shares"].view(layout.Share), tables["prefixes"].view(layout.Prefix)
+    words = {"asked": tables["asked"].view(np.uint16), "crowds": tables["crowds"].view(np.uint64)}
+    taken = tables["budgets"].view(layout.Budget)["taken"]
+    return {
+        "shares": {n: share for n in numbers if any(share := tuple(int(shares[n][name]) for name in SHARE))},
+        "cells": {int(n): tuple(int(cells[n][name]) for name in CELL) for n in np.flatnonzero(cells["window"])},
+        **{name: {int(n): (int(found[n]),) for n in np.flatnonzero(found)} for name, found in words.items()},
+        "taken": {n: (int(taken[n]),) for n in numbers if taken[n]},
+    }

@@ -57,6 +57,18 @@ def test_version() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"hardtack {__version__}\n", "")
 
 
+@pytest.mark.parametrize(("module", "shadow"), [("hardtack", "typer"), ("hardtack.agent", "argparse")])
+def test_nothing_is_imported_from_the_working_directory(module: str, shadow: str, tmp_path: Path) -> None:
+    """Which may be anybody's. With -P this package is not, either."""
+    (tmp_path / f"{shadow}.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "hardtack").mkdir()
+    for safe in ([], ["-P"]):
+        command = [sys.executable, *safe, "-m", module, "--version"]
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"hardtack {__version__}\n", "")
+        (tmp_path / "hardtack" / "__init__.py").write_text("raise SystemExit('imported')")
+
+
 def test_help_names_every_command() -> None:
     for arguments in ([], ["--help"], ["-h"]):
         done = hardtack(*arguments)

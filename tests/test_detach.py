@@ -43,7 +43,7 @@ def leave(root: Path, role: Role, interface: str) -> Folder:
         held(folder),
     ):
         folder.pin_link(role, link)
-        folder.pin_table(table)
+        folder.pin_tables([table])
         record.write(record.place(role, folder.namespace, interface))
     return folder
 

@@ -110,6 +110,13 @@ def test_nothing_of_one_machine_only(path: Path) -> None:
     assert not re.findall(r"(?<![\w.])/(?:work|tmp|home|root|mnt)/|pypi|--(?:extra-)?index-url", text_of(path))
 
 
+def test_the_agent_is_never_looked_for_in_the_working_directory() -> None:
+    """Wherever its command is told, to people or to systemd, it has -P."""
+    told = [*DOCUMENTS, *SOURCE.rglob("*.py"), *ROOT.glob("etc/**/*.service")]
+    lines = [line for path in told for line in text_of(path).splitlines() if "-m hardtack.agent" in line]
+    assert len(lines) > 9 and all("python3 -P -m hardtack.agent" in line for line in lines), lines
+
+
 # Commands
 
 

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from kernel_ground import image, needs_root, pin_directory, veth_pair
@@ -20,11 +22,13 @@ from hardtack.kernel.interfaces import find
 from hardtack.kernel.links import Hook
 from hardtack.kernel.lock import Busy, Lock
 from hardtack.kernel.pins import Folder, PinError
+from hardtack.mistake import Mistake
 
 pytestmark = needs_root
 WORDS = Table("words", "array", 4, 8, 4, MMAPABLE, "a word")
 ONE = (1).to_bytes(4, sys.byteorder)
 PASS = 2
+STRANGER = 65534  # a user without rights
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_tables_are_told_apart_by_layout_and_not_by_size(folder: Folder) -> None
     larger, other = replace(WORDS, entries=9), replace(WORDS, layout="half a word, twice")
     with maps.create(larger) as table:
         table.update(ONE, b"largest!")
-        folder.pin_table(table)
+        folder.pin_tables([table])
     with folder.open(WORDS) or pytest.fail("not found") as found:
         assert found.table == larger
         assert found.lookup(ONE) == b"largest!"
@@ -73,7 +77,7 @@ def test_tables_are_told_apart_by_layout_and_not_by_size(folder: Folder) -> None
 def test_a_table_takes_the_place_of_another(folder: Folder) -> None:
     for entries in (4, 7):
         with maps.create(replace(WORDS, entries=entries)) as table:
-            folder.pin_table(table)
+            folder.pin_tables([table])
     with folder.open(WORDS) or pytest.fail("not found") as found:
         assert found.table.entries == 7
     assert [path.name for path in folder.path.iterdir()] == [folder.table_path(WORDS).name]
@@ -88,8 +92,8 @@ def test_what_is_not_kept_goes_and_programs_come_off_at_once(folder: Folder) -> 
         for name, index in (("front", pair[0]), ("inside-eth1.7", pair[1])):
             with links.attach_xdp(program, index) as link:
                 folder.pin_link(name, link)
-        folder.pin_table(table)
-        folder.pin_table(table, "agent-")
+        folder.pin_tables([table])
+        folder.pin_tables([table], "agent-")
         assert list(folder.links()) == ["front", "inside-eth1.7"]
         assert folder.keep([folder.table_path(WORDS)], ["front"]) == ["inside-eth1.7"]
         assert (find("left").attached, find("right").attached) == ("driver", "")
@@ -150,31 +154,84 @@ def test_a_bpffs_is_mounted_once(tmp_path: Path) -> None:
     assert not (tmp_path / "hardtack").exists()
 
 
+# Takes the lock, or locks the file as anybody could who may open it, as another user: then says so, and waits
 HOLD = """
-import sys, pathlib
+import fcntl, os, pathlib, sys
 from hardtack.kernel.lock import Lock
-lock = Lock(pathlib.Path(sys.argv[1]))
+path = pathlib.Path(sys.argv[1])
+if len(sys.argv) > 2:
+    os.setresuid(*[int(sys.argv[2])] * 3)
+    lock = path.open()
+    fcntl.flock(lock, fcntl.LOCK_EX)
+else:
+    lock = Lock(path)
 print(flush=True)
 sys.stdin.read()
 """
 
 
+@contextmanager
+def another_holds(path: Path, *user: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has locked this file, or has ended because it could not."""
+    command = [sys.executable, "-c", HOLD, str(path), *map(str, user)]
+    environment = os.environ | {"PYTHONPATH": str(Path(pins.__file__).parents[2])}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        yield holder
+        holder.kill()
+
+
 def test_a_lock_names_its_holder_and_goes_with_him(tmp_path: Path) -> None:
     path = tmp_path / "run" / "eth0.lock"
-    command = [sys.executable, "-c", HOLD, str(path)]
-    environment = os.environ | {"PYTHONPATH": str(Path(pins.__file__).parents[2])}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as holder:
-        assert holder.stdout and holder.stdout.readline()
-        with pytest.raises(Busy, match=f"locked by process {holder.pid}$") as refused:
-            Lock(path)
-        assert refused.value.pid == holder.pid
-        holder.kill()
+    with another_holds(path) as holder, pytest.raises(Busy, match=f"locked by process {holder.pid}$") as refused:
+        Lock(path)
+    assert refused.value.pid == holder.pid
     with Lock(path):
         with pytest.raises(Busy, match=f"process {os.getpid()}$"):
             Lock(path)
         path.unlink()  # as it is when nothing is at work any more
         with Lock(path):
             assert path.exists()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where everybody gets in; pytest's own are closed."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_nobody_else_can_take_a_lock(open_folder: Path) -> None:
+    """A folder that an earlier version made is closed; somebody who had got in by then is named, not who wrote the file."""
+    path = open_folder / "run" / "eth0.lock"
+    path.parent.mkdir(mode=0o755)
+    path.write_text("1234567\n")
+    with another_holds(path, STRANGER) as holder, pytest.raises(Busy, match=f"locked by process {holder.pid}$"):
+        Lock(path)
+    assert [one.stat().st_mode & 0o777 for one in (path.parent, path)] == [0o700, 0o600]
+    path.chmod(0o666)
+    with another_holds(path, STRANGER) as holder:
+        assert holder.wait(60) != 0
+        Lock(path).close()
+
+
+def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path) -> None:
+    theirs, link = tmp_path / "theirs", tmp_path / "link"
+    theirs.mkdir()
+    os.chown(theirs, STRANGER, STRANGER)
+    link.symlink_to(theirs)
+    for folder in (theirs, link):
+        with pytest.raises(Mistake, match=rf"^{folder}: must be a folder of the user .* rm -r {folder}$"):
+            Lock(folder / "eth0.lock")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "eth0.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Mistake, match=r"a link, where there must be a file of our own"):
+        Lock(own / "eth0.lock")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_values_of_a_table_as_memory() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import struct
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from kernel_ground import image, needs_root, pin_directory, veth_pair
@@ -163,7 +168,83 @@ def test_a_group_is_adopted_as_a_whole(folder: Folder) -> None:
             assert (second.adopted, set(second.old)) == (adopted, old)
     folder.table_path(NEW).unlink()
     with Standing(folder, [counting("front")], lasting=[["seen", "new"]]) as third:
-        assert (third.adopted, third.old, list(third.dropped)) == (set(), {}, ["seen"])
+        assert (third.adopted, third.old, third.dropped) == (set(), {}, {"seen": "without new, which was removed"})
+
+
+def killed_while_it_keeps(folder: Folder, generation: int, line: int) -> bool:
+    """A process that is killed before so many lines of kernel/pins.py have run in `keep`; False if there are not as many.
+
+    Its two tables, which are one thing, are not those of whoever was before it, and have its number in them.
+    """
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    left = line
+
+    def killing(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != pins.__file__:
+            return None
+        left -= event == "line"
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return killing
+
+    try:
+        with pair_of(folder, generation) as standing:
+            for table in PAIR:
+                standing.tables[table].update(ZERO, struct.pack("=Q", generation))
+            standing.attach([FRONT])
+            sys.settrace(killing)
+            standing.keep()
+            sys.settrace(None)
+            folder.keep(standing.pinned(), standing.links())
+    finally:
+        os._exit(0)
+
+
+PAIR = ("new", "seen")
+
+
+def pair_of(folder: Folder, generation: int) -> Standing:
+    """With two tables that go together."""
+    return Standing(folder, [counting("front")], lasting=[PAIR], sizes={"new": generation})
+
+
+def generations(folder: Folder) -> list[int]:
+    """What is in the pinned ones of the pair, as a reader finds it, and the size of that which has another each time."""
+    found = []
+    for table in (SEEN, NEW):
+        if opened := folder.open(table):
+            with opened:
+                found += [struct.unpack("=Q", opened.lookup(ZERO) or b"")[0]]
+                found += [opened.table.entries] if table is NEW else []
+    return found
+
+
+def test_whoever_is_killed_while_pinning_leaves_all_of_it_or_nothing(folder: Folder) -> None:
+    """Before each line. Nobody meets a table of this front and one of that; the next start goes on from either."""
+    generation, line, last, outcomes = 2, 0, 0, set[str]()
+    while True:
+        generation, line = generation + 1, line + 1
+        cut_short = killed_while_it_keeps(folder, generation, line)
+        seen = generations(folder)
+        assert seen in ([last] * 3 if last else [], [generation] * 3)
+        outcomes.add("after" if generation in seen else "before")
+        with pair_of(folder, 2) as following:
+            assert (set(following.old), following.dropped) == (set(PAIR) if seen else set(), {})
+            following.attach([FRONT])
+        assert generations(folder) == seen
+        last = seen[0] if seen else 0
+        if not cut_short:
+            break
+        if line % 3 == 0:  # also where nothing was before
+            folder.remove()
+            assert not folder.path.exists()
+            folder.make()
+            last = 0
+    assert line > 20 and outcomes == {"before", "after"}
+    assert folder.tables().keys() == set(PAIR)
+    assert not [path for path in folder.path.iterdir() if path.is_dir()]
 
 
 def test_an_agents_tables_beside_the_fronts(folder: Folder) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_ground import needs_root
 
 from hardtack.keys import KeyFileError, epoch_key, epoch_of, make_key, read_key, schedule
 
@@ -90,6 +91,15 @@ def test_a_key_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None
     make_key(path)
     path.chmod(mode)
     with pytest.raises(KeyFileError, match=rf"mode {mode:04o}.*chmod 600 {path}$"):
+        read_key(path)
+
+
+@needs_root
+def test_a_key_of_somebody_elses_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    make_key(path)
+    os.chown(path, 65534, 65534)
+    with pytest.raises(KeyFileError, match=rf"uid 65534 owns this key.*chown 0 {path}$"):
         read_key(path)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from naive import checksum, world
 from naive.decide import REASONS, decide
 from naive.forward import Action
+from naive.moment import Moment
 from naive.options import build, parse
 from naive.parse import Segment
 from naive.parse import parse as parse_frame
@@ -88,13 +89,13 @@ def test_decide_takes_any_frame_and_its_answers_are_whole() -> None:
     @given(frames(), moments())
     @settings(max_examples=600, deadline=None, derandomize=True)
     def each(frame: bytes, now: int) -> None:
-        made = decide(world.state(), frame, now)
+        made = decide(world.state(), frame, Moment(now, now))
         seen.add(made.reason)
         if made.reason == Reason.answered:
             # It is whole; and were its IPv4 checksum wrong, that would be said of it on its way to the host.
             answer = parse_frame(made.frame)
             assert isinstance(answer, Segment) and answer.flags & 0x17 == 0x12
-            assert decide(world.state(), swapped(made.frame), now).reason == Reason.stray_syn_ack
+            assert decide(world.state(), swapped(made.frame), Moment(now, now)).reason == Reason.stray_syn_ack
         elif made.action in (Action.kernel, Action.drop):
             assert made.frame == frame
 
@@ -117,7 +118,7 @@ def swapped(frame: bytes) -> bytes:
 @given(syns())
 @settings(max_examples=200, deadline=None)
 def test_sound_syns_are_answered(frame: bytes) -> None:
-    assert decide(world.state(), frame, NOW).reason == Reason.answered
+    assert decide(world.state(), frame, Moment(NOW, NOW)).reason == Reason.answered
 
 
 @given(options())

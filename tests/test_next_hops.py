@@ -374,7 +374,7 @@ def test_no_capability_is_needed_once_it_is_made(ground: Ground) -> None:
     expected = next_hop_entry(ground.net.far.mac, INSIDE_PLACE)
 
     def unprivileged(front: Front) -> bool:
-        privileges.drop()  # of this thread alone, which ends with this function
+        privileges.set_capabilities(0, 0)  # of this thread alone, which ends with this function
         front.hops.write()
 
         def both_known() -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import pytest
+from kernel_ground import needs_root
 
 import hardtack
 from hardtack.compiler import objects
@@ -177,6 +178,52 @@ def test_a_damaged_object_is_made_again(cache: Path, damage: str, target: str) -
     assert use() == expected
     digest, _, content = path.read_bytes().partition(b"\n")
     assert digest == hashlib.sha256(content).hexdigest().encode() and len(content) == len(whole) - 65  # mended, too
+
+
+def planted(path: Path) -> bytes:
+    """An object that is whole and that nobody of ours has made; its content."""
+    content = b"somebody else's program"
+    path.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    return content
+
+
+def others(path: Path) -> None:
+    """Have another user own it."""
+    os.chown(path, 65534, 65534, follow_symlinks=False)
+
+
+def linked(path: Path) -> None:
+    """Have it elsewhere, and a link in its place."""
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+FOREIGN: dict[str, Callable[[Path], None]] = {
+    "another's": others,
+    "one that its group may write": lambda path: path.chmod(0o770),
+    "one that all may write": lambda path: path.chmod(0o777),
+    "a link": linked,
+}
+
+
+@needs_root
+@pytest.mark.parametrize("how", FOREIGN)
+def test_what_somebody_else_may_have_written_is_not_used(cache: Path, how: str) -> None:
+    """Neither an object nor the folder: then it is made anew, and in such a folder nothing is written."""
+
+    def use(build: bytes) -> bytes:
+        return objects.cached(DROP, "ebpf", lambda source: build)
+
+    assert (use(b"first"), use(b"second")) == (b"first", b"first")
+    assert [path.stat().st_mode & 0o777 for path in (cache, *cache.iterdir())] == [0o700, 0o600]
+    (path,) = cache.iterdir()
+    assert planted(path) == use(b"")  # ours, as far as anybody can tell
+    FOREIGN[how](path)
+    assert (use(b"third"), use(b"")) == (b"third", b"third")
+    planted(path)
+    FOREIGN[how](cache)
+    assert (use(b"fourth"), use(b"fifth")) == (b"fourth", b"fifth")
+    assert b"somebody" in path.read_bytes()
 
 
 def test_many_may_compile_at_once(checkout: Checkout) -> None:

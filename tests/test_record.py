@@ -19,15 +19,11 @@ def test_a_process_leaves_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     path = record.place("front", 4026531833, "eth0", tmp_path / "run")
     assert record.read(path) is None
-    before = os.umask(0o077)
-    try:
-        record.write(path, Path("hardtack.toml"))
-    finally:
-        os.umask(before)
+    record.write(path, Path("hardtack.toml"))
     found = record.read(path)
     assert found and found.running
     assert (found.pid, found.configuration) == (os.getpid(), str(tmp_path / "hardtack.toml"))
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.parent.stat().st_mode & 0o777 == 0o700  # so that nobody else gets at it
     assert [entry.name for entry in path.parent.iterdir()] == ["front-4026531833-eth0.json"]
     record.write(path)
     again = record.read(path)

@@ -16,8 +16,10 @@ from rich.console import Console
 
 from hardtack.cli import panel
 from hardtack.control import readout
-from hardtack.control.pinned import AnotherVersion, NothingHere
+from hardtack.control.listing import Wanted
+from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole
 from hardtack.control.readout import Readout, Snapshot
+from hardtack.control.search import search
 from hardtack.kernel import links, maps, programs
 from hardtack.kernel.assembly import returning
 from hardtack.keys import EPOCH
@@ -150,6 +152,21 @@ def test_tables_of_another_version_are_not_misread(root: Path) -> None:
         made.add(replace(counters.table, layout="of the future"))
         with pytest.raises(AnotherVersion, match=r"lo: the table counters is another version's; .* start the front again"):
             readout.everything(None, root)
+
+
+def test_a_table_in_parts_is_told_in_a_line(root: Path) -> None:
+    """Parts of two fronts, and some that are missing: somebody has removed them, or a front is just starting."""
+    for change in (lambda made: made.add(replace(made.tables["tags"].table, entries=24)), remove_tags):
+        with front(root) as made:
+            change(made)
+            for ask in (lambda: readout.everything(None, root), lambda: search(Wanted(), root=root)):
+                with pytest.raises(NotWhole, match=r"^lo: the parts of the connection table do not belong together: .*$"):
+                    ask()
+
+
+def remove_tags(made: Ground) -> None:
+    """As with rm."""
+    made.folder.table_path(made.tables["tags"].table).unlink()
 
 
 def test_hosts_without_names_have_numbers(ground: Ground, root: Path) -> None:

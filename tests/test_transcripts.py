@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import transcripts
-from engines_under_test import Ebpf, Native, ebpf, one_cpu
+from engines_under_test import Ebpf, Native, ebpf
 from kernel_ground import needs_root
 from naive.decide import REASONS
 from transcripts.playing import Player
@@ -22,7 +22,7 @@ WAYS = [(version, timestamps) for version in (4, 6) for timestamps in (False, Tr
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Ebpf]:
-    with one_cpu(), ebpf() as engine:
+    with ebpf() as engine:
         yield engine
 
 
@@ -35,6 +35,8 @@ def native() -> Native:
 @EACH
 def test_ebpf_comes_out_as_it_is_written(kernel: Ebpf, conversation: Conversation) -> None:
     """Hosts' frames are seen at the inside interface, or by the program at tcx egress: that makes no difference."""
+    if max(conversation.cpus) >= kernel.cpus:
+        pytest.skip(f"this machine has {kernel.cpus} CPU")
     for version, timestamps in WAYS:
         Player(kernel, version, timestamps, "leaving" if timestamps else "inside").play(conversation)
 
@@ -59,11 +61,12 @@ def test_conversations_reach_every_reason_of_a_tcp_segment() -> None:
         "cut_short",
     }
     of_frames |= {"bad_extensions", "first_fragment", "later_fragment", "no_room"}
+    of_frames |= {"martian", "not_for_us", "outbound_forged"}
     assert missed == of_frames | {"default_pass", "default_drop", "icmp_error", "neighbour"}
 
 
 def test_titles_are_different() -> None:
-    assert len({conversation.title for conversation in ALL}) == len(ALL) > 60
+    assert len({conversation.title for conversation in ALL}) == len(ALL) > 90
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_a_conversation_that_comes_out_differently_is_told(native: Native) -> No
     for lines, said in {
         ("0 client S 0 - - stray_ack -",): "answered, not: 0 client",
         ("0 host S 0 - - taught host 1",): "host S 0",
-        ("0 host S 0 - - taught host ?", ": gone c1"): "before: the end",
+        ("0 host S 0 - - taught host ?", ": gone c1"): "not: c1",
     }.items():
         with pytest.raises(AssertionError, match=said):
             Player(native, 4, False).play(Conversation("", [step(line) for line in lines]))

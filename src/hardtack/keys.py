@@ -61,7 +61,7 @@ def why_not_made(path: Path, error: OSError) -> str:
 
 
 def read_key(path: Path) -> bytes:
-    """The 32 bytes of the master key in `path`. KeyFileError if it is missing, readable by others, or no key."""
+    """The 32 bytes of the master key in `path`. KeyFileError if it is missing, somebody else's, or no key."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO answers at once instead of waiting for a writer
     except OSError as error:
@@ -89,9 +89,14 @@ def why_not_read(path: Path, error: OSError) -> str:
 
 
 def check_file(path: Path, status: os.stat_result) -> None:
-    """KeyFileError unless `status` is a regular file's that only its owner may touch."""
+    """KeyFileError unless `status` is a regular file's that only its owner may touch: this user or root."""
     if not stat.S_ISREG(status.st_mode):
         raise KeyFileError(f"{path}: not a regular file; give a file made with: hardtack key FILE")
+    if status.st_uid not in (0, os.geteuid()):
+        raise KeyFileError(
+            f"{path}: uid {status.st_uid} owns this key, and could change it; if it still is the key that you made, "
+            f"write: chown {os.geteuid()} {path}"
+        )
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(
             f"{path}: others than its owner may use this key (mode {stat.S_IMODE(status.st_mode):04o}); "

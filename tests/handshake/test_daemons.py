@@ -160,15 +160,20 @@ def check_echoes(connections: list[socket.socket]) -> None:
         assert connection.recv(5, socket.MSG_WAITALL) == word
 
 
-@routed
+@both
 def test_they_keep_no_rights_and_still_keep_the_time(net: Topology, tmp_path: Path) -> None:
+    """No thread of theirs has a capability, or is root's."""
     with protected(net, write_configuration(net, tmp_path)) as processes:
-        for process, interface, role in zip(processes, (net.far, net.outside), ("agent", "front"), strict=True):
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            facts = dict(line.split(":\t", 1) for line in status.splitlines())
-            held = {kind: int(facts[kind], 16) for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")}
-            assert not any(held.values()), held
-            assert facts["NoNewPrivs"] == "1"
+        for process, interface in zip(processes[::-1], (net.outside, net.far), strict=False):
+            process.send(signal.SIGHUP)
+            process.wait_for(r" INFO not-reloaded signal=SIGHUP ", PATIENCE)
+            for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
+                facts = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+                held = {kind: int(facts[kind], 16) for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")}
+                assert not any(held.values()), (facts["Name"], held)
+                assert "0" not in (facts["Uid"] + facts["Gid"]).split()
+                assert facts["NoNewPrivs"] == "1"
+            role = "front" if process is processes[-1] else "agent"
             with pinned(interface, CLOCK, role) as clock:  # type: ignore[arg-type]
                 clock.update(ONLY, bytes(8))
                 assert eventually(partial(reads_otherwise, clock, bytes(8)), PATIENCE)
@@ -283,10 +288,13 @@ def test_tables_of_another_version_are_dropped_and_nobody_notices(net: Topology,
 @local
 def test_a_signal_does_not_cut_a_start_in_half(net: Topology, tmp_path: Path) -> None:
     with Process(front_command(write_configuration(net, tmp_path)), net.front) as front:
+        assert eventually(partial(heeds, front.pid, signal.SIGHUP), PATIENCE)
+        front.send(signal.SIGHUP)
         assert eventually(partial(heeds, front.pid, signal.SIGTERM), PATIENCE)
         front.send(signal.SIGTERM)
         assert front.wait(PATIENCE) == 0
-    assert [" ready " in line or " left " in line for line in front.lines].count(True) == 2, front.lines
+    events = [line.split()[3] for line in front.lines]
+    assert [event for event in events if event != "program"] == ["ready", "not-reloaded", "left"], front.lines
     assert attached(net) == ("driver", 1)
     detach(net)
 

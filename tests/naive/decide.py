@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardtack.packet.reasons import Reason, Verdict, verdict
-from naive import budget, checksum, connections, cookie, icmp, options
+from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, teaching
 from naive.connections import name_of
-from naive.forward import Action, forward
+from naive.forward import INCOMING, Action, forward
+from naive.martians import is_martian
+from naive.moment import Moment
 from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transport
 from naive.reply import reply
-from naive.state import PLENTY, Host, Origin, State, Via, mapped
+from naive.state import PLENTY, Connection, Host, Name, Origin, State, Via, mapped
 
 # Of the agent alone
 AGENT = {
@@ -42,15 +44,15 @@ class Decision:
     number: int = NOBODY
 
 
-def decide(state: State, frame: bytes, now_ms: int, room: int = PLENTY) -> Decision:
+def decide(state: State, frame: bytes, moment: Moment, room: int = PLENTY) -> Decision:
     """A frame from the internet. `room` is by how many bytes the engine can let a frame grow."""
     packet = network(frame)
     if isinstance(packet, Reason):
         return Decision(packet, Action.kernel, frame)
-    host = state.hosts.get(mapped(packet.destination))
+    host = host_of(state, packet.destination)
     if host is None:
         return Decision(Reason.not_ours, Action.kernel, frame)
-    reason, out = judge(state, frame, packet, host, now_ms)
+    reason, out = judge(state, frame, packet, host, moment)
     if reason == Reason.answered and len(out) > len(frame) + room:
         reason, out = Reason.no_room, frame
     if verdict(reason) == Verdict.FORWARD or (verdict(reason) == Verdict.PASS and host.via == Via.switched):
@@ -60,22 +62,34 @@ def decide(state: State, frame: bytes, now_ms: int, room: int = PLENTY) -> Decis
     return Decision(reason, action, out, host.number)
 
 
-def learn(state: State, frame: bytes, now_ms: int) -> Decision:
-    """A frame from a host, seen at an inside interface or as it leaves: it passes, whatever it is."""
+def learn(state: State, frame: bytes, moment: Moment, leaving: bool = False, looped: bool = False) -> Decision:
+    """A frame from a host, seen at an inside interface or as it leaves: it passes, whatever it is.
+
+    leaving: it is on its way out to the internet; looped: by the very interface that it came in by.
+    """
     packet = network(frame)
     if isinstance(packet, Reason):
         return Decision(packet, Action.kernel, frame)
-    host = state.hosts.get(mapped(packet.source))
+    host = host_of(state, packet.source)
     if host is None:
         return Decision(Reason.not_ours, Action.kernel, frame)
     segment = transport(packet) if packet.flaw is None and packet.protocol == TCP else None
     reason = Reason.outbound_other
     if isinstance(segment, Segment) and host.protects(segment.source_port):
-        reason = connections.learn(state, segment, host, now_ms)
+        origin = state.origins.get(mapped(packet.source), packet.link[6:12])
+        forged = looped and not host.one_armed if leaving else packet.link[6:12] != origin
+        reason = Reason.outbound_forged if forged else teaching.learn(state, segment, host, moment)
     return Decision(reason, Action.kernel, frame, host.number)
 
 
-def judge(state: State, frame: bytes, packet: Packet, host: Host, now_ms: int) -> tuple[Reason, bytes]:
+def host_of(state: State, address: bytes) -> Host | None:
+    """Who is called so in a packet. IPv4-mapped addresses are none that IPv6 carries (RFC 4291 2.5.5.2, RFC 6890)."""
+    if len(address) == 16 and address.startswith(prefixes.IPV4_IN_IPV6):
+        return None
+    return state.hosts.get(mapped(address))
+
+
+def judge(state: State, frame: bytes, packet: Packet, host: Host, moment: Moment) -> tuple[Reason, bytes]:
     """Why what happens to a frame for a host, and the answer to it if it is answered."""
     flaws = {Flaw.cut: Reason.cut_short, Flaw.chain: Reason.bad_extensions}
     if packet.flaw in flaws:
@@ -83,17 +97,20 @@ def judge(state: State, frame: bytes, packet: Packet, host: Host, now_ms: int) -
     if packet.flaw is not None and may_hide_tcp(packet):
         return Reason.first_fragment if packet.flaw == Flaw.first_fragment else Reason.later_fragment, frame
     if packet.protocol != TCP:
-        return icmp.judge(state, packet, host), frame
+        return icmp.judge(state, packet, host, moment), frame
     segment = transport(packet)
     if isinstance(segment, Flaw):
         return Reason.cut_short if segment == Flaw.cut else Reason.bad_offset, frame
     if not host.protects(segment.destination_port):
         return Reason.other_port, frame
-    if segment.flags & SYN:
-        return judge_syn(state, frame, segment, host, now_ms)
-    if not segment.flags & (RST | ACK):
+    if not segment.flags & (SYN | RST | ACK):
         return without_ack(segment.flags), frame
-    return judge_segment(state, segment, host, now_ms), frame
+    entry = state.connections.get(name_of(segment))
+    if entry is None and is_martian(packet.source, packet.destination):
+        return Reason.martian, frame
+    if segment.flags & SYN:
+        return judge_syn(state, frame, segment, host, entry, moment)
+    return judge_segment(state, segment, host, entry, moment), frame
 
 
 def may_hide_tcp(packet: Packet) -> bool:
@@ -108,7 +125,9 @@ def without_ack(flags: int) -> Reason:
     return Reason.xmas if flags & CHRISTMAS == CHRISTMAS else Reason.no_ack
 
 
-def judge_syn(state: State, frame: bytes, segment: Segment, host: Host, now_ms: int) -> tuple[Reason, bytes]:
+def judge_syn(
+    state: State, frame: bytes, segment: Segment, host: Host, entry: Connection | None, moment: Moment
+) -> tuple[Reason, bytes]:
     """A segment with SYN, and its answer."""
     # The TCP checksum is not looked at: the client's own ACK proves that what it sent arrived.
     if segment.packet.version == 4 and not checksum.holds(segment.packet.header):
@@ -117,47 +136,42 @@ def judge_syn(state: State, frame: bytes, segment: Segment, host: Host, now_ms: 
         return Reason.syn_fin, frame
     if segment.flags & RST:
         return Reason.syn_rst, frame
-    known = state.connections.get(name_of(segment))
     if segment.flags & ACK:
-        if known is None:
-            return Reason.stray_syn_ack, frame
-        connections.synchronize(known, segment, now_ms)
-        return Reason.connection, frame
-    key = state.keys[host.keys].get(cookie.epoch(now_ms))
+        return Reason.stray_syn_ack if entry is None else known.synchronize(entry, segment, host, moment), frame
+    key = state.keys[host.keys].get(cookie.epoch(moment.now_ms))
     if key is None:
         return Reason.no_key, frame
-    refusal = budget.refuses(state, segment, host, now_ms)
+    if entry is not None and not entry.host_fin:
+        return Reason.reopened if known.has_allowance(entry, moment) else Reason.implausible, frame
+    if segment.link[:6] != state.exits[INCOMING].mac:
+        return Reason.not_for_us, frame
+    refusal = budget.refuses(state, segment, host, moment)
     if refusal is not None:
         return refusal, frame
-    if known is not None and not known.host_fin:
-        return Reason.reopened, frame
-    return Reason.answered, reply(frame, segment, host, key, now_ms)
+    prefixes.ask(state, name_of(segment), moment)
+    return Reason.answered, reply(frame, segment, host, key, moment.now_ms)
 
 
-def judge_segment(state: State, segment: Segment, host: Host, now_ms: int) -> Reason:
+def judge_segment(state: State, segment: Segment, host: Host, entry: Connection | None, moment: Moment) -> Reason:
     """A segment with RST or ACK, but no SYN."""
-    known = state.connections.get(name_of(segment))
+    name = name_of(segment)
     if segment.flags & RST:
-        return Reason.stray_rst if known is None else connections.judge_reset(state, segment)
-    if known is not None and not known.host_fin:
-        connections.follow(known, segment, now_ms)
-        return Reason.connection
-    if known is None and cookie.epoch(now_ms) not in state.keys[host.keys]:
+        return Reason.stray_rst if entry is None else known.judge_reset(state, name, segment, moment)
+    if entry is not None and (not entry.host_fin or (entry.numbered and known.is_plausible(entry, segment))):
+        return known.follow(entry, segment, host, moment)
+    tried = prefixes.may_guess(state, name, moment)
+    if entry is None and cookie.epoch(moment.now_ms) not in state.keys[host.keys]:
         return Reason.no_key  # hosts answer by themselves
-    if isinstance(bring_cookie(state, segment, host, now_ms), cookie.Admitted):
-        connections.remember(state, segment, host, Origin.cookie, now_ms)
-        return Reason.remembered
-    if known is not None:
-        connections.follow(known, segment, now_ms)
-        return Reason.connection
-    if now_ms < state.grace_until:
-        if not budget.spend(state, budget.LEARNING, state.learned, now_ms):
-            return Reason.learn_limit
-        connections.remember(state, segment, host, Origin.grace, now_ms)
-        return Reason.learned
-    if segment.flags & FIN:
-        return Reason.stray_fin
-    return Reason.stray_data if segment.has_payload else Reason.stray_ack
+    admitted = bring_cookie(state, segment, host, moment.now_ms) if tried else None
+    if isinstance(admitted, cookie.Admitted):
+        return remember(state, name, segment, host, admitted, moment)
+    if tried:
+        prefixes.count_failure(state, name, moment)
+    if entry is not None:
+        return known.follow(entry, segment, host, moment)
+    if moment.ms < state.grace_until:
+        return learn_in_grace(state, name, segment, host, moment)
+    return stray(segment) if tried else Reason.guess_limit
 
 
 def bring_cookie(state: State, segment: Segment, host: Host, now_ms: int) -> cookie.Admitted | cookie.Refusal:
@@ -166,3 +180,33 @@ def bring_cookie(state: State, segment: Segment, host: Host, now_ms: int) -> coo
     flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
     tsecr = options.parse(segment.options).tsecr
     return cookie.check(state.keys[host.keys], flow, segment.seq, segment.ack, tsecr, now_ms)
+
+
+def remember(
+    state: State, name: Name, segment: Segment, host: Host, admitted: cookie.Admitted, moment: Moment
+) -> Reason:
+    """A good cookie: the connection is known, if its prefix may open one more."""
+    if not prefixes.may_open(state, name, moment):
+        return Reason.newcomer_limit
+    entry = connections.begin(state, name, host, Origin.cookie, moment, prefixes.may_displace(state, name, moment))
+    if entry is None:
+        return Reason.newcomer_limit
+    connections.brought(entry, segment, host, admitted)
+    return Reason.remembered
+
+
+def learn_in_grace(state: State, name: Name, segment: Segment, host: Host, moment: Moment) -> Reason:
+    """A connection that may have existed before the front did."""
+    if not budget.may_learn(state, moment):
+        return Reason.learn_limit
+    entry = connections.begin(state, name, host, Origin.grace, moment)
+    assert entry is not None
+    connections.note(entry, segment, host)
+    return Reason.learned
+
+
+def stray(segment: Segment) -> Reason:
+    """Nobody's ACK, or worse."""
+    if segment.flags & FIN:
+        return Reason.stray_fin
+    return Reason.stray_data if segment.has_payload else Reason.stray_ack

@@ -12,6 +12,7 @@ from naive.state import Host, State, Via, mapped
 
 VLAN = 0x8100
 PRIORITY = 0xF000  # bits of a tag: priority, and drop eligible
+HOP_BY_HOP = 0
 INCOMING = 0  # the exit that is the way in
 
 
@@ -45,7 +46,7 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
     leaving = state.exits[hop.exit]
     header = packet.header
     if host.via == Via.routed:
-        if time_to_live(header) <= 1 or size(header) > leaving.mtu:
+        if time_to_live(header) <= 1 or size(header) > leaving.mtu or speaks_to_routers(header):
             return Sent(Action.kernel, frame)
         header = one_hop_less(header)
     rest = frame[len(packet.link) + len(packet.header) :]
@@ -53,6 +54,11 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
     if len(link) > len(packet.link) + room:
         return Sent(Action.kernel, frame)
     return Sent(Action.back if hop.exit == INCOMING else Action.exit, link + header + rest)
+
+
+def speaks_to_routers(header: bytes) -> bool:
+    """IPv4 options, or hop-by-hop options: each router on the way is to look at them (RFC 1812 5.2.4, RFC 8200 4.3)."""
+    return len(header) > 20 if header[0] >> 4 == 4 else header[6] == HOP_BY_HOP
 
 
 def tagged(types: bytes, host: Host) -> bytes:

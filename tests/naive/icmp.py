@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 
 from hardtack.packet.reasons import Reason
+from naive.known import has_allowance
+from naive.moment import Moment
 from naive.parse import TCP, Packet
 from naive.state import Host, Name, State, mapped
 
@@ -13,23 +15,26 @@ HEADER = 8  # bytes of a message before what it quotes
 # RFC 792: destination unreachable, source quench, time exceeded, parameter problem. RFC 4443: unreachable, too big, ...
 ERRORS = {4: (3, 4, 11, 12), 6: (1, 2, 3, 4)}
 NEIGHBOURS = range(133, 138)  # RFC 4861
+LINK_LOCAL = 255  # hops: no router has passed it on, RFC 4861 3.1
 
 
-def judge(state: State, packet: Packet, host: Host) -> Reason:
+def judge(state: State, packet: Packet, host: Host, moment: Moment) -> Reason:
     """A packet for a host that carries no TCP, or is a fragment of something else."""
     if packet.flaw is None and packet.protocol == MESSAGES[packet.version] and len(packet.transport) >= HEADER:
         kind = packet.transport[0]
-        if kind in ERRORS[packet.version] and concerns(state, packet):
+        if kind in ERRORS[packet.version] and concerns(state, packet, moment):
             return Reason.icmp_error
-        if packet.version == 6 and kind in NEIGHBOURS:
+        if packet.version == 6 and kind in NEIGHBOURS and packet.header[7] == LINK_LOCAL:
             return Reason.neighbour
     return Reason.default_drop if host.drops else Reason.default_pass
 
 
-def concerns(state: State, packet: Packet) -> bool:
-    """Whether an error is about a segment that the host has sent on a known connection."""
+def concerns(state: State, packet: Packet, moment: Moment) -> bool:
+    """Whether an error is about a segment that the host has sent on a known connection, and not one too many."""
     name = quoted(packet.version, packet.transport[HEADER:])
-    return name is not None and name.host == mapped(packet.destination) and name in state.connections
+    if name is None or name.host != mapped(packet.destination) or name not in state.connections:
+        return False
+    return has_allowance(state.connections[name], moment)
 
 
 def quoted(version: int, data: bytes) -> Name | None:

@@ -1,17 +1,20 @@
-"""What the policy knows between frames, slowly: dictionaries and exact sums where the program has tables and shares."""
+"""What the policy knows between frames, slowly: dictionaries where the program has tables."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, NamedTuple
 
 from naive import cookie
+from naive.cpu import Cpu
 
 PLENTY = 1 << 31
-WINDOW = 128  # ms: unix time is divided into windows, and every budget begins anew with each
+MANY_FRAMES = 1 << 20  # a ms
+BURST, START = 8192, 64  # frames that a connection may send at once; before its host has confirmed it
+WAYS = 8  # connections in a bucket of the table
 
 
 class Via(Enum):
@@ -34,13 +37,16 @@ class Origin(Enum):
 class Host:
     """A protected address.
 
-    ports    its protected TCP ports; None: all of them
-    mss      what its SYN-ACKs say
-    number   which host of the configuration it belongs to, from 1
-    keys     which of the key sets
-    replies  SYN-ACKs in a window
-    drops    whether what is not TCP is dropped
-    tag      of frames that are sent on: a VLAN's number, "none", or None: as they came
+    ports      its protected TCP ports; None: all of them
+    mss        what its SYN-ACKs say
+    number     which host of the configuration it belongs to, from 1
+    keys       which of the key sets
+    replies    SYN-ACKs in a window
+    drops      whether what is not TCP is dropped
+    tag        of frames that are sent on: a VLAN's number, "none", or None: as they came
+    frames     that a client may send on a connection in a ms
+    heard      all that it sends is seen
+    one_armed  what it sends comes in by the interface that faces the internet
     """
 
     ports: frozenset[int] | None
@@ -51,6 +57,9 @@ class Host:
     via: Via = Via.kernel
     drops: bool = False
     tag: int | Literal["none"] | None = None
+    frames: int = MANY_FRAMES
+    heard: bool = False
+    one_armed: bool = False
 
     def protects(self, port: int) -> bool:
         """Whether a port is one of those protected."""
@@ -84,37 +93,67 @@ class Name(NamedTuple):
 
 @dataclass
 class Connection:
-    """What is remembered of a connection. `next`: the sequence number that the host expects. Times in unix ms."""
+    """What is remembered of a connection.
 
-    next: int
+    next, sent         the numbers that come next: the client's, as its host expects; the host's
+    seen, begun        `Moment.stamp`
+    left               frames that the client may still send
+    doubted            `Moment.doubts`, when a segment that may be wrong was let through last
+    reach, ack_reach   how far from `next` and `sent` a segment's numbers may be: powers of 2
+    awaited            its host, which is heard, has yet to confirm it
+    asked              its host has sent a SYN, and nobody has answered
+    numbered           `next` and `sent` are the host's own numbers
+    """
+
     seen: int
     begun: int
     host: int
     origin: Origin
+    doubted: int
+    next: int = 0
+    sent: int = 0
+    left: int = BURST
+    reach: int = 26
+    ack_reach: int = 26
     client_fin: bool = False
     host_fin: bool = False
     host_seen: bool = False
+    awaited: bool = False
+    asked: bool = False
+    numbered: bool = False
 
 
 @dataclass
 class State:
-    """Everything but the frame and the time. Hosts and next hops are by `mapped` address; exit 0 is the way in.
+    """Everything but the frame and the time. Hosts, next hops and origins are by `mapped` address; exit 0 is the way in.
 
-    The twin's table of connections has no end: what gives way when a table is full, it does not know.
+    The twin's table of connections has no end, or (`slots`) it is a single bucket.
     """
 
     hosts: Mapping[bytes, Host]
     keys: list[cookie.Keys]  # set by set
+    factors: Sequence[int]  # of all that is hashed but cookies
     hops: dict[bytes, Hop] = field(default_factory=dict)
     exits: Mapping[int, Exit] = field(default_factory=dict)
+    origins: Mapping[bytes, bytes] = field(default_factory=dict)  # the MAC address that its frames come from, where known
     replies: int = PLENTY  # SYN-ACKs in a window, for all hosts
+    prefix_replies: int = PLENTY  # SYN-ACKs in a second, for a source prefix
+    prefix_connections: int = PLENTY  # good cookies in a second, of a source prefix
     learned: int = PLENTY  # connections that may be learned in a window of the grace period
-    grace_until: int = 0  # unix ms
+    taught: int = PLENTY  # connections that a host may teach in a window
+    grace_until: int = 0  # monotonic ms
     connections: dict[Name, Connection] = field(default_factory=dict)
-    # Budgets, by whose they are and window: what is spent; when somebody was refused last; who came, and had how much
-    spent: Counter[tuple[int | str, int]] = field(default_factory=Counter)
-    refused: dict[int | str, int] = field(default_factory=dict)
-    crowds: defaultdict[int, Counter[tuple[bytes, int]]] = field(default_factory=lambda: defaultdict(Counter))
+    slots: list[Name | None] | None = None
+    cpus: defaultdict[int, Cpu] = field(default_factory=lambda: defaultdict(Cpu))
+    # Budgets, by whose they are: the window, and what all CPUs together have taken of it
+    taken: dict[int | str, tuple[int, int]] = field(default_factory=dict)
+    crew: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * 2)  # windows by parity, CPUs that had SYNs in them
+
+    def forget(self, name: Name) -> None:
+        """This connection is no more."""
+        del self.connections[name]
+        if self.slots is not None:
+            self.slots[self.slots.index(name)] = None
 
 
 def mapped(address: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from naive.cookie import EPOCH, epoch, keys
 from naive.frames import packed
 from naive.state import Exit, Hop, Host, State, Via, mapped
@@ -25,6 +27,9 @@ BACK, BACK6 = "203.0.113.6", "2001:db8:6::1"
 LOST = "203.0.113.7"
 # May have one SYN answered in a window
 SCARCE, SCARCE6 = "203.0.113.8", "2001:db8:8::1"
+# All that these say is heard; clients of the second may send one frame in a ms
+HEARD, HEARD6 = "203.0.113.9", "2001:db8:9::1"
+SLOW, SLOW6 = "203.0.113.10", "2001:db8:a::1"
 
 WEB_PORTS = frozenset({80, 443})
 HOSTS = {
@@ -37,18 +42,22 @@ HOSTS = {
         EDGES: Host(frozenset({1, 65535}), 536, number=3, drops=True),
         ROUTED: Host(WEB_PORTS, 1460, number=4, via=Via.routed),
         ROUTED6: Host(WEB_PORTS, 1440, number=4, via=Via.routed, tag=100),
-        SWITCHED: Host(WEB_PORTS, 1460, number=5, via=Via.switched, tag=4094, drops=True),
-        SWITCHED6: Host(WEB_PORTS, 1440, number=5, via=Via.switched, tag="none", drops=True),
-        BACK: Host(WEB_PORTS, 1460, number=6, via=Via.switched),
-        BACK6: Host(WEB_PORTS, 1440, number=6, via=Via.switched),
+        SWITCHED: Host(WEB_PORTS, 1460, number=5, via=Via.switched, tag=4094, drops=True, heard=True),
+        SWITCHED6: Host(WEB_PORTS, 1440, number=5, via=Via.switched, tag="none", drops=True, heard=True),
+        BACK: Host(WEB_PORTS, 1460, number=6, via=Via.switched, one_armed=True),
+        BACK6: Host(WEB_PORTS, 1440, number=6, via=Via.switched, one_armed=True),
         LOST: Host(WEB_PORTS, 1460, number=7, keys=1, via=Via.routed),
         SCARCE: Host(WEB_PORTS, 1460, number=8, replies=1),
         SCARCE6: Host(WEB_PORTS, 1440, number=8, replies=1, drops=True),
+        HEARD: Host(WEB_PORTS, 1460, number=9, heard=True),
+        HEARD6: Host(WEB_PORTS, 1440, number=9, heard=True),
+        SLOW: Host(WEB_PORTS, 1460, number=10, heard=True, frames=1),
+        SLOW6: Host(WEB_PORTS, 1440, number=10, heard=True, frames=1),
     }.items()
 }
 # For generated frames: all but those of which it matters how many came before
-PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST)
-PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6)
+PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD)
+PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6)
 NUMBERS = 1 + max(host.number for host in HOSTS.values())  # of counters: each host's, and nobody's
 
 OUTSIDE, INSIDE, FARTHER = (
@@ -69,7 +78,14 @@ HOPS = {
     ]
 }
 
+# Where frames of these come from, as far as anybody knows
+ORIGINS = {mapped(packed(address)): HOPS[mapped(packed(address))].mac for address in (SWITCHED, SWITCHED6)}
+# Of all hashes but cookies: like any others, but the same in every run, so that what fails fails again
+RANDOM = Random(1)
+FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
+
 
 def state(**others: object) -> State:
     """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
-    return State(**{"hosts": HOSTS, "keys": [KEYS, OTHER_KEYS], "hops": dict(HOPS), "exits": EXITS} | others)  # type: ignore[arg-type]
+    fields = {"hosts": HOSTS, "keys": [KEYS, OTHER_KEYS], "factors": FACTORS, "hops": dict(HOPS), "exits": EXITS}
+    return State(**fields | {"origins": ORIGINS} | others)  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from naive.frames import ACK, FIN, MORE_FRAGMENTS, PSH, RST, SYN, URG, Ethernet, IPv4, IPv6, Tcp, frame
+from naive.state import START
+from naive.world import HEARD, HEARD6
 
 from hardtack.packet.reasons import Reason
 from rows.row import Row, acknowledgment, first_ack
@@ -45,8 +47,8 @@ TRAFFIC = [
     *of("known: data", Reason.connection, payload=b"GET / HTTP/1.1\r\n\r\n", flags=ACK | PSH),
     *of("known: FIN", Reason.connection, flags=ACK | FIN),
     *of("known: keep-alive, one byte back", Reason.connection, ahead=-1),
-    *of("known: any sequence number, which the host judges", Reason.connection, ahead=1 << 31),
-    *of("known: any acknowledgment", Reason.connection, ack=7),
+    *of("known: any sequence number, where nobody knows the host's", Reason.connection, ahead=1 << 31),
+    *of("known: any acknowledgment, likewise", Reason.connection, ack=7),
     *of("known: zero window", Reason.connection, window=0),
     *of("known: urgent data", Reason.connection, flags=ACK | URG, urgent=1, payload=b"!"),
     *of("known: SYN", Reason.reopened, flags=SYN),
@@ -119,4 +121,92 @@ NEIGHBOURS = [
     ),
 ]
 
-ROWS = TRAFFIC + RESETS + NEIGHBOURS
+# How far from what a host expects a segment may be: where nothing is known of windows, with scaling, without
+FAR, SCALED, UNSCALED = 1 << 26, 1 << 24, 1 << 17
+
+
+def taught(description: str, reason: Reason, *, ahead: int = 0, acks: int = 0, **changes: Any) -> list[Row]:
+    """A segment of a connection that is known by its host's word alone."""
+    four, six = of(f"taught: {description}", reason, ahead=ahead, **changes)
+    rows = []
+    for row, ip, mine, to in ((four, IPv4(), MINE, Tcp()), (six, IPv6(), MINE6, TO_80)):
+        given = first_ack(ip, to, **({"seq": (mine.seq + ahead) % WORD, "ack": (mine.ack + acks) % WORD} | changes))
+        rows.append(replace(row, frame=given, before=(), heard=(told(ip, mine),)))
+    return rows
+
+
+PLAUSIBLE = [
+    *heard("plausible: the numbers that the host expects", Reason.connection),
+    *heard("plausible: the last sequence number ahead", Reason.connection, ahead=UNSCALED - 1),
+    *heard("plausible: one more", Reason.doubtful, ahead=UNSCALED),
+    *heard("plausible: the last sequence number back", Reason.connection, ahead=-UNSCALED),
+    *heard("plausible: one less", Reason.doubtful, ahead=-UNSCALED - 1),
+    *heard("plausible: the sequence number farthest away", Reason.doubtful, ahead=1 << 31),
+    *heard("plausible: a FIN that is not", Reason.doubtful, ahead=FAR, flags=ACK | FIN),
+    *heard("plausible: a SYN-ACK of these numbers", Reason.connection, flags=SYN | ACK),
+    *heard("plausible: a SYN-ACK that is not", Reason.doubtful, ahead=FAR, flags=SYN | ACK),
+    *taught("the last sequence number ahead", Reason.connection, ahead=FAR - 1),
+    *taught("one more", Reason.doubtful, ahead=FAR),
+    *taught("the last sequence number back", Reason.connection, ahead=-FAR),
+    *taught("one less", Reason.doubtful, ahead=-FAR - 1),
+    *taught("the last acknowledgment ahead", Reason.connection, acks=FAR - 1),
+    *taught("one more acknowledged", Reason.doubtful, acks=FAR),
+    *taught("the last acknowledgment back", Reason.connection, acks=-FAR),
+    *taught("one less acknowledged", Reason.doubtful, acks=-FAR - 1),
+]
+
+H4, H6 = IPv4(destination=HEARD), IPv6(destination=HEARD6)
+
+
+def promised(description: str, reason: Reason, *, o: int = 0x0F, ahead: int = 0, acks: int = 0, **changes: Any) -> list[Row]:
+    """A segment of a connection whose good cookie has said what its host will expect: of a host that is heard."""
+    rows = []
+    for ip, over in ((H4, ""), (H6, " over IPv6")):
+        mine = acknowledgment(ip, TO_80, o=o)
+        numbers = {"seq": (mine.seq + ahead) % WORD, "ack": (mine.ack + acks) % WORD}
+        given, first = first_ack(ip, TO_80, o=o, **(numbers | changes)), first_ack(ip, TO_80, o=o)
+        rows.append(Row(f"cookie: {description}{over}", given, reason, before=(first,), number=9))
+    return rows
+
+
+COOKIES = [
+    *promised("the numbers that it promises", Reason.connection),
+    *promised("without window scaling, the last sequence number ahead", Reason.connection, ahead=UNSCALED - 1),
+    *promised("without window scaling, one more", Reason.doubtful, ahead=UNSCALED),
+    *promised("without window scaling, the last one back", Reason.connection, ahead=-UNSCALED),
+    *promised("without window scaling, one less", Reason.doubtful, ahead=-UNSCALED - 1),
+    *promised("without window scaling, the last acknowledgment ahead", Reason.connection, acks=UNSCALED - 1),
+    *promised("without window scaling, one more acknowledged", Reason.doubtful, acks=UNSCALED),
+    *promised("without window scaling, one less acknowledged", Reason.doubtful, acks=-UNSCALED - 1),
+    *promised("with window scaling, the last sequence number ahead", Reason.connection, o=0x07, ahead=SCALED - 1),
+    *promised("with window scaling, one more", Reason.doubtful, o=0x07, ahead=SCALED),
+    *promised("with window scaling, one less", Reason.doubtful, o=0x07, ahead=-SCALED - 1),
+    *promised("scaled by 0, the last acknowledgment ahead", Reason.connection, o=0, acks=UNSCALED - 1),
+    *promised("scaled by 0, one more acknowledged", Reason.doubtful, o=0, acks=UNSCALED),
+    *promised("scaled by 7, the last acknowledgment ahead", Reason.connection, o=0x07, acks=SCALED - 1),
+    *promised("scaled by 7, one more acknowledged", Reason.doubtful, o=0x07, acks=SCALED),
+    *promised("scaled by 14, the last acknowledgment ahead", Reason.connection, o=0x0E, acks=FAR - 1),
+    *promised("scaled by 14, one more acknowledged", Reason.doubtful, o=0x0E, acks=FAR),
+    *promised("a RST with the very number, which the host has not told", Reason.reset_asked, flags=RST),
+    *promised("a SYN-ACK that nobody has asked for", Reason.doubtful, ahead=SCALED, flags=SYN | ACK),
+]
+
+
+def twice(description: str, reason: Reason, first: Reason, **changes: Any) -> list[Row]:
+    """A second segment in one window that the host cannot expect; `first`: what becomes of the one before it."""
+    rows = promised(f"{description}: the first", first, **changes)
+    again = promised(f"{description}: the second", reason, **changes)
+    return rows + [replace(row, before=(*row.before, row.frame)) for row in again]
+
+
+DOUBTS = [
+    *twice("two implausible ones", Reason.implausible, Reason.doubtful, ahead=1 << 30),
+    *twice("two RSTs nearby", Reason.implausible_rst, Reason.reset_asked, ahead=5, flags=RST),
+    *twice("two SYNs", Reason.implausible, Reason.reopened, flags=SYN),
+]
+LAST = promised("the last frame that it may send before its host confirms it", Reason.connection)
+MORE = promised("one frame more", Reason.frame_limit)
+FRAMES = [replace(row, before=(*row.before, *[row.frame] * (START - 1))) for row in LAST]
+FRAMES += [replace(row, before=(*row.before, *[row.frame] * START)) for row in MORE]
+
+ROWS = TRAFFIC + RESETS + NEIGHBOURS + PLAUSIBLE + COOKIES + DOUBTS + FRAMES

@@ -208,8 +208,10 @@ V6 = [
     ),
     Row("IPv6's neighbour discovery multicast", frame(IPv6(destination="ff02::1:ff00:2"), TO_80), Reason.not_ours),
     answered("an IPv6 host of all ports", BARE, IPv6(destination=ANY_PORT6), Tcp(destination_port=22, flags=SYN)),
-    answered(
-        "the protected IPv4 address, mapped, in an IPv6 packet", BARE, IPv6(destination="::ffff:192.0.2.10"), TO_80
+    Row(
+        "the protected IPv4 address, mapped, in an IPv6 packet",
+        frame(IPv6(destination="::ffff:192.0.2.10"), TO_80),
+        Reason.not_ours,
     ),
 ]
 

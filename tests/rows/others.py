@@ -53,6 +53,7 @@ def error6(kind: int, quoted: bytes = SENT6, ip: IPv6 | None = None) -> bytes:
     return carried(replace(ip or IPv6(ROUTER6), next_header=ICMP6), message(kind, quoted))
 
 
+NEAR = IPv6(ROUTER6, hop_limit=255)
 PASSES, DROPS = Reason.default_pass, Reason.default_drop
 MENDED = SENT4[:9] + b"\x11" + SENT4[10:28]  # UDP
 
@@ -76,14 +77,25 @@ ERRORS = [
         for kind in (0, 5, 11, 12, 32, 33, 34, 35, 36, 128, 129, 130, 132, 138, 255)
     ),
     *(
-        Row(f"ICMPv6 type {kind}: neighbour discovery", error6(kind, b""), Reason.neighbour, number=1)
+        Row(f"ICMPv6 type {kind}: neighbour discovery", error6(kind, b"", NEAR), Reason.neighbour, number=1)
         for kind in (133, 134, 135, 136, 137)
     ),
     Row(
         "neighbour discovery, for a host that drops the rest",
-        error6(135, ip=IPv6(destination=SCARCE6)),
+        error6(135, ip=replace(NEAR, destination=SCARCE6)),
         Reason.neighbour,
     ),
+    *(
+        Row(
+            f"ICMPv6 type {kind} with hop limit {hops}: a router has passed it on",
+            error6(kind, b"", IPv6(ROUTER6, SCARCE6, hop_limit=hops)),
+            DROPS,
+        )
+        for kind in (133, 134, 135, 136, 137)
+        for hops in (254, 64, 1)
+    ),
+    Row("ICMP: two errors in one window", error4(3), PASSES, before=(*FOUR, error4(3)), number=1),
+    Row("ICMPv6: two errors in one window", error6(2), PASSES, before=(*SIX, error6(2)), number=1),
     Row("ICMP about a connection that is not known", error4(3), PASSES),
     Row("ICMPv6 about a connection that is not known", error6(2), PASSES),
     Row("ICMP that quotes the whole packet", error4(3, SENT4), Reason.icmp_error, before=FOUR),
@@ -92,7 +104,7 @@ ERRORS = [
     Row("ICMP that quotes 19 bytes of IPv4", error4(3, SENT4[:19]), PASSES, before=FOUR),
     Row("ICMP that quotes nothing", error4(3, b""), PASSES, before=FOUR),
     Row("7 bytes of ICMP", error4(3, b"")[:-1], PASSES, before=FOUR),
-    Row("7 bytes of neighbour discovery", error6(135, b"")[:-1], PASSES),
+    Row("7 bytes of neighbour discovery", error6(135, b"", NEAR)[:-1], PASSES),
     Row("ICMPv6 that quotes no more than the ports", error6(2, SENT6[:44]), Reason.icmp_error, before=SIX),
     Row("ICMPv6 that quotes half the ports", error6(2, SENT6[:43]), PASSES, before=SIX),
     Row(
@@ -125,7 +137,7 @@ ERRORS = [
     Row("ICMP, in fragments", error4(3, ip=IPv4(ROUTER4, fragment=MORE_FRAGMENTS)), PASSES, before=FOUR),
     Row(
         "neighbour discovery, in fragments: RFC 6980 forbids it",
-        error6(135, b"", IPv6(ROUTER6, extensions=[Extension(FRAGMENT, fragment_header(more=True))])),
+        error6(135, b"", replace(NEAR, extensions=[Extension(FRAGMENT, fragment_header(more=True))])),
         PASSES,
     ),
     Row(

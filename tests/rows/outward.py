@@ -22,11 +22,11 @@ from naive.frames import (
     frame,
     options_header,
 )
-from naive.world import ANY_PORT, ROUTED, WEB, WEB6
+from naive.world import ANY_PORT, BACK, BACK6, ROUTED, SWITCHED, SWITCHED6, WEB, WEB6
 
 from hardtack.packet.reasons import Reason
 from rows.known import FOUR, SIX
-from rows.row import Row
+from rows.row import Row, first_ack
 
 CLIENT4, CLIENT6 = "198.51.100.7", "2001:db8::1"
 OUT4, OUT6 = IPv4(WEB, CLIENT4), IPv6(WEB6, CLIENT6)
@@ -112,4 +112,99 @@ ANYTHING = [
     alone("IPv6 of version 4", out(replace(OUT6, version=4)), Reason.bad_header, 0),
 ]
 
-ROWS = TAUGHT + FOLLOWED + ANYTHING
+OPENED4, OPENED6 = out(flags=SYN), out(OUT6, flags=SYN)
+
+
+def opened(description: str, reason: Reason, **fields: Any) -> list[Row]:
+    """A segment from a host that has asked for a connection."""
+    return [
+        Row(f"asked: {description}", out(**fields), reason, side="inside", heard=(OPENED4,), number=1),
+        Row(f"asked: {description}, over IPv6", out(OUT6, **fields), reason, side="inside", heard=(OPENED6,), number=1),
+    ]
+
+
+ASKED = [
+    *opened("RST without ACK, as an answer to a wrong ACK: RFC 9293 3.10.7.3", OTHER, flags=RST, seq=77),
+    *opened("RST and SYN without ACK", OTHER, flags=RST | SYN),
+    *opened("RST and ACK: the host gives up", Reason.outbound_end, flags=RST | ACK),
+    *opened("SYN once more", Reason.outbound, flags=SYN),
+    *opened("ACK", Reason.outbound, flags=ACK, ack=7),
+]
+FORGED = Reason.outbound_forged
+S4, S6 = IPv4(SWITCHED, CLIENT4), IPv6(SWITCHED6, CLIENT6)
+ORIGIN4, ORIGIN6 = Ethernet(source=bytes.fromhex("020000000a05")), Ethernet(source=bytes.fromhex("fe0000000a05"))
+SAID = Tcp(80, 40000, flags=ACK)
+TENANTS = [
+    alone("by its own MAC address", frame(S4, SAID, ORIGIN4), Reason.taught, 5),
+    alone("by its own MAC address over IPv6", frame(S6, SAID, ORIGIN6), Reason.taught, 5),
+    alone("by another MAC address", frame(S4, SAID), FORGED, 5),
+    alone("by another MAC address over IPv6", frame(S6, SAID), FORGED, 5),
+    alone("by a MAC address that differs in its first bit", frame(S4, SAID, ORIGIN6), FORGED, 5),
+    alone("by another MAC address, of another port", frame(S4, replace(SAID, source_port=22)), OTHER, 5),
+    alone("by another MAC address, UDP", frame(replace(S4, protocol=17), SAID), OTHER, 5),
+    *(
+        Row(f"from a host: by another MAC address, {what}", frame(S4, replace(SAID, flags=flags)), FORGED, side="inside")
+        for what, flags in (("SYN", SYN), ("RST", RST), ("no flag", 0))
+    ),
+    Row(
+        "from a host: a RST in another's name ends nothing",
+        frame(S4, SAID, ORIGIN4),
+        Reason.outbound,
+        side="inside",
+        before=(first_ack(IPv4(CLIENT4, SWITCHED), Tcp(destination_port=80)),),
+        heard=(frame(S4, replace(SAID, flags=RST)),),
+    ),
+]
+
+
+def leaving(description: str, given: bytes, reason: Reason, number: int, looped: bool = False) -> Row:
+    """A frame on its way out to the internet; `looped`: by the interface that it came in by."""
+    return Row(f"leaving: {description}", given, reason, side="looped" if looped else "leaving", number=number)
+
+
+B4, B6 = IPv4(BACK, CLIENT4), IPv6(BACK6, CLIENT6)
+LOOPED = [
+    leaving("from a host", out(flags=SYN), Reason.taught, 1),
+    leaving("from a host, which came in by the same interface", out(flags=SYN), FORGED, 1, looped=True),
+    leaving("the same over IPv6", out(OUT6, flags=SYN), FORGED, 1, looped=True),
+    leaving("the same, RST", out(flags=RST), FORGED, 1, looped=True),
+    leaving("the same, of another port", out(source_port=22, flags=SYN), OTHER, 1, looped=True),
+    leaving("the same, from nobody", frame(IPv4("192.0.2.11", CLIENT4), SAID), Reason.not_ours, 0, looped=True),
+    leaving("from a host on the same wire", frame(B4, SAID), Reason.taught, 6, looped=True),
+    leaving("from a host on the same wire, over IPv6", frame(B6, SAID), Reason.taught, 6, looped=True),
+    leaving("MAC addresses are this machine's own", frame(S4, SAID), Reason.taught, 5),
+]
+LIMIT = [
+    Row("from a host: the last that it may teach", out(flags=SYN), Reason.taught, side="inside", policy={"taught": 1}),
+    *(
+        Row(
+            f"from a host: more than it may teach, {what}",
+            out(flags=flags),
+            Reason.teach_limit,
+            side="inside",
+            heard=(out(destination_port=40001, flags=SYN),),
+            policy={"taught": 1},
+            number=1,
+        )
+        for what, flags in (("SYN", SYN), ("ACK", ACK), ("FIN", ACK | FIN))
+    ),
+    Row(
+        "from a host: what another may teach",
+        frame(IPv4(ROUTED, CLIENT4), Tcp(80, 40000)),
+        Reason.taught,
+        side="inside",
+        heard=(out(flags=SYN),),
+        policy={"taught": 1},
+    ),
+    Row(
+        "from a host: what is known costs nothing of that",
+        out(flags=ACK),
+        Reason.outbound,
+        side="inside",
+        heard=(out(flags=SYN),),
+        policy={"taught": 1},
+    ),
+    alone("IPv6 from an IPv4-mapped address", frame(IPv6("::ffff:192.0.2.10", CLIENT6), SAID), Reason.not_ours, 0),
+]
+
+ROWS = TAUGHT + FOLLOWED + ANYTHING + ASKED + TENANTS + LOOPED + LIMIT

@@ -16,7 +16,7 @@ from naive.world import HOSTS, KEYS, NOW
 
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
-Side = Literal["outside", "inside"]
+Side = Literal["outside", "inside", "leaving", "looped"]
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,15 @@ def first_ack(
     keys: Keys = KEYS,
     times: tuple[int, int] | None = None,
     link: Ethernet | None = None,
+    o: int = 0x0F,
     **changes: object,
 ) -> bytes:
     """The ACK of a client whose SYN was answered at some moment; `changes`: fields that are not as they should be.
 
     times   the client's TSval, and by how much its echo of ours is wrong; None: no timestamps
+    o       the cookie's options byte
     """
-    return frame(ip, replace(acknowledgment(ip, syn, now_ms, keys, times), **changes), link)  # type: ignore[arg-type]
+    return frame(ip, replace(acknowledgment(ip, syn, now_ms, keys, times, o), **changes), link)  # type: ignore[arg-type]
 
 
 def acknowledgment(
@@ -142,12 +144,13 @@ def acknowledgment(
     now_ms: int = NOW,
     keys: Keys = KEYS,
     times: tuple[int, int] | None = None,
+    o: int = 0x0F,
 ) -> Tcp:
     """The same, as a segment yet."""
     ip, syn = ip or IPv4(), syn or Tcp()
     flow = Flow(packed(ip.source), packed(ip.destination), syn.source_port, syn.destination_port)
     key = keys[cookie.epoch(now_ms)]
-    ours = cookie.make(key, flow, syn.seq, 0x0F, now_ms, timestamps=times is not None, ecn=False)
+    ours = cookie.make(key, flow, syn.seq, o, now_ms, timestamps=times is not None, ecn=False)
     carried = b""
     if times is not None and ours.tsval is not None:
         carried = struct.pack("!BBBBII", 1, 1, 8, 10, times[0], ours.tsval ^ times[1])

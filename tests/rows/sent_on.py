@@ -10,6 +10,7 @@ from naive.cookie import EPOCH
 from naive.forward import Action
 from naive.frames import (
     ACK,
+    HOP_BY_HOP,
     PROVIDER,
     PSH,
     RST,
@@ -120,7 +121,11 @@ ROUTING = [
     sent("routed: TTL 2", replace(R4, ttl=2), replace(R4, ttl=1)),
     sent("routed: TTL 255", replace(R4, ttl=255), replace(R4, ttl=254)),
     sent("routed: hop limit 2", NEARLY, replace(NEARLY, hop_limit=1), [(VLAN, 100)]),
-    sent("routed: IPv4 options stay", replace(R4, options=OPTIONS), once_routed(replace(R4, options=OPTIONS))),
+    kept("routed: IPv4 options are the kernel's", first_ack(replace(R4, options=OPTIONS), TO_80)),
+    kept(
+        "routed: hop-by-hop options are the kernel's",
+        first_ack(replace(R6, extensions=[Extension(HOP_BY_HOP, options_header())]), TO_80),
+    ),
     sent("routed: class of service stays", replace(R4, tos=0xB8), once_routed(replace(R4, tos=0xB8))),
     sent(
         "routed: extension headers stay",
@@ -165,6 +170,7 @@ SWITCHING = [
     sent("switched over IPv6: a tag is taken off", S6, S6, [], ONE),
     sent("switched over IPv6: two tags are taken off", S6, S6, [], TWO),
     sent("switched over IPv6: hop limit 1", replace(S6, hop_limit=1), replace(S6, hop_limit=1), []),
+    sent("switched: IPv4 options are a router's business", replace(S4, options=OPTIONS), replace(S4, options=OPTIONS), [(VLAN, 4094)]),
     sent("back out of the interface that it came in by", B4, B4),
     sent("back out, the tag stays", B4, B4, link=ONE),
     sent("back out over IPv6, two tags stay", B6, B6, link=TWO),
@@ -259,8 +265,11 @@ PASSED = [
         before=(FIRST,),
     ),
     passed("an error about another", carried(UNREACHABLE, b"\x03\x04" + bytes(6) + QUOTED), Reason.default_pass),
-    passed("neighbour discovery", carried(replace(B6, next_header=58), b"\x87" + bytes(23)), Reason.neighbour),
+    passed(
+        "neighbour discovery", carried(replace(B6, next_header=58, hop_limit=255), b"\x87" + bytes(23)), Reason.neighbour
+    ),
     passed("no key", frame(B4, TO_80), Reason.no_key, now_ms=EPOCH_BEGINS + 3 * EPOCH),
+    kept("switched: a SYN for another MAC address", frame(B4, TO_80, ELSEWHERE), Reason.not_for_us, number=6),
     kept("routed: another port is the kernel's", frame(R4, Tcp(destination_port=22)), Reason.other_port),
     kept("routed: UDP is the kernel's", carried(replace(R4, protocol=17), UDP), Reason.default_pass),
     kept(

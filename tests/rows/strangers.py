@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from naive.cookie import EPOCH
 from naive.frames import (
     ACK,
@@ -20,10 +23,11 @@ from naive.frames import (
     frame,
     options_header,
 )
-from naive.world import ANY_PORT, EPOCH_BEGINS, EPOCH_NOW, KEYS, LOST, NOW, OTHER_KEYS
+from naive.prefixes import GUESSES
+from naive.world import ANY_PORT, EPOCH_BEGINS, EPOCH_NOW, KEYS, LOST, NOW, OTHER_KEYS, WEB, WEB6
 
 from hardtack.packet.reasons import Reason
-from rows.row import Row, acknowledgment, first_ack
+from rows.row import BARE, Row, acknowledgment, answered, first_ack
 
 TO_80 = Tcp(destination_port=80)
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
@@ -158,4 +162,115 @@ LEARNING = [
     Row("grace: what was learned is known", LEARNED, Reason.connection, policy=GRACE, before=(LEARNED,)),
 ]
 
-ROWS = COOKIES + KEYS_GONE + LEARNING
+# RFC 1122 3.2.1.3; RFC 4291 2.5.2, 2.5.3, 2.5.5, 2.5.6, 2.7; and whoever calls himself what he calls
+MARTIANS4 = ("0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255")
+MARTIANS6 = ("::", "::1", "::ffff:192.0.2.1", "fe80::1", "febf::1", "ff02::1")
+NEIGHBOURS4 = ("1.0.0.1", "126.255.255.255", "128.0.0.1", "223.255.255.255")  # of martians, who are none
+NEIGHBOURS6 = ("::2", "::fffe:192.0.2.1", "fe7f::1", "fec0::1", "feff::1", "2001:db8::1")
+
+
+def comes(source: str, flags: int, keys: bool = True) -> Row:
+    """A segment from an address that nobody can have."""
+    ip: IPv4 | IPv6 = IPv6(source) if ":" in source else IPv4(source)
+    given = frame(ip, Tcp(destination_port=80, flags=flags, ack=1))
+    description = f"martian: {source}, flags {flags:02x}" + ("" if keys else ", no key")
+    return Row(description, given, Reason.martian, now_ms=NOW if keys else KEYLESS, number=1)
+
+
+MARTIANS = [
+    *(comes(source, flags) for source in (*MARTIANS4, WEB, *MARTIANS6, WEB6) for flags in (SYN, ACK, RST, SYN | FIN)),
+    *(comes(source, flags, keys=False) for source in ("127.0.0.1", "::1") for flags in (SYN, ACK)),
+    *(answered(f"no martian: {source}", BARE, IPv4(source)) for source in NEIGHBOURS4),
+    *(answered(f"no martian: {source}", BARE, IPv6(source), TO_80) for source in NEIGHBOURS6),
+    Row("martian: without flags it is called so", frame(IPv4("127.0.0.1"), Tcp(flags=0)), Reason.null),
+    Row("martian: for another port", frame(IPv4("127.0.0.1"), Tcp(destination_port=22)), Reason.other_port),
+    Row("martian: IPv4 checksum wrong", frame(IPv4("127.0.0.1", checksum=1)), Reason.martian),
+    Row("martian: with a good cookie", first_ack(IPv4("127.0.0.1")), Reason.martian),
+    Row("martian: in the grace period", frame(IPv4("0.0.0.0"), Tcp(flags=ACK)), Reason.martian, policy=GRACE),
+    Row(
+        "martian: a host's own connection to one",
+        frame(IPv4("127.0.0.1"), Tcp(flags=SYN | ACK, ack=1)),
+        Reason.connection,
+        heard=(frame(IPv4(WEB, "127.0.0.1"), Tcp(443, 40000, seq=0)),),
+    ),
+]
+ELSEWHERE = [
+    Row(f"a SYN for {whose} MAC address", frame(ip, TO_80, Ethernet(destination=mac)), Reason.not_for_us, number=1)
+    for ip in (IPv4(), IPv6())
+    for whose, mac in ((f"another's ({ip.ethertype:x})", bytes.fromhex("020000000f02")), (f"every ({ip.ethertype:x})", b"\xff" * 6))
+]
+
+WRONG = frame(tcp=Tcp(flags=ACK, ack=BAD))
+PORTS = [frame(tcp=Tcp(port, flags=ACK, seq=7, ack=BAD)) for port in range(1, GUESSES + 1)]
+PORTS6 = [frame(IPv6(), Tcp(port, 80, flags=ACK, seq=7, ack=BAD)) for port in range(1, GUESSES + 1)]
+
+
+def guessed(description: str, given: bytes, reason: Reason, *more: bytes, count: int = GUESSES, **fields: Any) -> Row:
+    """A segment after so many wrong cookies of its prefix."""
+    guesses = PORTS6 if given[12:14] == b"\x86\xdd" else PORTS
+    return Row(f"guesses: {description}", given, reason, before=(*guesses[:count], *more), **fields)
+
+
+ASKING = frame()  # the SYN of GOOD
+WRONG_ONES = [frame(tcp=replace(GOOD, ack=number)) for number in range(1, 6)]
+GUESSING = [
+    guessed("the last that is tried", WRONG, Reason.stray_ack, count=GUESSES - 1),
+    guessed("one more", WRONG, Reason.guess_limit, number=1),
+    guessed("one more over IPv6", first_ack(IPv6(), TO_80, ack=7), Reason.guess_limit, number=1),
+    guessed("one more, with data and FIN", frame(tcp=replace(GOOD, ack=BAD, flags=ACK | FIN)), Reason.guess_limit),
+    guessed("of the same /24", frame(IPv4("198.51.100.255"), Tcp(flags=ACK)), Reason.guess_limit),
+    guessed("of another /24", frame(IPv4("198.51.101.7"), Tcp(flags=ACK)), Reason.stray_ack),
+    guessed("of the same /48", first_ack(IPv6("2001:db8:0:1::1"), TO_80, ack=7), Reason.guess_limit),
+    guessed("of another /48", first_ack(IPv6("2001:db8:1::1"), TO_80, ack=7), Reason.stray_ack),
+    guessed("a good cookie that was never asked for is not tried", first_ack(), Reason.guess_limit),
+    guessed("a good cookie after a SYN that was answered", first_ack(), Reason.remembered, ASKING),
+    guessed("four tries for each SYN: the fourth", first_ack(), Reason.remembered, ASKING, *WRONG_ONES[:3]),
+    guessed("four tries for each SYN: a fifth", first_ack(), Reason.guess_limit, ASKING, *WRONG_ONES[:4]),
+    guessed("another SYN, four tries more", first_ack(), Reason.remembered, ASKING, *WRONG_ONES[:4], ASKING),
+    guessed("a RST is no guess", frame(tcp=Tcp(flags=RST)), Reason.stray_rst),
+    guessed("without a key nothing is one", WRONG, Reason.no_key, now_ms=KEYLESS),
+    guessed(
+        "SYNs of such a prefix are answered less often",
+        frame(tcp=Tcp(40001)),
+        Reason.prefix_cap,
+        ASKING,
+        policy={"prefix_replies": 15},
+    ),
+    Row(
+        "guesses: good cookies are none",
+        WRONG,
+        Reason.stray_ack,
+        before=tuple(first_ack(syn=Tcp(port)) for port in range(1, GUESSES + 1)),
+    ),
+    Row(
+        "newcomers: the last that a prefix may bring",
+        first_ack(),
+        Reason.remembered,
+        before=(first_ack(syn=Tcp(40001)),),
+        policy={"prefix_connections": 2},
+    ),
+    Row(
+        "newcomers: one more",
+        first_ack(),
+        Reason.newcomer_limit,
+        before=(first_ack(syn=Tcp(40001)),),
+        policy={"prefix_connections": 1},
+        number=1,
+    ),
+    Row(
+        "newcomers: one more of the same /48",
+        first_ack(IPv6(), TO_80),
+        Reason.newcomer_limit,
+        before=(first_ack(IPv6("2001:db8:0:7::1"), TO_80),),
+        policy={"prefix_connections": 1},
+    ),
+    Row(
+        "newcomers: of another /24",
+        first_ack(),
+        Reason.remembered,
+        before=(first_ack(IPv4("198.51.101.7")),),
+        policy={"prefix_connections": 1},
+    ),
+]
+
+ROWS = COOKIES + KEYS_GONE + LEARNING + MARTIANS + ELSEWHERE + GUESSING

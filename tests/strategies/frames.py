@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from naive.checksum import checksum
 from naive.frames import ACK, FIN, RST, SYN, IPv4, frame, padded
 
-from strategies.headers import BROKEN_CHAINS, LINKS, STACKS, ports, sound
+from strategies.headers import BROKEN_CHAINS, LINKS, MARTIANS4, MARTIANS6, STACKS, ports, sound
 from strategies.weights import weighted
 
 LONGEST = 3400  # bytes; BPF_PROG_TEST_RUN takes 3,520 in its one page
@@ -26,6 +26,7 @@ ODD_TCP = st.one_of(
 )
 WRONG_TCP = weighted((1, WRONG_FLAGS), (1, ODD_TCP))
 WRONG4 = st.one_of(
+    st.fixed_dictionaries({"source": MARTIANS4}),
     st.fixed_dictionaries({"destination": st.sampled_from(["192.0.2.9", "192.0.2.11", "255.255.255.255"])}),
     st.fixed_dictionaries({"fragment": WORDS | st.sampled_from([0x2000, 1, 0x1FFF])}),
     st.fixed_dictionaries({"protocol": BYTES}),
@@ -35,6 +36,7 @@ WRONG4 = st.one_of(
     st.fixed_dictionaries({"checksum": WORDS}),
 )
 ODD6 = st.one_of(
+    st.fixed_dictionaries({"source": MARTIANS6}),
     st.fixed_dictionaries({"destination": st.sampled_from(["2001:db8::3", "::", "ff02::1", "::ffff:192.0.2.10"])}),
     st.fixed_dictionaries({"next_header": BYTES | st.sampled_from([0, 17, 43, 44, 58, 59, 60])}),
     st.fixed_dictionaries({"version": NIBBLES}),

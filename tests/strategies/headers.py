@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -63,8 +63,11 @@ UNSOUND = [
 CHAINS = st.lists(st.one_of(SOUND), max_size=6)
 BROKEN_CHAINS = st.lists(weighted((2, st.one_of(SOUND)), (1, st.one_of(UNSOUND))), max_size=8)
 
-SOURCES4 = st.binary(min_size=4, max_size=4).map(lambda address: str(ip_address(address)))
-SOURCES6 = st.binary(min_size=16, max_size=16).map(lambda address: str(ip_address(address)))
+# Whom there may be: no martians, and none of the hosts
+SOURCES4 = st.integers(0x01000000, 0xDFFFFFFF).filter(lambda number: number >> 24 != 127).map(IPv4Address).map(str)
+SOURCES6 = st.integers(0x2002 << 112, (0x4000 << 112) - 1).map(IPv6Address).map(str)
+MARTIANS4 = st.sampled_from(["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"])
+MARTIANS6 = st.sampled_from(["::", "::1", "::ffff:192.0.2.1", "fe80::1", "febf::1", "ff02::1"])
 CLASSES = st.integers(0, 255) | st.sampled_from([0, 0xFC])  # type of service, traffic class: ECN in the low bits
 SOUND4 = st.builds(
     IPv4,

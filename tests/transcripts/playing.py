@@ -9,29 +9,37 @@ from typing import Protocol
 from engines_under_test import Outcome, Side, Twin
 from naive import options, world
 from naive.frames import ACK, SYN, IPv4, IPv6, Tcp, frame, packed
+from naive.moment import WINDOW, WORD
 from naive.parse import Segment as Parsed
 from naive.parse import parse
-from naive.state import WINDOW, Connection, Name, Origin, State, mapped
-from naive.world import EPOCH_BEGINS, NOW, SCARCE, SCARCE6, WEB, WEB6
+from naive.state import WAYS, Connection, Name, State, mapped
+from naive.world import EPOCH_BEGINS, HEARD, HEARD6, NOW, SCARCE, SCARCE6, SLOW, SLOW6, WEB, WEB6
 from tables_under_test import BUCKETS, in_words
 
 from hardtack.packet.reasons import Reason
 from transcripts.reading import Change, Client, Conversation, Number, Segment, client, duration
 
-WORD = 1 << 32
+# The monotonic clock when a conversation begins: ten minutes later all that is kept of it begins anew at 0
+BOOTED = (3 << 32) - (600 << 10)
 CLIENT_ISN, HOST_ISN = 0xFFFFFFF0, 0x7FFFFFF0  # near where they wrap, and turn their sign
 PORT, CLIENT_PORT = 80, 40000
-HOSTS = {"web": {4: WEB, 6: WEB6}, "scarce": {4: SCARCE, 6: SCARCE6}}
+HOSTS = {
+    "web": {4: WEB, 6: WEB6},
+    "scarce": {4: SCARCE, 6: SCARCE6},
+    "heard": {4: HEARD, 6: HEARD6},
+    "slow": {4: SLOW, 6: SLOW6},
+}
+LIMITS = ("replies", "prefix_replies", "prefix_connections", "learned", "taught")
 # What Linux offers in its SYN with timestamps, and without
 OFFERS = {True: bytes.fromhex("020405b40402080a000000070000000001030307"), False: bytes.fromhex("020405b401010402")}
-LETTERS = (("c", "client_fin"), ("h", "host_fin"), ("s", "host_seen"))
+LETTERS = (("c", "client_fin"), ("h", "host_fin"), ("s", "host_seen"), ("a", "awaited"))
 
 
 class Engine(Protocol):
     """What a conversation can be played to."""
 
-    def run(self, frame: bytes, now_ms: int, side: Side) -> Outcome:
-        """A frame at a moment."""
+    def run(self, frame: bytes, now_ms: int, side: Side, *, cpu: int, ms: int) -> Outcome:
+        """A frame at a moment, on a CPU."""
 
     def known(self) -> dict[Name, str]:
         """The table of connections."""
@@ -61,7 +69,9 @@ class Player:
         self._engine, self._version, self._timestamps, self._out = engine, version, timestamps, out
         self._twin = Twin(world.state())
         self._begins = NOW - NOW % WINDOW
+        self._cpu, self._step, self._skews = 0, 0, defaultdict[int, int](int)
         self._host = "web"
+        self._before: set[Name] = set()  # that were known when somebody spoke last
         self._isns: dict[str, int] = {}  # those that were said
         self._answers: defaultdict[Client, list[Answer]] = defaultdict(list)
         self._first: dict[Name, int] = {}  # the client's, when the connection became known
@@ -71,13 +81,16 @@ class Player:
 
     def play(self, conversation: Conversation) -> None:
         """All of it; AssertionError, with the line, where it comes out differently."""
+        if conversation.version not in (None, self._version):
+            return
         for step in conversation.steps:
             if isinstance(step, Change):
                 self._change(step)
                 continue
             self._compare(step.line)
             for later, who in enumerate(step.clients):
-                self._speak(step, who, self._begins + step.at + later)
+                for _ in range(step.times):
+                    self._speak(step, who, step.at + later)
             if step.known is not None:
                 assert self._known(step.clients[0]) == step.known, step.line
         self._compare("the end")
@@ -91,27 +104,39 @@ class Player:
             case "epoch":
                 self._begins = EPOCH_BEGINS + duration(value)
             case "grace":
-                state.grace_until = self._begins + duration(value)
-            case "learned":
-                state.learned = int(value)
-            case "replies":
-                state.replies = int(value)
+                state.grace_until = BOOTED + duration(value)
+            case limit if limit in LIMITS:
+                setattr(state, limit, int(value))
+            case "cpu":
+                self._cpu = int(value)
+            case "skew":
+                self._skews[self._cpu] = duration(value)
+            case "step":
+                self._step += duration(value)
             case "to":
                 self._host = value
+            case "only":
+                pass
             case "isn":
                 self._isns[change.values[0]] = int(value)
             case "gone":
-                del state.connections[self._name(client(value))]
+                gone = self._before - {*state.connections}
+                assert gone == {self._name(client(value))}, f"{gone}, not: {value}"
+            case "still":
+                assert self._name(client(value)) in state.connections, value
             case "buckets":
-                self._engine.set_buckets(int(value))
+                assert value == "1", "the twin has one bucket, or no end of them"
+                state.slots = [None] * WAYS
+                self._engine.set_buckets(1)
             case _:
                 raise ValueError(f"no such change: {change}")
         self._engine.set_policy(state)
 
-    def _speak(self, step: Segment, who: Client, now_ms: int) -> None:
-        given = self._frame(step, who)
-        outcome = self._engine.run(given, now_ms, self._out if step.from_host else "outside")
-        thought = self._twin.run(given, now_ms, "inside" if step.from_host else "outside")
+    def _speak(self, step: Segment, who: Client, at: int) -> None:
+        given, self._before = self._frame(step, who), {*self._twin.state.connections}
+        now_ms, ms, cpu = self._begins + self._step + at, BOOTED + at + self._skews[self._cpu], self._cpu
+        outcome = self._engine.run(given, now_ms, self._out if step.from_host else "outside", cpu=cpu, ms=ms)
+        thought = self._twin.run(given, now_ms, "inside" if step.from_host else "outside", cpu=cpu, ms=ms)
         assert outcome.reason == step.reason, f"{outcome.reason.name}, not: {step.line}"
         assert str(outcome) == str(thought), step.line
         if step.reason == Reason.answered:
@@ -121,7 +146,7 @@ class Player:
             self._isns.pop("host", None)
         name = self._name(who)
         connection = self._twin.state.connections.get(name)
-        if connection is not None and connection.begun == now_ms:
+        if connection is not None and connection.begun == ms % WORD:
             self._first[name] = self._isns.get("client", CLIENT_ISN)
 
     def _frame(self, step: Segment, who: Client) -> bytes:
@@ -158,7 +183,7 @@ class Player:
 
     def _addresses(self, who: Client) -> tuple[str, str]:
         network, number = who
-        source = f"198.18.{network}.{number}" if self._version == 4 else f"2001:db8:c:{network:x}::{number:x}"
+        source = f"198.18.{network}.{number}" if self._version == 4 else f"2001:db8:{0xC00 + network:x}:{number:x}::1"
         return source, HOSTS[self._host][self._version]
 
     def _name(self, who: Client) -> Name:
@@ -178,7 +203,8 @@ def resolved(number: Number, first: int) -> int:
 
 def told(connection: Connection, first: int) -> str:
     """A connection, as a conversation's last column has it."""
-    untold = connection.origin == Origin.host and connection.next == 0 and not connection.host_seen
-    following = "?" if untold else str((connection.next - first) % WORD)
+    following = "?" if connection.asked else str((connection.next - first) % WORD)
     letters = "".join(letter for letter, name in LETTERS if getattr(connection, name))
+    if connection.numbered and not connection.host_seen:
+        letters += "n"
     return " ".join(filter(None, [connection.origin.name, following, letters]))

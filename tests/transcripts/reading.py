@@ -32,6 +32,7 @@ class Segment:
     line: str
     at: int
     clients: list[Client]
+    times: int
     from_host: bool
     flags: int
     window: int
@@ -57,6 +58,17 @@ class Conversation:
     title: str
     steps: list[Segment | Change]
 
+    @property
+    def cpus(self) -> set[int]:
+        """That take part."""
+        return {0, *(int(step.values[0]) for step in self.steps if isinstance(step, Change) and step.what == "cpu")}
+
+    @property
+    def version(self) -> int | None:
+        """Of IP, if it is about one alone."""
+        found = [int(step.values[0]) for step in self.steps if isinstance(step, Change) and step.what == "only"]
+        return found[0] if found else None
+
 
 def conversations(folder: Path) -> Iterator[Conversation]:
     """All that are in a folder's text files. ValueError, with the place, for a line that is none."""
@@ -75,11 +87,13 @@ def step(line: str) -> Segment | Change:
         return Change(words[1], words[2:])
     try:
         at, who, flags, seq, ack, data, reason, *known = words
+        who, _, times = who.partition("*")
         letters = "" if flags == "none" else flags.replace(CLOSED_WINDOW, "")
         return Segment(
             line=line,
             at=duration(at),
             clients=clients(who.removeprefix("host>").replace("host", "client")),
+            times=int(times or 1),
             from_host=who.startswith("host"),
             flags=sum(LETTERS[letter] for letter in letters),
             window=0 if CLOSED_WINDOW in flags else 501,
@@ -94,7 +108,7 @@ def step(line: str) -> Segment | Change:
 
 
 def duration(text: str) -> int:
-    """In ms."""
+    """In ms; it may be negative."""
     return int(text[:-1]) * UNITS[text[-1]] if text[-1] in UNITS else int(text)
 
 

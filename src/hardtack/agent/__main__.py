@@ -1,10 +1,18 @@
-"""`python3 -m hardtack.agent`: the agent where only Python is installed. `hardtack agent` is the same."""
+"""`python3 -P -m hardtack.agent`: the agent where only Python is installed. `hardtack agent` is the same.
+
+Without -P, Python looks for every module in the working directory first, which may be anybody's. Then this package itself
+may have come from there, but nothing else shall.
+"""
 
 from __future__ import annotations
 
+import sys
+
+if not sys.flags.safe_path:
+    del sys.path[0]
+
 import argparse
 import signal
-import sys
 from pathlib import Path
 
 from hardtack import __version__

@@ -12,7 +12,7 @@ from hardtack.agent import record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.presence import Presence
-from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
+from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.image import ONLY, Image
 from hardtack.kernel import features, interfaces, pins, privileges
 from hardtack.kernel.maps import Map
@@ -47,11 +47,13 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
     started = time.perf_counter()
     journal.begin(verbose)
+    privileges.prepare()
+    bell = hang_bell()
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.find(interface)
     image = agent_image()
-    bell = hold_signals()
+    hold_signals()
     folder = pins.folder("agent", interface)
     with held(folder), load(folder, image) as agent:
         upkeep = Upkeep(agent.tables, [master])
@@ -69,7 +71,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         tell_of_programs(agent)
         ended = until_ended(bell, [upkeep, Presence(agent)])
         admitted = summary(agent)
-    leave(interface, ended.name, f"python3 -m hardtack.agent --interface {interface} --detach", admitted)
+    leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hardtack.agent import record
@@ -35,16 +35,16 @@ def held(folder: Folder) -> Iterator[None]:
     try:
         holding = Lock(lock_path(folder))
     except Busy as busy:
-        who = f"process {busy.pid}" if busy.pid else "a process that is just starting"
-        end = f": kill {busy.pid}" if busy.pid else ""
-        told = f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first{end}"
-        raise AtWork(told) from None
+        who = f"process {busy.pid}" if busy.pid else "a process that cannot be seen from here"
+        end = f"kill {busy.pid}" if busy.pid else f"fuser -v {lock_path(folder)} tells which"
+        raise AtWork(f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first: {end}") from None
     with holding:
         try:
             yield
         finally:
-            if not folder.path.exists():
-                forget(folder)
+            with suppress(PermissionError):  # whoever may not look any more has pinned something there before
+                if not folder.path.exists():
+                    forget(folder)
 
 
 def forget(folder: Folder) -> None:

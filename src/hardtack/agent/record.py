@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from hardtack.kernel.lock import have_private
 from hardtack.mistake import Mistake
 
 RUN = Path("/run/hardtack")  # gone after a restart of the machine, as the tables are
@@ -58,14 +59,13 @@ def place(role: Role, namespace: int, interface: str, run: Path = RUN) -> Path:
 
 
 def write(path: Path, configuration: Path | None = None) -> None:
-    """Put this process's record at `path` in one step: a reader sees the old one or the new one. OSError."""
+    """Put this process's record at `path` in one step: a reader sees the old one or the new one. OSError, Mistake."""
     pid = os.getpid()
     own = Record(pid, birth_of(pid), time.time(), str(configuration.absolute()) if configuration else "")
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    have_private(path.parent)
     draft = path.with_name(f".{path.name}.{pid}")
     try:
         draft.write_text(json.dumps(asdict(own), indent=2) + "\n", encoding="utf-8")
-        draft.chmod(0o644)  # whatever the umask
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from hardtack import journal
 from hardtack.kernel.maps import Map
 from hardtack.keys import epoch_of, schedule
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
@@ -57,22 +58,30 @@ class Upkeep:
             self._epoch = epoch_of(now)
 
 
-def hold_signals() -> socket.socket:
-    """From here on SIGTERM and SIGINT ring a bell, for `until_ended` to hear, so that no set-up is cut in half.
-
-    Also where they were ignored, as a shell has its background jobs ignore SIGINT: who sends one means it. Blocking them
-    would not do: numpy's libraries have threads that do not, and die of it with the whole process.
-    """
+def hang_bell() -> socket.socket:
+    """From here on SIGHUP, of which a process would die without a word, rings a bell for `until_ended` to hear."""
     bell, wire = socket.socketpair()
     wire.setblocking(False)
     signal.set_wakeup_fd(wire.detach(), warn_on_full_buffer=False)
-    for ending in ENDINGS:
-        signal.signal(ending, lambda *_: None)
+    signal.signal(signal.SIGHUP, lambda *_: None)
     return bell
 
 
+def hold_signals() -> None:
+    """From here on SIGTERM and SIGINT ring it too, so that no set-up is cut in half.
+
+    Also where they were ignored, as a shell has its background jobs ignore SIGINT: who sends one means it. Blocking them
+    would not do: whatever threads libraries have do not, and die of it with the whole process.
+    """
+    for ending in ENDINGS:
+        signal.signal(ending, lambda *_: None)
+
+
 def until_ended(bell: socket.socket, works: Iterable[Work], listeners: Iterable[Listener] = ()) -> signal.Signals:
-    """Do all of the work until SIGTERM or SIGINT comes, or has come since `hold_signals`; which of them it was."""
+    """Do all of the work until SIGTERM or SIGINT comes, or has come since `hold_signals`; which of them it was.
+
+    SIGHUP, by which other daemons are told to read their configuration, is answered in the journal.
+    """
     listening = {listener.fileno(): listener for listener in listeners}
     return served_until_rung(bell, (*works, *listening.values()), listening)
 
@@ -86,7 +95,10 @@ def served_until_rung(bell: socket.socket, works: Sequence[Work], listening: Map
     while True:
         ready = [fd for fd, _ in waiting.poll(max(0.0, due - time.monotonic()) * 1000)]
         if bell.fileno() in ready:
-            return signal.Signals(bell.recv(1)[0])
+            rung = signal.Signals(bell.recv(1)[0])
+            if rung in ENDINGS:
+                return rung
+            journal.note("not-reloaded", signal=rung.name, why="what it is told is read at a start: start it again")
         for fd in ready:
             listening[fd].follow()
         if time.monotonic() >= due:

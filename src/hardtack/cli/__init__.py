@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
         from typer import TyperException
     except ModuleNotFoundError:
         return complain("the command line needs the packages that `pip install hardtack` brings; "
-                        "an agent alone needs none: python3 -m hardtack.agent", 1)  # fmt: skip
+                        "an agent alone needs none: python3 -P -m hardtack.agent", 1)  # fmt: skip
 
     from hardtack.cli.app import app
 

@@ -23,7 +23,7 @@ def agent(
     Needs Linux 6.9 or newer on the host. Only an ACK to a port that something listens on is looked at; SYNs, known
     connections and everything else pass by untouched. Runs in the foreground and logs a line with the word "ready".
     SIGTERM or Ctrl-C end the process; the program stays at work, for an hour as the keys go, until the next start takes it
-    over or --detach takes it off. Where only Python is installed, the same without this command: python3 -m hardtack.agent
+    over or --detach takes it off. Where only Python is installed: python3 -P -m hardtack.agent, with the same options.
 
     Example: hardtack agent --interface eth0 --key /etc/hardtack/key
     """

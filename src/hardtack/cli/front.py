@@ -23,6 +23,11 @@ def front(
 
     Example: hardtack front /etc/hardtack/hardtack.toml
     """
+    from hardtack.kernel import privileges
+
+    if not detach:
+        privileges.prepare()  # before the configuration brings in numpy
+
     from hardtack.control.config import load
 
     settings = load(config)  # mistakes in it are told before anything slow is imported

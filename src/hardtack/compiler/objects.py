@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable
-from contextlib import suppress
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,40 +70,73 @@ def cached(source: Source, target: str, build: Callable[[Source], bytes]) -> byt
     """The object of a program for a target, from the cache or from `build`. A cache that cannot be used is no error."""
     key = hashlib.sha256("\0".join(facts(source, target)).encode()).hexdigest()
     name = f"{source.name}-{key}.{target}"
-    with suppress(OSError, RuntimeError):  # RuntimeError: nobody's home
-        found = _read(cache_directory() / name)
+    with suppress(OSError, RuntimeError), _opened() as folder:  # RuntimeError: nobody's home
+        found = _read(folder, name)
         if found is not None:
             return found
     made = build(source)
-    with suppress(OSError, RuntimeError):
-        _write(cache_directory() / name, made)
+    with suppress(OSError, RuntimeError), _opened() as folder:
+        _write(folder, name, made)
     return made
 
 
-def _read(path: Path) -> bytes | None:
-    """What was written; None if it is damaged, as after a full disk or a crash."""
-    digest, _, content = path.read_bytes().partition(b"\n")
+@contextmanager
+def _opened() -> Iterator[int]:
+    """The cache, as a descriptor: it stays the one that was looked at. OSError if anybody else may have a hand in it.
+
+    What is in it is loaded into the kernel, or run, with the rights of whoever asks for it.
+    """
+    path = cache_directory()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _refuse_others(os.fstat(folder))
+        with suppress(PermissionError):  # it is root's
+            os.fchmod(folder, 0o700)
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _refuse_others(status: os.stat_result) -> None:
+    """PermissionError unless this user or root owns it, and nobody else may write to it."""
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError("the cache, or an object in it, may be somebody else's")
+
+
+def _read(folder: int, name: str) -> bytes | None:
+    """What was written; None if it is not there, or damaged, as after a full disk or a crash. OSError if not ours."""
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(file, "rb") as object_file:
+        _refuse_others(os.fstat(file))
+        digest, _, content = object_file.read().partition(b"\n")
     return content if digest == _digest(content) else None
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(folder: int, name: str, content: bytes) -> None:
     """Whole or not at all, whoever else compiles at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_suffix(f".{os.getpid()}-{get_ident()}")
-    written.write_bytes(_digest(content) + b"\n" + content)
-    written.replace(path)
-    _sweep(path.parent)
+    written = f"{name}.{os.getpid()}-{get_ident()}"
+    file = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    with os.fdopen(file, "wb") as object_file:
+        object_file.write(_digest(content) + b"\n" + content)
+    os.replace(written, name, src_dir_fd=folder, dst_dir_fd=folder)
+    _sweep(folder)
 
 
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _sweep(directory: Path) -> None:
+def _sweep(folder: int) -> None:
     """Forget the objects that were made longest ago."""
-    objects = sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in objects[MOST_OBJECTS:]:
-        path.unlink(missing_ok=True)
+    with os.scandir(folder) as entries:
+        objects = sorted(entries, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime, reverse=True)
+    for entry in objects[MOST_OBJECTS:]:
+        with suppress(FileNotFoundError):
+            os.unlink(entry.name, dir_fd=folder)
 
 
 def _build_image(source: Source) -> bytes:

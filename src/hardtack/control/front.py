@@ -15,7 +15,7 @@ from hardtack.agent import daemon, record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.presence import Presence
-from hardtack.agent.upkeep import Upkeep, hold_signals, until_ended
+from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.control import succession
 from hardtack.control.config import Config
 from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
@@ -70,10 +70,11 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
     """
     started = time.perf_counter()
     journal.begin(verbose)
+    bell = hang_bell()
     interface = config.front.interface
     features.require(purposes(config))
     given = ingredients(config)  # in a checkout this may take a minute, and Ctrl-C end it
-    bell = hold_signals()
+    hold_signals()
     folder = pins.folder("front", interface)
     with ExitStack() as parts:
         parts.enter_context(held(folder))

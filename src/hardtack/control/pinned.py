@@ -17,7 +17,7 @@ from hardtack.kernel import bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
-from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, Clock
+from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, WAYS, Clock, Places
 
 # The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's.
 NAMES = Table("names", "array", 4, 64, 1, layout="name")
@@ -31,6 +31,12 @@ class NothingHere(Mistake):
 
 class AnotherVersion(Mistake):
     """What is pinned was made by a version of hardtack whose records are not ours."""
+
+    status = 1
+
+
+class NotWhole(Mistake):
+    """Some of what is pinned is missing, or of another front than the rest."""
 
     status = 1
 
@@ -68,10 +74,18 @@ class Tables:
         return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
 
     def connections(self) -> ConnectionTable | None:
-        """The connection table; None if it is not there. Its memory goes when nobody looks at it any more."""
-        places, tags, entries = self.get(PLACES), self.get(TAGS), self.get(CONNECTIONS)
+        """The connection table; None if it is not there. Its memory goes when nobody looks at it any more. NotWhole."""
+        places, tags, entries = parts = [self.get(table) for table in (PLACES, TAGS, CONNECTIONS)]
+        if not any(parts):
+            return None
         entry = places.lookup(ONLY) if places else None
-        return ConnectionTable(entry, tags.memory(), entries.memory()) if entry and tags and entries else None
+        buckets = int(np.frombuffer(entry, Places)["buckets"][0]) if entry else 0
+        if not (tags and entries and (buckets, buckets * WAYS) == (tags.table.entries, entries.table.entries)):
+            raise NotWhole(
+                f"{self._folder.interface}: the parts of the connection table do not belong together: a front is just "
+                "starting, then ask again; or somebody has removed some, then start the front again"
+            )
+        return ConnectionTable(entry or b"", tags.memory(), entries.memory())
 
     def now(self) -> int:
         """Monotonic time in ms as the programs have it: that of all stamps, and of the grace period's end."""

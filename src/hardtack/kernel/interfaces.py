@@ -20,7 +20,9 @@ SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
 
 
 class InterfaceError(Mistake):
-    """There is no such interface in this network namespace."""
+    """There is no such interface in this network namespace. At boot it may come yet: worth another try."""
+
+    status = 1
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,10 @@
         connections-1f3a99c0                        a table, and a hash of its layout: another version's has another name
         link-front                                  what holds a program to an interface
 
+New tables take the places of old ones all at once, whenever the process that pins them is killed. They are pinned in a
+folder `draft`, which counts for nothing. Once all are there it is renamed `whole`: from then on what is in it counts, before
+what is where it belongs. Then each is put where it belongs. Who comes next finishes that.
+
 Only root looks in. A bpffs takes no dots in names: those of an interface (eth0.100) are written as colons, which no
 interface has.
 """
@@ -14,7 +18,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +35,7 @@ ROOT = bpffs.USUAL / "hardtack"
 FORM = re.compile(r"(?P<role>front|agent)-(?P<namespace>\d+)-(?P<interface>.+)")
 TABLE = re.compile(r"(?P<name>.+)-(?P<layout>[0-9a-f]{8})")
 LINK = "link-"
-DRAFT = "draft"  # a pin's name until it takes another's place
+DRAFT, WHOLE = "draft", "whole"  # folders of tables that are not yet where they belong
 
 Role = Literal["front", "agent"]
 
@@ -74,24 +78,26 @@ class Folder:
 
     def open(self, table: Table, owner: str = "") -> Map | None:
         """The table of this name and layout that is pinned, whatever its number of entries; None if there is none."""
-        try:
-            return maps.adopt(self.table_path(table, owner), table)
-        except BpfError as error:
-            if error.errno == errno.ENOENT:
-                return None
-            raise
+        place = self.table_path(table, owner)
+        for path in (self.path / WHOLE / place.name, place):
+            try:
+                return maps.adopt(path, table)
+            except BpfError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+        return None
 
     def tables(self) -> dict[str, list[Path]]:
-        """The tables that are pinned, by name: one of each, unless a change of version was cut short."""
+        """Where tables are pinned, or will be, by name: one of each, unless a change of version was cut short."""
         found: dict[str, list[Path]] = {}
-        for path in self._entries():
-            if not path.name.startswith(LINK) and (match := TABLE.fullmatch(path.name)):
-                found.setdefault(match["name"], []).append(path)
+        for name in sorted({path.name for path in (*entries(self.path), *entries(self.path / WHOLE))}):
+            if not name.startswith(LINK) and (match := TABLE.fullmatch(name)):
+                found.setdefault(match["name"], []).append(self.path / name)
         return found
 
     def links(self) -> dict[str, Path]:
         """The links that are pinned, by name."""
-        paths = [path for path in self._entries() if path.name.startswith(LINK)]
+        paths = [path for path in entries(self.path) if path.name.startswith(LINK)]
         return {path.name.removeprefix(LINK).replace(":", "."): path for path in paths}
 
     def link_path(self, name: str) -> Path:
@@ -116,26 +122,42 @@ class Folder:
         self.remove_link(self.link_path(name))
         link.pin(self.link_path(name))
 
-    def pin_table(self, table: Map, owner: str = "") -> None:
-        """Pin it, at once in the place of another of its name and layout."""
+    def pin_tables(self, tables: Iterable[Map], owner: str = "") -> None:
+        """Pin them, all at once in the places of others of their names and layouts. BpfError: none of them is."""
+        self.finish()
         draft = self.path / DRAFT
-        draft.unlink(missing_ok=True)
-        table.pin(draft)
-        draft.replace(self.table_path(table.table, owner))
+        try:
+            draft.mkdir(mode=0o700)
+            for table in tables:
+                table.pin(draft / self.table_path(table.table, owner).name)
+            draft.rename(self.path / WHOLE)
+        except BaseException:
+            clear(draft)
+            raise
+        self.finish()
+
+    def finish(self) -> None:
+        """Do the rest of what `pin_tables` was to do, when it was cut short."""
+        clear(self.path / DRAFT)
+        for path in entries(self.path / WHOLE):
+            path.replace(self.path / path.name)
+        clear(self.path / WHOLE)
 
     def keep(self, tables: Collection[Path], names: Collection[str]) -> list[str]:
         """Remove whatever is not among these tables and links' names, links first; the names of the links removed."""
+        self.finish()
         unwanted = {name: path for name, path in self.links().items() if name not in names}
         for path in unwanted.values():
             self.remove_link(path)
-        for path in self._entries():
+        for path in entries(self.path):
             if not path.name.startswith(LINK) and path not in tables:
                 path.unlink(missing_ok=True)
         return sorted(unwanted)
 
     def remove(self) -> list[str]:
         """All of it: programs come off, then tables go, then the folder. The names of what it held."""
-        held = sorted(path.name for path in self._entries())
+        self.finish()
+        held = [path.name for path in entries(self.path)]
         self.keep((), ())
         with suppress(FileNotFoundError):
             self.path.rmdir()
@@ -147,11 +169,21 @@ class Folder:
             link.detach()
         path.unlink(missing_ok=True)
 
-    def _entries(self) -> list[Path]:
-        try:
-            return sorted(self.path.iterdir())
-        except FileNotFoundError:
-            return []
+
+def entries(folder: Path) -> list[Path]:
+    """What is in it; nothing if it is not there."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def clear(folder: Path) -> None:
+    """Remove it with the pins in it, if it is there."""
+    for path in entries(folder):
+        path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        folder.rmdir()
 
 
 def layout_of(table: Table) -> str:

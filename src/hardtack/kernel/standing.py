@@ -60,6 +60,7 @@ class Standing:
         owner: str = "",
     ) -> None:
         folder.make()
+        folder.finish()
         self.folder = folder
         self.owner = owner
         self.tables: dict[str, Map] = dict(shared or {})
@@ -115,8 +116,8 @@ class Standing:
             if new:
                 self.folder.pin_link(name, link)
                 self._links[name] = link, False
-        for name in self.tables.keys() - self._shared - self.adopted:
-            self.folder.pin_table(self.tables[name], self.owner)
+        fresh = sorted(self.tables.keys() - self._shared - self.adopted)
+        self.folder.pin_tables((self.tables[name] for name in fresh), self.owner)
 
     def pinned(self) -> set[Path]:
         """Where its tables are, once they are kept."""
@@ -151,7 +152,10 @@ class Standing:
             found = {table.name: self.folder.open(table, self.owner) for table in group}
             whole = {name: parts.enter_context(table) for name, table in found.items() if table}
             if len(whole) < len(group):
-                self.dropped |= dict.fromkeys(left, "made by another version")
+                missing = [table.name for table in group if table.name not in whole]
+                another = any(self.owner + name in there for name in missing)
+                why = "made by another version" if another else f"without {', '.join(missing)}, which was removed"
+                self.dropped |= dict.fromkeys(left, why)
                 return
             self._parts.enter_context(parts.pop_all())
         if all(whole[table.name].table == table for table in group):

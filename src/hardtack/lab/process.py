@@ -35,7 +35,7 @@ def launched(
 def environment(**extra: str) -> dict[str, str]:
     """This process's environment, with this very `hardtack` importable and output unbuffered."""
     paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", **extra}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1", **extra}
 
 
 def run(

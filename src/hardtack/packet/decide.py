@@ -8,7 +8,7 @@ from hardtack.packet.connections import find
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, isn_before, options_byte, parity_of, proves, tag_of
 from hardtack.packet.follow import follow_client, is_certain, is_closed_by_host
 from hardtack.packet.hosts import find_host, host_at
-from hardtack.packet.judge_cookie import judge_unknown, remember
+from hardtack.packet.judge_cookie import GOOD, UNTRIED, WRONG, judge_brought
 from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_other import judge_error, judge_other
 from hardtack.packet.judge_syn import judge_syn
@@ -22,6 +22,7 @@ from hardtack.packet.time import find_key, has_key, own_moment, second_of, updat
 from hardtack.packet.wire import ACK, RST, SYN
 
 MARTIAN = int(Reason.martian)
+FOLLOW = -2  # no reason: its connection is known, and decides
 NO_KEY = int(Reason.no_key)
 NOT_OURS = int(Reason.not_ours)
 STRAY_RST = int(Reason.stray_rst)
@@ -56,18 +57,19 @@ def decide(frame, flow):
     if flow.flags & SYN:
         reason = judge_syn(frame, flow, host, name, moment, entry)
     else:
-        reason = judge_segment(flow, host, moment, name, entry)
-    return reason if reason != NONE else judge_cookie(frame, flow, host, moment, name, entry)
+        reason = judge_segment(flow, entry)
+    if reason == NONE:
+        reason = judge_cookie(frame, flow, host, moment, name, entry)
+    return reason if reason != FOLLOW or absent(entry) else follow_client(flow, entry, host, name, moment.ms)
 
 
 @inlined
-def judge_segment(flow, host, moment, name, entry):
+def judge_segment(flow, entry):
     """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or it may be the next."""
     if absent(entry):
         return STRAY_RST if flow.flags & RST else NONE
-    if is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK and not is_certain(flow, entry):
-        return NONE
-    return follow_client(flow, entry, host, name, moment.ms)
+    closed = is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK
+    return NONE if closed and not is_certain(flow, entry) else FOLLOW
 
 
 @inlined
@@ -80,20 +82,16 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     cookie = (flow.acknowledgment - 1) & LOW_32
     epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
     key = find_key(i64(host.keys), epoch)
-    tried, good = True, False
+    good = UNTRIED
     if asks or may_guess(name, cell, second):
         read_options(frame, flow)
         options = options_byte(flow) if asks else cookie & OPTION_BITS
         tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)
         if asks:
             return answer_syn(frame, flow, host, moment, tag, options)
-        good = key.epoch == epoch and proves(flow, cookie, tag)
-    else:
-        tried = False
+        good = GOOD if key.epoch == epoch and proves(flow, cookie, tag) else WRONG
     if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is
-    if good:
-        return remember(flow, host, name, moment, entry, cell)
-    if tried:
+    if good == WRONG:
         count_failure(cell, second)
-    return judge_unknown(flow, host, name, moment, tried) if absent(entry) else follow_client(flow, entry, host, name, moment.ms)
+    return FOLLOW if good != GOOD and not absent(entry) else judge_brought(flow, host, name, moment, entry, cell, good)

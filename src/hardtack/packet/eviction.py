@@ -103,30 +103,34 @@ def giving_way(name, ms, may_displace):
     search = own_search()
     if absent(search):
         return -1
+    search.own = prefix_of(name.source_high, name.source_low, name.version == 4)
+    search.first, search.second = name.first * WAYS, name.second * WAYS
+    search.now = stamp(ms) + AHEAD
     search.prefix_votes, search.host_votes = 0, 0
     for number in range(2 * WAYS):
         barrier()
-        entry = connection_at(place_of(name, number))
+        entry = connection_at(place_of(search, number))
         if absent(entry):
             break
         vote(search, entry)
     search.worst, search.place = -1, -1
     for number in range(2 * WAYS):
         barrier()
-        entry = connection_at(place_of(name, number))
+        place = place_of(search, number)
+        entry = connection_at(place)
         if absent(entry):
             break
-        score = rank(search, entry, name) << CLASS_SHIFT | idle(entry, ms)
+        score = rank(search, entry) << CLASS_SHIFT | idle(search, entry)
         if score > search.worst:
-            search.worst, search.place = score, place_of(name, number)
+            search.worst, search.place = score, place
     barrier()
     return search.place if may_displace or search.worst >> CLASS_SHIFT >= OWN else -1
 
 
 @inlined
-def place_of(name, number):
+def place_of(search, number):
     """Of the sixteen."""
-    return (name.first if number < WAYS else name.second) * WAYS + (number & (WAYS - 1))
+    return (search.first if number < WAYS else search.second) + (number & (WAYS - 1))
 
 
 @inlined
@@ -142,12 +146,12 @@ def vote(search, entry):
 
 
 @inlined
-def rank(search, entry, name):
+def rank(search, entry):
     """Its class."""
     state, prefix = i64(entry.state), prefix_of_entry(entry)
     if state & OVER == OVER:
         return 5
-    if prefix == prefix_of_name(name):
+    if prefix == search.own:
         return OWN
     if state & AWAITED or (i64(entry.origin) == BY_GRACE and not state & HOST_SEEN):
         return ANOTHERS
@@ -157,18 +161,12 @@ def rank(search, entry, name):
 
 
 @inlined
-def idle(entry, ms):
+def idle(search, entry):
     """How long nothing was seen of it, in ms, and some more; another CPU may have seen something in a moment to come."""
-    return (stamp(ms) + AHEAD - i64(entry.seen)) & LOW_32
+    return (search.now - i64(entry.seen)) & LOW_32
 
 
 @inlined
 def prefix_of_entry(entry):
     """The client's. The host's address says which IP it is: see `hashed`."""
     return prefix_of(entry.source_high, entry.source_low, is_mapped(entry.destination_high, entry.destination_low))
-
-
-@inlined
-def prefix_of_name(name):
-    """Likewise."""
-    return prefix_of(name.source_high, name.source_low, name.version == 4)

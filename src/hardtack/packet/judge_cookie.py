@@ -8,13 +8,17 @@ from hardtack.packet.cap import part_of
 from hardtack.packet.cookie import LOW_32, OPTION_BITS
 from hardtack.packet.eviction import take_place
 from hardtack.packet.follow import MOST_REACH, begin, behind_it
-from hardtack.packet.layout import AWAITED, BURST, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUMBERED, START
+from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUMBERED, START
+from hardtack.packet.opaque import opaque
 from hardtack.packet.options import NO_SCALE
+from hardtack.packet.parse import NONE
 from hardtack.packet.prefixes import count_newcomer, mixed_prefix
 from hardtack.packet.reasons import Reason
 from hardtack.packet.replies import EVERYBODY
 from hardtack.packet.time import second_of
 from hardtack.packet.wire import FIN
+
+WRONG, GOOD, UNTRIED = 0, 1, 2
 
 REMEMBERED = int(Reason.remembered)
 LEARNED = int(Reason.learned)
@@ -30,19 +34,33 @@ UNSCALED_REACH, SCALED_REACH = 17, 24  # twice 64 KB, and twice that with the sc
 
 
 @inlined
-def judge_unknown(flow, host, name, moment, tried):
-    """No good cookie, of no known connection. `tried`: it was looked at."""
+def judge_brought(flow, host, name, moment, entry, cell, good):
+    """A segment with a cookie that is GOOD, WRONG or UNTRIED. `entry`: the last connection of this name, or nothing."""
+    if good == GOOD:
+        reason = refuse_newcomer(flow, cell, moment.ms)
+    else:
+        reason = judge_unknown(flow, moment, good)
+    if reason != NONE:
+        return reason
+    gently = 1 if good == GOOD and i64(cell.opened) > displacing() else 0
+    # For the verifier, which would walk the search for a place anew for each kind of frame
+    flow.version, flow.network, flow.flags = opaque(flow.version, 7), opaque(flow.network, 31), opaque(flow.flags, 0xFF)
+    good, gently = opaque(good, 3), opaque(gently, 1)
+    if absent(entry):
+        entry = take_place(name, moment.ms, not gently)
+    if not absent(entry):
+        remember(flow, host, name, moment, entry, good)
+    elif gently:
+        return NEWCOMER_LIMIT
+    return REMEMBERED if good == GOOD else LEARNED
+
+
+@inlined
+def judge_unknown(flow, moment, good):
+    """No good cookie, of no known connection: why it goes no further; NONE if it is to be learned."""
     if moment.ms < policy().grace_until:
-        if not may_learn(moment.ms):
-            return LEARN_LIMIT
-        entry = take_place(name, moment.ms, True)
-        if not absent(entry):  # else other CPUs are in the way: its next segment will teach
-            begin(entry, name, host.number, BY_GRACE, moment.ms)
-            follow_first(flow, entry, host)
-            if host.heard:
-                entry.state |= AWAITED
-        return LEARNED
-    return stray(flow) if tried else GUESS_LIMIT
+        return NONE if may_learn(moment.ms) else LEARN_LIMIT
+    return GUESS_LIMIT if good == UNTRIED else stray(flow)
 
 
 @inlined
@@ -54,38 +72,44 @@ def stray(flow):
 
 
 @inlined
-def remember(flow, host, name, moment, entry, cell):
-    """A good cookie. From now on the connection is known: in the place of the last one of this name, or in one of its own.
-
-    A client may come back by the same port: RFC 1122 4.2.2.13. If other CPUs are in the way, its next segment is stray.
-    """
-    share = share_at(EVERYBODY)
-    cpus = u64(1) if absent(share) or not share.cpus else share.cpus
-    most = part_of(policy().prefix_connections, cpus)
-    if i64(cell.opened) >= most:
+def refuse_newcomer(flow, cell, ms):
+    """Why a good cookie makes no connection; NONE if it does: it is counted, and speaks for its prefix."""
+    if i64(cell.opened) >= most_newcomers():
         return NEWCOMER_LIMIT
-    count_newcomer(cell, mixed_prefix(flow), second_of(moment.ms))
-    if absent(entry):
-        gently = most >> DISPLACING_SHIFT if most >> DISPLACING_SHIFT else 1
-        may_displace = i64(cell.opened) <= gently
-        entry = take_place(name, moment.ms, may_displace)
-        if absent(entry) and not may_displace:
-            return NEWCOMER_LIMIT
-    if not absent(entry):
-        begin(entry, name, host.number, BY_COOKIE, moment.ms)
-        follow_first(flow, entry, host)
-        reach_as_offered(flow, entry)
-        if host.heard:
-            entry.state |= AWAITED | NUMBERED
-    return REMEMBERED
+    count_newcomer(cell, mixed_prefix(flow), second_of(ms))
+    return NONE
 
 
 @inlined
-def follow_first(flow, entry, host):
-    """What the first segment says of the connection. A host that is heard must confirm it before it may send much."""
+def most_newcomers():
+    """Good cookies that a source prefix may bring to this CPU in a second."""
+    share = share_at(EVERYBODY)
+    return part_of(policy().prefix_connections, u64(1) if absent(share) or not share.cpus else share.cpus)
+
+
+@inlined
+def displacing():
+    """So many of them may displace others' connections."""
+    part = most_newcomers() >> DISPLACING_SHIFT
+    return part if part else 1
+
+
+@inlined
+def remember(flow, host, name, moment, entry, good):
+    """From now on the connection is known: in the place of the last one of this name, or in one of its own.
+
+    A client may come back by the same port: RFC 1122 4.2.2.13. If other CPUs are in the way of a place, its next segment is
+    stray, or learned. A host that is heard must confirm the connection before its client may send much.
+    """
+    begin(entry, name, host.number, BY_COOKIE if good == GOOD else BY_GRACE, moment.ms)
     entry.next, entry.sent = behind_it(flow), flow.acknowledgment
-    entry.state = CLIENT_FIN if flow.flags & FIN else 0
-    entry.left = START if host.heard else BURST
+    state = CLIENT_FIN if flow.flags & FIN else 0
+    if host.heard:
+        state |= AWAITED | NUMBERED if good == GOOD else AWAITED
+        entry.left = START
+    entry.state = state
+    if good == GOOD:
+        reach_as_offered(flow, entry)
 
 
 @inlined

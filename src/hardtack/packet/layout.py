@@ -113,6 +113,10 @@ Walk = np.dtype(
 # Who is to give way in a full table, as far as the search has come. It lies in a table likewise.
 Search = np.dtype(
     [
+        ("own", "u8"),  # the newcomer's source prefix
+        ("first", "i8"),  # the first places of its two buckets
+        ("second", "i8"),
+        ("now", "i8"),  # a stamp ahead of any CPU's
         ("prefix", "u8"),  # the candidates of the two votes, and the votes for them
         ("prefix_votes", "i8"),
         ("host", "i8"),
@@ -277,8 +281,8 @@ Share = np.dtype(
         ("tight", "u8"),  # 1: the budget has run out, and as much is wanted still
         ("wanted", "u8"),  # SYNs
         ("spent", "u8"),  # of them, answered
-        ("crowd", "u8"),  # source prefixes seen, while it is tight
-        ("fair", "u8"),  # SYN-ACKs that each of them may have
+        ("crowd", "u8"),  # a host's: source prefixes seen, while it is tight
+        ("fair", "u8"),  # a host's: SYN-ACKs that each of them may have
         ("hosts", "u8"),  # everybody's: hosts that SYNs were for
         ("host_fair", "u8"),  # everybody's: SYN-ACKs that each of them may have
         ("cpus", "u8"),  # everybody's: CPUs that had SYNs in the window before

@@ -62,7 +62,8 @@ def is_proven(cell, mixed, second):
 @inlined
 def is_guessed(cell, second):
     """Whether too many wrong cookies have come from here of late."""
-    return (second - i64(cell.guessed)) & LOW_16 < GUESSED
+    guessed = i64(cell.guessed)  # 0: never
+    return guessed != 0 and (second - guessed) & LOW_16 < GUESSED
 
 
 @inlined
@@ -101,7 +102,7 @@ def count_failure(cell, second):
     failed = more(i64(cell.failed))
     cell.failed = failed
     if failed >= GUESSES:
-        cell.guessed = second
+        cell.guessed = second if second else MOST
 
 
 @inlined

@@ -46,8 +46,7 @@ def reply_refused(flow, host, name, ms):
     if everybody.window != window:
         turn_everybody(everybody, window, total)
     if ours.window != window:
-        turn(ours, window, limit, everybody.cpus)
-        everybody.hosts += u64(1)
+        turn_host(ours, window, limit, everybody)
     proven = is_proven(cell, mixed, second)
     if is_capped(flow, cell, proven, second, everybody.cpus):
         return PREFIX_CAP
@@ -56,7 +55,7 @@ def reply_refused(flow, host, name, ms):
     if everybody.tight | ours.tight:
         if everybody.tight and ours.spent >= everybody.host_fair:
             return TOTAL_LIMIT
-        if not has_fair_share(flow, host, everybody, ours):
+        if not has_fair_share(flow, host, ours):
             return PREFIX_LIMIT
     if not pay(ours, i64(host.number), limit if proven else limit - (limit >> u64(RESERVE_SHIFT))):
         return HOST_LIMIT
@@ -73,24 +72,31 @@ def turn_everybody(everybody, window, total):
     """The same for all hosts together; and how many CPUs take part, by those that did in the window before."""
     everybody.cpus = joined(window)
     hosts = everybody.hosts if everybody.window + u64(1) == window else u64(0)
-    everybody.host_fair = at_least_one(total // ((hosts + u64(1)) * everybody.cpus))
+    everybody.host_fair = at_least_one(total // (at_least_one(hosts) * everybody.cpus))
     everybody.hosts = u64(0)
     turn(everybody, window, total, everybody.cpus)
 
 
 @inlined
+def turn_host(ours, window, limit, everybody):
+    """A new window for a host, and what each source prefix may have of its part."""
+    crowd = ours.crowd if ours.window + u64(1) == window else u64(0)
+    part = limit // everybody.cpus
+    if everybody.tight and everybody.host_fair < part:
+        part = everybody.host_fair
+    ours.fair = at_least_one(part // (crowd + u64(1)))  # one share is for who comes anew
+    ours.crowd = u64(0)
+    everybody.hosts += u64(1)
+    turn(ours, window, limit, everybody.cpus)
+
+
+@inlined
 def turn(share, window, limit, cpus):
     """A new window. It stays tight only while more is wanted than there is."""
-    crowd = u64(0)
-    if share.window + u64(1) == window:
-        crowd = share.crowd
-        if share.tight and share.wanted * cpus <= limit:
-            share.tight = u64(0)
-    else:
+    if share.window + u64(1) != window or share.wanted * cpus <= limit:
         share.tight = u64(0)
-    share.fair = at_least_one(limit // ((crowd + u64(1)) * cpus))  # one share is for who comes anew
     share.window = window
-    share.left, share.wanted, share.crowd, share.spent = u64(0), u64(0), u64(0), u64(0)
+    share.left, share.wanted, share.spent = u64(0), u64(0), u64(0)
 
 
 @inlined
@@ -117,24 +123,22 @@ def at_least_one(number):
 
 
 @inlined
-def has_fair_share(flow, host, everybody, ours):
+def has_fair_share(flow, host, ours):
     """Whether the source's prefix has had less than the others' equal share, as far as this CPU sees; one more for it."""
     crowds = own_crowds()
     if absent(crowds):
         return True
-    fair = ours.fair if ours.tight else everybody.fair
     window, whose = ours.window & u64(LOW_32), u64(host.number) << u64(48)
     prefix = prefix_of(flow.source_high, flow.source_low, flow.version == 4)
     number = i64(((prefix ^ whose) * (places().factors[0] | u64(1))) >> u64(CELL_SHIFT))
     if crowds.cells[number] >> u64(32) != window:
-        everybody.crowd += u64(1)
         ours.crowd += u64(1)
-    if not has_less(crowds, number, window, fair):
+    if not has_less(crowds, number, window, ours.fair):
         return False
     if flow.version == 4:
         return True
     number = i64(((flow.source_high ^ whose) * (places().factors[1] | u64(1))) >> u64(CELL_SHIFT))
-    return has_less(crowds, number, window, at_least_one(fair >> u64(NARROW_SHIFT)))
+    return has_less(crowds, number, window, at_least_one(ours.fair >> u64(NARROW_SHIFT)))
 
 
 @inlined

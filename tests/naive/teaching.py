@@ -1,0 +1,72 @@
+"""What hosts send, and what it says of their connections."""
+
+from __future__ import annotations
+
+from hardtack.packet.reasons import Reason
+from naive import budget
+from naive.connections import begin, name_from_host
+from naive.known import ACK, FIN, RST, SYN, after, touch
+from naive.moment import WORD, Moment
+from naive.parse import Segment
+from naive.state import BURST, Connection, Host, Origin, State
+
+PROGRESS = 1 << 26  # bytes: more at once is none
+
+
+def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
+    """A host's segment, from one of its protected ports."""
+    name = name_from_host(segment)
+    known = state.connections.get(name)
+    if known is None:
+        return teach(state, segment, host, moment)
+    if segment.flags & RST:
+        if known.asked and not segment.flags & ACK:
+            return Reason.outbound_other  # it answers somebody who has sent what it has not asked for
+        state.forget(name)
+        return Reason.outbound_end
+    if segment.flags & SYN:  # it uses the port again, towards the same server; or answers a SYN of what it no longer had
+        origin = known.origin if segment.flags & ACK else Origin.host
+        known = begin(state, name, host, origin, moment)
+        assert known is not None
+        if not segment.flags & ACK:
+            known.asked, known.sent = True, after(segment)
+    touch(known, host, moment)
+    if segment.flags & ACK:
+        acknowledge(known, segment)
+    if segment.flags & FIN:
+        known.host_fin = True
+    return Reason.outbound
+
+
+def teach(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
+    """A host's segment of a connection that was not known."""
+    flags = segment.flags & (SYN | RST | ACK)
+    if flags not in (SYN, ACK):
+        return Reason.outbound_other
+    if not budget.may_teach(state, host.number, moment):
+        return Reason.teach_limit
+    known = begin(state, name_from_host(segment), host, Origin.host, moment)
+    assert known is not None  # it displaces whom it likes
+    known.sent = after(segment)
+    if flags == SYN:
+        known.asked = True
+    else:
+        known.next, known.host_seen, known.numbered = segment.ack, True, True
+        known.host_fin = segment.flags & FIN != 0
+    return Reason.taught
+
+
+def acknowledge(known: Connection, segment: Segment) -> None:
+    """The host's own numbers. Its progress, in either direction, is the client's to spend: a frame for each 64 bytes."""
+    behind = after(segment)
+    if known.numbered:
+        progress = [(segment.ack - known.next) % WORD, (behind - known.sent) % WORD]
+        known.left = min(BURST, known.left + (sum(bytes for bytes in progress if bytes < PROGRESS) >> 6))
+    if known.awaited:
+        known.left = BURST
+    known.next = segment.ack
+    ahead = (behind - known.sent) % WORD < WORD // 2
+    if not known.numbered or ahead or (known.sent - behind) % WORD > PROGRESS:
+        known.sent = behind
+    known.host_seen = known.numbered = True
+    known.awaited = known.asked = False
