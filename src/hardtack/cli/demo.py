@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hardtack.cli.arguments import OutFolder
+from hardtack.cli.extras import require_lab
 
 
 def demo(
@@ -25,6 +26,8 @@ def demo(
 
     Example: hardtack demo --seconds 10
     """
+    require_lab()
+
     from hardtack.lab.demo.story import run
 
     return run(seconds, mpps, out, json)
