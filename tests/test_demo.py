@@ -176,7 +176,7 @@ def test_each_phase_must_reach_each_goal(worse: Measured, told: str, phase: Phas
     measured = [*others, replace(worse, phase=phase)]
     if not told:
         assert story(measured)["passed"]
-        assert verdict(measured).startswith("with hardtack every one of ")
+        assert verdict(measured).startswith("with hardtack all of 1")
     else:
         assert not story(measured)["passed"]
         assert verdict(measured) == f"missed with hardtack: {phase.title}: {told}"

@@ -59,7 +59,7 @@ def verdict(measured: Sequence[Measured]) -> str:
         served = sum(one.requests.succeeded for one in measured if one.phase.defended)
         least, most = min(one["served_share"] for one in judgements), max(one["connect_p99_times"] for one in judgements)
         return (
-            f"with hardtack every one of {served:,} requests was served, in each phase {least:.0%} or more of the calm rate; "
+            f"with hardtack all of {served:,} requests were served, in each phase {least:.0%} or more of the calm rate; "
             f"connect, 99th percentile: {most:.1f} times calm's at most"
         )
     told = (f"{one['title']}: {'; '.join(one['missed'])}" for one in judgements if one["missed"])
