@@ -7,7 +7,7 @@ BIN := .venv/bin
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: lab  ## a web server under SYN and ACK floods, without hardtack and with it (root, three minutes)
+demo: lab  ## a web server under floods, without hardtack and with it (root, four minutes)
 	@$(BIN)/hardtack demo
 
 test: lab lint  ## lint, then every test (root for the ones with real kernels; the others run without)
