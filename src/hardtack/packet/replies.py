@@ -25,7 +25,7 @@ RESERVE_SHIFT = 3  # an 8th is for proven prefixes
 FLOOR_SHIFT = 6
 NARROW_SHIFT = 2  # a /64 may have a quarter of its /48's fair share
 CELL_SHIFT = 64 - CROWD_CELLS.bit_length() + 1
-CREW = Budget.fields["crew"][1]  # offset
+CREW = Budget["taken"].itemsize  # offset: it comes behind that
 
 HOST_LIMIT = int(Reason.host_limit)
 TOTAL_LIMIT = int(Reason.total_limit)
