@@ -73,15 +73,15 @@ def test_a_short_demo(tmp_path: Path) -> None:
     assert told["settings"]["server"]["net.ipv4.tcp_syncookies"] == 1
     assert [phase["phase"] for phase in told["phases"]] == [phase.key for phase in PHASES]
     calm, linux_syn, linux_ack, *hardtack = told["phases"]
-    for harmless in (calm, *hardtack):
+    strangers = hardtack[:2]
+    for harmless in (calm, *strangers):
         assert harmless["failed"] == 0 < harmless["served"], harmless
     assert calm["flood_mpps"] is None and all(flooded["flood_mpps"]["taken"] for flooded in told["phases"][1:])
-    strangers = hardtack[:2]
     assert linux_syn["kernel_cookies"] and not any(phase["kernel_cookies"] for phase in strangers)
     assert linux_ack["kernel_resets"] > 1000 * max(1, *(phase["kernel_resets"] for phase in strangers))
     counted = told["counted_with_hardtack"]
     assert counted["admitted"] >= sum(phase["served"] for phase in hardtack)
-    assert min(counted["answered"], counted["stray_ack"]) > counted["admitted"]
+    assert counted["answered"] >= counted["admitted"] and counted["stray_ack"] > sum(phase["served"] for phase in strangers)
 
 
 @needs_root
@@ -159,14 +159,16 @@ def test_a_short_last_report_is_taken_in() -> None:
     assert whole([rest]) == [rest]
 
 
+CALM_RATE = "of the calm rate was served, not 95%"
+
+
 @pytest.mark.parametrize(
     ("worse", "told"),
     [
         (GOOD, ""),
         (BAD, "2 of 102 failed (2 timeout)"),
-        (FEW, "94% of the calm rate was served, not 95%"),
-        (EMPTY, "0% of the calm rate was served, not 95%; "
-         "the 99th percentile of connect was nan times calm's, not below 10"),
+        (FEW, f"94% {CALM_RATE}"),
+        (EMPTY, f"0% {CALM_RATE}; the 99th percentile of connect was nan times calm's, not below 10"),
         (SLOW, "the 99th percentile of connect was 10.0 times calm's, not below 10"),
     ],
 )
@@ -176,7 +178,7 @@ def test_each_phase_must_reach_each_goal(worse: Measured, told: str, phase: Phas
     measured = [*others, replace(worse, phase=phase)]
     if not told:
         assert story(measured)["passed"]
-        assert verdict(measured).startswith("with hardtack all of 1")
+        assert verdict(measured).startswith("with hardtack all of ")
     else:
         assert not story(measured)["passed"]
         assert verdict(measured) == f"missed with hardtack: {phase.title}: {told}"
