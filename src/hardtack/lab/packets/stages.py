@@ -31,7 +31,8 @@ from hardtack.compiler.language import (
 from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import OPTION_BITS, options_byte, tag_of
-from hardtack.packet.decide import judge_segment
+from hardtack.packet.decide import FOLLOW, judge_segment
+from hardtack.packet.follow import follow_client
 from hardtack.packet.forward import forward
 from hardtack.packet.front import goes_on, judged
 from hardtack.packet.hosts import NO_HOST, find_host, host_at
@@ -129,9 +130,11 @@ def cut(last: Step) -> Callable[..., int]:
         if to_look_up:
             return back(frame, seen)
         if flow.flags & SYN:
-            reason = judge_syn(frame, flow, host, moment, entry)
+            reason = judge_syn(frame, flow, host, name, moment, entry)
         else:
-            reason = judge_segment(flow, moment, name, entry)
+            reason = judge_segment(flow, entry)
+        if reason == FOLLOW and not absent(entry):
+            reason = follow_client(flow, entry, host, name, moment.ms)
         if reason != NONE and reason != CONNECTION:
             return DROP
         if to_judge:
