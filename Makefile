@@ -2,16 +2,19 @@
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint build lock clean setup lab
+.PHONY: help demo test quick bench lint build lock clean setup lab
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: lab  ## a web server under SYN and ACK floods, without hardtack and with it (root, three minutes)
+demo: lab  ## a web server under floods, without hardtack and with it (root, four minutes)
 	@$(BIN)/hardtack demo
 
 test: lab lint  ## lint, then every test (root for the ones with real kernels; the others run without)
 	@scripts/test
+
+quick: lint  ## lint, and the tests that take seconds; under two minutes in all
+	@$(BIN)/python -m pytest -m quick -q
 
 bench: lab  ## CPU ns a frame and Mpps beside Linux's own means (root)
 	@$(BIN)/hardtack bench

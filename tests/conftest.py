@@ -14,13 +14,20 @@ COMPUTING = {
     *("test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
 }
 
+# And these are quick: they compile no program of ours.
+QUICK = {
+    *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
+    *("test_naive_cookie", "test_places", "test_privileges", "test_record"),
+}
+
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what may run beside the rest: see scripts/test."""
+    """Mark what may run beside the rest (see scripts/test), and what `make quick` runs."""
     for item in items:
-        if item.path.stem in COMPUTING:
-            item.add_marker("computing")
+        for name, stems in (("computing", COMPUTING), ("quick", QUICK)):
+            if item.path.stem in stems:
+                item.add_marker(name)

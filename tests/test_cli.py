@@ -202,6 +202,16 @@ def test_two_mistakes_are_two_lines(config: Path) -> None:
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{config}:18", f"{config}:27"]
 
 
+@pytest.mark.parametrize("command", ["demo", "bench"])
+def test_without_the_labs_packages(command: str) -> None:
+    """As after `pip install hardtack`: the lab's are an extra."""
+    missing = "import sys; sys.modules['pyroute2'] = None"
+    script = f"{missing}; sys.argv[1:] = ['{command}']; from hardtack.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    told = "hardtack: the lab needs pyroute2, not installed here: pip install 'hardtack[lab]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+
+
 @pytest.mark.parametrize("command", ["check", "front"])
 def test_no_configuration(command: str, tmp_path: Path) -> None:
     assert refused(command, tmp_path / "none").startswith(f"{tmp_path}/none: cannot read it: No such file or directory; ")

@@ -35,6 +35,7 @@ from hardtack.lab.flood import flooding
 from hardtack.lab.flooder import Order
 from hardtack.lab.links import MARK, ForeignInterface, Interface, refuse_foreign
 from hardtack.lab.namespaces import Namespace, create, discard
+from hardtack.lab.packets.order import recipe_for
 from hardtack.lab.packets.recipe import (
     FLAGS,
     FLOOD_4,
@@ -50,7 +51,6 @@ from hardtack.lab.packets.recipe import (
     Recipe,
     Target,
     frame_for,
-    recipe_for,
 )
 from hardtack.lab.process import Process, ProcessFailed
 from hardtack.lab.topology import Topology

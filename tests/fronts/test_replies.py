@@ -1,12 +1,17 @@
-"""A front is no reflector: SYN-ACKs have a budget, each refusal is counted, and one prefix cannot take it all."""
+"""A front is no reflector: SYN-ACKs have a budget, each refusal is counted, and one prefix cannot take it all.
+
+In any case a prefix has a cap, unless somebody there has really opened a connection of late.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from handshake.counted import counts
@@ -16,11 +21,12 @@ from lab_ground import eventually
 from fronts.running import Value, configuration, counting, front
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
-from hardtack.lab.attach import sink
+from hardtack.lab.attach import attach
 from hardtack.lab.clients import server_socket
 from hardtack.lab.counters import tcp_events, traffic
 from hardtack.lab.flood import flooding
 from hardtack.lab.packets.recipe import Target
+from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
@@ -30,26 +36,37 @@ RATE = 50_000  # SYNs a second
 REQUESTS = 40
 WINDOW = 0.128  # s in which a budget is spent
 ONE_PREFIX = {4: "198.18.7.0/24", 6: "2001:db8:f100:7::/64"}
-REFUSED = (Reason.host_limit, Reason.total_limit, Reason.prefix_limit)
+SOMEBODY = {4: "198.18.7.9", 6: "2001:db8:f100:7::9"}  # who is really there
+REFUSED = (Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.prefix_cap)
+CAP = 1024  # SYN-ACKs that a prefix may have in 1.024 s
+FRAMES = 20_000
+
+# Two fronts: one whose budgets are small, and no prefix has a cap; one with budgets for all, and the usual cap
+few_replies = pytest.mark.parametrize(
+    "net", [{"replies_per_second": TOTAL_RATE, "replies_per_prefix": 1_000_000}], indirect=True, ids=["few"]
+)
+usual_replies = pytest.mark.parametrize("net", [{}], indirect=True, ids=["usual"])
 
 
 @pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    """A host with a budget of its own, and one that has only the front's."""
+def net(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    """A host with a budget of its own, and one that has only the front's; the front's settings are the parameter."""
     folder: Path = tmp_path_factory.mktemp("replies")
     with ExitStack() as parts:
         made = parts.enter_context(topology.local())
-        parts.enter_context(sink(made.near))
+        parts.enter_context(attach(made.near, PASS))
+        made.near.add_addresses(f"{SOMEBODY[4]}/32", f"{SOMEBODY[6]}/128")
         parts.enter_context(talker(made.server, SERVER + SECOND, [TALK]))
         hosts: list[dict[str, Value]] = [
             {"name": "frugal", "addresses": SERVER, "via": "local", "replies_per_second": HOSTS_RATE},
             {"name": "generous", "addresses": SECOND, "via": "local"},
         ]
-        settings = configuration(folder, made.outside, hosts, replies_per_second=TOTAL_RATE)
+        settings = configuration(folder, made.outside, hosts, **request.param)
         parts.enter_context(front(made.outside, settings))
         yield made
 
 
+@few_replies
 @pytest.mark.parametrize(
     ("addresses", "rate", "reason"),
     [(SERVER, HOSTS_RATE, Reason.host_limit), (SECOND, TOTAL_RATE, Reason.total_limit)],
@@ -69,12 +86,47 @@ def test_the_limit_holds_and_one_prefix_cannot_take_it_all(
     assert seen[Reason.prefix_limit] > seen[reason]
 
 
+@few_replies
 def test_the_limit_holds_against_a_flood_from_everywhere(net: Topology, version: int) -> None:
     """Nobody can be told from anybody else, so the honest have to try again like all."""
     with limited(net, SERVER[version == 6], HOSTS_RATE, "") as seen:
         before = counts(net.outside)[Reason.answered]
         assert eventually(lambda: counts(net.outside)[Reason.answered] - before > HOSTS_RATE / 4, PATIENCE)
     assert seen[Reason.host_limit] > 0
+
+
+@usual_replies
+def test_a_prefix_has_a_cap_until_it_brings_a_good_cookie(net: Topology, version: int) -> None:
+    """However long the flood takes. All goes by one CPU, since each counts by itself, and knows who is real there."""
+    address, prefix, began = SECOND[version == 6], ONE_PREFIX[version], time.monotonic()
+    with on_one_cpu():
+        seen, _ = flooded(net, address, prefix)
+        assert 0 < seen[Reason.answered] <= (time.monotonic() - began) * CAP + 2 * CAP
+        assert server_socket(net.client, address, TALK, source=SOMEBODY[version], timeout=PATIENCE)["sack"]
+        seen, lost = flooded(net, address, prefix)
+    assert seen[Reason.answered] >= FRAMES - lost
+    assert seen[Reason.prefix_cap] == 0
+
+
+def flooded(net: Topology, address: str, prefix: str) -> tuple[Counter[Reason], int]:
+    """What is counted of FRAMES SYNs from a prefix, and how many of them the link has lost."""
+    target, before = Target(address, HTTP, net.near.mac, net.outside.mac), traffic(net.near).send_drops
+    how: dict[str, Any] = {"count": FRAMES, "rate": RATE, "sources": prefix}
+    with counting(net.outside) as seen, flooding(net.near, target, seconds=300, **how) as flood:
+        flood.wait(PATIENCE)
+    assert flood.frames == FRAMES
+    return seen, traffic(net.near).send_drops - before
+
+
+@contextmanager
+def on_one_cpu() -> Iterator[None]:
+    """What this thread sends, and processes that it starts, is received by one CPU: a veth's receiver is its sender's."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def flooded(net: Topology, address: str) -> Iterator[None]:
 def mark_all(outside: Interface) -> int:
     """Marks as they would be after years; which set of them is in use."""
     with pinned(outside, MARKS) as table:
-        table.memory()[:] = b"\xff" * table.table.value_size
+        table.memory()[:] = b"\xff" * table.table.value_size * table.table.entries
     return marks_in_use(outside)
 
 

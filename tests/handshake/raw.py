@@ -118,8 +118,8 @@ class Peer:
     source_port: int = field(default_factory=lambda: random.randrange(1024, 65536))
 
     def __post_init__(self) -> None:
-        number = random.getrandbits(16)
-        self.source = f"198.18.{number >> 8}.{number & 255}" if self.version == 4 else f"2001:db8:f100::{number:x}"
+        prefix, number = random.getrandbits(8), random.getrandbits(8)  # a /24, a /48: what fronts have limits for
+        self.source = f"198.18.{prefix}.{number}" if self.version == 4 else f"2001:db8:f1{prefix:02x}::{number:x}"
         self.to = self.to or ADDRESSES[self.version]
         self.seq, self.ack, self.echo = (self.isn + 1) & LOW_32, 0, None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -43,6 +44,7 @@ from hardtack.packet.reasons import Reason
 PORT = SPARE[9]
 SOURCES = count(random.randrange(40_000, 60_000))  # each test has one of its own: nothing is left of those before
 HELLO, AGAIN = b"hello", b"here again"
+AT_ONCE = struct.pack("=ii", 1, 0)  # struct linger: what is closed sends nothing any more, when the test is over
 QUARTERS = 0.6  # s: two quarters of a second, by which a cookie tells the time, and some more
 STATES = {
     "established": ESTABLISHED,
@@ -85,6 +87,7 @@ class Host:
         """The listener's next connection, which is the client's."""
         made = self._parts.enter_context(self._listener.accept()[0])
         made.settimeout(PATIENCE)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         assert made.getpeername()[:2] == (client.source, client.source_port)
         return made
 

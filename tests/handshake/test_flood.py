@@ -1,12 +1,13 @@
 """Honest clients while floods go on, and what reaches the host of each: nothing. How fast is a matter of the bench.
 
-Every kind of frame from random sources, both IP versions; then all kinds in turn from few sources, and where the front is
-the host itself.
+Every kind of frame from random sources, both IP versions; then all kinds in turn from few sources, which have limits, and
+where the front is the host itself.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
 import pytest
 
@@ -31,6 +32,10 @@ REASONS: dict[Kind, Reason] = {
     "data": Reason.stray_data,
     "first-fragment": Reason.first_fragment,
     "later-fragment": Reason.later_fragment,
+}
+INSTEAD: dict[Reason, tuple[Kind, ...]] = {  # what a source prefix cannot have beyond its limits
+    Reason.prefix_cap: ("syn",),
+    Reason.guess_limit: ("ack", "fin", "data"),
 }
 OUTWARD = (Reason.outbound, Reason.taught, Reason.outbound_end, Reason.outbound_other)  # seen as they leave
 STRAGGLERS = 50  # ARP and the like as it leaves, and what came between reading one counter and the other
@@ -57,12 +62,27 @@ def survive(stage: Stage, version: int, kind: Kind, sources: str = "") -> None:
     assert flood.frames == COUNT
     judged = sum(number for reason, number in seen.front.items() if reason not in OUTWARD)
     assert 0 <= judged - outside.received < STRAGGLERS, "each frame has one reason"
-    expected = [REASONS[one] for one in (SINGLE if kind == "mixed" else [kind])]
-    for reason in expected:
-        honest = requests + 1 if reason == Reason.answered else 0
-        assert COUNT // len(expected) - near.send_drops <= seen.front[reason] - honest <= COUNT // len(expected)
+    kinds = SINGLE if kind == "mixed" else (kind,)
+    for group in grouped(kinds):
+        honest = requests + 1 if "syn" in group else 0
+        number = sum(seen.front[reason] for reason in reasons_of(group)) - honest
+        most = COUNT // len(kinds) * len(group)
+        assert most - near.send_drops <= number <= most
+    for reason, limited in INSTEAD.items():
+        assert seen.front[reason] > 0 or not (sources and set(limited) <= set(kinds))
     assert events["TcpPassiveOpens"] == seen.front[Reason.remembered] == seen.agent[Reason.admitted] == requests + 1
     assert events["TcpExtSyncookiesSent"] == seen.agent[Reason.bad_cookie] == 0
+
+
+def grouped(kinds: Sequence[Kind]) -> list[tuple[Kind, ...]]:
+    """Those that share a limit, together."""
+    groups = {next((group for group in INSTEAD.values() if kind in group), (kind,)) for kind in kinds}
+    return [tuple(kind for kind in group if kind in kinds) for group in groups]
+
+
+def reasons_of(group: Sequence[Kind]) -> list[Reason]:
+    """What their frames are counted under: each under its own, or all under the limit's."""
+    return [REASONS[kind] for kind in group] + [reason for reason, limited in INSTEAD.items() if set(group) <= set(limited)]
 
 
 @routed

@@ -1,4 +1,4 @@
-"""An agent where frames begin with the IP header: behind a tunnel, and (what tc sees then) behind XDP's generic hook."""
+"""An agent where frames begin with the IP header: behind a tunnel."""
 
 from __future__ import annotations
 
@@ -26,13 +26,10 @@ from handshake.stage import (
     write_configuration,
 )
 from handshake.tunnels import tun, tunnel
-from hardtack.compiler.objects import compiled
-from hardtack.kernel.links import attach_xdp
-from hardtack.kernel.programs import load
 from hardtack.lab import topology
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
-from hardtack.lab.clients import ask, server_socket, upload
+from hardtack.lab.clients import ask, server_socket
 from hardtack.lab.counters import HERE
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process
@@ -46,13 +43,12 @@ TIMES = 3
 SOURCES = count(random.randrange(20_000, 40_000))
 
 
-@pytest.fixture(scope="module", params=["tunnel", "generic"])
-def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Front, agent, a talker."""
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp("tunnel")
     with ExitStack() as parts:
-        net = parts.enter_context(topology.routed())
-        net = parts.enter_context(tunnelled(net) if request.param == "tunnel" else generic(net))
+        net = parts.enter_context(tunnelled(parts.enter_context(topology.routed())))
         parts.enter_context(attach(net.near, PASS))
         parts.enter_context(talker(net.server, SERVER, [TALK]))
         configuration = write_configuration(net, folder)
@@ -72,13 +68,6 @@ def tunnelled(net: Topology) -> Iterator[Topology]:
         yield replace(net, inside=here, far=there)
 
 
-@contextmanager
-def generic(net: Topology) -> Iterator[Topology]:
-    """On the server's interface is a program of XDP's generic hook."""
-    with load(compiled(PASS), {}) as program, net.server.call(attach_xdp, program, net.far.index, "generic"):
-        yield net
-
-
 @pytest.fixture
 def wire(stage: Stage) -> Iterator[Wire]:
     """The client's link."""
@@ -90,13 +79,6 @@ def test_a_handshake(stage: Stage, version: int) -> None:
     with stage.counting() as seen:
         facts = server_socket(stage.net.client, ADDRESSES[version], TALK, timeout=PATIENCE)
     assert facts["timestamps"] and facts["sack"] and facts["window_scaling"]
-    assert seen.cookies() == (1, 1, 0)
-
-
-def test_the_ack_comes_with_data(stage: Stage, version: int) -> None:
-    """The client's kernel keeps a clone of what it may have to send again: XDP's generic hook copies that."""
-    with stage.counting() as seen:
-        upload(stage.net.client, ADDRESSES[version], TALK, 1000, patient=True, timeout=PATIENCE)
     assert seen.cookies() == (1, 1, 0)
 
 

@@ -93,13 +93,13 @@ def served_until_rung(bell: socket.socket, works: Sequence[Work], listening: Map
         waiting.register(fd, select.POLLIN)
     due = time.monotonic() + PERIOD
     while True:
-        ready = [fd for fd, _ in waiting.poll(max(0.0, due - time.monotonic()) * 1000)]
+        ready = {fd for fd, _ in waiting.poll(max(0.0, due - time.monotonic()) * 1000)}
         if bell.fileno() in ready:
             rung = signal.Signals(bell.recv(1)[0])
             if rung in ENDINGS:
                 return rung
             journal.note("not-reloaded", signal=rung.name, why="what it is told is read at a start: start it again")
-        for fd in ready:
+        for fd in ready & listening.keys():
             listening[fd].follow()
         if time.monotonic() >= due:
             due = time.monotonic() + PERIOD

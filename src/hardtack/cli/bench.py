@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hardtack.cli.arguments import OutFolder
+from hardtack.cli.extras import require_lab
 
 
 def bench(
@@ -26,6 +27,8 @@ def bench(
 
     Example: hardtack bench --out out
     """
+    require_lab()
+
     from hardtack.lab.bench.results import FULL, QUICK
     from hardtack.lab.bench.run import run
 

@@ -207,8 +207,12 @@ class Config(Inert):
         return not self.front.inside or any(host.via == "local" or host.one_armed for host in self.hosts)
 
     def hears(self, host: Host) -> bool:
-        """Whether all that this host sends is seen here, so that what it does not confirm is nothing."""
-        return bool(self.front.inside) or host.via == "local"
+        """Whether all that this host sends is seen here, so that what it does not confirm is nothing.
+
+        Not if its frames leave by an interface that is none of `inside`: its answers will not come in there either.
+        """
+        inside = self.front.inside
+        return host.via == "local" or (bool(inside) and (host.via != "mac" or host.out in inside))
 
     @property
     def key_files(self) -> tuple[Path, ...]:

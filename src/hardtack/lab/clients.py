@@ -14,6 +14,9 @@ from hardtack.lab.process import run
 from hardtack.lab.talker import pattern
 
 TIMEOUT = 5.0  # s
+# linux/tcp.h; a connection in repair shows its numbers, and goes on afterwards as if nothing had been
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+RECEIVE_QUEUE, SEND_QUEUE, REPAIR_OFF = 1, 2, -1  # off without a window probe
 STREAM_TIMEOUT = 120.0  # s
 
 
@@ -57,6 +60,19 @@ def connect(
         return made
 
     return client.call(inside)
+
+
+def numbers(connection: socket.socket) -> tuple[int, int]:
+    """What the kernel would put into the next segment of a connection: sequence and acknowledgment number."""
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    try:
+        found = []
+        for queue in (SEND_QUEUE, RECEIVE_QUEUE):
+            connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+            found.append(connection.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) & 0xFFFFFFFF)
+    finally:
+        connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF)
+    return found[0], found[1]
 
 
 def ask(client: Namespace, address: str, port: int, request: bytes, **how: Any) -> bytes:

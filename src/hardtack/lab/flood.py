@@ -21,7 +21,8 @@ from hardtack.lab import programs
 from hardtack.lab.attach import sink
 from hardtack.lab.flooder import Order
 from hardtack.lab.links import Interface, refuse_foreign
-from hardtack.lab.packets.recipe import BATCH_US, MOST_BATCH, Caller, Kind, Options, Target, frame_for, part_of, recipe_for
+from hardtack.lab.packets.order import BATCH_US, MOST_BATCH, part_of, recipe_for
+from hardtack.lab.packets.recipe import Caller, Kind, Options, Target, frame_for
 from hardtack.lab.process import Process
 
 UNLIMITED = 2**63 - 1

@@ -10,6 +10,7 @@ from hardtack.compiler.language import absent, address, compare_exchange, entry_
 from hardtack.packet.layout import BUDGETS, LEARNING, POLICY, SHARES, TAUGHT, Budget, Policy, Share
 from hardtack.packet.time import window_of
 
+RESERVE_SHIFT = 3  # an 8th is for those who may have it
 CHUNK_BITS = 6  # a CPU takes a 64th of what is left at a time
 ATTEMPTS = 4  # when other CPUs take of the very same budget at the same time
 LOW_32 = 0xFFFFFFFF
@@ -39,14 +40,17 @@ def may_have_one(number, limit, ms):
     if absent(share):
         return False
     if share.window != window:
-        share.window, share.left = window, u64(0)
-    return pay(share, number, limit)
+        share.window, share.left, share.drawn = window, u64(0), u64(0)
+    return pay(share, number, limit, True)
 
 
 @inlined
-def pay(share, number, limit):
-    """Take one of this CPU's part; when that is used up, a new part of the budget. Refused: it has run out."""
-    if not share.left and not draw(share, number, limit):
+def pay(share, number, limit, reserve):
+    """Take one of this CPU's part; when that is used up, a new part of the budget. Refused: it has run out.
+
+    `reserve`: whether the last 8th may be touched.
+    """
+    if not share.left and not draw(share, number, limit if reserve else limit - (limit >> u64(RESERVE_SHIFT))):
         share.tight = u64(1)
         return False
     share.left -= u64(1)
@@ -72,7 +76,13 @@ def draw(share, number, limit):
         part = (limit - taken) >> u64(CHUNK_BITS)
         part = part if part else u64(1)
         if compare_exchange(address(budget), before, (window << u64(32)) | (taken + part)) == before:
-            share.left = part
-            return True
-    share.left = u64(1)
+            return has_drawn(share, part)
+    return has_drawn(share, u64(1))
+
+
+@inlined
+def has_drawn(share, part):
+    """So much is this CPU's now."""
+    share.left = part
+    share.drawn += part
     return True

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, i64, inlined, u64
-from hardtack.packet.budget import policy
 from hardtack.packet.connections import places
-from hardtack.packet.prefixes import (
-    GUESSED_SHIFT,
-    PROVEN_TIMES,
-    WIDE_TIMES,
-    cell_for,
-    is_guessed,
-    more,
-)
+from hardtack.packet.prefixes import GUESSED_SHIFT, PROVEN_TIMES, WIDE_TIMES, cell_for, is_guessed, more
 
 
 @inlined
-def is_capped(flow, cell, proven, second, cpus):
-    """Whether the source's prefix has had as many answers in this second as it may; if not, this is one more."""
-    most = part_of(policy().prefix_replies, cpus)
+def is_capped(flow, cell, proven, second, most):
+    """Whether the source's prefix has had as many answers in this second as it may; if not, this is one more.
+
+    `most`: what an unproven one may have of this CPU.
+    """
     if proven:
         most *= PROVEN_TIMES
     elif is_guessed(cell, second):
@@ -32,10 +26,3 @@ def is_capped(flow, cell, proven, second, cpus):
         narrow.answered = more(i64(narrow.answered))
     cell.answered = more(i64(cell.answered))
     return False
-
-
-@inlined
-def part_of(limit, cpus):
-    """What one of so many CPUs may allow; at least one."""
-    part = i64(limit // cpus)
-    return part if part else 1

@@ -16,7 +16,7 @@ from hardtack.packet.layout import NO_HOST, Name
 from hardtack.packet.martians import is_mapped, is_martian
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse
-from hardtack.packet.prefixes import cell_for, count_failure, may_guess, mixed_prefix
+from hardtack.packet.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.wire import ACK, RST, SYN
@@ -75,14 +75,14 @@ def judge_segment(flow, entry):
 @inlined
 def judge_cookie(frame, flow, host, moment, name, entry):
     """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back."""
-    asks, second = flow.flags & SYN, second_of(moment.ms)
-    cell = cell_for(mixed_prefix(flow), second)
-    if absent(cell):
-        return NO_KEY
+    asks, second, good, cell = flow.flags & SYN, second_of(moment.ms), UNTRIED, no_cell()
+    if not asks:
+        cell = cell_for(mixed_prefix(flow), second)
+        if absent(cell):
+            return NO_KEY
     cookie = (flow.acknowledgment - 1) & LOW_32
     epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
     key = find_key(i64(host.keys), epoch)
-    good = UNTRIED
     if asks or may_guess(name, cell, second):
         read_options(frame, flow)
         options = options_byte(flow) if asks else cookie & OPTION_BITS

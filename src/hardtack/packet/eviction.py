@@ -16,10 +16,12 @@ and one for hosts: whom more than MANY votes are left for, has more than MANY pl
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, barrier, i64, inlined, own_entry, u64
+from hardtack.compiler.language import absent, address, barrier, compare_exchange, i64, inlined, own_entry, u64
 from hardtack.packet.connections import (
     ATTEMPTS,
     LOW_32,
+    WAY_BITS,
+    bits_below,
     change_tag,
     connection_at,
     count_of,
@@ -27,7 +29,6 @@ from hardtack.packet.connections import (
     free_places,
     no_connection,
     seat,
-    tag_at,
     tags_at,
 )
 from hardtack.packet.layout import (
@@ -65,24 +66,44 @@ def take_place(name, ms, may_displace):
         one, other = tags_at(name.first), tags_at(name.second)
         if absent(one) or absent(other):
             break
-        place = roomier(name, free_places(one.word), free_places(other.word))
+        first, second = one.word, other.word
+        place = roomier(name, free_places(first), free_places(second))
         if place < 0:
             place = giving_way(name, ms, may_displace)
-            return taken(name, place, tag_at(place), ms) if place >= 0 else no_connection()
-        entry = taken(name, place, u64(0), ms)
+            return displaced(name, place, first if place >> WAY_BITS == name.first else second, ms)
+        entry = taken(name, place, ms)
         if not absent(entry):
             return entry
     return no_connection()
 
 
 @inlined
-def taken(name, place, before, ms):
-    """The record at a place whose tag was `before`, if it could be had."""
+def taken(name, place, ms):
+    """The record at a free place, if it could be had."""
     entry = connection_at(place)
     if absent(entry):
         return entry
     entry.seen = stamp(ms)  # first, so that no other CPU takes it for one that was silent long
-    return entry if change_tag(place, before, name.tag) else no_connection()
+    return entry if change_tag(place, u64(0), name.tag) else no_connection()
+
+
+@inlined
+def displaced(name, place, before, ms):
+    """The record at a place that is in use; nothing if `place` is none, or its bucket's word is no longer as `before`.
+
+    Another CPU may have found the same one to go. It is not over any more, or it would be the next one to go again.
+    """
+    if place < 0:
+        return no_connection()
+    entry, word = connection_at(place), tags_at(place >> WAY_BITS)
+    if absent(entry) or absent(word):
+        return no_connection()
+    entry.seen = stamp(ms)
+    after = (before & ~(u64(0xFF) << bits_below(place))) | (name.tag << bits_below(place))
+    if compare_exchange(address(word), before, after) != before:
+        return no_connection()
+    entry.state = 0
+    return entry
 
 
 @inlined

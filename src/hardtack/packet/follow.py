@@ -11,6 +11,7 @@ from hardtack.packet.layout import (
     BURST,
     BY_HOST,
     CLIENT_FIN,
+    FIN_ACKED,
     HOST_FIN,
     HOST_SEEN,
     NUMBERED,
@@ -24,6 +25,7 @@ WINDOW = 1 << 23
 MOST_REACH = 26  # 64 MB: of windows whose scale is not known
 OF_A_SYN = 1 << 14  # bytes that a SYN may carry and be acknowledged for: RFC 7413
 BACK = 1 << 31  # modulo 2^32: more is behind
+ENDED = CLIENT_FIN | FIN_ACKED
 LOW_16, LOW_32 = 0xFFFF, 0xFFFFFFFF
 
 CONNECTION = int(Reason.connection)
@@ -77,6 +79,15 @@ def is_closed_by_host(entry):
 
 
 @inlined
+def is_ended(entry):
+    """Whether both have sent their FIN, and the host knows that its own has arrived: it is in TIME_WAIT or gone.
+
+    RFC 9293 3.6. Before, it asks whoever sends a SYN back (RFC 5961 4), and the client's RST ends the old connection.
+    """
+    return entry.state & ENDED == ENDED
+
+
+@inlined
 def follow_client(flow, entry, host, name, ms):
     """A segment from the client, without SYN."""
     if flow.flags & RST:
@@ -88,6 +99,8 @@ def follow_client(flow, entry, host, name, ms):
         return FRAME_LIMIT
     if flow.flags & FIN:
         entry.state |= CLIENT_FIN
+    if state & HOST_FIN and flow.acknowledgment == i64(entry.sent):
+        entry.state |= FIN_ACKED
     if not state & NUMBERED:
         advance(flow, entry)
     return CONNECTION

@@ -67,4 +67,4 @@ def is_anothers(frame, flow):
     start, origin = head(frame), origin_at(flow.place)
     if absent(origin) or origin.mac == u64(0) or beyond(start, ETHERNET, tail(frame)):
         return False
-    return load64(start, SOURCE_MAC) << u64(MAC_SHIFT) != origin.mac << u64(MAC_SHIFT)
+    return (load64(start, SOURCE_MAC) << u64(MAC_SHIFT)) >> u64(MAC_SHIFT) != origin.mac  # more than 48 bits: nobody

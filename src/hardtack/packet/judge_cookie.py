@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, i64, inlined, u64
 from hardtack.packet.budget import may_learn, policy, share_at
-from hardtack.packet.cap import part_of
 from hardtack.packet.cookie import LOW_32, OPTION_BITS
 from hardtack.packet.eviction import take_place
 from hardtack.packet.follow import MOST_REACH, begin, behind_it
@@ -14,7 +13,7 @@ from hardtack.packet.options import NO_SCALE
 from hardtack.packet.parse import NONE
 from hardtack.packet.prefixes import count_newcomer, mixed_prefix
 from hardtack.packet.reasons import Reason
-from hardtack.packet.replies import EVERYBODY
+from hardtack.packet.replies import EVERYBODY, at_least_one
 from hardtack.packet.time import second_of
 from hardtack.packet.wire import FIN
 
@@ -84,7 +83,8 @@ def refuse_newcomer(flow, cell, ms):
 def most_newcomers():
     """Good cookies that a source prefix may bring to this CPU in a second."""
     share = share_at(EVERYBODY)
-    return part_of(policy().prefix_connections, u64(1) if absent(share) or not share.cpus else share.cpus)
+    cpus = u64(1) if absent(share) or not share.cpus else share.cpus
+    return i64(at_least_one(policy().prefix_connections // cpus))
 
 
 @inlined

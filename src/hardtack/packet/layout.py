@@ -27,8 +27,9 @@ STRETCH = 64  # places that packet/sweep.py looks at in one run
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
 BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 # Connection.state. AWAITED: its host, whose frames are seen here, has yet to confirm it. ASKED: its host has sent a SYN, and
-# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie
-CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED = 1, 2, 4, 8, 16, 32
+# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie. FIN_ACKED: its
+# client has acknowledged its host's FIN
+CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED, FIN_ACKED = 1, 2, 4, 8, 16, 32, 64
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
 NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
@@ -277,15 +278,16 @@ Sweep = np.dtype([("place", "u8")], align=True)
 Share = np.dtype(
     [
         ("window", "u8"),  # what follows is of this one
-        ("left", "u8"),
+        ("left", "u8"),  # of what this CPU has drawn
+        ("drawn", "u8"),
         ("tight", "u8"),  # 1: the budget has run out, and as much is wanted still
-        ("wanted", "u8"),  # SYNs
-        ("spent", "u8"),  # of them, answered
+        ("refused", "u8"),  # SYNs
         ("crowd", "u8"),  # a host's: source prefixes seen, while it is tight
         ("fair", "u8"),  # a host's: SYN-ACKs that each of them may have
         ("hosts", "u8"),  # everybody's: hosts that SYNs were for
         ("host_fair", "u8"),  # everybody's: SYN-ACKs that each of them may have
         ("cpus", "u8"),  # everybody's: CPUs that had SYNs in the window before
+        ("cap", "u8"),  # everybody's: SYN-ACKs that an unproven source prefix may have of this CPU in a second
     ],
     align=True,
 )

@@ -7,7 +7,7 @@ makes CPUs wait for each other; where it matters, each allows its part.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, entry_at, i64, inlined, own_entry, u64
+from hardtack.compiler.language import absent, entry_at, i64, inlined, nothing_of, own_entry, u64
 from hardtack.packet.connections import places
 from hardtack.packet.layout import ASKED_CELLS, ASKED_FOR, PREFIX_CELLS, PREFIXES, Asked, Prefix
 from hardtack.packet.names import prefix_of
@@ -27,6 +27,7 @@ TRIES = 4  # but for so many of a connection whose SYN has just been answered
 TRIES_BITS, WHEN_BITS = 7, 0x1FFF
 
 own_prefix_at = entry_at(PREFIXES, Prefix)
+no_cell = nothing_of(Prefix)
 own_asked = own_entry(ASKED_FOR, Asked)
 
 

@@ -21,11 +21,10 @@ from hardtack.packet.time import second_of, window_of
 
 EVERYBODY = 0  # the budget of all hosts together
 ATTEMPTS = 4
-RESERVE_SHIFT = 3  # an 8th is for proven prefixes
 FLOOR_SHIFT = 6
 NARROW_SHIFT = 2  # a /64 may have a quarter of its /48's fair share
 CELL_SHIFT = 64 - CROWD_CELLS.bit_length() + 1
-CREW = Budget.fields["crew"][1]  # offset
+CREW = Budget["taken"].itemsize  # offset: it comes behind that
 
 HOST_LIMIT = int(Reason.host_limit)
 TOTAL_LIMIT = int(Reason.total_limit)
@@ -49,24 +48,32 @@ def reply_refused(flow, host, name, ms):
     if ours.window != window:
         turn_host(ours, window, limit, everybody)
     proven = is_proven(cell, mixed, second)
-    if is_capped(flow, cell, proven, second, everybody.cpus):
+    if is_capped(flow, cell, proven, second, i64(everybody.cap)):
         return PREFIX_CAP
-    everybody.wanted += u64(1)
-    ours.wanted += u64(1)
+    refused = NONE
     if everybody.tight | ours.tight:
-        if everybody.tight and ours.spent >= everybody.host_fair:
-            return TOTAL_LIMIT
         fair = fair_if_proven(everybody, ours, total if total < limit else limit) if proven else ours.fair
-        if not has_fair_share(flow, host, ours, fair):
-            return PREFIX_LIMIT
-    if not pay(ours, i64(host.number), limit if proven else limit - (limit >> u64(RESERVE_SHIFT))):
-        return HOST_LIMIT
-    if not pay(everybody, EVERYBODY, total if proven else total - (total >> u64(RESERVE_SHIFT))):
-        return TOTAL_LIMIT
-    ours.spent += u64(1)
+        refused = judge_fairness(flow, host, everybody, ours, fair)
+    if refused == NONE and not pay(ours, i64(host.number), limit, proven):
+        refused = HOST_LIMIT
+    if refused != NONE:
+        ours.refused += u64(1)
+    elif not pay(everybody, EVERYBODY, total, proven):
+        refused = TOTAL_LIMIT
+    if refused != NONE:
+        everybody.refused += u64(1)
+        return refused
     if is_guessed(cell, second):
         note_asked(name, second)
     return NONE
+
+
+@inlined
+def judge_fairness(flow, host, everybody, ours, fair):
+    """While a budget runs out: why somebody has had enough, his host or his prefix; NONE if not."""
+    if everybody.tight and ours.drawn - ours.left >= everybody.host_fair:
+        return TOTAL_LIMIT
+    return NONE if has_fair_share(flow, host, ours, fair) else PREFIX_LIMIT
 
 
 @inlined
@@ -76,6 +83,7 @@ def turn_everybody(everybody, window, total):
     hosts = everybody.hosts if everybody.window + u64(1) == window else u64(0)
     everybody.host_fair = at_least_one(total // (at_least_one(hosts) * everybody.cpus))
     everybody.hosts = u64(0)
+    everybody.cap = at_least_one(policy().prefix_replies // everybody.cpus)
     turn(everybody, window, total, everybody.cpus)
 
 
@@ -95,10 +103,11 @@ def turn_host(ours, window, limit, everybody):
 @inlined
 def turn(share, window, limit, cpus):
     """A new window. It stays tight only while more is wanted than there is."""
-    if share.window + u64(1) != window or share.wanted * cpus <= limit:
+    wanted = share.drawn - share.left + share.refused
+    if share.window + u64(1) != window or wanted * cpus <= limit:
         share.tight = u64(0)
     share.window = window
-    share.left, share.wanted, share.spent = u64(0), u64(0), u64(0)
+    share.left, share.drawn, share.refused = u64(0), u64(0), u64(0)
 
 
 @inlined

@@ -11,7 +11,8 @@ from hardtack.compiler.program import Source
 from hardtack.lab import programs
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.packets.crowd import Crowd, crowd_for
-from hardtack.lab.packets.recipe import Options, Recipe, Target, frame_for, recipe_for
+from hardtack.lab.packets.order import recipe_for
+from hardtack.lab.packets.recipe import Options, Recipe, Target, frame_for
 
 PORT = 80
 ENDLESS = 2**63 - 1

@@ -1,10 +1,12 @@
-"""The demo: a web server under two floods, without hardtack and with it, and honest clients that fetch all the time.
+"""The demo: a web server under floods, without hardtack and with it, and honest clients that fetch all the time.
 
     calm            no flood, no hardtack: what there is to lose
     linux_syn       a flood of SYNs; the front only routes, and the server meets it with Linux's SYN cookies
     linux_ack       a flood of forged ACKs instead: Linux answers each with a reset
     hardtack_ack    the same flood, which has not stopped, and `hardtack front` and `hardtack agent`
     hardtack_syn    the attacker turns back to SYNs
+    hardtack_known  a real client opens a connection, and floods by it: right numbers and random ones, in turn
+    hardtack_filler one network opens connections as fast as it can, to fill the front's table, which is small here
 
 What makes it fair, and repeatable:
 

@@ -21,7 +21,10 @@ LINUX_SYN = Phase("linux_syn", "SYN flood, Linux default", "syn")
 LINUX_ACK = Phase("linux_ack", "ACK flood, Linux default", "ack")
 HARDTACK_ACK = Phase("hardtack_ack", "ACK flood, hardtack", "ack", defended=True)
 HARDTACK_SYN = Phase("hardtack_syn", "SYN flood, hardtack", "syn", defended=True)
-PHASES = (CALM, LINUX_SYN, LINUX_ACK, HARDTACK_ACK, HARDTACK_SYN)  # hardtack comes while a flood is on, as in real life
+HARDTACK_KNOWN = Phase("hardtack_known", "known flood, hardtack", "known", defended=True)
+HARDTACK_FILLER = Phase("hardtack_filler", "filler flood, hardtack", "filler", defended=True)
+LINUX, DEFENDED = (LINUX_SYN, LINUX_ACK), (HARDTACK_ACK, HARDTACK_SYN, HARDTACK_KNOWN, HARDTACK_FILLER)
+PHASES = (CALM, *LINUX, *DEFENDED)  # hardtack comes while a flood is on, as in real life
 
 TICK = 0.5  # s between two readings
 PUSH = 10  # steps of niceness
@@ -35,7 +38,7 @@ def play(on: Stage, seconds: float, mpps: float, show: Display) -> tuple[list[Me
     with Attack(on, mpps, seconds) as attack, ExitStack() as later:
         for which in PHASES:
             if which.flood and which.flood != attack.kind:
-                show.note(f"{mpps} million {which.flood.upper()}s a second from now on; " + against(on, defenders))
+                show.note(f"{described(which.flood, mpps)} from now on; " + against(on, defenders))
                 if not which.defended:
                     on.receivers(swamped=True)
                 attack.turn(which.flood)
@@ -45,6 +48,15 @@ def play(on: Stage, seconds: float, mpps: float, show: Display) -> tuple[list[Me
                 defenders = later.enter_context(defence(on.net))
             measured.append(phase(on, which, seconds, show, attack))
     return measured, defenders.counted() if defenders else {}
+
+
+def described(flood: str, mpps: float) -> str:
+    """What the attacker sends, in words."""
+    if flood == "known":
+        return f"a real client opens a connection and floods by it: {mpps} million segments a second"
+    if flood == "filler":
+        return f"one network opens connections as fast as it can: {mpps / 2} million handshakes a second"
+    return f"{mpps} million {flood.upper()}s a second"
 
 
 def against(on: Stage, defenders: Defence | None) -> str:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.clients import connect, numbers
 from hardtack.lab.demo.honest import PATIENCE
-from hardtack.lab.demo.stage import Stage
+from hardtack.lab.demo.stage import PORT, Stage
 from hardtack.lab.flood import Flood, flooding
 from hardtack.lab.namespaces import LabError
-from hardtack.lab.packets.recipe import Kind
+from hardtack.lab.packets.recipe import Caller, Kind
 
 SETTLE = 1.0  # s of flood before anybody is asked how they like it
+FILLER = "198.18.7.0/24"  # one network: ports of one address are used up in no time
 SPARE = 180.0  # s that a flood may last beyond two phases: starting hardtack, last requests
+
+
+def opened(on: Stage) -> socket.socket:
+    """A connection of a real client, whose machine is the attacker's."""
+    return connect(on.net.client, SERVER[0], PORT, timeout=PATIENCE)
+
+
+def callers_of(connection: socket.socket) -> list[Caller]:
+    """In whose name its flood is sent: with the right numbers and with random ones, in turn."""
+    address, port = connection.getsockname()
+    return [Caller(address, port, *numbers(connection)), Caller(address, port)]
 
 
 class Attack:
@@ -41,8 +56,16 @@ class Attack:
 
     @contextmanager
     def _flooding(self, kind: Kind) -> Iterator[Flood]:
-        on = self._on
-        with flooding(on.net.near, on.target, seconds=self._seconds, kind=kind, rate=self._rate, cpu=on.attacker) as flood:
+        on, how = self._on, dict[str, Any]()
+        with ExitStack() as parts:
+            if kind == "known":
+                how["callers"] = callers_of(parts.enter_context(opened(on)))
+            if kind == "filler":  # each of its SYNs brings an ACK, which is a frame, too
+                how["sources"] = FILLER
+            rate = self._rate // 2 if kind == "filler" else self._rate
+            flood = parts.enter_context(
+                flooding(on.net.near, on.target, seconds=self._seconds, kind=kind, rate=rate, cpu=on.attacker, **how)
+            )
             yield flood
             if flood.process.returncode is not None:
                 raise LabError("the flood ended before the demo did: " + " / ".join(flood.process.lines[-3:]))

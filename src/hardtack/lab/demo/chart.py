@@ -40,7 +40,7 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
 
     zero = measured[0].began
     with pyplot.style.context(STYLE):
-        figure, panels = pyplot.subplots(3, 1, figsize=(14, 8), sharex=True, height_ratios=(3, 2, 2))
+        figure, panels = pyplot.subplots(3, 1, figsize=(17, 8), sharex=True, height_ratios=(3, 2, 2))
         draw_requests(panels[0], measured, zero)
         draw_connects(panels[1], measured, zero)
         draw_flood(panels[2], measured, zero)
@@ -51,7 +51,7 @@ def draw(measured: Sequence[Measured], path: Path) -> None:
         between(panels[0], measured, zero)
         panels[-1].set_xlabel("seconds")
         panels[-1].set_xlim(0, measured[-1].readings[-1].at - zero)
-        figure.suptitle("Honest web clients under SYN and ACK floods", x=0.01, ha="left", fontsize=16, fontweight="bold")
+        figure.suptitle("Honest web clients under floods", x=0.01, ha="left", fontsize=16, fontweight="bold")
         about = machine()
         where = f"hardtack {about['hardtack']}, Linux {about['kernel']}; one CPU receives, serves and fetches"
         figure.text(0.99, 0.008, where, ha="right", fontsize=8, color=FAINT)

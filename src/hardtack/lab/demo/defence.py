@@ -21,6 +21,7 @@ from hardtack.lab.topology import Topology
 
 START = 60.0  # s to be ready: that takes less than one, but perhaps on a CPU that the flood keeps busy
 
+CONNECTIONS = 50_000  # room for so many: the filler brings several times as many in a second or two
 # No grace period: no connection of a phase outlives it, and while the door is open for those there are, a flood of ACKs
 # gets through it, too, as far as the limit on learning goes
 CONFIGURATION = """
@@ -28,6 +29,7 @@ CONFIGURATION = """
 interface = "{interface}"
 key_file = "{key}"
 grace = "0s"
+connections = {connections}
 
 [[host]]
 name = "web"
@@ -57,10 +59,9 @@ def defence(net: Topology) -> Iterator[Defence]:
     with folder("demo") as here:
         key, configuration = here / "key", here / "hardtack.toml"
         make_key(key)
-        addresses = [*SERVER]
-        configuration.write_text(
-            CONFIGURATION.format(interface=net.outside.name, key=key, addresses=addresses, port=PORT).replace("'", '"')
-        )
+        values = {"interface": net.outside.name, "key": key, "addresses": [*SERVER], "port": PORT}
+        text = CONFIGURATION.format(**values, connections=CONNECTIONS)
+        configuration.write_text(text.replace("'", '"'))
         command = [sys.executable, "-m", "hardtack"]
         with Process([*command, "agent", "--interface", net.far.name, "--key", key], net.server) as agent:
             agent.wait_for(r"\bready\b", START)

@@ -7,11 +7,10 @@ program needs to know nothing about options and flags, and anything can be flood
 from __future__ import annotations
 
 import ipaddress
-import secrets
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -74,12 +73,6 @@ EPHEMERAL = 0x8000  # ports of floods begin here, but for the filler's, which en
 # As Linux 6 sends them: MSS 1460, SACK permitted, timestamps, NOP, window scale 7
 LINUX_OPTIONS = bytes.fromhex("020405b4 0402 080a 00c0ffee 00000000 01 030307")
 PAYLOAD = b"GET /ab HTTP/1.0\r\n\r\n"  # as long as those options
-
-# Pace, for a veth's queue of 256 frames: what comes in so many microseconds comes at once, as a card's interrupts have it
-BURST_US, MOST_BURST = 25, 32
-# Handed over to the kernel together, and the receiver woken once. The kernel keeps as many pages ready for frames; what is
-# under way beyond that goes through its page allocator, from one CPU to the other, which costs the receiver as much again
-BATCH_US, MOST_BATCH = 100, 128
 
 # Words as they lie in memory. `random_...`: which bits of a field are random; the others are as given
 Template = np.dtype(
@@ -183,50 +176,7 @@ def check_callers(target: Target, kind: Kind, callers: Sequence[Caller]) -> None
 
 def frame_for(target: Target, kind: Kind, options: Options, callers: Sequence[Caller] = ()) -> bytes:
     """The frame without its random fields, checksums zero, padded to one of SIZES; of a mixed flood, the first kind's."""
-    return _padded(target, [frame for *_, frame in _parts(target, kind, options, callers)])[0]
-
-
-def recipe_for(
-    target: Target,
-    kind: Kind,
-    options: Options,
-    *,
-    limit: int,
-    rate: int,
-    seed: int = 0,
-    sources: str = "",
-    callers: Sequence[Caller] = (),
-) -> bytes:
-    """The record for the table. `rate` in frames per second, 0: as many as possible; `seed` 0: a random one.
-
-    `sources`, `callers`: as for `sources_of`, `check_callers`.
-    """
-    check_callers(target, kind, callers)
-    network = sources_of(target, sources)
-    parts = _parts(target, kind, options, callers)
-    frames = _padded(target, [frame for *_, frame in parts])
-    record = np.zeros((), Recipe)
-    record["state"] = seed or secrets.randbits(64) | 1
-    record["limit"] = limit
-    burst = part_of(rate, BURST_US, MOST_BURST)
-    record["burst"], record["between_ns"] = burst, 10**9 * burst // rate if rate else 0
-    record["version"], record["size"] = target.version, len(frames[0])
-    record["kinds"] = len(frames)
-    for place, ((single, caller, segment, _), frame) in enumerate(zip(parts, frames, strict=True)):
-        template = record["templates"][place]
-        template["fragment"], template["fixed"] = single in FRAGMENTS, single == ICMP
-        template["frame"] = np.frombuffer(frame.ljust(LARGEST, b"\0"), np.uint8)
-        template["network_sum"] = words_sum(frame[14:34]) if target.version == 4 else 0
-        pseudo = ipaddress.ip_address(target.address).packed + struct.pack("!HH", 6, len(segment))
-        template["transport_sum"] = words_sum(pseudo) + words_sum(segment)
-        _give_source(template, network, caller, kind)
-        _give_numbers(template, target, single, caller, kind)
-    return record.tobytes()
-
-
-def part_of(rate: int, microseconds: int, most: int) -> int:
-    """Frames that come in so many microseconds at this rate: at least one, and no more than `most`."""
-    return max(1, min(most, rate * microseconds // 10**6))
+    return padded(target, [frame for *_, frame in parts_of(target, kind, options, callers)])[0]
 
 
 def words_sum(data: bytes) -> int:
@@ -234,43 +184,7 @@ def words_sum(data: bytes) -> int:
     return sum(struct.unpack(f"={len(data) // 2}H", data))
 
 
-def _give_source(template: Any, network: Network, caller: Caller | None, kind: Kind) -> None:
-    if caller:
-        template["source_high"], template["source_low"] = _words(ipaddress.ip_address(caller.address))
-        template["port"] = _as_it_lies(caller.port, 2)
-        return
-    template["source_high"], template["source_low"] = _words(network.network_address)
-    template["random_high"], template["random_low"] = _words(network.hostmask)
-    template["port"] = 0 if kind == "filler" else _as_it_lies(EPHEMERAL, 2)
-    template["random_port"] = _as_it_lies(EPHEMERAL - 1, 2)
-
-
-def _give_numbers(template: Any, target: Target, single: Kind, caller: Caller | None, kind: Kind) -> None:
-    template["random_to"] = 0 if target.port else 0xFFFF
-    for field, number in (
-        ("sequence", caller and caller.sequence),
-        ("acknowledgment", caller and caller.acknowledgment),
-    ):
-        if field == "sequence" or FLAGS.get(single, 0) & ACK:
-            template[field] = _as_it_lies(number or 0, 4)
-            template[f"random_{field}"] = 0xFFFFFFFF if number is None else 0
-    if kind == "guess-count":
-        template["counted"], template["random_acknowledgment"] = 1, 0
-
-
-def _as_it_lies(number: int, size: int) -> int:
-    """A number of the wire as a word in memory."""
-    return int.from_bytes(number.to_bytes(size, "big"), "little")
-
-
-def _words(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[int, int]:
-    """An address as two words in memory; IPv4 is the low 32 bits of the second."""
-    if address.version == 4:
-        return 0, int.from_bytes(address.packed, "little")
-    return int.from_bytes(address.packed[:8], "little"), int.from_bytes(address.packed[8:], "little")
-
-
-def _parts(
+def parts_of(
     target: Target, kind: Kind, options: Options, callers: Sequence[Caller]
 ) -> list[tuple[Kind, Caller | None, bytes, bytes]]:
     """For each kind of frame that the flood is made of, and each caller: kind, caller, TCP segment, frame."""
@@ -283,7 +197,7 @@ def _parts(
     return made
 
 
-def _padded(target: Target, frames: list[bytes]) -> list[bytes]:
+def padded(target: Target, frames: list[bytes]) -> list[bytes]:
     """All to the same length, one of SIZES."""
     size = next(size for size in SIZES[target.version] if size >= max(map(len, frames)))
     return [frame.ljust(size, b"\0") for frame in frames]

@@ -1,0 +1,21 @@
+"""What demo and bench need beyond what every command does: the packages of the extra `lab`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from hardtack.mistake import Mistake
+
+LAB = ("matplotlib", "numba", "pyroute2")
+
+
+class NotInstalled(Mistake):
+    """A package that only some commands need."""
+
+    status = 1
+
+
+def require_lab() -> None:
+    """NotInstalled, before anything is imported that imports them."""
+    if missing := [name for name in LAB if not find_spec(name)]:
+        raise NotInstalled(f"the lab needs {', '.join(missing)}, not installed here: pip install 'hardtack[lab]'")
