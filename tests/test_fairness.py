@@ -8,10 +8,12 @@ from collections.abc import Iterable
 import pytest
 from engines_under_test import Native
 from naive import world
-from naive.frames import IPv4, IPv6, Tcp, frame
+from naive.frames import IPv4, IPv6, Tcp, frame, packed
 from naive.moment import WINDOW
+from naive.state import WAYS
 from naive.world import HEARD, NOW, ROUTED, WEB
 from rows.row import first_ack
+from tables_under_test import BUCKETS
 
 from hardtack.packet.reasons import Reason
 
@@ -161,3 +163,31 @@ def test_8192_frames_at_once_and_then_no_more_than_its_host_allows() -> None:
     for moment in (BOOTED, BOOTED + 1_800_000):
         said = Counter(engine.run(data, NOW, ms=moment).reason for _ in range(8200))
         assert said == {Reason.connection: 8192, Reason.frame_limit: 8}
+
+
+def test_one_address_makes_nobody_be_forgotten_but_its_own() -> None:
+    """Ten times as many handshakes as the table is for, idle honest connections of all networks in it."""
+    engine, buckets = Native(world.state()), 64
+    size, clients = buckets * WAYS * 2 // 3, [f"198.18.{number}.1" for number in range(150)]
+    engine.set_buckets(buckets)
+    for source in clients:
+        assert engine.run(first_ack(IPv4(source), Tcp(1000)), NOW, ms=BOOTED).reason == Reason.remembered
+    for number in range(10 * size):
+        given = first_ack(IPv4("203.0.112.9"), Tcp(1000 + number))
+        assert engine.run(given, NOW, ms=BOOTED + 1000 + number).reason == Reason.remembered
+    known = {name.client[12:] for name in engine.known()}
+    assert known >= {packed(source) for source in clients}
+
+
+def test_nor_do_many_of_one_network_with_more_than_its_places(engine: Native) -> None:
+    """Where it has nobody of its own to displace, a prefix takes the place of a few in a second, and then of nobody."""
+    town = Town(engine, prefix_connections=32)
+    engine.set_buckets(8)
+    for network in range(64 * 3):
+        town.run(first_ack(IPv4(f"198.{18 + network // 128}.{network % 128}.1", WEB), Tcp(1000, 80)), BOOTED)
+    full = {*engine.known()}
+    assert len(full) == 8 * WAYS
+    said = Counter(town.run(first_ack(IPv4("203.0.112.9", WEB), Tcp(number, 80)), BOOTED + 500) for number in range(1, 33))
+    assert said[Reason.remembered] + said[Reason.newcomer_limit] == 32 and said[Reason.newcomer_limit] > 0
+    assert len(full - {*engine.known()}) <= 2
+    engine.set_buckets(BUCKETS)

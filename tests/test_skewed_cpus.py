@@ -53,7 +53,7 @@ def test_native_code_and_twin_agree_on_a_small_towns_life() -> None:
             assert outcome == thought, f"{outcome}, not {thought}: {deed}, {event}"
             assert native.known() == in_words(twin.state), f"{deed}, {event}"
             reasons[thought.reason] += 1
-            if thought.reason == Reason.answered and deed.what != "syns":
+            if thought.reason == Reason.answered and deed.what != "spike":
                 town.answered(deed.client, thought.frame)
         for cpu in {deed.cpu for deed in life.deeds}:
             assert native.budgets(cpu) == budgets_in_words(twin.state, cpu)

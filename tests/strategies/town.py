@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from naive import options
 from naive.frames import ACK, FIN, PSH, RST, SYN, Ethernet, IPv4, IPv6, Tcp, frame, packed
-from naive.moment import WORD
+from naive.moment import WINDOW, WORD
 from naive.parse import Segment, parse
 from naive.state import Name, State, mapped
 from naive.world import HEARD, HEARD6, NOW, SCARCE, SCARCE6, SLOW, SLOW6, WEB, WEB6
@@ -33,7 +33,7 @@ STEPS = [0] * 300 + [64_000, -64_000, 7_200_000, -7_200_000]
 WHAT = ["open", "open", "open", "open", "syn", "cookie", "confirm", "data"] * 4
 WHAT += ["back", "fin", "host_fin", "wrong_ack", "host_reset", "bare_reset", "bad_cookie"] * 2
 WHAT += ["host_syn", "syn_ack", "host_ack"] * 2
-WHAT += ["wrong_seq", "near_reset", "far_reset", "again", "much", "syns", "error", "family", "calls"] * 2
+WHAT += ["wrong_seq", "near_reset", "far_reset", "again", "much", "spike", "error", "family", "calls"] * 2
 WHAT += ["reset"] * 4 + ["guesses"]
 SEVERAL = {"open": ["syn", "cookie"], "again": ["syn"] * 4, "much": ["data"] * 70}
 # What each says: flags; of clients how far ahead of what is expected, how far beyond what was sent; bytes of data
@@ -137,17 +137,22 @@ class Town:
         now_ms, ms = NOW, BOOTED
         for deed in life.deeds:
             ms, now_ms = ms + deed.wait, now_ms + deed.wait + deed.step
-            for side, given in self._frames(deed):
-                yield deed, Event(side, given, deed.cpu, now_ms, ms + life.skews[deed.cpu])
+            for said in self._frames(deed):
+                if said is None:
+                    ms, now_ms = ms + WINDOW, now_ms + WINDOW
+                else:
+                    yield deed, Event(*said, deed.cpu, now_ms, ms + life.skews[deed.cpu])
 
-    def _frames(self, deed: Deed) -> Iterator[tuple[Side, bytes]]:
+    def _frames(self, deed: Deed) -> Iterator[tuple[Side, bytes] | None]:
+        """What is sent; None: a window passes."""
         if deed.what == "guesses":
             for port in range(130):
                 yield "outside", self._sent(deed.client, Tcp(port, PORT, port, 7 * port, ACK))
-        elif deed.what == "syns":
-            for number in range(40):
-                source = f"11.{self._rng.getrandbits(8)}.{self._rng.getrandbits(8)}.{number + 1}"
-                yield "outside", frame(IPv4(source, self._ends(deed.client & ~1)[1]), Tcp(1, PORT))
+        elif deed.what == "spike":
+            for count in (40, 1, 3):
+                for number in range(count):
+                    yield "outside", self._strangers_syn(deed.client, number + 1)
+                yield None
         elif deed.what == "family":
             for port in range(5):
                 yield "outside", self._sent(deed.client, Tcp(port, PORT, ISN, 0, SYN))
@@ -162,6 +167,10 @@ class Town:
         else:
             for what in SEVERAL.get(deed.what, [deed.what]):
                 yield self._segment(deed.client, what)
+
+    def _strangers_syn(self, client: int, number: int) -> bytes:
+        source = f"11.{self._rng.getrandbits(8)}.{self._rng.getrandbits(8)}.{number}"
+        return frame(IPv4(source, self._ends(client & ~1)[1]), Tcp(1, PORT))
 
     def _segment(self, client: int, what: str) -> tuple[Side, bytes]:
         known = self._state.connections.get(self._name(client))
