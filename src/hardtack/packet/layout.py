@@ -28,8 +28,8 @@ STRETCH = 64  # places that packet/sweep.py looks at in one run
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
 BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 # Connection.state. AWAITED: its host, whose frames are seen here, has yet to confirm it. ASKED: its host has sent a SYN, and
-# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie. FIN_ACKED: the
-# client has acknowledged the host's FIN
+# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie. FIN_ACKED:
+# the client has acknowledged the host's FIN
 CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED, FIN_ACKED = 1, 2, 4, 8, 16, 32, 64
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag

@@ -29,11 +29,18 @@ LAYOUTS = {
 
 
 def segment(
-    version: int, options: bytes, *, flags: int = SYN, tag: bytes = b"", to: str = "", source: tuple[str, int] = ("", 40000)
+    version: int,
+    options: bytes,
+    *,
+    flags: int = SYN,
+    tag: bytes = b"",
+    to: str = "",
+    source: tuple[str, int] = ("", 40000),
+    sequence: int = 0xDEADBEEF,
 ) -> bytes:
     """An Ethernet frame with a TCP segment to the lab's server, or to the address `to`; its TCP checksum is 0."""
     client, port = source
-    tcp = struct.pack("!HHIIBBHHH", port, PORT, 0xDEADBEEF, 0, (5 + len(options) // 4) << 4, flags, 64240, 0, 0) + options
+    tcp = struct.pack("!HHIIBBHHH", port, PORT, sequence, 0, (5 + len(options) // 4) << 4, flags, 64240, 0, 0) + options
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     ends = client or STRANGERS[version], to or SERVER[0 if version == 4 else 1]
     addresses = b"".join(socket.inet_pton(family, address) for address in ends)
@@ -48,7 +55,7 @@ def segment(
 def known(version: int) -> bytes:
     """An ACK of a connection that the bench's fronts know."""
     source = KNOWN[version], KNOWN_PORT
-    return segment(version, b"", flags=ACK, to=SECOND[0 if version == 4 else 1], source=source)
+    return segment(version, b"", flags=ACK, to=SECOND[0 if version == 4 else 1], source=source, sequence=0)
 
 
 def arp() -> bytes:

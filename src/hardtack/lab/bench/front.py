@@ -97,10 +97,13 @@ class Front:
 
 
 class Fronts:
-    """One for each IP version and number of connections. All but the connection tables and counters they have in common."""
+    """One for each IP version and number of connections. All but the connection tables and counters they have in common.
 
-    def __init__(self, fronts: Mapping[tuple[int, int], Front], common: Mapping[str, Map]) -> None:
-        self._fronts = fronts
+    `mac`: of the interface that they are for; they answer what is sent to it.
+    """
+
+    def __init__(self, fronts: Mapping[tuple[int, int], Front], common: Mapping[str, Map], mac: bytes) -> None:
+        self._fronts, self.mac = fronts, mac
         self._upkeep = Upkeep(common, [MASTER])
         self.keep_up()
 
@@ -137,7 +140,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
                     direct_to(place.far.mac, common, settings)
                 know(front, version, count)
                 found[version, count] = front
-        yield Fronts(found, common)
+        yield Fronts(found, common, place.net.outside.mac)
 
 
 def exit_of(interface: Interface) -> Exit:
