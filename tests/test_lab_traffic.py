@@ -172,6 +172,21 @@ def test_a_patient_clients_last_ack_carries_data(net: Topology) -> None:
     assert segments[1].endswith(b"info\n")
 
 
+def test_a_connections_numbers_are_what_its_next_segment_has(net: Topology) -> None:
+    """A kernel that is asked for them goes on as before."""
+    with (
+        capture.capturing(net.near, outgoing=True) as seen,
+        clients.connect(net.client, SERVER[0], TALK) as session,
+    ):
+        for word in (b"echo\n", b"one", b"three"):
+            told = clients.numbers(session)
+            session.sendall(word)
+            (frame,) = seen.wait_for(lambda frame, word=word: frame.endswith(word))  # type: ignore[misc]
+            assert struct.unpack("!II", frame[38:46]) == told
+            if word != b"echo\n":
+                assert session.recv(len(word), socket.MSG_WAITALL) == word
+
+
 def test_captures_see_one_direction(net: Topology) -> None:
     with capture.capturing(net.near) as came, capture.capturing(net.near, outgoing=True) as went:
         assert clients.ping(net.client, SERVER[0])
