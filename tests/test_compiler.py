@@ -22,7 +22,7 @@ PROGRAM = """
 import math
 import numpy as np
 from hardtack.compiler.language import at, beyond, distance, i64, inlined, load8, load64, new, scratch, store64, types, u64
-from hardtack.packet.layout import Flow
+from hardtack.packet.records import (Flow)
 from hardtack.packet.platform import copy, head, tail
 
 TABLE = (3, 1, 4)

@@ -14,8 +14,9 @@ from hardtack.image import Table
 from hardtack.kernel import btf, structures
 from hardtack.packet import admit, again, layout
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys_entry
-from hardtack.packet.layout import Attributes, Clock, Keys, Tuple4, Tuple6
+from hardtack.packet.layout import Clock, Keys
 from hardtack.packet.reasons import REASONS, Reason
+from hardtack.packet.records import Attributes, Tuple4, Tuple6
 
 needs_btf = pytest.mark.skipif(not btf.readable(), reason="this kernel shows no BTF")
 

@@ -11,10 +11,11 @@ from hardtack.compiler.language import at, beyond, i64, inlined, load64, new, st
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.cookie import cookie_holds
 from hardtack.packet.hosts import find_host, host_at, protects
-from hardtack.packet.layout import NO_HOST, Flow
+from hardtack.packet.layout import NO_HOST
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.platform import head, tail
+from hardtack.packet.records import Flow
 from hardtack.packet.siphash import absorb, begin, finish
 from hardtack.packet.time import now_ms
 

@@ -7,8 +7,8 @@ from typing import Any
 from hardtack.compiler.language import absent, beyond, i64, load64, new, store64, u64
 from hardtack.packet.connections import find, mark, seat
 from hardtack.packet.eviction import take_place
-from hardtack.packet.layout import Name
 from hardtack.packet.platform import head, tail
+from hardtack.packet.records import Name
 
 DONE, REFUSED = 2, 1
 SIZE = 80  # bytes of a frame: what goes in, then what comes out

@@ -12,8 +12,9 @@ from hardtack.compiler.language import absent, beyond, i64, inlined, load64, new
 from hardtack.packet.connections import find, forget
 from hardtack.packet.eviction import take_place
 from hardtack.packet.follow import begin
-from hardtack.packet.layout import BY_COOKIE, Name
+from hardtack.packet.layout import BY_COOKIE
 from hardtack.packet.platform import head, tail
+from hardtack.packet.records import Name
 
 DONE, REFUSED = 2, 1
 INSERT, COUNT, DELETE, CHURN = 0, 1, 2, 3

@@ -24,10 +24,10 @@ from hardtack.compiler.language import (
 from hardtack.packet.again import come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.former import LISTEN, end_former, is_of_another, to_tcp_socket
-from hardtack.packet.layout import Attributes, Tuple4, Tuple6
 from hardtack.packet.options import NO_SCALE, read_options
 from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Attributes, Tuple4, Tuple6
 from hardtack.packet.time import now_ms
 from hardtack.packet.wire import ACK, FIN, OUR_SCALE, RST, SYN
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from hardtack.compiler.language import new
 from hardtack.packet.admit import admit
 from hardtack.packet.count import count
-from hardtack.packet.layout import Flow
 from hardtack.packet.linear import make_linear
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Flow
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
 REDIRECT = 7  # TCX_REDIRECT: where the program has said

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hardtack.compiler.language import at, beyond, i64, inlined, load8, new
 from hardtack.packet.cookie import sequence_of, tsval_of
-from hardtack.packet.layout import Answer
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Answer
 from hardtack.packet.reply import header_length, write_reply
 from hardtack.packet.wire import ACK, CWR, ECE, ECN_BITS, SYN
 

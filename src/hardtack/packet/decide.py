@@ -12,12 +12,13 @@ from hardtack.packet.judge_cookie import GOOD, UNTRIED, WRONG, judge_brought
 from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_other import judge_error, judge_other
 from hardtack.packet.judge_syn import judge_syn
-from hardtack.packet.layout import NO_HOST, Name
+from hardtack.packet.layout import NO_HOST
 from hardtack.packet.martians import is_mapped, is_martian
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse
 from hardtack.packet.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Name
 from hardtack.packet.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.wire import ACK, RST, SYN
 

@@ -31,18 +31,10 @@ from hardtack.packet.connections import (
     seat,
     tags_at,
 )
-from hardtack.packet.layout import (
-    AWAITED,
-    BY_GRACE,
-    CLIENT_FIN,
-    HOST_FIN,
-    HOST_SEEN,
-    SEARCH,
-    WAYS,
-    Search,
-)
+from hardtack.packet.layout import AWAITED, BY_GRACE, CLIENT_FIN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
 from hardtack.packet.martians import is_mapped
 from hardtack.packet.names import prefix_of
+from hardtack.packet.records import Search
 from hardtack.packet.time import stamp
 
 OVER = CLIENT_FIN | HOST_FIN

@@ -7,8 +7,9 @@ from hardtack.packet.count import count
 from hardtack.packet.decide import decide
 from hardtack.packet.forward import forward
 from hardtack.packet.hosts import host_at, number_of
-from hardtack.packet.layout import NO_HOST, SWITCHED, Flow
+from hardtack.packet.layout import NO_HOST, SWITCHED
 from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
+from hardtack.packet.records import Flow
 
 ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
 FORWARD, PASS = int(Verdict.FORWARD), int(Verdict.PASS)

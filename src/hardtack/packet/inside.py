@@ -9,11 +9,12 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, beyond, entry_at, inlined, load32, load64, new, u64
 from hardtack.packet.count import count
 from hardtack.packet.hosts import host_at, number_of
-from hardtack.packet.layout import NO_HOST, ORIGINS, Flow, Origin
+from hardtack.packet.layout import NO_HOST, ORIGINS, Origin
 from hardtack.packet.learn import learn_from, read_host
 from hardtack.packet.linear import make_linear
 from hardtack.packet.parse import NONE
 from hardtack.packet.platform import head, tail
+from hardtack.packet.records import Flow
 from hardtack.packet.wire import ETHERNET
 
 PASS = 2  # XDP_PASS

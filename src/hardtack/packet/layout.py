@@ -1,4 +1,4 @@
-"""Every record and table of the packet program, defined once. NumPy only: the control plane reads the same definitions.
+"""Every table of the packet program and its records, defined once. NumPy only: the control plane reads the same definitions.
 
 A record is a typed pointer in the packet program (`flow.dport`, `host.mss`) and a structured array in the control plane.
 Words written "wire" hold bytes in network order, just as they lie in a frame.
@@ -13,6 +13,7 @@ import numpy as np
 from hardtack.image import MMAPABLE, Table, TableKind
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
 from hardtack.packet.reasons import REASONS, Reason
+from hardtack.packet.records import Search, Walk
 
 PORT_WORDS = 65536 // 64
 MOST_HOST_ADDRESSES = 1024
@@ -27,8 +28,8 @@ STRETCH = 64  # places that packet/sweep.py looks at in one run
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
 BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 # Connection.state. AWAITED: its host, whose frames are seen here, has yet to confirm it. ASKED: its host has sent a SYN, and
-# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie. FIN_ACKED: its
-# client has acknowledged its host's FIN
+# nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie. FIN_ACKED: the
+# client has acknowledged the host's FIN
 CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED, FIN_ACKED = 1, 2, 4, 8, 16, 32, 64
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
@@ -45,131 +46,6 @@ ASKED_CELLS = 16384
 BURST = 8192  # frames that a connection may send at once: more than a window of 8 MB takes
 START = 64  # the same until its host, where it is seen, has confirmed the connection; an initial window is 10, RFC 6928
 PLACING = "mixed 1"  # how packet/connections.py places connections: another way, another word
-
-# What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
-Flow = np.dtype(
-    [
-        ("place", "i8"),  # of the protected address's record among the records; NO_HOST: it is none
-        ("network", "i8"),  # offset of the IP header
-        ("transport", "i8"),  # offset of the TCP header
-        ("version", "i8"),  # 4 or 6
-        ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
-        ("protocol", "i8"),  # only if `kind` is not NONE: what the packet carries, behind extension headers
-        ("source_high", "u8"),  # wire; IPv4 addresses are mapped, ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        # TCP
-        ("ports_isn", "u8"),  # wire: source port, destination port, sequence number
-        ("acknowledgment", "i8"),
-        ("sport", "i8"),
-        ("dport", "i8"),
-        ("flags", "i8"),
-        ("header", "i8"),  # TCP header's length, options included
-        ("payload", "i8"),  # bytes of it, as IP counts
-        # TCP options, as offered
-        ("mss", "i8"),  # 0: none offered
-        ("scale", "i8"),  # 15: none offered
-        ("sack", "i8"),
-        ("timestamps", "i8"),
-        ("tsval", "i8"),  # raw: copied, never counted with
-        ("tsecr", "i8"),
-    ],
-    align=True,
-)
-
-# A connection as the table knows it: its client's addresses and ports first. Then what look-up has found out.
-Name = np.dtype(
-    [
-        ("version", "i8"),
-        ("source_high", "u8"),
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        ("ports", "u8"),
-        ("hashed", "u8"),
-        ("first", "i8"),  # the two buckets that it may be in
-        ("second", "i8"),
-        ("tag", "u8"),
-        ("place", "i8"),  # in `connections`, if it was found
-    ],
-    align=True,
-)
-
-# Where a walk through TCP options stands, and what it has found. It lies in a table, so that the verifier forgets it.
-Walk = np.dtype(
-    [
-        ("start", "i8"),  # where the next option begins
-        ("size", "i8"),  # bytes of options
-        ("mss", "i8"),
-        ("scale", "i8"),
-        ("sack", "i8"),
-        ("timestamps", "i8"),
-        ("tsval", "i8"),
-        ("tsecr", "i8"),
-    ],
-    align=True,
-)
-
-# Who is to give way in a full table, as far as the search has come. It lies in a table likewise.
-Search = np.dtype(
-    [
-        ("own", "u8"),  # the newcomer's source prefix
-        ("first", "i8"),  # the first places of its two buckets
-        ("second", "i8"),
-        ("now", "i8"),  # a stamp ahead of any CPU's
-        ("prefix", "u8"),  # the candidates of the two votes, and the votes for them
-        ("prefix_votes", "i8"),
-        ("host", "i8"),
-        ("host_votes", "i8"),
-        ("worst", "i8"),  # class and age of whoever is to go, and the place
-        ("place", "i8"),
-    ],
-    align=True,
-)
-
-# What the SYN-ACK is to say.
-Answer = np.dtype(
-    [
-        ("size", "i8"),  # bytes of TCP header
-        ("mss", "i8"),
-        ("flags", "i8"),
-        ("sequence", "i8"),
-        ("tsval", "i8"),
-    ],
-    align=True,
-)
-
-# struct bpf_tcp_req_attrs (include/net/tcp.h): what the kernel is told of the client's offer
-Attributes = np.dtype(
-    [
-        ("rcv_tsval", "u4"),
-        ("rcv_tsecr", "u4"),
-        ("mss", "u2"),
-        ("rcv_wscale", "u1"),
-        ("snd_wscale", "u1"),
-        ("ecn_ok", "u1"),
-        ("wscale_ok", "u1"),
-        ("sack_ok", "u1"),
-        ("tstamp_ok", "u1"),
-        ("usec_ts_ok", "u1"),
-        ("reserved", "u1", (3,)),
-    ],
-    align=True,
-)
-
-# struct bpf_sock_tuple (include/uapi/linux/bpf.h), as words. wire
-Tuple4 = np.dtype([("addresses", "u8"), ("ports", "u4")], align=True)
-Tuple6 = np.dtype(
-    [
-        ("source_high", "u8"),
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        ("ports", "u4"),
-    ],
-    align=True,
-)
 
 # Where an address's record is. The control plane places the slots so that each is found within PROBES of its hash;
 # a helper call and the kernel's own hash would cost as much as half a SipHash.

@@ -8,11 +8,12 @@ from hardtack.packet.connections import find
 from hardtack.packet.eviction import take_place
 from hardtack.packet.follow import acknowledge, begin, behind_it, follow_host
 from hardtack.packet.hosts import find_host, host_at, protects
-from hardtack.packet.layout import ASKED, BY_HOST, HOST_FIN, NO_HOST, Name
+from hardtack.packet.layout import ASKED, BY_HOST, HOST_FIN, NO_HOST
 from hardtack.packet.martians import is_mapped
 from hardtack.packet.names import name_from_host
 from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Name
 from hardtack.packet.time import own_moment, update
 from hardtack.packet.wire import ACK, FIN, RST, SYN
 

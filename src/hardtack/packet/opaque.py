@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, barrier, inlined, own_entry
-from hardtack.packet.layout import WALK, Walk
+from hardtack.packet.layout import WALK
+from hardtack.packet.records import Walk
 
 own_walk = own_entry(WALK, Walk)
 

@@ -38,7 +38,7 @@ class NotMeasured(Mistake):
 
 @dataclass(frozen=True)
 class Job:
-    """A program on a frame. `reason`: what the whole program must find; None: another one.
+    """A program on a frame. `reasons`: what the whole program may find; none: another one.
 
     `version`: of the connections that the tables are full of.
     """
@@ -46,12 +46,12 @@ class Job:
     program: str
     frame: bytes
     version: int = 4
-    reason: Reason | None = None
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def besides(self) -> Job:
         """What is run together with this one, and has to be taken off."""
-        return replace(self, program=RESTORE if self.program == AGAIN else LOOP, reason=None)
+        return replace(self, program=RESTORE if self.program == AGAIN else LOOP, reasons=())
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ class Workshop:
         before = front.reasons()
         run = datapath.program.test_run(job.frame, REPEAT)
         counted = [now - then for now, then in zip(front.reasons(), before, strict=True)]
-        if job.reason is None and job.program not in (LOOP, HASH) and run.verdict != TX:
+        if not job.reasons and job.program not in (LOOP, HASH) and run.verdict != TX:
             raise NotMeasured(f"program {job.program} did not get to its end with the frame {job.frame.hex()}")
-        if job.reason is not None and (counted[job.reason], sum(counted)) != (REPEAT, REPEAT):
-            raise NotMeasured(f"program {job.program} did not always find {job.reason.name} in {job.frame.hex()}")
+        if job.reasons and (sum(counted[reason] for reason in job.reasons), sum(counted)) != (REPEAT, REPEAT):
+            raise NotMeasured(f"program {job.program} did not always find {fate(job)} in {job.frame.hex()}")
         return run.nanoseconds
 
 
@@ -124,21 +124,26 @@ def frame_of(kind: Kind) -> bytes:
     )
 
 
-def whole(frame: bytes, reason: Reason, version: int = 4) -> Job:
+def whole(frame: bytes, *reasons: Reason, version: int = 4) -> Job:
     """The whole program."""
-    return Job(AGAIN if verdict(reason) in CHANGED else WHOLE, frame, version, reason)
+    return Job(AGAIN if verdict(reasons[0]) in CHANGED else WHOLE, frame, version, reasons)
+
+
+def fate(job: Job) -> str:
+    """What the whole program finds."""
+    return " or ".join(reason.name for reason in job.reasons)
 
 
 def fates() -> Iterator[tuple[str, Job]]:
     """The whole program on frames of every fate, and what they are."""
     for kind in STEPPED:
-        yield kind.title, whole(frame_of(kind), EXPECTED[kind.sends], kind.version)
+        yield kind.title, whole(frame_of(kind), *EXPECTED[kind.sends], version=kind.version)
     for version, name in VERSIONS.items():
         elsewhere = segment(version, LINUX_OPTIONS, to=ELSEWHERE[version])
-        yield f"SYN for nobody here, {name}", whole(elsewhere, Reason.not_ours, version)
-        yield f"SYN+FIN, {name}", whole(segment(version, b"", flags=SYN | FIN), Reason.syn_fin, version)
-        yield f"RST of no connection, {name}", whole(segment(version, b"", flags=RST), Reason.stray_rst, version)
-        yield f"no flags at all, {name}", whole(segment(version, b"", flags=0), Reason.null, version)
+        yield f"SYN for nobody here, {name}", whole(elsewhere, Reason.not_ours, version=version)
+        yield f"SYN+FIN, {name}", whole(segment(version, b"", flags=SYN | FIN), Reason.syn_fin, version=version)
+        yield f"RST of no connection, {name}", whole(segment(version, b"", flags=RST), Reason.stray_rst, version=version)
+        yield f"no flags at all, {name}", whole(segment(version, b"", flags=0), Reason.null, version=version)
     yield "ARP", whole(arp(), Reason.not_ip)
 
 
@@ -184,7 +189,7 @@ def _step(name: str, kind: Kind) -> Job:
 
 def told(workshop: Workshop) -> list[Alone]:
     """The figures for people."""
-    found = [Alone("whole", title, job.reason.name, workshop.cost(job)) for title, job in fates() if job.reason is not None]
+    found = [Alone("whole", title, fate(job), workshop.cost(job)) for title, job in fates()]
     for title, reading, before in layouts():
         found.append(Alone("options", title, "", workshop.cost(reading) - workshop.cost(before)))
     found += [Alone("parse", title, "", workshop.cost(job)) for title, job in tags()]
@@ -202,5 +207,5 @@ def by_step(workshop: Workshop) -> dict[tuple[str, str], int]:
     for kind in STEPPED:
         for name, _ in taken(kind):
             found[name, kind.name] = workshop.cost(_step(name, kind))
-        found["hardtack", kind.name] = workshop.cost(whole(frame_of(kind), EXPECTED[kind.sends], kind.version))
+        found["hardtack", kind.name] = workshop.cost(whole(frame_of(kind), *EXPECTED[kind.sends], version=kind.version))
     return found

@@ -18,7 +18,7 @@ TO_MIRROR, TO_COOKIES = 1.5, 1 / 15  # of a SYN with full options
 FORGED = 1.4  # of a forged ACK, to an XDP drop and one SipHash
 SENT_ON = 1.6  # of a segment of a known connection that goes straight on, to the mirror
 MOST_BYTES = 160  # a connection
-MOST_VERIFIED, MOST_LOADING = 150_000, 0.5
+MOST_VERIFIED, MOST_LOADING = 400_000, 1.0  # the kernel refuses a program of a million (BPF_COMPLEXITY_LIMIT_INSNS)
 MOST_WARM, MOST_COLD = 1.0, 15.0  # s
 
 

@@ -31,17 +31,18 @@ from hardtack.compiler.language import (
 from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
 from hardtack.packet.connections import find
 from hardtack.packet.cookie import OPTION_BITS, options_byte, tag_of
-from hardtack.packet.decide import judge_segment
+from hardtack.packet.decide import FOLLOW, judge_segment
+from hardtack.packet.follow import follow_client
 from hardtack.packet.forward import forward
 from hardtack.packet.front import goes_on, judged
 from hardtack.packet.hosts import NO_HOST, find_host, host_at
 from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_syn import judge_syn
-from hardtack.packet.layout import Flow, Name
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Flow, Name
 from hardtack.packet.reply import swap_hardware_addresses
 from hardtack.packet.siphash import absorb, begin, finish
 from hardtack.packet.time import find_key, own_moment, update
@@ -125,13 +126,13 @@ def cut(last: Step) -> Callable[..., int]:
         if to_time:
             return back(frame, seen)
         entry = find(name)
-        seen ^= u64(name.first) ^ u64(name.second) ^ u64(1 if absent(entry) else 0)
+        seen ^= name.hashed ^ u64(1 if absent(entry) else 0)
         if to_look_up:
             return back(frame, seen)
-        if flow.flags & SYN:
-            reason = judge_syn(frame, flow, host, moment, entry)
-        else:
-            reason = judge_segment(flow, moment, name, entry)
+        asks = flow.flags & SYN
+        reason = judge_syn(frame, flow, host, name, moment, entry) if asks else judge_segment(flow, entry)
+        if reason == FOLLOW and not absent(entry):
+            reason = follow_client(flow, entry, host, name, moment.ms)
         if reason != NONE and reason != CONNECTION:
             return DROP
         if to_judge:
