@@ -26,6 +26,7 @@ BITS = {
     "awaited": layout.AWAITED,
     "asked": layout.ASKED,
     "numbered": layout.NUMBERED,
+    "fin_acked": layout.FIN_ACKED,
 }
 NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "begun", "host")
 
@@ -129,16 +130,17 @@ def in_words(state: State) -> dict[Name, str]:
 
 # What CPUs remember of budgets and prefixes
 
-SHARE = ("window", "left", "tight", "wanted", "spent", "cpus", "hosts", "host_fair")
+SHARE = ("window", "left", "tight", "crowd", "fair", "hosts", "host_fair", "cpus")
 CELL = ("tag", "proven", "window", "answered", "failed", "opened", "guessed")
 
 
 def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
     """The twin's, of these budgets and of all prefixes, as the tables have them. All that is zero is left out."""
     own = state.cpus[cpu]
-    shares = {index_of(whose): tuple(int(getattr(share, name)) for name in SHARE) for whose, share in own.shares.items()}
+    shares = {index_of(whose): share for whose, share in own.shares.items() if share.window}
     return {
-        "shares": {number: share for number, share in shares.items() if any(share)},
+        "shares": {number: tuple(int(getattr(share, name)) for name in SHARE) for number, share in shares.items()},
+        "wanted": {number: (share.wanted,) for number, share in shares.items() if number < layout.LEARNING},
         "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items()},
         "asked": {number: (asked.when << 3 | asked.tries,) for number, asked in own.asked.items() if asked.when},
         "crowds": {number: (when << 32 | count,) for number, (when, count) in own.crowds.items()},
@@ -159,9 +161,15 @@ def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int])
     asked, crowds = tables["asked"].view(np.uint16), tables["crowds"].view(np.uint64)
     taken = tables["budgets"].view(layout.Budget)["taken"]
     return {
-        "shares": {n: share for n in numbers if any(share := tuple(int(shares[n][name]) for name in SHARE))},
+        "shares": {n: tuple(int(shares[n][name]) for name in SHARE) for n in numbers if shares[n]["window"]},
+        "wanted": {n: (wanted(shares[n]),) for n in numbers if n < layout.LEARNING and shares[n]["window"]},
         "cells": {int(n): tuple(int(cells[n][name]) for name in CELL) for n in np.flatnonzero(cells["window"])},
         "asked": {int(n): (int(asked[n]),) for n in np.flatnonzero(asked)},
         "crowds": {int(n): (int(crowds[n]),) for n in np.flatnonzero(crowds)},
         "taken": {n: (int(taken[n]),) for n in numbers if taken[n]},
     }
+
+
+def wanted(share: Any) -> int:
+    """SYNs of this window: those that were paid for, and those refused."""
+    return int(share["drawn"]) - int(share["left"]) + int(share["refused"])

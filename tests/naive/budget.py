@@ -55,6 +55,7 @@ def refuses(state: State, segment: Segment, host: Host, moment: Moment) -> Reaso
     if not pay(state, host.number, ours, but_reserve(host.replies, proven)):
         return Reason.host_limit
     if not pay(state, EVERYBODY, everybody, but_reserve(state.replies, proven)):
+        ours.left += 1  # given back
         return Reason.total_limit
     ours.spent += 1
     return None

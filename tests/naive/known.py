@@ -81,6 +81,8 @@ def follow(known: Connection, segment: Segment, host: Host, moment: Moment) -> R
         return Reason.frame_limit
     if segment.flags & FIN:
         known.client_fin = True
+    if known.host_fin and segment.ack == known.sent:
+        known.fin_acked = True
     if not known.numbered and 0 < (after(segment) - known.next) % WORD < WINDOW:
         known.next = after(segment)
     return Reason.connection

@@ -103,6 +103,7 @@ class Connection:
     awaited            its host, which is heard, has yet to confirm it
     asked              its host has sent a SYN, and nobody has answered
     numbered           `next` and `sent` are the host's own numbers
+    fin_acked          its client has acknowledged the host's FIN
     """
 
     seen: int
@@ -121,6 +122,7 @@ class Connection:
     awaited: bool = False
     asked: bool = False
     numbered: bool = False
+    fin_acked: bool = False
 
 
 @dataclass

@@ -179,7 +179,7 @@ class Town:
         following = known.next if known is not None else (isn + 1) % WORD
         sent = known.sent if known is not None else (answer.seq + 1) % WORD if answer is not None else 9000
         if what == "syn":
-            if known is not None and known.host_fin:
+            if known is not None and known.fin_acked:
                 self._isns[client] = isn = (isn + 70_000_000) % WORD
             return "outside", self._sent(client, Tcp(CLIENT_PORT, PORT, isn, 0, SYN, options=offer(client)))
         if what == "cookie" and answer is not None:

@@ -13,7 +13,8 @@ A file holds several, each below its title (`== a title`). A line is a segment:
     reason   what the frame is counted under
     known    what the table has of the connection then: how it came to be known; the sequence number next expected of the
              client, likewise (`?`: its host has asked, nobody has answered); c, h: the client, the host has sent its FIN;
-             s: the host has been seen; a: it is awaited; n: its numbers are known by the cookie alone. `-`: nothing.
+             s: the host has been seen; a: it is awaited; f: its FIN has been acknowledged; n: its numbers are known by the
+             cookie alone. `-`: nothing.
              Left out where several speak.
 
 A line that begins with a colon is about the world:

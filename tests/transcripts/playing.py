@@ -32,7 +32,7 @@ HOSTS = {
 LIMITS = ("replies", "prefix_replies", "prefix_connections", "learned", "taught")
 # What Linux offers in its SYN with timestamps, and without
 OFFERS = {True: bytes.fromhex("020405b40402080a000000070000000001030307"), False: bytes.fromhex("020405b401010402")}
-LETTERS = (("c", "client_fin"), ("h", "host_fin"), ("s", "host_seen"), ("a", "awaited"))
+LETTERS = (("c", "client_fin"), ("h", "host_fin"), ("s", "host_seen"), ("a", "awaited"), ("f", "fin_acked"))
 
 
 class Engine(Protocol):

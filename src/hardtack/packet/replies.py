@@ -56,11 +56,11 @@ def reply_refused(flow, host, name, ms):
         refused = judge_fairness(flow, host, everybody, ours, fair)
     if refused == NONE and not pay(ours, i64(host.number), limit, proven):
         refused = HOST_LIMIT
+    if refused == NONE and not pay(everybody, EVERYBODY, total, proven):
+        refused = TOTAL_LIMIT
+        ours.left += u64(1)  # what was paid for nothing is no part of what the host has had
     if refused != NONE:
         ours.refused += u64(1)
-    elif not pay(everybody, EVERYBODY, total, proven):
-        refused = TOTAL_LIMIT
-    if refused != NONE:
         everybody.refused += u64(1)
         return refused
     if is_guessed(cell, second):
