@@ -38,7 +38,7 @@ from hardtack.lab.packets.recipe import Caller, Kind, Target
 from hardtack.lab.process import Process
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import CONNECTIONS, TAGS, Connection
+from hardtack.packet.layout import BURST, CONNECTIONS, TAGS, Connection
 from hardtack.packet.reasons import Reason
 
 pytestmark = pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed: it counts what reaches the host")
@@ -47,6 +47,7 @@ RATE, SECONDS = map(int, os.environ.get("HARDTACK_ATTACK", "1000000x2").split("x
 SIZE = 5000  # `connections`
 IDLE = 2500
 LEAST_SHARE = 100  # one frame of so many may reach the host
+FRAMES = 1000  # a second: less than a hundredth of a flood, also where a busy machine makes a slow one
 ATTACKER = "203.0.113.77"  # a client with a real address, in a prefix of its own
 NOBODY = "198.18.9.9"  # an address of which answers come to nothing
 NEIGHBOURHOOD = "198.18.7.0/24"  # of the filler
@@ -80,9 +81,11 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         parts.enter_context(talker(net.server, SERVER + SECOND, [TALK]))
         parts.enter_context(net.server.call(listener))
         hosts: list[dict[str, Value]] = [
-            {"name": name, "addresses": addresses, "via": "kernel"} for name, addresses in (("one", SERVER), ("two", SECOND))
+            {"name": name, "addresses": addresses, "via": "kernel", "default": "drop", "frames_per_connection": FRAMES}
+            for name, addresses in (("one", SERVER), ("two", SECOND))
         ]
-        settings = configuration(folder, net.outside, hosts, connections=SIZE, inside=[net.inside.name])
+        limits = {"connections": SIZE, "connections_per_prefix": FRAMES}
+        settings = configuration(folder, net.outside, hosts, inside=[net.inside.name], **limits)
         parts.enter_context(agent(net.far, folder))
         parts.enter_context(front(net.outside, settings))
         idle = []
@@ -167,9 +170,10 @@ def ask_until_over(net: Topology, flood: Process) -> None:
 
 
 def check(done: Attack) -> None:
-    """It was a flood, and the host saw next to nothing of it."""
+    """It was a flood, and the host saw next to nothing of it but what one connection may send at once."""
     assert done.received > 1000 * SECONDS
-    assert done.arrived * LEAST_SHARE < done.received, f"{done.arrived:,} of {done.received:,} frames reached the host"
+    told = f"{done.arrived:,} of {done.received:,} frames reached the host"
+    assert (done.arrived - BURST) * LEAST_SHARE < done.received, told
 
 
 @pytest.mark.parametrize("numbered", [False, True], ids=["random numbers", "right numbers"])

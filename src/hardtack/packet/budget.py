@@ -10,6 +10,7 @@ from hardtack.compiler.language import absent, address, compare_exchange, entry_
 from hardtack.packet.layout import BUDGETS, LEARNING, POLICY, SHARES, TAUGHT, Budget, Policy, Share
 from hardtack.packet.time import window_of
 
+EVERYBODY = 0  # the budget of all hosts together
 RESERVE_SHIFT = 3  # an 8th is for those who may have it
 CHUNK_BITS = 6  # a CPU takes a 64th of what is left at a time
 ATTEMPTS = 4  # when other CPUs take of the very same budget at the same time
@@ -86,3 +87,9 @@ def has_drawn(share, part):
     share.left = part
     share.drawn += part
     return True
+
+
+@inlined
+def at_least_one(number):
+    """Of what is shared out, everybody has something."""
+    return number if number else u64(1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, u64
 from hardtack.packet.layout import AWAITED, BURST, START, WINDOW_BITS
+from hardtack.packet.prefixes import may_doubt
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
 
@@ -62,13 +63,13 @@ def at_most(number, most):
 
 
 @inlined
-def allowance(entry, ms):
-    """Whether something that may be wrong is let through: once in 128 ms."""
+def allowance(entry, name, ms):
+    """Whether something that may be wrong is let through: once in 128 ms, and so often a second of a source prefix."""
     window = doubt_window(ms)
     if (i64(entry.doubted) - window) & LOW_16 < WINDOWS_AHEAD:
         return False
     entry.doubted = window
-    return True
+    return may_doubt(name, ms)
 
 
 @inlined
@@ -78,6 +79,6 @@ def doubt_window(ms):
 
 
 @inlined
-def doubt(entry, ms):
+def doubt(entry, name, ms):
     """The reason for a segment that its host cannot expect."""
-    return DOUBTFUL if allowance(entry, ms) else IMPLAUSIBLE
+    return DOUBTFUL if allowance(entry, name, ms) else IMPLAUSIBLE

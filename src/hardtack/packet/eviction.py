@@ -3,7 +3,8 @@
 Whoever can make many connections must not make the front forget others'. So of the sixteen in a newcomer's two buckets goes,
 in this order, one that
 
-    5  is over
+    6  is over
+    5  comes from a source prefix that opens very many connections now
     4  comes from the newcomer's own source prefix: who takes much displaces his own
     3  was never confirmed by its host, where hosts are heard
     2  is of a source prefix that has more than its share of the sixteen
@@ -28,14 +29,16 @@ from hardtack.packet.connections import (
     first_way,
     free_places,
     no_connection,
+    places,
     seat,
     tags_at,
 )
 from hardtack.packet.layout import AWAITED, BY_GRACE, CLIENT_FIN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
 from hardtack.packet.martians import is_mapped
 from hardtack.packet.names import prefix_of
+from hardtack.packet.prefixes import cell_for, is_busy, most_newcomers
 from hardtack.packet.records import Search
-from hardtack.packet.time import stamp
+from hardtack.packet.time import second_of, stamp
 
 OVER = CLIENT_FIN | HOST_FIN
 MANY = 4  # places of sixteen
@@ -116,8 +119,9 @@ def giving_way(name, ms, may_displace):
     search = own_search()
     if absent(search):
         return -1
+    search.second, search.most = second_of(ms), most_newcomers()
     search.own = prefix_of(name.source_high, name.source_low, name.version == 4)
-    search.first, search.second = name.first * WAYS, name.second * WAYS
+    search.first, search.other = name.first * WAYS, name.second * WAYS
     search.now = stamp(ms) + AHEAD
     search.prefix_votes, search.host_votes = 0, 0
     for number in range(2 * WAYS):
@@ -143,7 +147,7 @@ def giving_way(name, ms, may_displace):
 @inlined
 def place_of(search, number):
     """Of the sixteen."""
-    return (search.first if number < WAYS else search.second) + (number & (WAYS - 1))
+    return (search.first if number < WAYS else search.other) + (number & (WAYS - 1))
 
 
 @inlined
@@ -163,6 +167,9 @@ def rank(search, entry):
     """Its class."""
     state, prefix = i64(entry.state), prefix_of_entry(entry)
     if state & OVER == OVER:
+        return 6
+    cell = cell_for(prefix * (places().factors[0] | u64(1)), search.second)
+    if not absent(cell) and is_busy(cell, search.most):
         return 5
     if prefix == search.own:
         return OWN

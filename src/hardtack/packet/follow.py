@@ -94,7 +94,7 @@ def follow_client(flow, entry, host, name, ms):
         return judge_reset(flow, entry, name, ms)
     state = i64(entry.state)
     if state & ASKED or (state & NUMBERED and not fits(flow, entry)):
-        return doubt(entry, ms)
+        return doubt(entry, name, ms)
     if not afford(entry, host, ms):
         return FRAME_LIMIT
     if flow.flags & FIN:
@@ -144,7 +144,7 @@ def judge_reset(flow, entry, name, ms):
             forget(name)
             return RESET
         plausible = distance < WINDOW
-    return RESET_ASKED if plausible and allowance(entry, ms) else IMPLAUSIBLE_RST
+    return RESET_ASKED if plausible and allowance(entry, name, ms) else IMPLAUSIBLE_RST
 
 
 @inlined
@@ -157,15 +157,15 @@ def advance(flow, entry):
 
 
 @inlined
-def follow_answer(flow, entry, host, ms):
+def follow_answer(flow, entry, host, name, ms):
     """The SYN-ACK for a host that has opened a connection: from here on its sequence numbers are known."""
     state = i64(entry.state)
     if state & ASKED:
         if not answers(flow, entry):
-            return doubt(entry, ms)
+            return doubt(entry, name, ms)
         entry.state = state & ~ASKED
     elif state & NUMBERED and not fits(flow, entry):
-        return doubt(entry, ms)
+        return doubt(entry, name, ms)
     if not afford(entry, host, ms):
         return FRAME_LIMIT
     if i64(entry.origin) == BY_HOST and not state & HOST_SEEN:  # of others, nobody has asked

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, i64, inlined, u64
-from hardtack.packet.budget import may_learn, policy, share_at
+from hardtack.compiler.language import absent, i64, inlined
+from hardtack.packet.budget import may_learn, policy
 from hardtack.packet.cookie import LOW_32, OPTION_BITS
 from hardtack.packet.eviction import take_place
 from hardtack.packet.follow import MOST_REACH, begin, behind_it
@@ -11,9 +11,8 @@ from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUM
 from hardtack.packet.opaque import opaque
 from hardtack.packet.options import NO_SCALE
 from hardtack.packet.parse import NONE
-from hardtack.packet.prefixes import count_newcomer, mixed_prefix
+from hardtack.packet.prefixes import count_newcomer, is_busy, mixed_prefix, most_newcomers
 from hardtack.packet.reasons import Reason
-from hardtack.packet.replies import EVERYBODY, at_least_one
 from hardtack.packet.time import second_of
 from hardtack.packet.wire import FIN
 
@@ -28,7 +27,6 @@ STRAY_FIN = int(Reason.stray_fin)
 STRAY_DATA = int(Reason.stray_data)
 STRAY_ACK = int(Reason.stray_ack)
 
-DISPLACING_SHIFT = 4  # of the connections that a prefix may open, a 16th may displace others'
 UNSCALED_REACH, SCALED_REACH = 17, 24  # twice 64 KB, and twice that with the scale that we give: RFC 7323 2.2
 
 
@@ -41,7 +39,7 @@ def judge_brought(flow, host, name, moment, entry, cell, good):
         reason = judge_unknown(flow, moment, good)
     if reason != NONE:
         return reason
-    gently = 1 if good == GOOD and i64(cell.opened) > displacing() else 0
+    gently = 1 if good == GOOD and is_busy(cell, most_newcomers()) else 0
     # For the verifier, which would walk the search for a place anew for each kind of frame
     flow.version, flow.network, flow.flags = opaque(flow.version, 7), opaque(flow.network, 31), opaque(flow.flags, 0xFF)
     good, gently = opaque(good, 3), opaque(gently, 1)
@@ -73,25 +71,10 @@ def stray(flow):
 @inlined
 def refuse_newcomer(flow, cell, ms):
     """Why a good cookie makes no connection; NONE if it does: it is counted, and speaks for its prefix."""
-    if i64(cell.opened) >= most_newcomers():
+    if i64(cell.opened) >= 2 * most_newcomers():  # a half of what it has opened is of the second before, and so on
         return NEWCOMER_LIMIT
     count_newcomer(cell, mixed_prefix(flow), second_of(ms))
     return NONE
-
-
-@inlined
-def most_newcomers():
-    """Good cookies that a source prefix may bring to this CPU in a second."""
-    share = share_at(EVERYBODY)
-    cpus = u64(1) if absent(share) or not share.cpus else share.cpus
-    return i64(at_least_one(policy().prefix_connections // cpus))
-
-
-@inlined
-def displacing():
-    """So many of them may displace others' connections."""
-    part = most_newcomers() >> DISPLACING_SHIFT
-    return part if part else 1
 
 
 @inlined

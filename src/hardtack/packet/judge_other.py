@@ -57,12 +57,12 @@ def is_from_near(frame, flow):
 
 
 @inlined
-def judge_error(host, entry, ms):
+def judge_error(host, entry, name, ms):
     """An error about a known connection passes, whatever the host's `default` says: without it paths stay black holes.
 
     One now and then: more are no help, and anybody can send them.
     """
-    return judge_default(host) if absent(entry) or not allowance(entry, ms) else ICMP_ERROR
+    return judge_default(host) if absent(entry) or not allowance(entry, name, ms) else ICMP_ERROR
 
 
 @inlined

@@ -32,14 +32,14 @@ def judge_syn(frame, flow, host, name, moment, entry):
     if flow.flags & RST:
         return SYN_RST
     if flow.flags & ACK:
-        return STRAY_SYN_ACK if absent(entry) else follow_answer(flow, entry, host, moment.ms)
+        return STRAY_SYN_ACK if absent(entry) else follow_answer(flow, entry, host, name, moment.ms)
     if not has_key(host, moment):
         return NO_KEY
     # A host that has a connection asks its client whether that is over (RFC 5961 4); one that has not answers. Were it
     # answered here, the host would go on with the old connection, and client and host would talk at cross purposes.
     # TIME_WAIT is another matter: the cookie's ACK ends it.
     if not absent(entry) and not is_ended(entry):
-        return REOPENED if allowance(entry, moment.ms) else IMPLAUSIBLE
+        return REOPENED if allowance(entry, name, moment.ms) else IMPLAUSIBLE
     if not is_for_us(frame):
         return NOT_FOR_US
     return reply_refused(flow, host, name, moment.ms)

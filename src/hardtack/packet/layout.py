@@ -180,7 +180,7 @@ Prefix = np.dtype(
         ("failed", "u2"),  # cookies that were none
         ("opened", "u2"),  # connections, by good cookies
         ("guessed", "u2"),  # when too many cookies were none for the last time
-        ("reserved", "u2"),
+        ("doubted", "u2"),  # frames of known connections that may be wrong and were let through
     ],
     align=True,
 )

@@ -8,9 +8,11 @@ makes CPUs wait for each other; where it matters, each allows its part.
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, entry_at, i64, inlined, nothing_of, own_entry, u64
+from hardtack.packet.budget import EVERYBODY, at_least_one, policy, share_at
 from hardtack.packet.connections import places
 from hardtack.packet.layout import ASKED_CELLS, ASKED_FOR, PREFIX_CELLS, PREFIXES, Asked, Prefix
 from hardtack.packet.names import prefix_of
+from hardtack.packet.time import second_of
 
 CELL_SHIFT = 64 - PREFIX_CELLS.bit_length() + 1
 LOW_16 = 0xFFFF
@@ -24,6 +26,8 @@ GUESSED_SHIFT = 3  # then an 8th of the SYNs is answered
 
 GUESSES = 128  # wrong cookies in a second; more are not tried
 TRIES = 4  # but for so many of a connection whose SYN has just been answered
+BUSY_SHIFT = 4  # who opens a 16th of what he may is busy
+DOUBTS = 256  # frames in a second that may be wrong and are let through
 TRIES_BITS, WHEN_BITS = 7, 0x1FFF
 
 own_prefix_at = entry_at(PREFIXES, Prefix)
@@ -32,9 +36,9 @@ own_asked = own_entry(ASKED_FOR, Asked)
 
 
 @inlined
-def mixed_prefix(flow):
-    """The prefix under the secret factor: cell and tag."""
-    return prefix_of(flow.source_high, flow.source_low, flow.version == 4) * (places().factors[0] | u64(1))
+def mixed_prefix(whose):
+    """The source prefix of a flow or a name, under the secret factor: cell and tag."""
+    return prefix_of(whose.source_high, whose.source_low, whose.version == 4) * (places().factors[0] | u64(1))
 
 
 @inlined
@@ -42,8 +46,9 @@ def cell_for(mixed, second):
     """The cell of a prefix, as it is in this second. There always is one, but the verifier wants it tested."""
     cell = own_prefix_at(i64(mixed >> u64(CELL_SHIFT)))
     if not absent(cell) and i64(cell.window) != second:
+        lately = i64(cell.opened) if (second - i64(cell.window)) & LOW_16 == 1 else 0
         cell.window = second
-        cell.answered, cell.failed, cell.opened = 0, 0, 0
+        cell.answered, cell.failed, cell.opened, cell.doubted = 0, 0, lately >> 1, 0
     return cell
 
 
@@ -114,6 +119,31 @@ def count_newcomer(cell, mixed, second):
 
 
 @inlined
+def most_newcomers():
+    """Connections that a source prefix may open by this CPU in a second."""
+    share = share_at(EVERYBODY)
+    cpus = u64(1) if absent(share) or not share.cpus else share.cpus
+    return i64(at_least_one(policy().prefix_connections // cpus))
+
+
+@inlined
+def is_busy(cell, most):
+    """Whether its prefix opens so many connections, of the most that it may, that they had better displace its own."""
+    gently = most >> BUSY_SHIFT
+    return i64(cell.opened) > (gently if gently else 1)
+
+
+@inlined
 def more(count):
     """One more, as far as there is room."""
     return count + 1 if count < MOST else count
+
+
+@inlined
+def may_doubt(name, ms):
+    """Whether one more of its known connections' frames may be let through that may be wrong; it is counted then."""
+    cell = cell_for(mixed_prefix(name), second_of(ms))
+    if absent(cell) or i64(cell.doubted) >= DOUBTS:
+        return False
+    cell.doubted = i64(cell.doubted) + 1
+    return True

@@ -34,8 +34,9 @@ from hardtack.packet.layout import (
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
 # By whoever knows connections; and by the front alone
-KNOWN = (INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, PLACES, MARKS, TAGS, CONNECTIONS, SEARCH, BUDGETS, SHARES)
-JUDGED = (KEYS, CROWDS, PREFIXES, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
+KNOWN = (INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, PLACES, MARKS, TAGS, CONNECTIONS)
+KNOWN += (BUDGETS, SHARES, PREFIXES)
+JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
 
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)

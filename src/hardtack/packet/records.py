@@ -77,7 +77,9 @@ Search = np.dtype(
     [
         ("own", "u8"),  # the newcomer's source prefix
         ("first", "i8"),  # the first places of its two buckets
-        ("second", "i8"),
+        ("other", "i8"),
+        ("second", "i8"),  # now, as source prefixes are counted
+        ("most", "i8"),  # connections that one of them may open in that time
         ("now", "i8"),  # a stamp ahead of any CPU's
         ("prefix", "u8"),  # the candidates of the two votes, and the votes for them
         ("prefix_votes", "i8"),

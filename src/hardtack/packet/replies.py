@@ -9,7 +9,7 @@ of its host's. Who floods by his own name, or in the name of a few networks or o
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, address, at, compare_exchange, i64, inlined, own_entry, u64
-from hardtack.packet.budget import LOW_32, budget_at, pay, policy, share_at
+from hardtack.packet.budget import EVERYBODY, LOW_32, at_least_one, budget_at, pay, policy, share_at
 from hardtack.packet.cap import is_capped
 from hardtack.packet.connections import places
 from hardtack.packet.layout import CROWD_CELLS, CROWDS, Budget, Crowds
@@ -19,7 +19,6 @@ from hardtack.packet.prefixes import cell_for, is_guessed, is_proven, mixed_pref
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import second_of, window_of
 
-EVERYBODY = 0  # the budget of all hosts together
 ATTEMPTS = 4
 FLOOR_SHIFT = 6
 NARROW_SHIFT = 2  # a /64 may have a quarter of its /48's fair share
@@ -125,12 +124,6 @@ def joined(window):
             break
     last = budget.crew[i64(~window & u64(1))]
     return at_least_one(last & u64(LOW_32)) if last >> u64(32) == (window - u64(1)) & u64(LOW_32) else u64(1)
-
-
-@inlined
-def at_least_one(number):
-    """Of what is shared out, everybody has something."""
-    return number if number else u64(1)
 
 
 @inlined
