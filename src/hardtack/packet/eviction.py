@@ -4,7 +4,7 @@ Whoever can make many connections must not make the front forget others'. So of 
 in this order, one that
 
     6  is over
-    5  comes from a source prefix that opens very many connections now
+    5  comes from a source prefix that opens very many connections now, of several such from the one that opens most
     4  comes from the newcomer's own source prefix: who takes much displaces his own
     3  was never confirmed by its host, where hosts are heard
     2  is of a source prefix that has more than its share of the sixteen
@@ -43,8 +43,8 @@ from hardtack.packet.time import second_of, stamp
 OVER = CLIENT_FIN | HOST_FIN
 MANY = 4  # places of sixteen
 AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more
-CLASS_SHIFT = 32  # above any age
-OWN, ANOTHERS = 4, 3
+RANK_SHIFT, CLASS_SHIFT = 32, 16  # a rank is above any age, and in it the class above any number of connections opened
+OVER_CLASS, BUSY, OWN, UNCONFIRMED, PREFIX, HOST = 6, 5, 4, 3, 2, 1
 
 own_search = own_entry(SEARCH, Search)
 
@@ -137,11 +137,11 @@ def giving_way(name, ms, may_displace):
         entry = connection_at(place)
         if absent(entry):
             break
-        score = rank(search, entry) << CLASS_SHIFT | idle(search, entry)
+        score = rank(search, entry) << RANK_SHIFT | idle(search, entry)
         if score > search.worst:
             search.worst, search.place = score, place
     barrier()
-    return search.place if may_displace or search.worst >> CLASS_SHIFT >= OWN else -1
+    return search.place if may_displace or search.worst >> (RANK_SHIFT + CLASS_SHIFT) >= OWN else -1
 
 
 @inlined
@@ -164,20 +164,20 @@ def vote(search, entry):
 
 @inlined
 def rank(search, entry):
-    """Its class."""
+    """Its class, and how many connections its prefix opens now if that is why."""
     state, prefix = i64(entry.state), prefix_of_entry(entry)
     if state & OVER == OVER:
-        return 6
+        return OVER_CLASS << CLASS_SHIFT
     cell = cell_for(prefix * (places().factors[0] | u64(1)), search.second)
     if not absent(cell) and is_busy(cell, search.most):
-        return 5
+        return BUSY << CLASS_SHIFT | i64(cell.opened)
     if prefix == search.own:
-        return OWN
+        return OWN << CLASS_SHIFT
     if state & AWAITED or (i64(entry.origin) == BY_GRACE and not state & HOST_SEEN):
-        return ANOTHERS
+        return UNCONFIRMED << CLASS_SHIFT
     if search.prefix_votes > MANY and prefix == search.prefix:
-        return 2
-    return 1 if search.host_votes > MANY and i64(entry.host) == search.host else 0
+        return PREFIX << CLASS_SHIFT
+    return HOST << CLASS_SHIFT if search.host_votes > MANY and i64(entry.host) == search.host else 0
 
 
 @inlined

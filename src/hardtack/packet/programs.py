@@ -34,14 +34,14 @@ from hardtack.packet.layout import (
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
 # By whoever knows connections; and by the front alone
-KNOWN = (INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, PLACES, MARKS, TAGS, CONNECTIONS)
-KNOWN += (BUDGETS, SHARES, PREFIXES)
+TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
+KNOWN = (*TABLE, INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES)
 JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
 
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
-SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, SWEEP))
+SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
