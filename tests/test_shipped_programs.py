@@ -49,7 +49,8 @@ def front() -> Iterator[Datapath]:
     """
     with one_cpu(), Datapath(objects.compiled(FRONT), sizes=SIZES) as datapath:
         for table, key, value in updates(world.state(keys=[{}])):
-            datapath.tables[table].update(key, value)
+            if table in datapath.tables:
+                datapath.tables[table].update(key, value)
         yield datapath
 
 
