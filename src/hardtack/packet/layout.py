@@ -155,15 +155,15 @@ Share = np.dtype(
     [
         ("window", "u8"),  # what follows is of this one
         ("left", "u8"),  # of what this CPU has drawn
-        ("drawn", "u8"),
         ("tight", "u8"),  # 1: the budget has run out, and as much is wanted still
+        ("cap", "u8"),  # everybody's: SYN-ACKs that an unproven source prefix may have of this CPU in a second
+        ("drawn", "u8"),
         ("refused", "u8"),  # SYNs
         ("crowd", "u8"),  # a host's: source prefixes seen, while it is tight
         ("fair", "u8"),  # a host's: SYN-ACKs that each of them may have
         ("hosts", "u8"),  # everybody's: hosts that SYNs were for
         ("host_fair", "u8"),  # everybody's: SYN-ACKs that each of them may have
         ("cpus", "u8"),  # everybody's: CPUs that had SYNs in the window before
-        ("cap", "u8"),  # everybody's: SYN-ACKs that an unproven source prefix may have of this CPU in a second
     ],
     align=True,
 )
