@@ -131,7 +131,7 @@ def in_words(state: State) -> dict[Name, str]:
 # What CPUs remember of budgets and prefixes
 
 SHARE = ("window", "left", "tight", "crowd", "fair", "hosts", "host_fair", "cpus")
-CELL = ("tag", "proven", "window", "answered", "failed", "opened", "guessed")
+CELL = ("tag", "proven", "window", "answered", "failed", "opened", "guessed", "doubted")
 
 
 def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
@@ -141,7 +141,7 @@ def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, .
     return {
         "shares": {number: tuple(int(getattr(share, name)) for name in SHARE) for number, share in shares.items()},
         "wanted": {number: (share.wanted,) for number, share in shares.items() if number < layout.LEARNING},
-        "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items()},
+        "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items() if cell.window},
         "asked": {number: (asked.when << 3 | asked.tries,) for number, asked in own.asked.items() if asked.when},
         "crowds": {number: (when << 32 | count,) for number, (when, count) in own.crowds.items()},
         "taken": {index_of(whose): (when << 32 | count,) for whose, (when, count) in state.taken.items()},

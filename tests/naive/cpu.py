@@ -28,10 +28,11 @@ class Cell:
 
     tag: int = 0  # of the prefix that brought a good cookie last
     proven: int = 0  # when
-    window: int = 0  # the second that these three are of
+    window: int = 0  # the second that these four are of
     answered: int = 0
     failed: int = 0
-    opened: int = 0
+    opened: int = 0  # with half of what was opened in the second before, and so on
+    doubted: int = 0  # segments that may be wrong, of known connections, let through
     guessed: int = 0  # when too many cookies were none
 
 

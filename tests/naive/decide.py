@@ -137,12 +137,13 @@ def judge_syn(
     if segment.flags & RST:
         return Reason.syn_rst, frame
     if segment.flags & ACK:
-        return Reason.stray_syn_ack if entry is None else known.synchronize(entry, segment, host, moment), frame
+        name = name_of(segment)
+        return Reason.stray_syn_ack if entry is None else known.synchronize(state, name, segment, host, moment), frame
     key = state.keys[host.keys].get(cookie.epoch(moment.now_ms))
     if key is None:
         return Reason.no_key, frame
     if entry is not None and not (entry.client_fin and entry.fin_acked):  # in TIME_WAIT at most: RFC 9293 3.6
-        return Reason.reopened if known.has_allowance(entry, moment) else Reason.implausible, frame
+        return Reason.reopened if known.has_allowance(state, name_of(segment), moment) else Reason.implausible, frame
     if segment.link[:6] != state.exits[INCOMING].mac:
         return Reason.not_for_us, frame
     refusal = budget.refuses(state, segment, host, moment)
@@ -158,7 +159,7 @@ def judge_segment(state: State, segment: Segment, host: Host, entry: Connection 
     if segment.flags & RST:
         return Reason.stray_rst if entry is None else known.judge_reset(state, name, segment, moment)
     if entry is not None and (not entry.host_fin or (entry.numbered and known.is_plausible(entry, segment))):
-        return known.follow(entry, segment, host, moment)
+        return known.follow(state, name, segment, host, moment)
     tried = prefixes.may_guess(state, name, moment)
     if entry is None and cookie.epoch(moment.now_ms) not in state.keys[host.keys]:
         return Reason.no_key  # hosts answer by themselves
@@ -168,7 +169,7 @@ def judge_segment(state: State, segment: Segment, host: Host, entry: Connection 
     if tried:
         prefixes.count_failure(state, name, moment)
     if entry is not None:
-        return known.follow(entry, segment, host, moment)
+        return known.follow(state, name, segment, host, moment)
     if moment.ms < state.grace_until:
         return learn_in_grace(state, name, segment, host, moment)
     return stray(segment) if tried else Reason.guess_limit
@@ -188,7 +189,7 @@ def remember(
     """A good cookie: the connection is known, if its prefix may open one more."""
     if not prefixes.may_open(state, name, moment):
         return Reason.newcomer_limit
-    entry = connections.begin(state, name, host, Origin.cookie, moment, prefixes.may_displace(state, name, moment))
+    entry = connections.begin(state, name, host, Origin.cookie, moment, not prefixes.is_busy(state, name, moment))
     if entry is None:
         return Reason.newcomer_limit
     connections.brought(entry, segment, host, admitted)

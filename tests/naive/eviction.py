@@ -6,10 +6,11 @@ from collections.abc import Hashable, Sequence
 
 from naive.known import AHEAD
 from naive.moment import WORD, Moment
-from naive.prefixes import network_of
-from naive.state import Connection, Name, Origin, State
+from naive.prefixes import is_busy, network_of, opened
+from naive.state import Name, Origin, State
 
 SHARE = 4  # votes of 16: more is more than a fair share
+BUSY = 5  # of several such, the prefix that has opened most gives way first
 PROTECTED = 3  # from this class down, a prefix that comes too often displaces nobody
 
 
@@ -25,8 +26,9 @@ def make_room(state: State, newcomer: Name, host: int, moment: Moment, displaces
     ranks = []
     for name in names:
         known = state.connections[name]
-        rank = class_of(name, known, newcomer, rich, busy)
-        ranks.append((rank, (moment.ms + AHEAD - known.seen) % WORD))
+        rank = class_of(state, name, newcomer, rich, busy, moment)
+        most = opened(state, name, moment) if rank == BUSY else 0
+        ranks.append((rank, most, (moment.ms + AHEAD - known.seen) % WORD))
     best = max(ranks)
     if best[0] <= PROTECTED and not displaces:
         return False
@@ -36,10 +38,13 @@ def make_room(state: State, newcomer: Name, host: int, moment: Moment, displaces
     return True
 
 
-def class_of(name: Name, known: Connection, newcomer: Name, rich: Hashable, busy: Hashable) -> int:
+def class_of(state: State, name: Name, newcomer: Name, rich: Hashable, busy: Hashable, moment: Moment) -> int:
     """The highest gives way first; within a class, the one that was silent longest."""
+    known = state.connections[name]
     if known.client_fin and known.host_fin:
-        return 5
+        return 6
+    if is_busy(state, name, moment):
+        return BUSY
     if network_of(name) == network_of(newcomer):
         return 4
     if known.awaited or (known.origin is Origin.grace and not known.host_seen):

@@ -34,7 +34,7 @@ def concerns(state: State, packet: Packet, moment: Moment) -> bool:
     name = quoted(packet.version, packet.transport[HEADER:])
     if name is None or name.host != mapped(packet.destination) or name not in state.connections:
         return False
-    return has_allowance(state.connections[name], moment)
+    return has_allowance(state, name, moment)
 
 
 def quoted(version: int, data: bytes) -> Name | None:

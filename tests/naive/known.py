@@ -6,6 +6,7 @@ RFC 9293 3.10.7.4 and RFC 5961 say what a host takes; what the front does not kn
 from __future__ import annotations
 
 from hardtack.packet.reasons import Reason
+from naive import prefixes
 from naive.moment import SHORT, WORD, Moment
 from naive.parse import Segment
 from naive.state import BURST, START, Connection, Host, Name, Origin, State
@@ -39,17 +40,18 @@ def answers_syn(known: Connection, segment: Segment) -> bool:
     return (known.sent - segment.ack) % WORD < FAST_OPEN
 
 
-def has_allowance(known: Connection, moment: Moment) -> bool:
-    """One segment that may be wrong is let through in each window, for the host to judge."""
+def has_allowance(state: State, name: Name, moment: Moment) -> bool:
+    """One segment that may be wrong is let through in each window, for the host to judge; not too many of a prefix."""
+    known = state.connections[name]
     if (known.doubted - moment.doubts) % SHORT < DOUBT_AHEAD:
         return False
     known.doubted = moment.doubts
-    return True
+    return prefixes.may_doubt(state, name, moment)
 
 
-def doubt(known: Connection, moment: Moment) -> Reason:
+def doubt(state: State, name: Name, moment: Moment) -> Reason:
     """A segment that the host cannot expect, as far as we know."""
-    return Reason.doubtful if has_allowance(known, moment) else Reason.implausible
+    return Reason.doubtful if has_allowance(state, name, moment) else Reason.implausible
 
 
 def touch(known: Connection, host: Host, moment: Moment) -> None:
@@ -73,10 +75,11 @@ def affords(known: Connection, host: Host, moment: Moment) -> bool:
     return True
 
 
-def follow(known: Connection, segment: Segment, host: Host, moment: Moment) -> Reason:
+def follow(state: State, name: Name, segment: Segment, host: Host, moment: Moment) -> Reason:
     """A client's segment without SYN and RST."""
+    known = state.connections[name]
     if known.asked or not is_plausible(known, segment):
-        return doubt(known, moment)
+        return doubt(state, name, moment)
     if not affords(known, host, moment):
         return Reason.frame_limit
     if segment.flags & FIN:
@@ -88,11 +91,12 @@ def follow(known: Connection, segment: Segment, host: Host, moment: Moment) -> R
     return Reason.connection
 
 
-def synchronize(known: Connection, segment: Segment, host: Host, moment: Moment) -> Reason:
+def synchronize(state: State, name: Name, segment: Segment, host: Host, moment: Moment) -> Reason:
     """A client's SYN-ACK: the other side of a connection that the host has opened."""
+    known = state.connections[name]
     fits = answers_syn(known, segment) if known.asked else is_plausible(known, segment)
     if not fits:
-        return doubt(known, moment)
+        return doubt(state, name, moment)
     if not affords(known, host, moment):
         return Reason.frame_limit
     if known.origin is Origin.host and not known.host_seen:
@@ -112,4 +116,4 @@ def judge_reset(state: State, name: Name, segment: Segment, moment: Moment) -> R
         return Reason.reset
     else:
         near = distance < WINDOW
-    return Reason.reset_asked if near and has_allowance(known, moment) else Reason.implausible_rst
+    return Reason.reset_asked if near and has_allowance(state, name, moment) else Reason.implausible_rst

@@ -13,6 +13,7 @@ from naive.seats import hashed
 from naive.state import Name, State
 
 GUESSES = 128  # wrong cookies in a second, before no more are tried
+DOUBTS = 256  # segments in a second that may be wrong and are let through
 TRIES = 4  # for whom a SYN was answered nevertheless
 PROVEN, GUESSED = 64, 8  # seconds for which a good cookie, and too many wrong ones, are remembered
 ASKED_BITS = 13
@@ -40,7 +41,8 @@ def cell_of(state: State, prefix: bytes, moment: Moment) -> Cell:
     """The prefix's cell, turned to this second."""
     cell = state.cpus[moment.cpu].cells[mixed(state.factors, prefix) >> 52]
     if cell.window != moment.second:
-        cell.window, cell.answered, cell.failed, cell.opened = moment.second, 0, 0, 0
+        cell.opened = cell.opened >> 1 if (moment.second - cell.window) % SHORT == 1 else 0
+        cell.window, cell.answered, cell.failed, cell.doubted = moment.second, 0, 0, 0
     return cell
 
 
@@ -117,17 +119,30 @@ def count_failure(state: State, name: Name, moment: Moment) -> None:
 def may_open(state: State, name: Name, moment: Moment) -> bool:
     """Whether the prefix may open one more connection, which then is counted; its cookie was good."""
     cell = cell_of(state, network_of(name), moment)
-    if cell.opened >= most_opened(state, moment):
+    if cell.opened >= 2 * most_opened(state, moment):
         return False
     cell.opened = min(MOST, cell.opened + 1)
     cell.tag, cell.proven = tag_of(state, network_of(name)), moment.second
     return True
 
 
-def may_displace(state: State, name: Name, moment: Moment) -> bool:
-    """Whether the connection just counted may take another prefix's place: only a few in a second may."""
-    opened = cell_of(state, network_of(name), moment).opened
-    return opened <= max(1, most_opened(state, moment) >> 4)
+def is_busy(state: State, name: Name, moment: Moment) -> bool:
+    """Whether the prefix opens so many connections that they had better displace its own."""
+    return opened(state, name, moment) > max(1, most_opened(state, moment) >> 4)
+
+
+def opened(state: State, name: Name, moment: Moment) -> int:
+    """How many its prefix has opened, lately."""
+    return cell_of(state, network_of(name), moment).opened
+
+
+def may_doubt(state: State, name: Name, moment: Moment) -> bool:
+    """Whether one more segment that may be wrong is let through, of all the prefix's connections."""
+    cell = cell_of(state, network_of(name), moment)
+    if cell.doubted >= DOUBTS:
+        return False
+    cell.doubted += 1
+    return True
 
 
 def most_opened(state: State, moment: Moment) -> int:
