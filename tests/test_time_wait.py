@@ -19,6 +19,7 @@ from naive.frames import ACK, FIN, PSH
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, offer, upload
+from hardtack.lab.lab import NAMED_PORTS
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.packet.reasons import Reason
@@ -27,7 +28,7 @@ pytestmark = needs_root
 
 TIMES = 5
 RECEIVED = 1000  # more than what the first connection sends
-PORTS = count(random.randrange(20_000, 40_000))  # each test has one of its own: nothing is left of those before
+PORTS = count(random.choice(NAMED_PORTS[:-1000]))  # each test has one of its own: nothing is left of those before
 
 
 @pytest.fixture(scope="module", params=["routed", "local"])

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from handshake.counted import counts, pinned
+from handshake.returning import CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK
 from handshake.stage import PATIENCE, agent_command, front_command
+from lab_ground import eventually
 
 from hardtack.image import ONLY
 from hardtack.keys import make_key
+from hardtack.lab.counters import HERE
 from hardtack.lab.links import Interface
+from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process, run
 from hardtack.packet.layout import TAGS
 from hardtack.packet.reasons import Reason
@@ -86,3 +90,13 @@ def write(outside: Interface, table: object, value: bytes) -> None:
     """Change a one-entry table of a front at work."""
     with pinned(outside, table) as found:  # type: ignore[arg-type]
         found.update(ONLY, value)
+
+
+def wait_for_ends(client: Namespace) -> None:
+    """Until each side has the other's FIN, of all that a client has closed: no frame of it is on its way any more."""
+
+    def ending() -> list[str]:
+        lines = [line for file in ("tcp", "tcp6") for line in (HERE / file).read_text().splitlines()]
+        return [line for line in lines if line.split()[3] in (FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK)]
+
+    assert eventually(lambda: not client.call(ending), PATIENCE), client.call(ending)

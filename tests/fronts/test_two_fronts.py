@@ -11,10 +11,11 @@ from handshake.raw import Peer, wired
 from handshake.stage import HTTP, PATIENCE, TALK
 from naive.frames import ACK
 
-from fronts.running import counting
+from fronts.running import counting, wait_for_ends
 from fronts.town import WAYS, Town
 from hardtack.lab.addresses import CLIENT, FRONT, FRONT_TWO, INSIDE, INSIDE_TWO
 from hardtack.lab.clients import connect, curl, download, upload
+from hardtack.lab.lab import NAMED_PORTS
 from hardtack.lab.servers import SMALL, bracketed, nginx_program
 from hardtack.packet.reasons import Reason
 
@@ -30,6 +31,7 @@ def answering_by_two(place: Town) -> Iterator[None]:
         far.add_routes("default", via=gateway)
     try:
         yield
+        wait_for_ends(place.site.client)
     finally:
         for gateway in INSIDE:
             far.add_routes("default", via=gateway)
@@ -80,7 +82,7 @@ def test_answers_may_go_by_the_other_front(place: Town, name: str, version: int)
 @pytest.mark.parametrize("name", BEHIND)
 def test_a_port_is_used_again_where_no_answer_is_seen(place: Town, name: str, version: int) -> None:
     """The front has seen the client's end of it, not the host's: it lets the host judge the SYN."""
-    way, port = place.way(name, version), 40_000 + WAYS.index(name)
+    way, port = place.way(name, version), NAMED_PORTS[-1 - WAYS.index(name)]
     with answering_by_two(place), counting(way.outside) as seen:
         for _ in range(5):
             with connect(place.site.client, way.address, TALK, source_port=port, timeout=PATIENCE) as connection:
@@ -97,6 +99,7 @@ def test_what_is_beside_may_answer_straight_home(place: Town, version: int) -> N
         with counting(way.outside) as seen:
             upload(place.site.client, way.address, TALK, SIZE, timeout=PATIENCE)
             download(place.site.client, way.address, TALK, SIZE, timeout=PATIENCE)
+            wait_for_ends(place.site.client)
     finally:
         place.site.arm.remove_routes(CLIENT[version == 6])
     assert seen[Reason.outbound] == 0

@@ -12,13 +12,14 @@ from handshake.raw import Peer, wired
 from handshake.stage import HTTP, PATIENCE, TALK
 from naive.frames import ACK
 
-from fronts.running import counting
+from fronts.running import counting, wait_for_ends
 from fronts.town import MSS, WAYS, Town, Way
 from hardtack.lab import tcp_info
 from hardtack.lab.addresses import CLIENT
 from hardtack.lab.capture import capturing
 from hardtack.lab.clients import connect, curl, download, ping, server_socket, stream, upload
 from hardtack.lab.counters import tcp_events
+from hardtack.lab.lab import NAMED_PORTS
 from hardtack.lab.links import Interface
 from hardtack.lab.servers import BIG, SMALL, bracketed, nginx_program
 from hardtack.lab.talker import pattern
@@ -115,7 +116,7 @@ def test_a_connection_that_hosts_open_is_refused_at_once(place: Town, way: Way, 
 
 @pytest.mark.parametrize("ending", ["by the host", "by the client", "by a reset"])
 def test_a_port_is_used_again_and_again(place: Town, way: Way, ending: str) -> None:
-    port = 20_000 + hash((way.name, way.address, ending)) % 10_000
+    port = NAMED_PORTS[hash((way.name, way.address, ending)) % 9_000]
     for _ in range(5):
         with connect(place.site.client, way.address, TALK, source_port=port, timeout=PATIENCE) as connection:
             if ending == "by the host":
@@ -130,6 +131,7 @@ def test_a_port_is_used_again_and_again(place: Town, way: Way, ending: str) -> N
                 else:
                     connection.shutdown(socket.SHUT_WR)
                     assert connection.recv(1) == b""
+        wait_for_ends(place.site.client)
         if ending == "by the client":
             port += 1  # its own kernel keeps the last one in TIME_WAIT
 

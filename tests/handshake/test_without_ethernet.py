@@ -31,6 +31,7 @@ from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, server_socket
 from hardtack.lab.counters import HERE
+from hardtack.lab.lab import NAMED_PORTS
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process
 from hardtack.lab.programs import PASS
@@ -40,7 +41,7 @@ from hardtack.packet.reasons import Reason
 
 INFINIBAND = 32  # ARPHRD_INFINIBAND
 TIMES = 3
-SOURCES = count(random.randrange(20_000, 40_000))
+SOURCES = count(random.choice(NAMED_PORTS[:-1000]))
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,15 @@ WITHOUT = frozenset({512, 519, 768, 769, 776, 778, 823, 0xFFFE})  # PPP, RAWIP, 
 
 
 class InterfaceError(Mistake):
-    """There is no such interface in this network namespace (at boot it may come yet), or it is of no use here."""
+    """There is no such interface in this network namespace: at boot it may come yet."""
 
     status = 1
+
+
+class UselessInterface(InterfaceError):
+    """It is there, and of a kind that is of no use here: another has to be named."""
+
+    status = 2
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,17 @@ def find(name: str) -> Interface:
 
 
 def require_ethernet(name: str) -> None:
-    """InterfaceError if there is no interface `name`, or its frames begin with something else."""
+    """InterfaceError if there is no interface `name`, UselessInterface if its frames begin with something else."""
     if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET:
         what = "frames there begin with the IP header" if found in WITHOUT else f"its frames are of type {found} (ARPHRD_*)"
-        raise InterfaceError(f"{name} is no Ethernet, {what}: name the Ethernet interface that the internet comes in by")
+        raise UselessInterface(f"{name} is no Ethernet, {what}: name the Ethernet interface that the internet comes in by")
 
 
 def require_ip(name: str) -> None:
-    """InterfaceError if there is no interface `name`, or its frames begin with neither Ethernet nor IP."""
+    """InterfaceError if there is no interface `name`, UselessInterface if its frames begin with neither Ethernet nor IP."""
     if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET | WITHOUT:
         remedy = "name an Ethernet or tunnel interface that clients' traffic comes in by"
-        raise InterfaceError(f"{name}: its frames begin with neither Ethernet nor IP (ARPHRD_* {found}): {remedy}")
+        raise UselessInterface(f"{name}: its frames begin with neither Ethernet nor IP (ARPHRD_* {found}): {remedy}")
 
 
 def able(features: int | None, bit: int) -> bool | None:

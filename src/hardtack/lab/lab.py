@@ -26,6 +26,9 @@ from hardtack.lab import namespaces
 from hardtack.lab.links import Interface, join
 from hardtack.lab.namespaces import Namespace
 
+# Ports for clients that say by which one they connect: nobody else is given any of them.
+NAMED_PORTS = range(10_000, 20_000)
+
 # What every namespace starts with: no delays and no noise that a test would have to wait for or explain.
 QUIET: dict[str, int | str] = {
     "net.ipv6.conf.default.accept_dad": 0,
@@ -33,7 +36,7 @@ QUIET: dict[str, int | str] = {
     "net.ipv4.conf.default.rp_filter": 0,
     "net.ipv4.conf.all.rp_filter": 0,
     "net.ipv4.tcp_no_metrics_save": 1,  # no connection learns from the one before
-    "net.ipv4.ip_local_port_range": "1024 65535",
+    "net.ipv4.ip_local_port_range": f"{NAMED_PORTS.stop} 65535",
 }
 
 
