@@ -18,10 +18,10 @@ from tables_under_test import places_entry
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
 from hardtack.control.connections import ConnectionTable
-from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, SEARCH, TAGS, WALK, WAYS, Connection
+from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, POLICY, PREFIXES, SEARCH, SHARES, TAGS, WALK, WAYS, Connection
 
-OWN = (WALK, SEARCH)  # each CPU's
-SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, *OWN))
+OWN = (WALK, SEARCH, PREFIXES, SHARES)  # each CPU's
+SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, POLICY, *OWN))
 BUCKETS = 4096
 SEATS = BUCKETS * WAYS
 THREADS = 4
@@ -41,10 +41,11 @@ class Table:
             "places": np.frombuffer(places_entry(buckets), np.uint8).copy(),
             "marks": np.zeros(MARKS.value_size * MARKS.entries, np.uint8),
             "tags": np.zeros(buckets * WAYS, np.uint8),
+            "policy": np.zeros(POLICY.value_size, np.uint8),
             "connections": np.full(buckets * WAYS * Connection.itemsize, 0, np.uint8),
         }
         self._programs = [
-            NativeProgram(SOURCE, self.memory | {table.name: np.zeros(table.value_size, np.uint8) for table in OWN})
+            NativeProgram(SOURCE, self.memory | {one.name: np.zeros(one.value_size * one.entries, np.uint8) for one in OWN})
             for _ in range(THREADS)
         ]
 
