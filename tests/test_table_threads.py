@@ -18,9 +18,21 @@ from tables_under_test import places_entry
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
 from hardtack.control.connections import ConnectionTable
-from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, SEARCH, TAGS, WALK, WAYS, Connection
+from hardtack.packet.layout import (
+    CONNECTIONS,
+    MARKS,
+    PLACES,
+    POLICY,
+    PREFIXES,
+    SEARCH,
+    SHARES,
+    TAGS,
+    WALK,
+    WAYS,
+    Connection,
+)
 
-OWN = (WALK, SEARCH)  # each CPU's
+OWN = (WALK, SEARCH, SHARES, PREFIXES, POLICY)  # each CPU's, but for the last, which says nothing here
 SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, *OWN))
 BUCKETS = 4096
 SEATS = BUCKETS * WAYS
@@ -44,7 +56,7 @@ class Table:
             "connections": np.full(buckets * WAYS * Connection.itemsize, 0, np.uint8),
         }
         self._programs = [
-            NativeProgram(SOURCE, self.memory | {table.name: np.zeros(table.value_size, np.uint8) for table in OWN})
+            NativeProgram(SOURCE, self.memory | {one.name: np.zeros(one.value_size * one.entries, np.uint8) for one in OWN})
             for _ in range(THREADS)
         ]
 
