@@ -58,8 +58,8 @@ NOW = 1_700_000_000_000  # monotonic ms: of a machine that has been up for long,
 BUCKETS = 64
 WORD = (1 << 64) - 1
 MAPPED = 0xFFFF0000
-OTHERS = (WALK, SEARCH, POLICY, PREFIXES, SHARES)  # for whoever needs a place
-SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, *OTHERS))
+ABOUT = (WALK, SEARCH, POLICY, SHARES, PREFIXES)  # how it is looked for, and what is known of source prefixes: nothing
+SOURCE = Source("part_seats", "parts.seats:seats", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, *ABOUT))
 TARGETS = [pytest.param("eBPF", marks=needs_root), pytest.param("native")]
 STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 
@@ -319,7 +319,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
             "tags": BUCKETS * 8,
             "connections": BUCKETS * WAYS * Connection.itemsize,
         }
-        sizes |= {table.name: table.value_size * table.entries for table in OTHERS}
+        sizes |= {table.name: table.value_size * table.entries for table in ABOUT}
         tables = {name: np.zeros(size, np.uint8) for name, size in sizes.items()}
         tables["places"][:] = np.frombuffer(places, np.uint8)
         native = NativeProgram(SOURCE, tables)

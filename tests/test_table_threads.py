@@ -18,10 +18,22 @@ from tables_under_test import places_entry
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
 from hardtack.control.connections import ConnectionTable
-from hardtack.packet.layout import CONNECTIONS, MARKS, PLACES, POLICY, PREFIXES, SEARCH, SHARES, TAGS, WALK, WAYS, Connection
+from hardtack.packet.layout import (
+    CONNECTIONS,
+    MARKS,
+    PLACES,
+    POLICY,
+    PREFIXES,
+    SEARCH,
+    SHARES,
+    TAGS,
+    WALK,
+    WAYS,
+    Connection,
+)
 
-OWN = (WALK, SEARCH, PREFIXES, SHARES)  # each CPU's
-SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, POLICY, *OWN))
+OWN = (WALK, SEARCH, SHARES, PREFIXES, POLICY)  # each CPU's, but for the last, which says nothing here
+SOURCE = Source("part_worker", "parts.worker:worker", "xdp", (PLACES, MARKS, TAGS, CONNECTIONS, *OWN))
 BUCKETS = 4096
 SEATS = BUCKETS * WAYS
 THREADS = 4
@@ -41,7 +53,6 @@ class Table:
             "places": np.frombuffer(places_entry(buckets), np.uint8).copy(),
             "marks": np.zeros(MARKS.value_size * MARKS.entries, np.uint8),
             "tags": np.zeros(buckets * WAYS, np.uint8),
-            "policy": np.zeros(POLICY.value_size, np.uint8),
             "connections": np.full(buckets * WAYS * Connection.itemsize, 0, np.uint8),
         }
         self._programs = [
