@@ -22,7 +22,7 @@ from hardtack.packet.reasons import Reason
 
 SECOND = 1024  # ms
 BOOTED = 4_000_000 * SECOND
-GUESSES, TRIES, GUESSED_SHIFT = 128, 4, 3  # docs/cookie.md
+GUESSES, MOST_GUESSES, TRIES, GUESSED_SHIFT = 128, 1024, 4, 3  # docs/cookie.md
 SOURCE = "198.18.7.9"
 
 
@@ -104,6 +104,16 @@ def test_and_four_more_for_each_syn_that_is_answered_which_an_eighth_is(native: 
         assert more == {Reason.stray_ack: TRIES * len(asked), Reason.guess_limit: 6 * len(asked)}
 
 
+def test_nor_more_than_1024_in_all(native: Native) -> None:
+    """However many SYNs are answered."""
+    guesser = Guesser(native, 24, prefix_replies=1 << 20)
+    tried = Counter(guesser.tries(BOOTED) for _ in range(GUESSES))
+    for port in range(60_001, 60_401):
+        assert guesser.asks(BOOTED, port) == Reason.answered
+        tried.update(guesser.tries(BOOTED, port) for _ in range(TRIES))
+    assert tried[Reason.stray_ack] == MOST_GUESSES, tried
+
+
 def test_the_odds_are_as_the_document_says() -> None:
     """The numbers in docs/cookie.md, from those of the program and of the default configuration."""
     text = (ROOT / "docs/cookie.md").read_text(encoding="utf-8")
@@ -113,4 +123,5 @@ def test_the_odds_are_as_the_document_says() -> None:
     assert f"{tries} tries a second" in text
     assert f"1 in {round(2**24 / (tries * epoch)):,}" in text and f"1 in {round(2**31 / (tries * epoch)):,}" in text
     assert f"{2**24 / tries / 3600:.1f} hours" in text and f"{2**31 / tries / 86400:.0f} days" in text
+    assert f"{MOST_GUESSES:,}\ntries" in text and f"right in {2**24 / MOST_GUESSES / 3600:.1f} hours" in text
     assert f"{2**24 / 1.2e6:.0f} s" in text

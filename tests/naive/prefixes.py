@@ -13,6 +13,7 @@ from naive.seats import hashed
 from naive.state import Name, State
 
 GUESSES = 128  # wrong cookies in a second, before no more are tried
+MOST_GUESSES = 1024  # and before none is, whoever was asked
 DOUBTS = 256  # segments in a second that may be wrong and are let through
 TRIES = 4  # for whom a SYN was answered nevertheless
 PROVEN, GUESSED = 64, 8  # seconds for which a good cookie, and too many wrong ones, are remembered
@@ -94,8 +95,11 @@ def ask(state: State, name: Name, moment: Moment) -> None:
 
 def may_guess(state: State, name: Name, moment: Moment) -> bool:
     """Whether a cookie is tried at all."""
-    if cell_of(state, network_of(name), moment).failed < GUESSES:
+    failed = cell_of(state, network_of(name), moment).failed
+    if failed < GUESSES:
         return True
+    if failed >= MOST_GUESSES:
+        return False
     asked = state.cpus[moment.cpu].asked[place_of(state, name)]
     if asked.tries > 0 and (moment.second - asked.when) % (1 << ASKED_BITS) < GUESSED:
         asked.tries -= 1

@@ -24,8 +24,8 @@ WIDE_TIMES = 16  # a /48 may have so many times as many as a /64
 GUESSED = 8  # s that too many wrong cookies speak against theirs
 GUESSED_SHIFT = 3  # then an 8th of the SYNs is answered
 
-GUESSES = 128  # wrong cookies in a second; more are not tried
-TRIES = 4  # but for so many of a connection whose SYN has just been answered
+GUESSES, MOST_GUESSES = 128, 1024  # wrong cookies in a second; more than the first are not tried
+TRIES = 4  # but for so many of a connection whose SYN has just been answered, until there were as many as the second
 BUSY_SHIFT = 4  # who opens a 16th of what he may is busy
 DOUBTS = 256  # frames in a second that may be wrong and are let through
 TRIES_BITS, WHEN_BITS = 7, 0x1FFF
@@ -78,7 +78,7 @@ def may_guess(name, cell, second):
     if i64(cell.failed) < GUESSES:
         return True
     asked = own_asked()
-    if absent(asked):
+    if absent(asked) or i64(cell.failed) >= MOST_GUESSES:
         return False
     place = place_asked(name)
     told = i64(asked.cells[place])
