@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from typing import Any
 
@@ -28,6 +29,8 @@ def status(stage: Stage) -> dict[str, Any]:
 def test_what_is_counted_and_known_is_shown(stage: Stage, version: int) -> None:
     with stage.connect(version, TALK) as client:
         port = client.getsockname()[1]
+        client.sendall(b"echo\nhello")
+        assert client.recv(5, socket.MSG_WAITALL) == b"hello", "the host has confirmed it"
         seen = status(stage)
         wanted = ["--client", stage.client_address(version), "--port", TALK, "--host", "some-ports"]
         out, told = hardtack(stage.net.front, "connections", *wanted, "--origin", "cookie", "--json")

@@ -142,7 +142,7 @@ def judge_syn(
     key = state.keys[host.keys].get(cookie.epoch(moment.now_ms))
     if key is None:
         return Reason.no_key, frame
-    if entry is not None and not (entry.client_fin and entry.fin_acked):  # in TIME_WAIT at most: RFC 9293 3.6
+    if entry is not None and not entry.fin_acked:  # in FIN-WAIT-2 or TIME-WAIT: RFC 9293 3.6
         return Reason.reopened if known.has_allowance(state, name_of(segment), moment) else Reason.implausible, frame
     if segment.link[:6] != state.exits[INCOMING].mac:
         return Reason.not_for_us, frame

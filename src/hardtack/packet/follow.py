@@ -25,7 +25,6 @@ WINDOW = 1 << 23
 MOST_REACH = 26  # 64 MB: of windows whose scale is not known
 OF_A_SYN = 1 << 14  # bytes that a SYN may carry and be acknowledged for: RFC 7413
 BACK = 1 << 31  # modulo 2^32: more is behind
-ENDED = CLIENT_FIN | FIN_ACKED
 LOW_16, LOW_32 = 0xFFFF, 0xFFFFFFFF
 
 CONNECTION = int(Reason.connection)
@@ -80,11 +79,12 @@ def is_closed_by_host(entry):
 
 @inlined
 def is_ended(entry):
-    """Whether both have sent their FIN, and the host knows that its own has arrived: it is in TIME_WAIT or gone.
+    """Whether the host knows that its FIN has arrived: it is in FIN-WAIT-2 or TIME-WAIT, or gone. RFC 9293 3.6
 
-    RFC 9293 3.6. Before, it asks whoever sends a SYN back (RFC 5961 4), and the client's RST ends the old connection.
+    What it has still, its agent ends: Linux would refuse a SYN in FIN-WAIT-2 if its number is in the window. Before, the host
+    asks back whoever sends a SYN (RFC 5961 4), and the client's RST ends the old connection.
     """
-    return entry.state & ENDED == ENDED
+    return entry.state & FIN_ACKED
 
 
 @inlined
