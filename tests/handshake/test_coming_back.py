@@ -147,7 +147,7 @@ def forget(stage: Stage) -> None:
 
 
 def open_unknown(stage: Stage, new: Client) -> None:
-    """The front has forgotten the last connection when its SYN comes; once more if the host's FIN has taught it just then."""
+    """The front has forgotten the last connection when its SYN comes; again if the host's FIN has taught it just then."""
     forget(stage)
     while not is_syn_ack(answer := new.ask_for_it()):
         forget(stage)

@@ -81,8 +81,8 @@ def is_closed_by_host(entry):
 def is_ended(entry):
     """Whether the host knows that its FIN has arrived: it is in FIN-WAIT-2 or TIME-WAIT, or gone. RFC 9293 3.6
 
-    What it has still, its agent ends: Linux would refuse a SYN in FIN-WAIT-2 if its number is in the window. Before, the host
-    asks back whoever sends a SYN (RFC 5961 4), and the client's RST ends the old connection.
+    What it has still, its agent ends: Linux would refuse a SYN in FIN-WAIT-2 if its number is in the window. Before, the
+    host asks back whoever sends a SYN (RFC 5961 4), and the client's RST ends the old connection.
     """
     return entry.state & FIN_ACKED
 
