@@ -39,15 +39,15 @@ def judge_brought(flow, host, name, moment, entry, cell, good):
         reason = judge_unknown(flow, moment, good)
     if reason != NONE:
         return reason
-    gently = 1 if good == GOOD and is_busy(cell, most_newcomers()) else 0
+    busy = 1 if good == GOOD and is_busy(cell, most_newcomers()) else 0
     # For the verifier, which would walk the search for a place anew for each kind of frame
     flow.version, flow.network, flow.flags = opaque(flow.version, 7), opaque(flow.network, 31), opaque(flow.flags, 0xFF)
-    good, gently = opaque(good, 3), opaque(gently, 1)
+    good, busy = opaque(good, 3), opaque(busy, 1)
     if absent(entry):
-        entry = take_place(name, moment.ms, not gently)
+        entry = take_place(name, moment.ms, not busy)
     if not absent(entry):
         remember(flow, host, name, moment, entry, good)
-    elif gently:
+    elif busy:
         return NEWCOMER_LIMIT
     return REMEMBERED if good == GOOD else LEARNED
 
