@@ -181,25 +181,6 @@ def count_of(bits):
 
 
 @inlined
-def taken(name, place, before, now):
-    """The record at a place whose tag was `before`, if it could be had."""
-    entry = connection_at(place)
-    if absent(entry):
-        return entry
-    entry.seen = now  # first, so that no other CPU takes it for the least recently used
-    return entry if change_tag(place, before, name.tag) else no_connection()
-
-
-@inlined
-def roomier(name, free_in_first, free_in_second):
-    """A free place: in the first bucket unless it has few and the second more; -1 if there is none."""
-    free = count_of(free_in_first)
-    if free > WAYS // 2 or free >= count_of(free_in_second):
-        return name.first * WAYS + first_way(free_in_first) if free_in_first else -1
-    return name.second * WAYS + first_way(free_in_second)
-
-
-@inlined
 def forget(name):
     """The connection that `find` has found is no more. Another CPU may be about to say the same."""
     for _ in range(ATTEMPTS):
