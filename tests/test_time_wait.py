@@ -6,6 +6,7 @@ Without a front Linux would see the SYN and end the TIME_WAIT for it; with one, 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from itertools import count
 
@@ -27,6 +28,7 @@ from hardtack.packet.reasons import Reason
 pytestmark = needs_root
 
 TIMES = 5
+RARE = 0.2  # s: the front lets through what the host's own word speaks against once in 128 ms
 RECEIVED = 1000  # more than what the first connection sends
 PORTS = count(random.choice(NAMED_PORTS[:-1000]))  # each test has one of its own: nothing is left of those before
 
@@ -173,7 +175,9 @@ def test_a_bad_cookie_does_not(stage: Stage, wire: Wire, version: int, tsval: in
             new.ack = ((good - 1) ^ 1 << bit) + 1 & LOW_32
             new.speak(ACK)
         wire.settle()
-    assert seen.agent[Reason.known] >= 24
+    # The front lets one of them through now and then, which the agent leaves to the kernel
+    assert seen.front[Reason.doubtful] + seen.front[Reason.implausible] + seen.front[Reason.connection] == 24
+    assert seen.agent[Reason.known] >= seen.front[Reason.doubtful] + seen.front[Reason.connection] > 0
     assert seen.agent[Reason.time_wait_ended] == seen.agent[Reason.time_wait_kept] == 0
     assert waits(stage, old)
     new.ack = good
@@ -205,6 +209,7 @@ def test_with_rfc1337_it_stays_and_nothing_goes_in_circles(stage: Stage, wire: W
         with stage.counting() as seen:
             for _ in range(TIMES):
                 new.speak(ACK)
+                time.sleep(RARE)
             assert eventually(lambda: stage.counts()[1][Reason.time_wait_kept] - before >= TIMES)
             wire.settle()
         assert seen.agent[Reason.time_wait_ended] == seen.agent[Reason.time_wait_kept] == TIMES

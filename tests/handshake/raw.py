@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 from naive import options, parse
@@ -119,7 +120,8 @@ class Peer:
 
     def __post_init__(self) -> None:
         prefix, number = random.getrandbits(8), random.getrandbits(8)  # a /24, a /48: what fronts have limits for
-        self.source = f"198.18.{prefix}.{number}" if self.version == 4 else f"2001:db8:f1{prefix:02x}::{number:x}"
+        source = f"198.18.{prefix}.{number}" if self.version == 4 else f"2001:db8:f1{prefix:02x}::{number:x}"
+        self.source = str(ip_address(source))  # as the kernel writes it
         self.to = self.to or ADDRESSES[self.version]
         self.seq, self.ack, self.echo = (self.isn + 1) & LOW_32, 0, None
 
