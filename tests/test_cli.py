@@ -131,7 +131,7 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "1,000,000, in 97.5 MB of memory",
         "pass for 30 s",
         "20,000,000 a second for all hosts together, 1,000 for a source prefix",
-        "5,000 a second",
+        "at most 2,000 a second",
         "5,000 (web, mail), 50,000 (shop) a second",
         "Learned from what hosts send: what leaves by lo\n",
     ):
@@ -169,7 +169,7 @@ def test_check_for_programs(config: Path) -> None:
         "grace": 30,
         "replies_per_second": 20_000_000,
         "replies_per_prefix": 1_000,
-        "connections_per_prefix": 5_000,
+        "connections_per_prefix": 2_000,
     }
     assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
     assert told["connections_memory"] == 97_500_000

@@ -58,7 +58,7 @@ def test_what_is_left_out() -> None:
     front = config.front
     assert (front.inside, front.connections, front.grace, front.replies_per_second) == ((), 1_000_000, 30, 20_000_000)
     assert (host.mac, host.out, host.vlan, host.key_file, host.default) == (None, None, None, None, "pass")
-    assert (front.replies_per_prefix, front.connections_per_prefix) == (1_000, 5_000)
+    assert (front.replies_per_prefix, front.connections_per_prefix) == (1_000, 2_000)
     assert (host.replies_per_second, host.frames_per_connection) == (5_000_000, 5_000)
 
 

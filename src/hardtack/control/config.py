@@ -152,7 +152,7 @@ class Front(Inert):
     grace: Annotated[int, BeforeValidator(read_grace)] = 30
     replies_per_second: Rate = 20_000_000
     replies_per_prefix: Rate = 1_000
-    connections_per_prefix: Rate = 5_000
+    connections_per_prefix: Rate = 2_000
 
 
 class Host(Inert):

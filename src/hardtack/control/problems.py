@@ -27,7 +27,7 @@ WRITE: dict[str, dict[str, str]] = {
         "grace": 'grace = "30s", from "0s" to "10m", or leave the key out',
         "replies_per_second": "replies_per_second = 20_000_000, from 8 to 1_000_000_000, or leave the key out",
         "replies_per_prefix": "replies_per_prefix = 1_000, from 8 to 1_000_000_000, or leave the key out",
-        "connections_per_prefix": "connections_per_prefix = 5_000, from 8 to 1_000_000_000, or leave the key out",
+        "connections_per_prefix": "connections_per_prefix = 2_000, from 8 to 1_000_000_000, or leave the key out",
     },
     "host": {
         "name": 'name = "web"',

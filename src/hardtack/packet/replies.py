@@ -15,7 +15,7 @@ from hardtack.packet.connections import places
 from hardtack.packet.layout import CROWD_CELLS, CROWDS, Budget, Crowds
 from hardtack.packet.names import prefix_of
 from hardtack.packet.parse import NONE
-from hardtack.packet.prefixes import MOST, cell_for, is_guessed, is_proven, mixed_prefix, note_asked
+from hardtack.packet.prefixes import cell_for, is_guessed, is_proven, mixed_prefix, note_asked
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import second_of, window_of
 
@@ -41,26 +41,22 @@ def reply_refused(flow, host, name, ms):
     cell = cell_for(mixed, second)
     if absent(everybody) or absent(ours) or absent(cell):
         return NONE
-    if has_plenty(flow, everybody, ours, cell, window_of(ms)):
+    if has_plenty(everybody, ours, cell, window_of(ms)) and not is_capped(flow, cell, False, second, i64(everybody.cap)):
         everybody.left -= u64(1)
         ours.left -= u64(1)
-        cell.answered = i64(cell.answered) + 1
         return NONE
     return judge_budgets(flow, host, name, everybody, ours, cell, mixed, ms)
 
 
 @inlined
-def has_plenty(flow, everybody, ours, cell, window):
-    """The short way for nearly all SYNs: nothing has run out, on this CPU, nor been asked for too often."""
+def has_plenty(everybody, ours, cell, window):
+    """The short way for nearly all SYNs: nothing has run out on this CPU, and their prefix does not guess."""
     return (
         everybody.window == window
         and ours.window == window
         and everybody.left
         and ours.left
         and not everybody.tight | ours.tight
-        and flow.version == 4
-        and u64(cell.answered) < everybody.cap
-        and cell.answered < MOST
         and cell.guessed == 0
     )
 
