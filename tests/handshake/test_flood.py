@@ -67,7 +67,9 @@ def survive(stage: Stage, version: int, kind: Kind, sources: str = "") -> None:
         honest = requests + 1 if "syn" in group else 0
         number = sum(seen.front[reason] for reason in reasons_of(group)) - honest
         most = COUNT // len(kinds) * len(group)
-        assert most - near.send_drops <= number <= most
+        # A client's own first frames may be among those refused, where its prefix shares a cell with one that floods
+        shared = STRAGGLERS if any({*group} <= {*limited} for limited in INSTEAD.values()) else 0
+        assert most - near.send_drops <= number <= most + shared
     for reason, limited in INSTEAD.items():
         assert seen.front[reason] > 0 or not (sources and set(limited) <= set(kinds))
     assert events["TcpPassiveOpens"] == seen.front[Reason.remembered] == seen.agent[Reason.admitted] == requests + 1
