@@ -22,7 +22,7 @@ from tables_under_test import budgets_in_words, in_words
 from hardtack.packet.reasons import Reason
 
 STEADY = settings(
-    max_examples=90,
+    max_examples=120,
     deadline=None,
     database=None,
     derandomize=True,

@@ -119,7 +119,8 @@ class Peer:
     source_port: int = field(default_factory=lambda: random.randrange(1024, 65536))
 
     def __post_init__(self) -> None:
-        prefix, number = random.getrandbits(8), random.getrandbits(8)  # a /24, a /48: what fronts have limits for
+        # A /24, a /48: what fronts have limits for; half of them are left to floods, and never bring a good cookie
+        prefix, number = random.randrange(128, 256), random.getrandbits(8)
         source = f"198.18.{prefix}.{number}" if self.version == 4 else f"2001:db8:f1{prefix:02x}::{number:x}"
         self.source = str(ip_address(source))  # as the kernel writes it
         self.to = self.to or ADDRESSES[self.version]

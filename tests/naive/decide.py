@@ -158,7 +158,7 @@ def judge_segment(state: State, segment: Segment, host: Host, entry: Connection 
     name = name_of(segment)
     if segment.flags & RST:
         return Reason.stray_rst if entry is None else known.judge_reset(state, name, segment, moment)
-    if entry is not None and (not entry.host_fin or (entry.numbered and known.is_plausible(entry, segment))):
+    if entry is not None and (not entry.host_fin or known.is_certain(entry, segment)):
         return known.follow(state, name, segment, host, moment)
     tried = prefixes.may_guess(state, name, moment)
     if entry is None and cookie.epoch(moment.now_ms) not in state.keys[host.keys]:

@@ -23,6 +23,13 @@ def after(segment: Segment) -> int:
     return (segment.seq + segment.payload + (segment.flags & FIN) + (segment.flags & SYN) // SYN) % WORD
 
 
+def is_certain(known: Connection, segment: Segment) -> bool:
+    """Whether it can be of no other connection. Behind its acknowledged FIN the host sends nothing more."""
+    if known.fin_acked and segment.ack != known.sent:
+        return False
+    return known.numbered and is_plausible(known, segment)
+
+
 def is_plausible(known: Connection, segment: Segment) -> bool:
     """Whether the host can expect these numbers, as far as we know what it expects."""
     if not known.numbered:

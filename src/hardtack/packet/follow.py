@@ -120,7 +120,13 @@ def fits(flow, entry):
 
 @inlined
 def is_certain(flow, entry):
-    """Whether a segment is this connection's for all that is known: the host's own numbers are, and it fits."""
+    """Whether a segment is this connection's for all that is known: the host's own numbers are, and it fits.
+
+    Once its client has acknowledged the host's FIN, there is nothing else that it could acknowledge. A client that comes
+    back by its port has numbers near the old ones (RFC 6528), and its cookie would now and then be taken for one of them.
+    """
+    if entry.state & FIN_ACKED and flow.acknowledgment != i64(entry.sent):
+        return False
     return entry.state & NUMBERED and fits(flow, entry)
 
 
