@@ -283,14 +283,3 @@ def ebpf(state: State | None = None) -> Iterator[Ebpf]:
             programs[side] = stack.enter_context(Datapath(image, tables, SIZES))  # type: ignore[index]
             tables |= programs[side].tables  # type: ignore[index]
         yield Ebpf(programs, tables, state or world.state())
-
-
-@contextmanager
-def one_cpu() -> Iterator[None]:
-    """This process on one CPU."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)

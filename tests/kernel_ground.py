@@ -20,6 +20,17 @@ needs_root = pytest.mark.skipif(not privileged(), reason="needs root: talks to t
 
 
 @contextmanager
+def one_cpu() -> Iterator[None]:
+    """This thread on one CPU, and processes that it starts: a veth's receiver is where its sender is."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
 def veth_pair() -> Iterator[tuple[int, int]]:
     """This thread in a network namespace that holds veth interfaces "left" and "right": their indices.
 

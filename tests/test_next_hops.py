@@ -22,7 +22,7 @@ import pytest
 from lab_ground import eventually, needs_root
 from pyroute2 import IPRoute
 
-from hardtack.control import next_hops
+from hardtack.control import following, next_hops
 from hardtack.control.config import Config, read
 from hardtack.control.exits import Exit, find_exits
 from hardtack.control.next_hops import BY_KERNEL, NextHops
@@ -343,7 +343,7 @@ def test_an_interface_that_comes_later_is_told_once(ground: Ground, front: Front
 
 def test_a_driver_that_takes_no_frames(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """A veth whose other end has neither GRO nor a program. Nobody tells of it: it is seen when everything is looked at."""
-    monkeypatch.setattr(next_hops, "LOOK_AGAIN", 0.0)
+    monkeypatch.setattr(following, "LOOK_AGAIN", 0.0)
     with running(ground, ground.config()) as front:
         usual = next_hop_entry(ground.net.far.mac, INSIDE_PLACE)
         assert front.becomes(0, usual) and front.becomes(1, usual)

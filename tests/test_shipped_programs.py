@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from engines_under_test import SIZES, XDP_ACTIONS, one_cpu
-from kernel_ground import needs_root
+from engines_under_test import SIZES, XDP_ACTIONS
+from kernel_ground import needs_root, one_cpu
 from naive import world
 from naive.cookie import EPOCH, epoch, keys
 from naive.decide import decide

@@ -5,7 +5,6 @@ In any case a prefix has a cap, unless somebody there has really opened a connec
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from handshake.counted import counts
 from handshake.stage import HTTP, PATIENCE, TALK
+from kernel_ground import one_cpu
 from lab_ground import eventually
 
 from fronts.running import Value, configuration, counting, front
@@ -99,7 +99,7 @@ def test_the_limit_holds_against_a_flood_from_everywhere(net: Topology, version:
 def test_a_prefix_has_a_cap_until_it_brings_a_good_cookie(net: Topology, version: int) -> None:
     """However long the flood takes. All goes by one CPU, since each counts by itself, and knows who is real there."""
     address, prefix, began = SECOND[version == 6], ONE_PREFIX[version], time.monotonic()
-    with on_one_cpu():
+    with one_cpu():
         seen, _ = flooded(net, address, prefix)
         assert 0 < seen[Reason.answered] <= (time.monotonic() - began) * CAP + 2 * CAP
         assert server_socket(net.client, address, TALK, source=SOMEBODY[version], timeout=PATIENCE)["sack"]
@@ -116,17 +116,6 @@ def flooded(net: Topology, address: str, prefix: str) -> tuple[Counter[Reason], 
         flood.wait(PATIENCE)
     assert flood.frames == FRAMES
     return seen, traffic(net.near).send_drops - before
-
-
-@contextmanager
-def on_one_cpu() -> Iterator[None]:
-    """What this thread sends, and processes that it starts, is received by one CPU: a veth's receiver is its sender's."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack.packet.layout import (
+    AHEAD,
     AWAITED,
     BY_GRACE,
     CLIENT_FIN,
@@ -39,7 +40,6 @@ MAPPED = np.uint64(0xFFFF0000)  # what stands before an IPv4 address in its word
 OVER = CLIENT_FIN | HOST_FIN
 UNCONFIRMED_AGE = 1 << 32  # more than any age in ms
 OVER_AGE = 1 << 33  # more than that
-AHEAD = 60_000  # ms by which a stamp may be ahead of us: another CPU's clock ticks earlier
 MARK = 64  # bits in a word of `marks`
 ROOM = (3, 2)  # places for each connection there is to be room for: with a third of them free, hardly any gives way
 PART = 4  # a part of the buckets so large is filled at a time: so few newcomers hardly ever meet in one

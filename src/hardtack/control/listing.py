@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.control.connections import AHEAD, Chosen, Rows, over, unconfirmed
-from hardtack.packet.layout import ASKED, BY_COOKIE, BY_GRACE, BY_HOST, Connection
+from hardtack.control.connections import Chosen, Rows, over, unconfirmed
+from hardtack.packet.layout import AHEAD, ASKED, BY_COOKIE, BY_GRACE, BY_HOST, Connection
 
 Network = IPv4Network | IPv6Network
 State = Literal["established", "closing", "unconfirmed", "asked"]

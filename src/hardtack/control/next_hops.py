@@ -11,40 +11,19 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import TracebackType
-from typing import Protocol, Self, TypeVar
 
 from hardtack import journal
 from hardtack.control.config import Address, Config, Host
 from hardtack.control.exits import Closed, Exit, closed
+from hardtack.control.following import Entries, Follower
 from hardtack.control.tables import addresses_of, next_hop_entry
 from hardtack.kernel import routes
-from hardtack.kernel.route_events import Events, News
-from hardtack.kernel.routes import Link, Routing
+from hardtack.kernel.routes import Link
 from hardtack.packet.layout import NextHop
 
 BY_KERNEL = bytes(NextHop.itemsize)
-LOOK_AGAIN = 30.0  # s after which everything is looked at again, should news have been missed
 STIR_AGAIN = 10.0  # s between attempts to have the kernel ask for a neighbour
-MOST_COMPARED = 100_000  # pairs of address and network before looking at every address is cheaper
 MOST_NAMES = 10  # of hosts in a line of the journal
-
-
-class Entries(Protocol):
-    """The table, as this module writes it."""
-
-    def update(self, key: bytes, value: bytes) -> None:
-        """Write one entry."""
-
-
-class Reached(Protocol):
-    """An address, and whom frames for it go to, if that is known: interface and address."""
-
-    address: Address
-    neighbour: tuple[int, bytes] | None
-
-
-Way = TypeVar("Way", bound=Reached)
 
 
 @dataclass(frozen=True)
@@ -75,49 +54,22 @@ class Destination:
     state: int = 0  # of this neighbour: NUD_*
 
 
-class NextHops:
-    """Keeps the `next_hops` table of a front. To be made where the front's interfaces are; then no capability is needed."""
+class NextHops(Follower[Destination]):
+    """Keeps the `next_hops` table of a front."""
 
     def __init__(self, config: Config, exits: Sequence[Exit], table: Entries) -> None:
-        self._exits, self._table = exits, table
-        self._kernel = Routing()
-        self._events = Events()  # before the first look, so that nothing falls in between
+        super().__init__(table)
+        self._exits = exits
         numbered = enumerate(addresses_of(config))
         self._all = [Destination(place, *which) for place, which in numbered if which[0].via in ("direct", "mac")]
         self._place_of = {one.index: place for place, one in enumerate(exits)}
         self._place_named = {one.name: place for place, one in enumerate(exits)}
-        self._looked = -LOOK_AGAIN  # when everything was looked at
-        self._again = True
         self._stirred: dict[tuple[int, bytes], float] = {}
 
-    def fileno(self) -> int:
-        """Readable when there is news."""
-        return self._events.fileno()
-
-    def follow(self) -> None:
-        """Read the news, and act on what concerns us. OSError if the kernel does not answer."""
-        if (news := self._events.read()) and self._all:
-            self._look(concerned(self._all, news))
-            self._again |= news.everything  # what it is news of may have only begun
-
     def write(self) -> None:
-        """Bring everything up to date. To be called at the start, then every second or so: mostly there is nothing to do."""
-        now = time.monotonic()
-        if self._all and (self._again or now - self._looked >= LOOK_AGAIN):
-            self._looked, self._again = now, False
-            self._look(self._all)
-        self._stir(now)
-
-    def close(self) -> None:
-        """Hear no more news; the table stays as it is."""
-        self._events.close()
-        self._kernel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        """Bring everything up to date, and have the kernel ask for neighbours that it does not know."""
+        super().write()
+        self._stir(time.monotonic())
 
     def _look(self, those: Iterable[Destination]) -> None:
         """Ask the kernel for the way to each; write and tell what has changed."""
@@ -181,17 +133,6 @@ class NextHops:
                 self._stirred[one.neighbour] = now
                 if link := self._kernel.link(one.neighbour[0]):
                     routes.stir(link, one.neighbour[1])
-
-
-def concerned(everybody: list[Way], news: News) -> list[Way]:
-    """Whose way may have changed."""
-    if news.everything or len(news.networks) * len(everybody) > MOST_COMPARED:
-        return everybody
-    return [
-        one
-        for one in everybody
-        if one.neighbour in news.neighbours or any(one.address in network for network in news.networks)
-    ]
 
 
 def tell(hop: Hop, names: Sequence[str]) -> None:

@@ -8,18 +8,13 @@ router has the router's, which says nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from hardtack.control.config import Address, Config, Host
-from hardtack.control.next_hops import LOOK_AGAIN, Entries, concerned
+from hardtack.control.following import Entries, Follower
 from hardtack.control.tables import addresses_of
 from hardtack.kernel import routes
-from hardtack.kernel.route_events import Events
-from hardtack.kernel.routes import Routing
 from hardtack.packet.layout import Origin
 
 ANYBODY = bytes(Origin.itemsize)
@@ -36,52 +31,19 @@ class Source:
     entry: bytes = ANYBODY
 
 
-class Origins:
-    """Keeps the `origins` table of a front. To be made where the front's interfaces are; then no capability is needed.
+class Origins(Follower[Source]):
+    """Keeps the `origins` table of a front.
 
     Whoever keeps the next hops has the kernel ask for neighbours; here they are only looked at.
     """
 
     def __init__(self, config: Config, table: Entries) -> None:
-        self._table = table
-        self._kernel = Routing()
-        self._events = Events()  # before the first look, so that nothing falls in between
-        self._all: list[Source] = []
+        super().__init__(table)
         for place, (host, address) in enumerate(addresses_of(config)):
             if host.via in ("kernel", "direct"):
                 self._all.append(Source(place, address))
             else:
                 self._table.update(key_of(place), fixed(host))
-        self._looked = -LOOK_AGAIN  # when everything was looked at
-        self._again = True
-
-    def fileno(self) -> int:
-        """Readable when there is news."""
-        return self._events.fileno()
-
-    def follow(self) -> None:
-        """Read the news, and act on what concerns us. OSError if the kernel does not answer."""
-        if news := self._events.read():
-            self._look(concerned(self._all, news))
-            self._again |= news.everything  # what it is news of may have only begun
-
-    def write(self) -> None:
-        """Bring everything up to date. To be called at the start, then every second or so: mostly there is nothing to do."""
-        now = time.monotonic()
-        if self._again or now - self._looked >= LOOK_AGAIN:
-            self._looked, self._again = now, False
-            self._look(self._all)
-
-    def close(self) -> None:
-        """Hear no more news; the table stays as it is."""
-        self._events.close()
-        self._kernel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def _look(self, those: Iterable[Source]) -> None:
         """Ask the kernel for each one's neighbour, and write what has changed."""

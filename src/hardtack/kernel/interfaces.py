@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from hardtack.kernel import netlink
 from hardtack.mistake import Mistake
 
-MTU, LINKINFO, NUM_RX_QUEUES = 4, 18, 32  # IFLA_*
-ONE = struct.pack("=I", 1)
+MTU, LINKINFO = 4, 18  # IFLA_*
 INFO_KIND = 1  # IFLA_INFO_KIND, in LINKINFO
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
@@ -44,7 +43,6 @@ class Interface:
     index: int
     driver: str  # "" if it has none, as lo
     mtu: int
-    queues: int  # that it receives by
     driver_mode: bool | None  # whether XDP programs can run in the driver
     redirect: bool | None  # whether they can send frames to another interface from there
     zero_copy: bool | None  # for AF_XDP
@@ -72,7 +70,6 @@ def find(name: str) -> Interface:
         index,
         driver(name) or kind(facts),
         struct.unpack("=I", facts[MTU])[0],
-        struct.unpack("=I", facts.get(NUM_RX_QUEUES, ONE))[0],
         able(features, BASIC),
         able(features, REDIRECT),
         able(features, ZERO_COPY),

@@ -74,8 +74,7 @@ def draw(share, number, limit):
             window, taken = before >> u64(32), before & u64(LOW_32)
         if taken >= limit:
             return False
-        part = (limit - taken) >> u64(CHUNK_BITS)
-        part = part if part else u64(1)
+        part = at_least_one((limit - taken) >> u64(CHUNK_BITS))
         if compare_exchange(address(budget), before, (window << u64(32)) | (taken + part)) == before:
             return has_drawn(share, part)
     return has_drawn(share, u64(1))

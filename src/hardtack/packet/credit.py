@@ -10,13 +10,12 @@ the front may have wrong.
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, u64
-from hardtack.packet.layout import AWAITED, BURST, START, WINDOW_BITS
+from hardtack.packet.layout import AHEAD, AWAITED, BURST, START, WINDOW_BITS
 from hardtack.packet.prefixes import may_doubt
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import stamp
 
 LOW_16, LOW_32 = 0xFFFF, 0xFFFFFFFF
-AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more
 SLOWLY_SHIFT = 4  # who is not confirmed has a frame each 16 ms
 EARNED_SHIFT = 6  # bytes that earn a frame: 64
 WINDOWS_AHEAD = 16  # of doubt, likewise

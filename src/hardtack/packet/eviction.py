@@ -29,20 +29,18 @@ from hardtack.packet.connections import (
     first_way,
     free_places,
     no_connection,
-    places,
     seat,
     tags_at,
 )
-from hardtack.packet.layout import AWAITED, BY_GRACE, CLIENT_FIN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
+from hardtack.packet.layout import AHEAD, AWAITED, BY_GRACE, CLIENT_FIN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
 from hardtack.packet.martians import is_mapped
 from hardtack.packet.names import prefix_of
-from hardtack.packet.prefixes import cell_for, is_busy, most_newcomers
+from hardtack.packet.prefixes import cell_for, is_busy, mixed_number, most_newcomers
 from hardtack.packet.records import Search
 from hardtack.packet.time import second_of, stamp
 
 OVER = CLIENT_FIN | HOST_FIN
 MANY = 4  # places of sixteen
-AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more
 RANK_SHIFT, CLASS_SHIFT = 32, 16  # a rank is above any age, and in it the class above any number of connections opened
 OVER_CLASS, BUSY, OWN, UNCONFIRMED, PREFIX, HOST = 6, 5, 4, 3, 2, 1
 
@@ -168,7 +166,7 @@ def rank(search, entry):
     state, prefix = i64(entry.state), prefix_of_entry(entry)
     if state & OVER == OVER:
         return OVER_CLASS << CLASS_SHIFT
-    cell = cell_for(prefix * (places().factors[0] | u64(1)), search.second)
+    cell = cell_for(mixed_number(prefix), search.second)
     if not absent(cell) and is_busy(cell, search.most):
         return BUSY << CLASS_SHIFT | i64(cell.opened)
     if prefix == search.own:

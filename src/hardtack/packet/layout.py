@@ -44,6 +44,7 @@ CROWD_CELLS = 2048
 PREFIX_CELLS = 4096
 ASKED_CELLS = 16384
 BURST = 8192  # frames that a connection may send at once: more than a window of 8 MB takes
+AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more: such a one is of now
 START = 64  # the same until its host, where it is seen, has confirmed the connection; an initial window is 10, RFC 6928
 PLACING = "mixed 1"  # how packet/connections.py places connections: another way, another word
 

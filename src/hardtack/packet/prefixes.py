@@ -38,7 +38,13 @@ own_asked = own_entry(ASKED_FOR, Asked)
 @inlined
 def mixed_prefix(whose):
     """The source prefix of a flow or a name, under the secret factor: cell and tag."""
-    return prefix_of(whose.source_high, whose.source_low, whose.version == 4) * (places().factors[0] | u64(1))
+    return mixed_number(prefix_of(whose.source_high, whose.source_low, whose.version == 4))
+
+
+@inlined
+def mixed_number(prefix):
+    """The same of a prefix by its number."""
+    return prefix * (places().factors[0] | u64(1))
 
 
 @inlined

@@ -9,18 +9,17 @@ of its host's. Who floods by his own name, or in the name of a few networks or o
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, address, at, compare_exchange, i64, inlined, own_entry, u64
-from hardtack.packet.budget import EVERYBODY, LOW_32, at_least_one, budget_at, pay, policy, share_at
+from hardtack.packet.budget import ATTEMPTS, EVERYBODY, LOW_32, at_least_one, budget_at, pay, policy, share_at
 from hardtack.packet.cap import is_capped
 from hardtack.packet.connections import places
 from hardtack.packet.layout import CROWD_CELLS, CROWDS, Budget, Crowds
 from hardtack.packet.names import prefix_of
 from hardtack.packet.parse import NONE
-from hardtack.packet.prefixes import cell_for, is_guessed, is_proven, mixed_prefix, note_asked
+from hardtack.packet.prefixes import cell_for, is_guessed, is_proven, mixed_number, mixed_prefix, note_asked
 from hardtack.packet.reasons import Reason
 from hardtack.packet.time import second_of, window_of
 
-ATTEMPTS = 4
-FLOOR_SHIFT = 6
+FLOOR_SHIFT = 6  # a proven prefix has a 64th of a budget in any case
 NARROW_SHIFT = 2  # a /64 may have a quarter of its /48's fair share
 CELL_SHIFT = 64 - CROWD_CELLS.bit_length() + 1
 CREW = Budget["taken"].itemsize  # offset: it comes behind that
@@ -164,7 +163,7 @@ def has_fair_share(flow, host, ours, fair):
         return True
     window, whose = ours.window & u64(LOW_32), u64(host.number) << u64(48)
     prefix = prefix_of(flow.source_high, flow.source_low, flow.version == 4)
-    number = i64(((prefix ^ whose) * (places().factors[0] | u64(1))) >> u64(CELL_SHIFT))
+    number = i64(mixed_number(prefix ^ whose) >> u64(CELL_SHIFT))
     if crowds.cells[number] >> u64(32) != window:
         ours.crowd += u64(1)
     if not has_less(crowds, number, window, fair):
