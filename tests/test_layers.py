@@ -19,7 +19,7 @@ LAYERS = (
     ("hardtack.lab",),
     ("hardtack.control",),
     ("hardtack.engines", "hardtack.agent"),
-    ("hardtack.packet",),
+    ("hardtack.packet", "hardtack.diagnosis"),
     ("hardtack.compiler",),
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
@@ -43,6 +43,7 @@ LIBRARIES = {
 # Needs nothing but Python, whatever the table above says.
 BARE = (
     "hardtack.agent",
+    "hardtack.diagnosis",
     "hardtack.image",
     "hardtack.journal",
     "hardtack.keys",

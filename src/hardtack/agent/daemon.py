@@ -13,6 +13,8 @@ from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
+from hardtack.diagnosis.finding import Site
+from hardtack.diagnosis.telling import tell
 from hardtack.image import ONLY, Image
 from hardtack.kernel import features, interfaces, pins, privileges
 from hardtack.kernel.maps import Map
@@ -55,6 +57,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.require_ip(interface)
+    tell(Site("agent", interface))
     image = agent_image()
     hold_signals()
     folder = pins.folder("agent", interface)

@@ -10,10 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hardtack.diagnosis.finding import Finding, Role, Site
+from hardtack.diagnosis.looks import findings
 from hardtack.kernel import features, interfaces
 from hardtack.kernel.features import Feature, Purpose
 from hardtack.kernel.interfaces import Interface, InterfaceError
 
+ROLES: tuple[Role, ...] = ("front", "agent")
 PURPOSES: tuple[Purpose, ...] = ("front", "agent", "lab")
 LABELS = {"front": "a front", "agent": "an agent", "lab": "demo and bench"}
 MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]not known[/]"}
@@ -30,7 +33,13 @@ def look(names: list[str]) -> tuple[list[Interface], list[str]]:
     return seen, unknown
 
 
-def report(found: list[Feature], seen: list[Interface], unknown: list[str]) -> dict[str, Any]:
+def diagnose(seen: list[Interface]) -> list[Finding]:
+    """What stands in the way of a front or an agent on these interfaces, each thing once."""
+    sites = (Site(role, interface.name) for interface in seen for role in ROLES)
+    return list(dict.fromkeys(finding for site in sites for finding in findings(site)))
+
+
+def report(found: list[Feature], seen: list[Interface], findings: list[Finding], unknown: list[str]) -> dict[str, Any]:
     """All of it as plain data; its keys are a contract."""
     return {
         "kernel": platform.release(),
@@ -38,16 +47,20 @@ def report(found: list[Feature], seen: list[Interface], unknown: list[str]) -> d
         "enough_for": {purpose: features.enough(found, purpose) for purpose in PURPOSES},
         "features": [asdict(feature) for feature in found],
         "interfaces": [asdict(interface) for interface in seen],
+        "findings": [asdict(finding) for finding in findings],
         "errors": unknown,
     }
 
 
-def show(console: Console, found: list[Feature], seen: list[Interface], unknown: list[str]) -> None:
+def show(console: Console, found: list[Feature], seen: list[Interface], findings: list[Finding], unknown: list[str]) -> None:
     """All of it for people; rich leaves colour out where there is no terminal, or NO_COLOR is set."""
     console.print(f"Linux {platform.release()} on {platform.machine()}\n")
     console.print(feature_table(found))
     if seen:
         console.print(interface_table(seen))
+    for finding in findings:
+        colour = "red" if finding.fatal else "yellow"
+        console.print(f"[{colour}]{escape(finding.name)}[/]: {escape(str(finding))}", soft_wrap=True)
     for error in unknown:
         console.print(f"[red]{escape(error)}[/]", soft_wrap=True)
     for purpose in PURPOSES:

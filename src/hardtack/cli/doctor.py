@@ -20,13 +20,14 @@ def doctor(
     """
     from rich.console import Console
 
-    from hardtack.cli.checkup import look, report, show
+    from hardtack.cli.checkup import diagnose, look, report, show
     from hardtack.kernel import features, interfaces
 
     found = features.probe()
     seen, unknown = look(interface or interfaces.names())
+    findings = diagnose(seen)
     if json:
-        typer.echo(json_text.dumps(report(found, seen, unknown), indent=2))
+        typer.echo(json_text.dumps(report(found, seen, findings, unknown), indent=2))
     else:
-        show(Console(highlight=False), found, seen, unknown)
+        show(Console(highlight=False), found, seen, findings, unknown)
     raise typer.Exit(0 if features.enough(found, "front") and not unknown else 1)

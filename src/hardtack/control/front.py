@@ -26,6 +26,8 @@ from hardtack.control.numbers import Numbering, counters_for, names_for, new_to,
 from hardtack.control.origins import Origins
 from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
+from hardtack.diagnosis.finding import Site
+from hardtack.diagnosis.telling import tell
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
 from hardtack.kernel import features, interfaces, pins, privileges
@@ -73,6 +75,8 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
     bell = hang_bell()
     interface = config.front.interface
     features.require(purposes(config))
+    for site in sites(config):
+        tell(site)
     given = ingredients(config)  # in a checkout this may take a minute, and Ctrl-C end it
     hold_signals()
     folder = pins.folder("front", interface)
@@ -142,6 +146,15 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
     return AtWork(front, agent, upkeep, followers, marking, presence, goes_on, connections, grace_until)
+
+
+def sites(config: Config) -> list[Site]:
+    """What is to be at work here, and where."""
+    front, local = config.front, [host for host in config.hosts if host.via == "local"]
+    every = any(not host.ports for host in local)
+    ports = frozenset() if every else frozenset(port for host in local for port in host.ports or ())
+    outside = [Site("front", front.interface), *([Site("agent", front.interface, ports)] if local else [])]
+    return [*outside, *(Site("inside", name) for name in front.inside)]
 
 
 def purposes(config: Config) -> list[Purpose]:

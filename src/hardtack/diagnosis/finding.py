@@ -1,0 +1,33 @@
+"""One thing that stands in the way, and where to look for such things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["front", "inside", "agent"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """An interface, and what is to be at work there. `ports`: the protected ones; empty: all, or not known."""
+
+    role: Role
+    interface: str
+    ports: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`name` is a word for scripts; `what` says thing and place, `remedy` what to do about it, each without a full stop.
+
+    `fatal`: nobody would be served; front and agent refuse to start.
+    """
+
+    name: str
+    what: str
+    remedy: str
+    fatal: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.remedy}"

@@ -1,0 +1,17 @@
+"""All that is looked for. Each look is a file of its own: what it looks at, what it finds, and nothing is changed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from hardtack.diagnosis.finding import Finding, Site
+
+Look = Callable[[Site], Iterable[Finding]]
+
+LOOKS: tuple[Look, ...] = ()
+
+
+def findings(site: Site, looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:
+    """Everything that stands in the way of `site`, what is fatal too."""
+    for look in looks:
+        yield from look(site)
