@@ -7,6 +7,7 @@ import io
 import llvmlite.binding as llvm
 from elftools.elf.elffile import ELFFile
 
+from hardtack.compiler import falls
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.lines import lines_of
 from hardtack.compiler.optimise import merge, optimise
@@ -164,7 +165,7 @@ def build(source: Source, program: str, sources: str) -> Image:
     refuse_unsupported(module, source.name)
     elf = ELFFile(io.BytesIO(machine.emit_object(module)))
     code = elf.get_section_by_name(".text").data()
-    return Image(
+    image = Image(
         name=source.name,
         kind=source.kind,
         instructions=code,
@@ -174,6 +175,7 @@ def build(source: Source, program: str, sources: str) -> Image:
         sources=sources,
         flags=source.flags,
     )
+    return falls.mended(image)
 
 
 def _references(elf: ELFFile, code: bytes, source: Source) -> tuple[Reference, ...]:
