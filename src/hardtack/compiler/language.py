@@ -153,6 +153,20 @@ def barrier(_context):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def unproven(_context, value):  # type: ignore[no-untyped-def]
+    """`value`, of which LLVM now knows nothing: a bound that is given to it behind this stays in the program.
+
+    LLVM drops a bound that follows from what was asked before; an older verifier has forgotten by then. Costs nothing itself.
+    """
+
+    def emit(_cx, b, _sig, a):  # type: ignore[no-untyped-def]
+        same = ir.FunctionType(I64, [I64])
+        return b.call(ir.InlineAsm(same, "", "=r,0"), [a[0]])
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
 def scratch(_context, size):  # type: ignore[no-untyped-def]
     """`size` bytes on the stack (a literal, a multiple of 8), their content undefined."""
     if not isinstance(size, types.Literal):
