@@ -6,9 +6,11 @@ import struct
 from typing import NamedTuple
 
 ENCODING = struct.Struct("<BBhi")
-LOAD, STORE, ALU, JUMP, JUMP32, ALU64 = 1, 3, 4, 5, 6, 7  # classes: BPF_LDX, BPF_STX, the rest as they are called
+# Classes: BPF_LDX, BPF_ST, BPF_STX, the rest as they are called
+LOAD, STORE_NUMBER, STORE, ALU, JUMP, JUMP32, ALU64 = 1, 2, 3, 4, 5, 6, 7
 GO, CALL, EXIT = 0x00, 0x80, 0x90  # of JUMP: BPF_JA, BPF_CALL, BPF_EXIT
 LOAD_IMMEDIATE = 0x18  # BPF_LD | BPF_IMM | BPF_DW: takes the room of two
+FRAME = 10  # the register that points behind the stack
 
 
 class Instruction(NamedTuple):

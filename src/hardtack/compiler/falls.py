@@ -7,10 +7,8 @@ CPU nothing: the kernel takes it out (opt_remove_nops).
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import replace
-
-from hardtack.compiler.bytecode import GO, JUMP, Instruction, assemble, disassemble, ways
+from hardtack.compiler.bytecode import GO, JUMP, Instruction, disassemble, ways
+from hardtack.compiler.insertion import inserted
 from hardtack.image import Image
 
 GOTO = Instruction(JUMP | GO, 0, 0, 0)  # to the next one
@@ -19,26 +17,7 @@ GOTO = Instruction(JUMP | GO, 0, 0, 0)  # to the next one
 def mended(image: Image) -> Image:
     """The image, with a jump wherever it would fall into an instruction that it came by."""
     code = disassemble(image.instructions)
-    heads = sorted(head for _, head in falls(code))
-    longer = []
-    for index, instruction in enumerate(code):
-        if index in heads:
-            longer.append(GOTO)
-        if instruction.jumps:
-            length = moved(index + 1 + instruction.offset, heads) - moved(index, heads) - 1
-            instruction = instruction._replace(offset=length)
-        longer.append(instruction)
-    return replace(
-        image,
-        instructions=assemble(longer),
-        references=tuple(replace(reference, index=moved(reference.index, heads)) for reference in image.references),
-        lines=tuple(replace(line, index=moved(line.index, heads)) for line in image.lines),
-    )
-
-
-def moved(index: int, heads: list[int]) -> int:
-    """Where an instruction is once each head has a jump before it. What jumps to a head still does."""
-    return index + bisect_right(heads, index)
+    return inserted(image, code, {head: GOTO for _, head in falls(code)})
 
 
 def falls(code: list[Instruction]) -> list[tuple[int, int]]:
