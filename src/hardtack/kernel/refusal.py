@@ -11,8 +11,9 @@ from hardtack.mistake import Mistake
 
 INSTRUCTION = re.compile(r"^(\d+): \(")  # "12: (71) r1 = *(u8 *)(r2 +0)  ; R1_w=..."
 NAMED = re.compile(r"\b(?:from|at|unreachable) insn (\d+)")  # refusals before the walk: loops, jumps out of the program
+# The source, sums at the end, registers ("R1_w=ctx ..."; but not "R4 min value is negative"), lines of Python by number
 NOISE = re.compile(
-    r"^(;|$|processed \d+ insns|verification time|stack depth|peak_states|mark_precise|from \d+|R\d+.*=|\d+: R\d)"
+    r"^(;|$|processed \d+ insns|verification time|stack depth|peak_states|mark_precise|from \d+|R\d+(_\w+)?=|\d+: )"
 )
 TOO_LARGE = re.compile(r"too large|too complex|too many")
 WORDS = 4  # lines of the verifier's that are shown
@@ -36,6 +37,11 @@ class VerifierRefusal(Mistake):
         self.last_words = last_words
         self.hint = hint
         super().__init__(self.message())
+
+    def in_a_line(self) -> str:
+        """The place and the words, for a table."""
+        place = [f"{self.file}:{self.line}"] if self.file else []
+        return ": ".join([*place, "; ".join(self.last_words.splitlines())])
 
     def message(self) -> str:
         """All of it on one screen."""
