@@ -12,7 +12,7 @@ IMAGE = Image("walker", "xdp", bytes(8 * 8), (), (), LINES, "")
 
 SMALLER = """\
 ; size, options = flow.header - TCP, scratch(80)
-3: (07) r4 += -20                  ; R4_w=scalar(smin=-20,smax=40,umax=18446744073709551612,var_off=(0x0; 0xfffffffffffffffc))
+3: (07) r4 += -20                  ; R4_w=scalar(smin=-20,smax=40,umax=18446744073709551612)
 R0=0 R1_w=ctx(off=0,imm=0) R4=scalar(smin=-20,smax=40) R10=fp0
 ; if copy(frame, at, size):
 5: (85) call bpf_xdp_load_bytes#189

@@ -1,4 +1,4 @@
-"""Which bits of each register can be set before each instruction of finished eBPF. What is not understood may be anything."""
+"""Which bits of each register can be set, before each instruction of finished eBPF. What is not understood may have all."""
 
 from __future__ import annotations
 

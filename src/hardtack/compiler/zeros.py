@@ -50,7 +50,7 @@ def mended(image: Image) -> Image:
 
 def kept(code: list[Instruction]) -> set[int]:
     """The instructions that set a 0 which may be put on the stack, as a number."""
-    spilled, addresses = set(), set()
+    spilled, addresses = set[int](), set[int]()
     for index, held in followed(code).items():
         here = code[index]
         if here.opcode == SPILL and here.target == FRAME:
