@@ -13,9 +13,9 @@ import pytest
 from kernel_ground import image, needs_root, veth_pair
 
 import hardtack
-from hardtack.image import Line
+from hardtack.image import Line, Table
 from hardtack.kernel import bpf, features, interfaces, lineinfo, links, programs, trials
-from hardtack.kernel.assembly import CALL, op, returning
+from hardtack.kernel.assembly import CALL, LOAD_BYTE, op, returning
 from hardtack.kernel.features import Feature
 from hardtack.kernel.interfaces import InterfaceError
 
@@ -72,6 +72,20 @@ def test_what_a_kernel_does_not_take_is_a_no() -> None:
         assert trials.refused(program, trials.NOWHERE, 4711, 0) == errno.EINVAL  # an attach type of the far future
 
 
+@needs_root
+def test_a_program_is_tried_whole_with_small_tables() -> None:
+    """The verifier's last words are told in a line; a table as large as this would take more memory than there is."""
+    large = (Table("large", "array", 4, 1 << 20, 1 << 20),)
+    assert trials.objection(image(returning(2), tables=large)) == ""
+    careless = image(op(LOAD_BYTE, 0, 1) + returning(2), tables=large, lines=(Line(0, "a.py", 7, 1, "load8(frame, 0)"),))
+    said = trials.objection(careless)
+    assert said.startswith("a.py:7: invalid bpf_context access")
+    assert "\n" not in said
+    refused = Feature("program front", False, "answering SYNs", "use a newer kernel", ("front", "lab"), said)
+    assert str(refused) == f"program front: no ({said}); needed for answering SYNs; use a newer kernel"
+    assert not features.enough([refused], "front")
+
+
 def test_bpffs_is_looked_for_where_it_is_mounted(tmp_path: Path) -> None:
     (tmp_path / "mounts").write_text("proc /proc proc rw 0 0\nbpf /sys/fs/bpf bpf rw 0 0\n")
     assert by_name(features.probe(mounts=tmp_path / "mounts"))["bpffs"].present is True
@@ -103,6 +117,8 @@ def test_doctor_speaks_json() -> None:
         said = doctor("--json", "--interface", "left")
     report = json.loads(said.stdout)
     assert report["enough_for"]["front"] is True
+    taken = {feature["name"] for feature in report["features"] if feature["present"]}
+    assert taken >= {f"program {name}" for name in ("front", "inside", "sweeper", "leaving", "agent")}
     assert [(found["name"], found["driver"]) for found in report["interfaces"]] == [("left", "veth")]
 
 
@@ -115,6 +131,7 @@ def test_doctor_without_privileges() -> None:
     answers = {feature["name"]: feature["present"] for feature in report["features"]}
     assert answers["privileges"] is False
     assert answers["XDP links"] is None  # not a no: nobody could try
+    assert answers["program front"] is None
 
 
 def test_doctor_and_a_missing_interface() -> None:

@@ -17,8 +17,13 @@ from hardtack.kernel.features import Feature, Purpose
 from hardtack.kernel.interfaces import Interface, InterfaceError
 
 ROLES: tuple[Role, ...] = ("front", "agent")
-PURPOSES: tuple[Purpose, ...] = ("front", "agent", "lab")
-LABELS = {"front": "a front", "agent": "an agent", "lab": "demo and bench"}
+PURPOSES: tuple[Purpose, ...] = ("front", "leaving", "agent", "lab")
+LABELS = {
+    "front": "a front",
+    "leaving": 'a front without `inside`, or with via = "local"',
+    "agent": "an agent",
+    "lab": "demo and bench",
+}
 MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]not known[/]"}
 
 
@@ -74,7 +79,7 @@ def feature_table(found: list[Feature]) -> Table:
     table = Table("feature", "here", "needed for", "what to do", box=None, pad_edge=False, header_style="bold")
     for feature in found:
         remedy = "" if feature.present else feature.remedy
-        if feature.present is None:
+        if feature.found:
             remedy = f"{feature.found}; {remedy}"
         table.add_row(feature.name, MARKS[feature.present], feature.needed_for, remedy)
     return table

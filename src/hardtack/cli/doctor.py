@@ -20,10 +20,11 @@ def doctor(
     """
     from rich.console import Console
 
+    from hardtack.cli import shipped
     from hardtack.cli.checkup import diagnose, look, report, show
     from hardtack.kernel import features, interfaces
 
-    found = features.probe()
+    found = features.probe() + shipped.programs()
     seen, unknown = look(interface or interfaces.names())
     findings = diagnose(seen)
     if json:

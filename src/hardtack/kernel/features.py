@@ -16,7 +16,7 @@ Purpose = Literal["front", "leaving", "agent", "lab"]  # leaving: a front that l
 
 @dataclass(frozen=True)
 class Feature:
-    """One thing that a kernel may have. `present` is None where it could not be tried; `found` then says why."""
+    """One thing that a kernel may have. `present` is None where it could not be tried; `found` says why, or why it is no."""
 
     name: str
     present: bool | None
@@ -29,7 +29,8 @@ class Feature:
         """One line, with the remedy if it is not there."""
         if self.present:
             return f"{self.name}: yes"
-        answer = "no" if self.present is False else f"not known ({self.found})"
+        answer = "no" if self.present is False else "not known"
+        answer += f" ({self.found})" if self.found else ""
         return f"{self.name}: {answer}; needed for {self.needed_for}; {self.remedy}"
 
 
@@ -86,8 +87,8 @@ def tried(trial: Trial) -> Feature:
 
 def basics() -> list[Trial]:
     """What every part needs."""
-    all_of_it: tuple[Purpose, ...] = ("front", "agent", "lab")
-    front: tuple[Purpose, ...] = ("front", "lab")
+    all_of_it: tuple[Purpose, ...] = ("front", "leaving", "agent", "lab")
+    front: tuple[Purpose, ...] = ("front", "leaving", "lab")
     root = Feature("privileges", None, "everything", bpf.PRIVILEGES, all_of_it)
     xdp = Feature("XDP programs", None, "answering SYNs", newer("5.18"), front)
     jit = Feature("JIT compiler", None, "speed, kernel functions", "sysctl -w net.core.bpf_jit_enable=1", all_of_it)
@@ -114,7 +115,8 @@ def sockets(vmlinux: Path) -> list[Trial]:
     cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
     remedy = "sysctl -w net.ipv4.tcp_timestamps=1 net.ipv4.tcp_sack=1 net.ipv4.tcp_window_scaling=1 (the defaults)"
     options = Feature("TCP options", None, "keeping what fronts promise to clients", remedy, agent)
-    leaving = Feature("tcx links", None, "attaching the agent, learning from what leaves", newer("6.6"), both)
+    remedy = f'{newer("6.6")}; a front does without if `inside` is named and no host has via = "local"'
+    leaving = Feature("tcx links", None, "attaching the agent, learning from what leaves", remedy, both)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),
         Trial(assign, lambda: trials.assign(vmlinux)),

@@ -10,6 +10,8 @@ from hardtack.image import Image, ProgramKind, Reference
 from hardtack.kernel import bpf, btf, links, programs
 from hardtack.kernel.assembly import ADD, CALL, FRAME, JUMP_EQUAL, MOV, MOV_REGISTER, STORE_LONG, op, returning
 from hardtack.kernel.bpf import BpfError, libc
+from hardtack.kernel.datapath import Datapath
+from hardtack.mistake import Mistake
 
 XDP_DROP, XDP_PASS = 1, 2
 HAS_FRAGMENTS = 32  # BPF_F_XDP_HAS_FRAGS
@@ -17,6 +19,7 @@ KTIME_GET_COARSE_NS, XDP_LOAD_BYTES, XDP_GET_BUFF_LEN = 160, 189, 188  # helpers
 SKC_LOOKUP_TCP, SKC_TO_TCP_SOCK, SK_RELEASE = 99, 137, 86
 ASSIGN = "bpf_sk_assign_tcp_reqsk"
 LO, NOWHERE = 1, 0x7FFFFFFF  # interfaces: lo has number 1 in every network namespace; the other is in none
+FEW = 64  # entries of a table that is only tried
 JITED_SIZE = 16  # jited_prog_len in struct bpf_prog_info
 SETTINGS = Path("/proc/sys/net/ipv4")  # IPv6's too
 TIME_ERROR = 5  # of adjtimex(2): nobody keeps the clock in step
@@ -84,6 +87,18 @@ def assign(vmlinux: Path) -> bool:
     call = Reference(len(code) // 8, "kfunc", ASSIGN)
     code += op(CALL) + op(MOV_REGISTER, 1, 7) + op(CALL, value=SK_RELEASE) + returning(-1)
     return takes(code, "tcx", references=(call,))
+
+
+def objection(image: Image) -> str:
+    """What the kernel has against a real program, in a line; empty if it takes it. Tables of many entries are made small."""
+    few = {table.name: FEW for table in image.tables if table.entries > FEW}
+    try:
+        Datapath(image, sizes=few).close()
+    except programs.VerifierRefusal as refusal:
+        return refusal.in_a_line()
+    except Mistake as mistake:
+        return str(mistake).splitlines()[0]
+    return ""
 
 
 def cookies_allowed() -> bool:

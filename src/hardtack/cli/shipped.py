@@ -1,0 +1,69 @@
+"""Whether this kernel takes the programs that ship: each is put before its verifier, with small tables, and goes again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+
+import typer
+
+from hardtack.image import Image
+from hardtack.kernel import bpf, trials
+from hardtack.kernel.features import Feature, Purpose
+from hardtack.mistake import Mistake
+from hardtack.prebuilt import prebuilt, sources_hash
+
+# What each is needed for, and by whom
+PROGRAMS: dict[str, tuple[str, tuple[Purpose, ...]]] = {
+    "front": ("answering SYNs", ("front", "leaving", "lab")),
+    "inside": ("learning from hosts", ("front", "lab")),
+    "sweeper": ("a table of connections that stays quick", ("front", "leaving", "lab")),
+    "leaving": ("learning from what leaves", ("leaving", "lab")),
+    "agent": ("making sockets from cookies", ("agent", "lab")),
+}
+PATIENCE = 2.0  # s before the user is told what takes so long
+
+
+def programs() -> list[Feature]:
+    """A row for each program. Where there is neither an image nor a compiler, it is not known."""
+    with said_if_long():
+        return [judged(name) for name in PROGRAMS]
+
+
+def judged(name: str) -> Feature:
+    """What this kernel says of one."""
+    needed_for, purposes = PROGRAMS[name]
+    row = f"program {name}"
+    if not bpf.privileged():
+        return Feature(row, None, needed_for, bpf.PRIVILEGES, purposes, "only root can try")
+    try:
+        image = image_of(name)
+    except (Mistake, ModuleNotFoundError) as error:
+        why = str(error).splitlines()[0]
+        return Feature(row, None, needed_for, "install the wheel that `make build` makes", purposes, why)
+    objection = trials.objection(image)
+    return Feature(row, not objection, needed_for, "use a newer kernel", purposes, objection)
+
+
+def image_of(name: str) -> Image:
+    """The wheel's, else compiled. CompileError, ModuleNotFoundError."""
+    image = prebuilt(name, sources_hash())
+    if image is None:
+        from hardtack.compiler import objects
+        from hardtack.packet.programs import SHIPPED
+
+        image = next(objects.compiled(source) for source in SHIPPED if source.name == name)
+    return image
+
+
+@contextmanager
+def said_if_long() -> Iterator[None]:
+    """A checkout that was just edited compiles: that takes a minute."""
+    timer = Timer(PATIENCE, typer.echo, ["Compiling the programs, or having them verified ...", None, True, True])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
