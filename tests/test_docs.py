@@ -20,6 +20,7 @@ from naive.options import Offer
 from typer.main import get_command
 
 from hardtack import __version__
+from hardtack.cli import shipped
 from hardtack.cli.app import app
 from hardtack.control import config, readout, search
 from hardtack.kernel import features
@@ -217,6 +218,7 @@ def test_the_kernels_that_it_takes_are_told(purpose: features.Purpose) -> None:
     trials = features.basics() + features.sockets(ROOT)
     remedies = [trial.feature.remedy for trial in trials if purpose in trial.feature.purposes]
     versions = [match[1] for remedy in remedies if (match := re.match(r"Linux (\d+\.\d+) or newer", remedy))]
+    versions += [oldest for oldest, _, purposes in shipped.PROGRAMS.values() if purpose in purposes]
     newest = max(versions, key=lambda version: [*map(int, version.split("."))])
     row = {"front": "a front", "agent": "a host"}[purpose]
     assert [newest] == [cells[1] for cells in rows(README) if cells[0] == row]

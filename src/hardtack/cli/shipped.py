@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
@@ -14,13 +15,13 @@ from hardtack.kernel.features import Feature, Purpose
 from hardtack.mistake import Mistake
 from hardtack.prebuilt import prebuilt, sources_hash
 
-# What each is needed for, and by whom
-PROGRAMS: dict[str, tuple[str, tuple[Purpose, ...]]] = {
-    "front": ("answering SYNs", ("front", "leaving", "lab")),
-    "inside": ("learning from hosts", ("front", "lab")),
-    "sweeper": ("a table of connections that stays quick", ("front", "leaving", "lab")),
-    "leaving": ("learning from what leaves", ("leaving", "lab")),
-    "agent": ("making sockets from cookies", ("agent", "lab")),
+# The oldest kernel that should take each (tried: 6.1, and from 6.12 on), what it is needed for, and by whom
+PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
+    "front": ("6.1", "answering SYNs", ("front", "leaving", "lab")),
+    "inside": ("6.1", "learning from hosts", ("front", "lab")),
+    "sweeper": ("6.1", "a table of connections that stays quick", ("front", "leaving", "lab")),
+    "leaving": ("6.6", "learning from what leaves", ("leaving", "lab")),
+    "agent": ("6.9", "making sockets from cookies", ("agent", "lab")),
 }
 PATIENCE = 2.0  # s before the user is told what takes so long
 
@@ -33,7 +34,7 @@ def programs() -> list[Feature]:
 
 def judged(name: str) -> Feature:
     """What this kernel says of one."""
-    needed_for, purposes = PROGRAMS[name]
+    oldest, needed_for, purposes = PROGRAMS[name]
     row = f"program {name}"
     if not bpf.privileged():
         return Feature(row, None, needed_for, bpf.PRIVILEGES, purposes, "only root can try")
@@ -43,7 +44,12 @@ def judged(name: str) -> Feature:
         why = str(error).splitlines()[0]
         return Feature(row, None, needed_for, "install the wheel that `make build` makes", purposes, why)
     objection = trials.objection(image)
-    return Feature(row, not objection, needed_for, "use a newer kernel", purposes, objection)
+    return Feature(row, not objection, needed_for, remedy(oldest), purposes, objection)
+
+
+def remedy(oldest: str) -> str:
+    """What to do where a program is refused."""
+    return f"Linux {oldest} or newer should take it; this is {os.uname().release}"
 
 
 def image_of(name: str) -> Image:

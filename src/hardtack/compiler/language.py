@@ -153,7 +153,7 @@ def barrier(_context):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def unproven(_context, value):  # type: ignore[no-untyped-def]
+def untold(_context, value):  # type: ignore[no-untyped-def]
     """`value`, of which LLVM now knows nothing: a bound that is given to it behind this stays in the program.
 
     LLVM drops a bound that follows from what was asked before, which an older verifier has forgotten by then. Costs nothing.

@@ -6,7 +6,7 @@ size is skipped; of several the last counts.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import at, barrier, inlined, load8, scratch, store64, u64, unproven
+from hardtack.compiler.language import at, barrier, inlined, load8, scratch, store64, u64, untold
 from hardtack.packet.platform import copy
 from hardtack.packet.wire import END, MOST_OPTIONS, MOST_SCALE, MSS, NOP, SACK, SCALE, TCP, TIMESTAMPS
 
@@ -17,7 +17,7 @@ def walk_options(frame, flow, walk):
 
     All that changes lies in a table (see `barrier`): so the verifier takes each turn of the loop for the same.
     """
-    size, options = (unproven(flow.header - TCP - 1) & 63) + 1, scratch(80)  # 63 + the longest option read
+    size, options = (untold(flow.header - TCP - 1) & 63) + 1, scratch(80)  # 63 + the longest option read
     for word in range(0, 80, 8):
         store64(options, word, u64(0))
     if copy(frame, flow.transport + TCP, options, size) != 0:
