@@ -50,6 +50,7 @@ BARE = (
     "hardtack.mistake",
     "hardtack.packet.entries",
     "hardtack.packet.reasons",
+    "hardtack.packet.round_lo",
     "hardtack.prebuilt",
 )
 

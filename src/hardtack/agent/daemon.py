@@ -12,6 +12,7 @@ from hardtack.agent import record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.presence import Presence
+from hardtack.agent.round_lo import rounds_or_warning
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
@@ -42,6 +43,11 @@ def place(interface: str) -> Place:
     return Place("agent", "agent", interface, "ingress")
 
 
+def places(interface: str) -> list[Place]:
+    """And on lo, for what comes in once more there: see `round_lo`."""
+    return [Place("agent-lo", "agent", "lo", "ingress"), place(interface)]
+
+
 def summary(agent: Standing) -> dict[str, int]:
     """What the agent has done, by the names of its reasons."""
     counted = agent.tables["counters"].totals(ONLY)
@@ -61,13 +67,13 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     image = agent_image()
     hold_signals()
     folder = pins.folder("agent", interface)
-    with held(folder), load(folder, image) as agent:
+    with held(folder), rounds_or_warning(interface), load(folder, image) as agent:
         upkeep = Upkeep(agent.tables, [master])
         upkeep.write()
         for table, why in agent.dropped.items():
             journal.note("dropped", logging.WARNING, table=table, why=why)
         adopted = agent.takes_over(place(interface))
-        agent.attach([place(interface)])
+        agent.attach(places(interface))
         agent.keep()
         folder.keep(agent.pinned(), agent.links())
         record.write(record.place("agent", folder.namespace, interface))

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
+from hardtack.agent import round_lo
 from hardtack.agent.hold import held
 from hardtack.kernel import bpf, pins
 from hardtack.kernel.pins import Folder, Role
 from hardtack.mistake import Mistake
 
 ROLES: tuple[Role, ...] = ("front", "agent")
-AGENT = "agent"  # the link's name, in its own folder and in a local front's
+AGENT = ("agent", "agent-lo")  # the links' names, in its own folder and in a local front's
 UNDER_WAY = 1.0  # s that the last cookies have to come back: without the agent the kernel would reset their connections
 
 
@@ -44,6 +45,7 @@ def detach(wanted: Collection[str] = (), roles: Collection[Role] = ROLES, root: 
             time.sleep(UNDER_WAY)
         for folder in chosen:
             folder.remove()
+            round_lo.remove(folder.interface)
     return lines
 
 
@@ -51,8 +53,8 @@ def stop_answering(chosen: Collection[Folder]) -> bool:
     """Take off all but those who know cookies. Whether clients may be about to bring one back to them."""
     fronts = [folder for folder in chosen if "front" in folder.links()]
     for folder in fronts:
-        folder.keep([path for paths in folder.tables().values() for path in paths], [AGENT])
-    return bool(fronts) and any(AGENT in folder.links() for folder in chosen)
+        folder.keep([path for paths in folder.tables().values() for path in paths], AGENT)
+    return bool(fronts) and any(folder.links().keys() & set(AGENT) for folder in chosen)
 
 
 def told(folder: Folder) -> str:

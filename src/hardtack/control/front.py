@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardtack import journal
-from hardtack.agent import daemon, record
+from hardtack.agent import daemon, record, round_lo
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.presence import Presence
@@ -137,9 +137,12 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     if given.agent:
         shared = {name: front.tables[name] for name in ("keys", "clock")}
         agent = parts.enter_context(daemon.load(folder, given.agent, shared))
+        parts.enter_context(round_lo.rounds_or_warning(config.front.interface))
+    else:
+        round_lo.remove(config.front.interface)
     connections = succession.take_over(front, new_to(numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
-        agent.attach([daemon.place(config.front.interface)])
+        agent.attach(daemon.places(config.front.interface))
     refused = front.attach(given.places)
     keep(front, agent)
     tell_slow(given.places, refused)

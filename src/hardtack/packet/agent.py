@@ -7,27 +7,45 @@ Network cards hand over several segments at a time, and the kernel runs this on 
 (netif_receive_skb_list). So the request right behind the ACK still finds a listening socket. Were it admitted too, the
 kernel would find the connection already made and drop it, and the client would wait for its retransmission. Therefore what
 brings data or a FIN along with its cookie comes in again: by then the ACK's socket is there, or it makes its own.
+
+Where NAT rules are active, what was admitted comes in once more, on lo, and is admitted there: see agent/round_lo.py. It has
+been counted, unless nothing comes of it.
 """
 
 from __future__ import annotations
 
-from hardtack.compiler.language import new
+from hardtack.compiler.language import inlined, load32, new, store32
 from hardtack.packet.admit import admit
+from hardtack.packet.again import INTERFACE
 from hardtack.packet.count import count
 from hardtack.packet.linear import make_linear
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow
+from hardtack.packet.round_lo import LOOPBACK, NUMBERS, OURS, OURS_SHIFT, PRIORITY
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
 REDIRECT = 7  # TCX_REDIRECT: where the program has said
 BEHIND = int(Reason.behind)
+ADMITTED = int(Reason.admitted)
 
 new_flow = new(Flow)
 
 
 def agent(frame):
     """struct __sk_buff -> enum tcx_action_base."""
+    round_lo = load32(frame, INTERFACE) == LOOPBACK
+    if round_lo and load32(frame, PRIORITY) >> OURS_SHIFT != OURS:
+        return NEXT
     make_linear(frame)
     reason = admit(frame, new_flow())
-    count(reason, 0)
+    if reason == ADMITTED:
+        mark(frame, round_lo)
+    if reason != ADMITTED or not round_lo:
+        count(reason, 0)
     return REDIRECT if reason == BEHIND else NEXT
+
+
+@inlined
+def mark(frame, round_lo):
+    """Know it again, if it comes round lo; which it does once."""
+    store32(frame, PRIORITY, 0 if round_lo else OURS << OURS_SHIFT | load32(frame, INTERFACE) & NUMBERS)
