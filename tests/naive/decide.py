@@ -26,7 +26,7 @@ AGENT = {
     "bad_cookie",
     "not_admitted",
 }
-AGENT |= {"time_wait_ended", "time_wait_kept", "connection_ended", "connection_kept", "behind"}
+AGENT |= {"time_wait_ended", "time_wait_kept", "connection_ended", "connection_kept", "behind", "elsewhere"}
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 CHRISTMAS = FIN | PSH | URG

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from hardtack import journal
 from hardtack.agent import record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
+from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
 from hardtack.agent.round_lo import rounds_or_warning
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
@@ -67,9 +69,14 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     image = agent_image()
     hold_signals()
     folder = pins.folder("agent", interface)
-    with held(folder), rounds_or_warning(interface), load(folder, image) as agent:
+    with ExitStack() as parts:
+        parts.enter_context(held(folder))
+        parts.enter_context(rounds_or_warning(interface))
+        agent = parts.enter_context(load(folder, image))
         upkeep = Upkeep(agent.tables, [master])
         upkeep.write()
+        here = parts.enter_context(Locals(agent.tables["locals"]))
+        here.write()
         for table, why in agent.dropped.items():
             journal.note("dropped", logging.WARNING, table=table, why=why)
         adopted = agent.takes_over(place(interface))
@@ -81,7 +88,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         seconds = round(time.perf_counter() - started, 3)
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
         tell_of_programs(agent)
-        ended = until_ended(bell, [upkeep, Presence(agent)])
+        ended = until_ended(bell, [upkeep, Presence(agent)], [here])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

@@ -135,6 +135,15 @@ define ptr @{name}.at(i64 %index) alwaysinline {{
 }}
 """
 
+# bpf_map_lookup_elem
+KEYED = """
+@{name} = external global i8
+define ptr @{name}.of(ptr %key) alwaysinline {{
+  %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
+  ret ptr %entry
+}}
+"""
+
 # bpf_redirect_map; 2: without a device there, XDP_PASS
 DEVICES = """
 @{name} = external global i8
@@ -144,6 +153,8 @@ define i64 @{name}.send(i64 %index) alwaysinline {{
 }}
 """
 
+CALLS = {"devmap": DEVICES, "lpm_trie": KEYED}  # what a program may do with a table, by its kind; with the others: TABLE
+
 
 def platform(source: Source) -> str:
     """The platform calls for this kind of program, as IR."""
@@ -151,7 +162,7 @@ def platform(source: Source) -> str:
     parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), LINK[source.kind], CLOCK[source.clock]]
     if source.kind == "xdp":
         parts.append(RESIZE)
-    parts += [(DEVICES if table.kind == "devmap" else TABLE).format(name=table.name) for table in source.tables]
+    parts += [CALLS.get(table.kind, TABLE).format(name=table.name) for table in source.tables]
     return "\n".join(parts)
 
 

@@ -279,6 +279,11 @@ def entry_at(table: Table, value: np.dtype[Any]) -> Callable[..., Any]:
     return external(f"{table.name}.at", value, types.int64)
 
 
+def entry_of_key(table: Table) -> Callable[..., Any]:
+    """A word for the entry of a key, in a table that is no array; test the result with `absent`. For eBPF only."""
+    return external(f"{table.name}.of", Pointer, Pointer)
+
+
 @intrinsic
 def compare_exchange(_context, place, expected, wanted):  # type: ignore[no-untyped-def]
     """Put `wanted` in the 64-bit word at `place` if it is as `expected`, atomically: what was there before."""

@@ -14,6 +14,7 @@ from hardtack import journal
 from hardtack.agent import daemon, record, round_lo
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
+from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.control import succession
@@ -57,7 +58,7 @@ class AtWork:
     front: Standing
     agent: Standing | None
     upkeep: Upkeep
-    followers: Sequence[NextHops | Origins]
+    followers: Sequence[NextHops | Origins | Locals]
     marking: Marking
     presence: Presence
     adopted: bool
@@ -127,7 +128,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         front.tables["devices"].update(key, value)
     upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
-    followers: list[NextHops | Origins] = [NextHops(config, exits, front.tables["next_hops"])]
+    followers: list[NextHops | Origins | Locals] = [NextHops(config, exits, front.tables["next_hops"])]
     if config.front.inside:  # only what comes in there is compared
         followers.append(Origins(config, front.tables["origins"]))
     for follower in followers:
@@ -138,6 +139,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         shared = {name: front.tables[name] for name in ("keys", "clock")}
         agent = parts.enter_context(daemon.load(folder, given.agent, shared))
         parts.enter_context(round_lo.rounds_or_warning(config.front.interface))
+        followers.append(parts.enter_context(Locals(agent.tables["locals"])))
+        followers[-1].write()
     else:
         round_lo.remove(config.front.interface)
     connections = succession.take_over(front, new_to(numbers, earlier.hosts))

@@ -8,9 +8,13 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Iterator
 
 REQUEST = 1  # NLM_F_REQUEST
-ERROR = 2  # NLMSG_ERROR
+ERROR, DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
+DUMP = 0x300  # NLM_F_DUMP
+SOL_NETLINK, STRICT_CHECK = 270, 12  # NETLINK_GET_STRICT_CHK
+LARGEST = 1 << 16  # bytes of an answer
 NETLINK_GENERIC = 16
 GETLINK = 18  # RTM_GETLINK
 CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2  # GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_*
@@ -76,6 +80,24 @@ def exchange(kernel: socket.socket, kind: int, body: bytes) -> bytes:
         number = -struct.unpack_from("=i", reply, 16)[0]
         raise OSError(number, os.strerror(number))
     return reply[16:size]
+
+
+def dump(kind: int, body: bytes) -> Iterator[bytes]:
+    """The bodies of all that rtnetlink has of what is asked for, filters heeded. OSError: the kernel's."""
+    with opened(socket.NETLINK_ROUTE) as kernel:
+        kernel.setsockopt(SOL_NETLINK, STRICT_CHECK, 1)
+        kernel.send(struct.pack("=IHHII", 16 + len(body), kind, REQUEST | DUMP, 1, 0) + body)
+        while True:
+            data, at = kernel.recv(LARGEST), 0
+            while at + 16 <= len(data):
+                size, answer = struct.unpack_from("=IH", data, at)
+                if answer in (ERROR, DONE):
+                    number = -struct.unpack_from("=i", data, at + 16)[0]
+                    if number:
+                        raise OSError(number, os.strerror(number))
+                    return
+                yield data[at + 16 : at + size]
+                at += size + 3 & ~3
 
 
 def attribute(kind: int, content: bytes) -> bytes:

@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Literal
 
-from hardtack.kernel.netlink import ERROR, REQUEST, Attributes, attribute, attributes, opened
+from hardtack.kernel.netlink import DONE, DUMP, ERROR, REQUEST, Attributes, attribute, attributes, opened
 
 NETLINK_NETFILTER = 12
 SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 BEGIN, END = 0x10, 0x11  # NFNL_MSG_BATCH_*
 NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE = 0, 2, 3, 4, 6, 7  # NFT_MSG_*
-ACKNOWLEDGE, DUMP, CREATE, APPEND = 4, 0x300, 0x400, 0x800  # NLM_F_*
-DONE = 3  # NLMSG_DONE
+ACKNOWLEDGE, CREATE, APPEND = 4, 0x400, 0x800  # NLM_F_*
 NESTED = 0x8000  # NLA_F_NESTED
 OWNER, PERSIST = 2, 4  # NFT_TABLE_F_*: nobody else may change it while its socket is open; it stays when that closes
 INPUT = 1  # NF_INET_LOCAL_IN

@@ -26,6 +26,7 @@ from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.former import LISTEN, end_former, is_of_another, to_tcp_socket
 from hardtack.packet.options import NO_SCALE, read_options
 from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, parse_tcp
+from hardtack.packet.place import is_elsewhere
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Attributes, Tuple4, Tuple6
 from hardtack.packet.time import now_ms
@@ -37,6 +38,7 @@ NO_LISTENER = int(Reason.no_listener)
 ADMITTED = int(Reason.admitted)
 BAD_COOKIE = int(Reason.bad_cookie)
 NOT_ADMITTED = int(Reason.not_admitted)
+ELSEWHERE = int(Reason.elsewhere)
 
 STATE = 72  # bpf_sock.state
 THIS_NAMESPACE = (1 << 64) - 1  # BPF_F_CURRENT_NETNS
@@ -106,6 +108,8 @@ def judge(frame, flow, socket):
     if not good:
         return BAD_COOKIE if state == LISTEN else KNOWN
     again = comes_again(frame)
+    if state == LISTEN and is_elsewhere(flow, socket):
+        return ELSEWHERE
     if state != LISTEN:
         return end_former(frame, flow, socket, state, again)
     if not again and (flow.payload > 0 or flow.flags & FIN):

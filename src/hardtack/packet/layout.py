@@ -35,6 +35,7 @@ KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to t
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
 NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
 MOST_EXITS = 16
+MOST_LOCALS = 1 << 16  # networks that are an agent's own machine
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 TAUGHT = LEARNING  # + a host's number: the budget of connections that this host may teach
 MOST_BUDGETS = 2 * MOST_HOST_ADDRESSES + 2
@@ -227,6 +228,7 @@ ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
+LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in the host's byte order, 16 bytes
 
 # `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places;
 # words of two sets of marks

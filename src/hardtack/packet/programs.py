@@ -17,6 +17,7 @@ from hardtack.packet.layout import (
     HOSTS,
     INDEX,
     KEYS,
+    LOCALS,
     MARKS,
     MOMENT,
     NEXT_HOPS,
@@ -42,7 +43,7 @@ FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FR
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
-AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK))
+AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK, LOCALS))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
