@@ -25,16 +25,19 @@ from pyroute2 import IPRoute
 from rows.row import Row
 from strategies import frames
 
+from hardtack.agent.locals import key_of
 from hardtack.compiler import objects
 from hardtack.kernel.datapath import Datapath
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
 from hardtack.packet.programs import AGENT
 from hardtack.packet.reasons import Reason
+from hardtack.packet.round_lo import LOOPBACK
 
 pytestmark = needs_root
 NEXT = -1  # TCX_NEXT
 LONGEST = 3400  # bytes of a frame that BPF_PROG_TEST_RUN takes for a tcx program
 PORT = 4443
+IP_FREEBIND = 15  # linux/in.h
 CLIENT4, SERVER4, CLIENT6, SERVER6 = "198.51.100.7", "192.0.2.10", "2001:db8::1", "2001:db8::2"
 
 
@@ -44,6 +47,7 @@ def taken(given_frame: bytes) -> bool:
     return shortest <= len(given_frame) <= LONGEST
 
 
+EVERYTHING = bytes(20)  # of the table `locals`: all addresses are this machine's
 FOR_THE_KERNEL = [row for row in ROWS if taken(row.frame)]
 
 
@@ -52,11 +56,12 @@ class Agent:
     """The shipped program, but for its clock, which stands at the moment of `naive.world`."""
 
     datapath: Datapath
+    interface: int
 
     def reason(self, given_frame: bytes) -> str:
         """What it counted a frame under. It passes every frame on as it is."""
         before = self.datapath.counters()
-        ran = self.datapath.program.test_run(given_frame)
+        ran = self.datapath.program.test_run(given_frame, ifindex=self.interface)
         after = self.datapath.counters()
         assert (ran.verdict, ran.frame.hex()) == (NEXT, given_frame.hex())
         grown = {reason.name: now - then for reason, then, now in of_each(before, after) if now != then}
@@ -72,12 +77,13 @@ def of_each(before: list[int], after: list[int]) -> Iterator[tuple[Reason, int, 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
     """In a namespace where nobody listens, until a test does."""
-    with veth_pair(), IPRoute() as kernel:
+    with veth_pair() as (left, _), IPRoute() as kernel:
         kernel.link("set", index=kernel.link_lookup(ifname="lo")[0], state="up")
         with Datapath(objects.compiled(replace(AGENT, name="agent_still", clock="table"))) as datapath:
             datapath.tables["keys"].update(ONLY, keys_entry(KEYS.items()))
             datapath.tables["clock"].update(ONLY, clock_entry(NOW * 1_000_000))
-            yield Agent(datapath)
+            datapath.tables["locals"].update(EVERYTHING, bytes(4))
+            yield Agent(datapath, left)
 
 
 def expected(given_frame: bytes) -> str:
@@ -157,6 +163,37 @@ def test_a_cookie_is_checked_for_a_listener_only(agent: Agent, version: int, tim
         assert agent.reason(acknowledgment(version, off_by=256, timestamps=timestamps)) == "bad_cookie"
         assert agent.reason(acknowledgment(version, port=PORT + 1, timestamps=timestamps)) == "no_listener"
     assert agent.reason(good) == "no_listener"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_is_for_another_machine_is_no_wildcards(agent: Agent, version: int) -> None:
+    """A listener that has the address itself says thereby that it is this machine's."""
+    table, good = agent.datapath.tables["locals"], acknowledgment(version)
+    family, address = (socket.AF_INET, SERVER4) if version == 4 else (socket.AF_INET6, SERVER6)
+    table.delete(EVERYTHING)
+    try:
+        with dual_stack():
+            assert agent.reason(good) == "elsewhere"
+            assert agent.reason(acknowledgment(version, off_by=256)) == "bad_cookie"
+            table.update(key_of(8 * len(packed(address)), packed(address), old=version == 4), bytes(4))
+            assert agent.reason(good) == "not_admitted"
+            table.delete(key_of(8 * len(packed(address)), packed(address), old=version == 4))
+        with socket.socket(family) as bound:
+            bound.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+            bound.bind((address, PORT))
+            bound.listen()
+            assert agent.reason(good) == "not_admitted"
+    finally:
+        table.update(EVERYTHING, bytes(4))
+
+
+def test_what_lo_carries_is_not_looked_at(agent: Agent) -> None:
+    """But what the agent itself sends round: tests/handshake/test_nat.py."""
+    before = agent.datapath.counters()
+    with dual_stack():
+        for version in (4, 6):
+            assert agent.datapath.program.test_run(acknowledgment(version), ifindex=LOOPBACK).verdict == NEXT
+    assert agent.datapath.counters() == before
 
 
 def test_a_listener_of_the_other_family_is_none(agent: Agent) -> None:
