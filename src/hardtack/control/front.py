@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.control import succession
-from hardtack.control.config import Config
+from hardtack.control.config import Config, Host
 from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
 from hardtack.control.exits import find_exits
 from hardtack.control.marking import Marking
@@ -157,10 +157,15 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
 def sites(config: Config) -> list[Site]:
     """What is to be at work here, and where."""
     front, local = config.front, [host for host in config.hosts if host.via == "local"]
-    every = any(not host.ports for host in local)
-    ports = frozenset() if every else frozenset(port for host in local for port in host.ports or ())
-    outside = [Site("front", front.interface), *([Site("agent", front.interface, ports)] if local else [])]
+    outside = [Site("front", front.interface, ports_of(config.hosts))]
+    outside += [Site("agent", front.interface, ports_of(local))] if local else []
     return [*outside, *(Site("inside", name) for name in front.inside)]
+
+
+def ports_of(hosts: Collection[Host]) -> frozenset[int]:
+    """All that are protected; empty: every port."""
+    every = any(not host.ports for host in hosts)
+    return frozenset() if every else frozenset(port for host in hosts for port in host.ports or ())
 
 
 def purposes(config: Config) -> list[Purpose]:

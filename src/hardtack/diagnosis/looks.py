@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from hardtack.diagnosis.finding import Finding, Site
+from hardtack.diagnosis.nat import nat_before_the_socket
+from hardtack.diagnosis.overflows import full_accept_queues
+from hardtack.diagnosis.vrf import vrf
 
 Look = Callable[[Site], Iterable[Finding]]
 
-LOOKS: tuple[Look, ...] = ()
+LOOKS: tuple[Look, ...] = (nat_before_the_socket, vrf, full_accept_queues)
 
 
 def findings(site: Site, looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:

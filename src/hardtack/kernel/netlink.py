@@ -107,12 +107,20 @@ def attribute(kind: int, content: bytes) -> bytes:
 
 def attributes(data: bytes) -> Attributes:
     """The attributes in `data`; of several of one kind, the last."""
-    found: Attributes = {}
+    return dict(each(data))
+
+
+def listed(data: bytes) -> Iterator[Attributes]:
+    """The attributes of each attribute in `data`: of a list's elements."""
+    return (attributes(content) for _, content in each(data))
+
+
+def each(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and content of the attributes in `data`."""
     at = 0
     while at + 4 <= len(data):
         size, kind = struct.unpack_from("=HH", data, at)
         if size < 4:
             break
-        found[kind & TYPE] = data[at + 4 : at + size]
+        yield kind & TYPE, data[at + 4 : at + size]
         at += size + 3 & ~3
-    return found

@@ -1,0 +1,30 @@
+"""Accept queues that were full. Without a front the kernel keeps the request and repeats its SYN-ACK; of a cookie it drops
+what it has no room for (tcp_get_cookie_sock), and a client that waits for the server's first word is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hardtack.diagnosis.finding import Finding, Site
+
+NETSTAT = Path("/proc/thread-self/net/netstat")
+REMEDY = (
+    "clients that then wait for the server's greeting wait in vain (SMTP, FTP, MySQL; who speaks first himself is served "
+    "later); give its listen() and net.core.somaxconn more room"
+)
+
+
+def full_accept_queues(site: Site) -> Iterator[Finding]:
+    """Some were, since this network namespace was made."""
+    if site.role == "agent" and (times := overflows(NETSTAT.read_text(encoding="ascii"))):
+        yield Finding("accept-queue-full", f"a service here had no room for {times} connections (ListenOverflows)", REMEDY)
+
+
+def overflows(text: str) -> int:
+    """Of /proc/net/netstat: a line of names, and one of numbers, for each kind."""
+    for names, numbers in zip(*(iter(text.splitlines()),) * 2, strict=False):
+        if names.startswith("TcpExt:"):
+            return int(dict(zip(names.split(), numbers.split(), strict=False)).get("ListenOverflows", "0"))
+    return 0
