@@ -16,6 +16,7 @@ from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
 from hardtack.agent.round_lo import rounds_or_warning
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
+from hardtack.agent.waiting import Waiting
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.image import ONLY, Image
@@ -77,6 +78,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         upkeep.write()
         here = parts.enter_context(Locals(agent.tables["locals"]))
         here.write()
+        waiting = Waiting(agent.tables["waiting"])
         for table, why in agent.dropped.items():
             journal.note("dropped", logging.WARNING, table=table, why=why)
         adopted = agent.takes_over(place(interface))
@@ -88,7 +90,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         seconds = round(time.perf_counter() - started, 3)
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
         tell_of_programs(agent)
-        ended = until_ended(bell, [upkeep, Presence(agent)], [here])
+        ended = until_ended(bell, [upkeep, Presence(agent), waiting], [here])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

@@ -135,12 +135,16 @@ define ptr @{name}.at(i64 %index) alwaysinline {{
 }}
 """
 
-# bpf_map_lookup_elem
+# bpf_map_lookup_elem, bpf_map_update_elem
 KEYED = """
 @{name} = external global i8
 define ptr @{name}.of(ptr %key) alwaysinline {{
   %entry = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
   ret ptr %entry
+}}
+define i64 @{name}.put(ptr %key, ptr %value) alwaysinline {{
+  %failed = call i64 inttoptr (i64 2 to ptr)(ptr @{name}, ptr %key, ptr %value, i64 0)
+  ret i64 %failed
 }}
 """
 
@@ -153,7 +157,8 @@ define i64 @{name}.send(i64 %index) alwaysinline {{
 }}
 """
 
-CALLS = {"devmap": DEVICES, "lpm_trie": KEYED}  # what a program may do with a table, by its kind; with the others: TABLE
+# What a program may do with a table, by its kind; with the others: TABLE
+CALLS = {"devmap": DEVICES, "lpm_trie": KEYED, "lru_hash": KEYED}
 
 
 def platform(source: Source) -> str:

@@ -284,6 +284,11 @@ def entry_of_key(table: Table) -> Callable[..., Any]:
     return external(f"{table.name}.of", Pointer, Pointer)
 
 
+def put_in(table: Table) -> Callable[..., Any]:
+    """A word that writes a key and its value into a table that is no array; 0, or an error. For eBPF only."""
+    return external(f"{table.name}.put", i64, Pointer, Pointer)
+
+
 @intrinsic
 def compare_exchange(_context, place, expected, wanted):  # type: ignore[no-untyped-def]
     """Put `wanted` in the 64-bit word at `place` if it is as `expected`, atomically: what was there before."""

@@ -17,6 +17,7 @@ from hardtack.agent.image import agent_image
 from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
+from hardtack.agent.waiting import Waiting
 from hardtack.control import succession
 from hardtack.control.config import Config, Host
 from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
@@ -64,6 +65,7 @@ class AtWork:
     adopted: bool
     connections: int
     grace_until: int  # monotonic ms
+    waiting: Sequence[Waiting]  # of the agent
 
 
 def run(config: Config, path: Path, verbose: bool = False) -> int:
@@ -98,7 +100,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
-        ended = until_ended(bell, [here.upkeep, here.marking, here.presence], here.followers)
+        ended = until_ended(bell, [here.upkeep, here.marking, here.presence, *here.waiting], here.followers)
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
@@ -134,13 +136,14 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     for follower in followers:
         parts.enter_context(follower)
         follower.write()
-    agent = None
+    agent, waiting = None, []
     if given.agent:
         shared = {name: front.tables[name] for name in ("keys", "clock")}
         agent = parts.enter_context(daemon.load(folder, given.agent, shared))
         parts.enter_context(round_lo.rounds_or_warning(config.front.interface))
         followers.append(parts.enter_context(Locals(agent.tables["locals"])))
         followers[-1].write()
+        waiting = [Waiting(agent.tables["waiting"])]
     else:
         round_lo.remove(config.front.interface)
     connections = succession.take_over(front, new_to(numbers, earlier.hosts))
@@ -151,7 +154,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
-    return AtWork(front, agent, upkeep, followers, marking, presence, goes_on, connections, grace_until)
+    return AtWork(front, agent, upkeep, followers, marking, presence, goes_on, connections, grace_until, waiting)
 
 
 def sites(config: Config) -> list[Site]:

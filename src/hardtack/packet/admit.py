@@ -30,6 +30,7 @@ from hardtack.packet.place import is_elsewhere
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Attributes, Tuple4, Tuple6
 from hardtack.packet.time import now_ms
+from hardtack.packet.waiting import note_if_full
 from hardtack.packet.wire import ACK, FIN, OUR_SCALE, RST, SYN
 
 NOT_ACK = int(Reason.not_ack)
@@ -125,7 +126,10 @@ def make_connection(frame, flow, listener):
         return NOT_ADMITTED
     attributes = new_attributes()
     describe(attributes, flow)
-    return ADMITTED if assign(frame, socket, attributes, ATTRIBUTES_SIZE) == 0 else NOT_ADMITTED
+    if assign(frame, socket, attributes, ATTRIBUTES_SIZE):
+        return NOT_ADMITTED
+    note_if_full(flow, socket)
+    return ADMITTED
 
 
 @inlined

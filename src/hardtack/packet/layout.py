@@ -35,6 +35,7 @@ KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to t
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
 NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
 MOST_EXITS = 16
+MOST_WAITING = 4096  # clients that an agent asks for their ACK again
 MOST_LOCALS = 1 << 16  # networks that are an agent's own machine
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 TAUGHT = LEARNING  # + a host's number: the budget of connections that this host may teach
@@ -201,6 +202,14 @@ Origin = np.dtype([("mac", "u8")], align=True)
 Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
 Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
 
+# Whose ACK may have found a full accept queue, all as it lay in the segment: client and host, both ports; what it said
+Waiter = np.dtype(
+    [(name, "u8") for name in ("source_high", "source_low", "destination_high", "destination_low", "ports")], align=True
+)
+Waiting = np.dtype(
+    [(name, "u4") for name in ("sequence", "acknowledgment", "timestamps", "tsval", "tsecr", "reserved")], align=True
+)
+
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
 
@@ -228,6 +237,7 @@ ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
+WAITING = Table("waiting", "lru_hash", Waiter.itemsize, Waiting.itemsize, MOST_WAITING, layout=f"{Waiting.descr}")
 LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in the host's byte order, 16 bytes
 
 # `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places;

@@ -1,0 +1,42 @@
+"""A service that speaks first, and has no room for a while: its clients have nothing to say again, and are asked.
+
+Linux alone repeats its SYN-ACK until there is room, and then serves them.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+from lab_ground import eventually
+
+from handshake.stage import ADDRESSES, PATIENCE, SPARE, Stage
+from hardtack.lab.counters import tcp_events
+
+PORT = SPARE[6]
+CLIENTS = 6
+GREETING = b"220 hello\n"
+FULL = "TcpExtListenOverflows"
+
+
+def small(address: str) -> socket.socket:
+    """A listener with room for two connections that nobody has accepted yet."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.settimeout(PATIENCE)
+    made.bind((address, PORT))
+    made.listen(1)
+    return made
+
+
+def test_everybody_is_greeted(stage: Stage, version: int) -> None:
+    before = tcp_events(stage.net.server)[FULL]
+    with ExitStack() as open_, stage.counting() as seen:
+        listener = open_.enter_context(stage.net.server.call(small, ADDRESSES[version]))
+        clients = [open_.enter_context(stage.connect(version, PORT)) for _ in range(CLIENTS)]
+        assert eventually(lambda: tcp_events(stage.net.server)[FULL] >= before + CLIENTS - 2, PATIENCE)
+        for _ in range(CLIENTS):
+            accepted = open_.enter_context(listener.accept()[0])
+            accepted.sendall(GREETING)
+        assert [client.recv(64) for client in clients] == [GREETING] * CLIENTS
+    assert seen.cookies()[0] == CLIENTS and seen.cookies()[1] >= CLIENTS and seen.cookies()[2] == 0
