@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hardtack.agent.locals import key_of
+from hardtack.agent.waiting import NUMBERS
 from hardtack.compiler.ebpf import BOUNDS
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
-from hardtack.packet import admit, again, layout
+from hardtack.packet import admit, again, layout, place, round_lo
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys_entry
 from hardtack.packet.layout import Clock, Keys
 from hardtack.packet.reasons import REASONS, Reason
@@ -40,6 +42,8 @@ MEMBERS = {
     "bpf_sock_tuple.ipv6.sport": offset(Tuple6, "ports"),
     "bpf_sock_tuple.ipv6.dport": offset(Tuple6, "ports") + 2,
     "bpf_sock.state": admit.STATE,
+    "bpf_sock.src_ip4": place.SOURCE_4,
+    "bpf_sock.src_ip6": place.SOURCE_6,
     "xdp_md.data": BOUNDS["xdp"][0],
     "xdp_md.data_end": BOUNDS["xdp"][1],
     "__sk_buff.data": BOUNDS["tcx"][0],
@@ -47,6 +51,7 @@ MEMBERS = {
     "__sk_buff.len": 0,
     "__sk_buff.ifindex": again.INTERFACE,
     "__sk_buff.tc_index": again.MARK,
+    "__sk_buff.priority": round_lo.PRIORITY,
 }
 
 
@@ -73,13 +78,20 @@ SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for n
     "ORIGINS": layout.Origin.itemsize,
     "ASKED_FOR": layout.Asked.itemsize,
 }
+KEY_SIZES = {"WAITING": 40, "LOCALS": 20}  # bytes; of others a number
 RECORDS = {name: record for name, record in vars(layout).items() if isinstance(record, np.dtype)}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_as_large_as_its_record(name: str) -> None:
     table, size = TABLES[name], SIZES[name]
-    assert (table.name, table.key_size, table.value_size) == (name.lower().removesuffix("_for"), len(ONLY), size)
+    named, keyed = name.lower().removesuffix("_for"), KEY_SIZES.get(name, len(ONLY))
+    assert (table.name, table.key_size, table.value_size) == (named, keyed, size)
+
+
+def test_what_the_agents_process_reads_and_writes() -> None:
+    assert NUMBERS.size == layout.Waiting.itemsize and layout.Waiter.itemsize == KEY_SIZES["WAITING"]
+    assert len(key_of(32, b"", old=True)) == KEY_SIZES["LOCALS"]
 
 
 @pytest.mark.parametrize("name", RECORDS)

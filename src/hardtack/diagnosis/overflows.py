@@ -1,5 +1,5 @@
 """Accept queues that were full. Without a front the kernel keeps the request and repeats its SYN-ACK; of a cookie it drops
-what it has no room for (tcp_get_cookie_sock), and a client that waits for the server's first word is not told.
+what it has no room for (tcp_get_cookie_sock), and a client that waits for the server's first word must be asked again.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from hardtack.diagnosis.finding import Finding, Site
 
 NETSTAT = Path("/proc/thread-self/net/netstat")
 REMEDY = (
-    "clients that then wait for the server's greeting wait in vain (SMTP, FTP, MySQL; who speaks first himself is served "
-    "later); give its listen() and net.core.somaxconn more room"
+    "clients that then wait for the server's greeting (SMTP, FTP, MySQL) are asked for their ACK again, for half a minute and "
+    "while the agent's process runs; give its listen() and net.core.somaxconn more room"
 )
 
 
