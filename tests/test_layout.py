@@ -97,8 +97,8 @@ def test_what_the_agents_process_reads_and_writes() -> None:
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_word_lies_at_an_even_address(name: str) -> None:
     """The compiler promises LLVM natural alignment, and new() makes records of whole words."""
-    for field, (kind, place, *_) in (RECORDS[name].fields or {}).items():
-        assert place % kind.base.alignment == 0, field
+    for field, (kind, where, *_) in (RECORDS[name].fields or {}).items():
+        assert where % kind.base.alignment == 0, field
 
 
 def test_every_reason_has_a_counter() -> None:

@@ -11,8 +11,8 @@ from hardtack.diagnosis.finding import Finding, Site
 
 NETSTAT = Path("/proc/thread-self/net/netstat")
 REMEDY = (
-    "clients that then wait for the server's greeting (SMTP, FTP, MySQL) are asked for their ACK again, for half a minute and "
-    "while the agent's process runs; give its listen() and net.core.somaxconn more room"
+    "clients that then wait for the server's greeting (SMTP, FTP, MySQL) are asked for their ACK again, for half a minute "
+    "and while the agent's process runs; give its listen() and net.core.somaxconn more room"
 )
 
 
