@@ -21,7 +21,7 @@ from hardtack.compiler.language import (
     types,
     u64,
 )
-from hardtack.packet.again import come_again, comes_again
+from hardtack.packet.again import INTERFACE, come_again, comes_again
 from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
 from hardtack.packet.former import LISTEN, end_former, is_of_another, to_tcp_socket
 from hardtack.packet.options import NO_SCALE, read_options
@@ -29,6 +29,7 @@ from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, pars
 from hardtack.packet.place import is_elsewhere
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Attributes, Tuple4, Tuple6
+from hardtack.packet.round_lo import LOOPBACK
 from hardtack.packet.time import now_ms
 from hardtack.packet.waiting import note_if_full
 from hardtack.packet.wire import ACK, FIN, OUR_SCALE, RST, SYN
@@ -108,7 +109,7 @@ def judge(frame, flow, socket):
     state = load32(socket, STATE)  # read again, so that the verifier walks through the hash only once
     if not good:
         return BAD_COOKIE if state == LISTEN else KNOWN
-    again = comes_again(frame)
+    again = comes_again(frame) or load32(frame, INTERFACE) == LOOPBACK
     if state == LISTEN and is_elsewhere(flow, socket):
         return ELSEWHERE
     if state != LISTEN:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from hardtack.compiler.language import Pointer, helper, i64, inlined, load32, store32, types, u64
 from hardtack.packet.reasons import Reason
-from hardtack.packet.round_lo import LOOPBACK
 
 BEHIND = int(Reason.behind)
 
@@ -22,9 +21,9 @@ redirect = helper(23, i64, types.uint32, u64)
 
 @inlined
 def comes_again(frame):
-    """Whether the segment was sent in again, here or round lo; from here on it is as any other."""
+    """Whether the segment was sent in again; from here on it is as any other."""
     if load32(frame, MARK) != AGAIN:
-        return load32(frame, INTERFACE) == LOOPBACK
+        return False
     store32(frame, MARK, 0)
     return True
 
