@@ -22,7 +22,7 @@ LATE = 2  # looks that an overflow concerns: it may come a moment after the note
 ACK, TCP = 0x10, 6
 MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4 address
 STAMPS = b"\x01\x01\x08\x0a"  # NOP, NOP, timestamps
-NUMBERS = struct.Struct("=4sII4s4s4x")  # Waiting of packet/layout.py
+NUMBERS = struct.Struct("=4sII4s4sI")  # Waiting of packet/layout.py
 
 
 class Entries(Protocol):
@@ -66,7 +66,9 @@ class Waiting:
         for key in list(self._table.keys()):
             numbers = self._table.lookup(key)
             self._table.delete(key)
-            if numbers and self._concerned and len(self._asked) < MOST:
+            if not numbers or NUMBERS.unpack(numbers)[-1]:  # who has said something says it again by himself
+                self._asked.pop(key, None)
+            elif self._concerned and len(self._asked) < MOST:
                 self._asked[key] = Asked(numbers)
         for key, one in list(self._asked.items()):
             if one.wait:
@@ -90,7 +92,7 @@ class Waiting:
 def keep_alive(key: bytes, numbers: bytes) -> bytes:
     """The whole packet, from the host: one before what its client awaits, and nothing in it."""
     client, host, ports = key[:16], key[16:32], key[32:36]
-    sequence, acknowledgment, stamped, tsval, tsecr = NUMBERS.unpack(numbers)
+    sequence, acknowledgment, stamped, tsval, tsecr, _ = NUMBERS.unpack(numbers)
     options: bytes = STAMPS + tsecr + tsval if stamped else b""
     expected = (socket.ntohl(acknowledgment) - 1) & 0xFFFFFFFF
     head: bytes = ports[2:] + ports[:2] + struct.pack(">I", expected) + sequence

@@ -207,7 +207,7 @@ Waiter = np.dtype(
     [(name, "u8") for name in ("source_high", "source_low", "destination_high", "destination_low", "ports")], align=True
 )
 Waiting = np.dtype(
-    [(name, "u4") for name in ("sequence", "acknowledgment", "timestamps", "tsval", "tsecr", "reserved")], align=True
+    [(name, "u4") for name in ("sequence", "acknowledgment", "timestamps", "tsval", "tsecr", "said")], align=True
 )
 
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
