@@ -40,3 +40,18 @@ def test_everybody_is_greeted(stage: Stage, version: int) -> None:
             accepted.sendall(GREETING)
         assert [client.recv(64) for client in clients] == [GREETING] * CLIENTS
     assert seen.cookies()[0] == CLIENTS and seen.cookies()[1] >= CLIENTS and seen.cookies()[2] == 0
+
+
+def test_who_speaks_first_is_not_reset(stage: Stage, version: int) -> None:
+    """Nobody is asked whose answer would be from behind what he has said; the server is busy for longer than that takes."""
+    before = tcp_events(stage.net.server)
+    with ExitStack() as open_:
+        listener = open_.enter_context(stage.net.server.call(small, ADDRESSES[version]))
+        clients = [open_.enter_context(stage.connect(version, PORT)) for _ in range(CLIENTS)]
+        for client in clients:
+            client.sendall(b"me too")
+        wanted = before[FULL] + 6 * (CLIENTS - 2)  # each has said it several times
+        assert eventually(lambda: tcp_events(stage.net.server)[FULL] >= wanted, PATIENCE)
+        accepted = [open_.enter_context(listener.accept()[0]) for _ in range(CLIENTS)]
+        assert [connection.recv(100) for connection in accepted] == [b"me too"] * CLIENTS
+    assert tcp_events(stage.net.server)["TcpOutRsts"] == before["TcpOutRsts"]
