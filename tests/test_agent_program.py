@@ -27,7 +27,7 @@ from strategies import frames
 
 from hardtack.compiler import objects
 from hardtack.kernel.datapath import Datapath
-from hardtack.packet.entries import ONLY, clock_entry, keys_entry
+from hardtack.packet.entries import ONLY, clock_entry, keys_entry, promise_entry
 from hardtack.packet.programs import AGENT
 from hardtack.packet.reasons import Reason
 
@@ -77,6 +77,7 @@ def agent() -> Iterator[Agent]:
         with Datapath(objects.compiled(replace(AGENT, name="agent_still", clock="table"))) as datapath:
             datapath.tables["keys"].update(ONLY, keys_entry(KEYS.items()))
             datapath.tables["clock"].update(ONLY, clock_entry(NOW * 1_000_000))
+            datapath.tables["promise"].update(ONLY, promise_entry(7))
             yield Agent(datapath)
 
 

@@ -20,7 +20,9 @@ from hardtack.kernel import features, interfaces, pins, privileges
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
+from hardtack.kernel.tcp import USUAL_SCALE
 from hardtack.keys import read_key
+from hardtack.packet.entries import promise_entry
 from hardtack.packet.reasons import Reason
 
 LASTING = (("counters",),)  # what a restart goes on with; keys and clock are written anew
@@ -37,6 +39,11 @@ def load(folder: Folder, image: Image, shared: Mapping[str, Map] | None = None) 
     return Standing(folder, [image], lasting=LASTING, shared=shared, owner=owner)
 
 
+def promise(agent: Standing, scale: int) -> None:
+    """Tell the program what its fronts tell clients. A cookie of another scale is none: the tag is over it."""
+    agent.tables["promise"].update(ONLY, promise_entry(scale))
+
+
 def place(interface: str) -> Place:
     """Where it is to be."""
     return Place("agent", "agent", interface, "ingress")
@@ -48,8 +55,11 @@ def summary(agent: Standing) -> dict[str, int]:
     return {reason.name: counted[reason] for reason in TOLD}
 
 
-def run(interface: str, key_file: Path, verbose: bool = False) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
+def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUAL_SCALE) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
+
+    `scale`: the window scale that fronts have promised to this host's clients.
+    """
     started = time.perf_counter()
     journal.begin(verbose)
     privileges.prepare()
@@ -57,11 +67,12 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.require_ip(interface)
-    tell(Site("agent", interface))
+    tell(Site("agent", interface, scale=scale))
     image = agent_image()
     hold_signals()
     folder = pins.folder("agent", interface)
     with held(folder), load(folder, image) as agent:
+        promise(agent, scale)
         upkeep = Upkeep(agent.tables, [master])
         upkeep.write()
         for table, why in agent.dropped.items():
@@ -73,7 +84,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         record.write(record.place("agent", folder.namespace, interface))
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
-        journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
+        journal.note("ready", interface=interface, adopted=str(adopted).lower(), window_scale=scale, seconds=seconds)
         tell_of_programs(agent)
         ended = until_ended(bell, [upkeep, Presence(agent)])
         admitted = summary(agent)

@@ -30,7 +30,7 @@ from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
-from hardtack.kernel import features, interfaces, pins, privileges
+from hardtack.kernel import features, interfaces, pins, privileges, tcp
 from hardtack.kernel.features import Purpose
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
@@ -116,7 +116,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
     earlier = succession.before(folder)
     numbers = numbered((host.name for host in config.hosts), earlier.hosts)
-    entries = host_entries(config, numbers)
+    here = tcp.own()
+    entries = host_entries(config, numbers, here)
     front = parts.enter_context(xdp.load(folder, given.images, sizes(config, numbers), [NAMES]))
     goes_on = front.takes_over(given.places[-1])
     grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
@@ -137,6 +138,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     if given.agent:
         shared = {name: front.tables[name] for name in ("keys", "clock")}
         agent = parts.enter_context(daemon.load(folder, given.agent, shared))
+        daemon.promise(agent, config.promised_here(here).scale)
     connections = succession.take_over(front, new_to(numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach([daemon.place(config.front.interface)])
@@ -153,7 +155,10 @@ def sites(config: Config) -> list[Site]:
     front, local = config.front, [host for host in config.hosts if host.via == "local"]
     every = any(not host.ports for host in local)
     ports = frozenset() if every else frozenset(port for host in local for port in host.ports or ())
-    outside = [Site("front", front.interface), *([Site("agent", front.interface, ports)] if local else [])]
+    outside = [Site("front", front.interface)]
+    if local:
+        promised = config.promised_here(tcp.own())
+        outside.append(Site("agent", front.interface, ports, frozenset(promised.options), promised.scale))
     return [*outside, *(Site("inside", name) for name in front.inside)]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from hardtack.diagnosis.finding import Finding, Site
+from hardtack.diagnosis.promises import promises
 
 Look = Callable[[Site], Iterable[Finding]]
 
-LOOKS: tuple[Look, ...] = ()
+LOOKS: tuple[Look, ...] = (promises,)
 
 
 def findings(site: Site, looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:
