@@ -214,7 +214,7 @@ MISTAKES = [
     (FRONT + HOST + "mss = 535", '10: [[host]] "web" mss: found 535; write mss = 1460, from 536 to 8940'),
     (FRONT + HOST + "mss = 8941", '10: [[host]] "web" mss: found 8941; write mss'),
     (FRONT + HOST + "mss = 1460.0", '10: [[host]] "web" mss: found 1460.0; write mss'),
-    (FRONT + HOST + 'options = ["sack", "md5"]', '10: [[host]] "web" options: found "md5", which this version does not know'),
+    (FRONT + HOST + 'options = ["sack", "md5"]', '10: [[host]] "web" options: found "md5", which this version does not'),
     (FRONT + HOST + 'options = "sack"', '10: [[host]] "web" options: found "sack"; write options = ["sack", "timestamps"'),
     (FRONT + HOST + 'options = ["ecn", "ecn"]', '10: [[host]] "web" options: found ["ecn", "ecn"], which has ecn more'),
     (FRONT + HOST + "window_scale = 15", '10: [[host]] "web" window_scale: found 15; write window_scale = 7, from 0 to 14'),

@@ -161,8 +161,8 @@ class Host(Inert):
     """`[[host]]`: one protected server.
 
     `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that faces the internet.
-    `vlan` None: frames keep their tags. `options`, `window_scale` None: what Linux has by default; if this machine is the
-    host, what it has.
+    `vlan` None: frames keep their tags. `options`, `window_scale` None: every option, and USUAL_SCALE; if this machine is
+    the host, what it has.
     """
 
     name: Annotated[str, AfterValidator(check_name)]

@@ -47,7 +47,7 @@ LEARNED_IN = 10  # s in which either may teach as many as the table holds, at mo
 PLENTY_OF_FRAMES = 1 << 20  # that a client may send in a ms, likewise
 PLENTY = 1 << 31  # SYN-ACKs in a window: a limit that nobody meets
 
-LINUX = Speech()  # as it is where nobody has changed a setting
+USUAL = Speech()  # where nobody says otherwise
 SPOKEN = {
     "sack": SACK_SPOKEN,
     "timestamps": TIMESTAMPS_SPOKEN,
@@ -80,7 +80,7 @@ def host_entry(
     frames: int = PLENTY_OF_FRAMES,
     heard: bool = False,
     one_armed: bool = False,
-    promised: Speech = LINUX,
+    promised: Speech = USUAL,
 ) -> bytes:
     """The record of a protected address. `ports` None: all; `replies`: SYN-ACKs in a window; `frames`: for each ms.
 
@@ -102,7 +102,7 @@ def host_entry(
     return record.tobytes()
 
 
-def host_entries(config: Config, numbers: Numbering, here: Speech = LINUX) -> dict[bytes, bytes]:
+def host_entries(config: Config, numbers: Numbering, here: Speech = USUAL) -> dict[bytes, bytes]:
     """The record of every protected address, by `address_key`, in the order of `addresses_of`.
 
     `here`: the TCP that this machine speaks, for those of its own.
