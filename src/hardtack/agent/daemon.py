@@ -16,7 +16,7 @@ from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.image import ONLY, Image
-from hardtack.kernel import features, interfaces, pins, privileges
+from hardtack.kernel import features, interfaces, pins, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
@@ -84,7 +84,8 @@ def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUA
         record.write(record.place("agent", folder.namespace, interface))
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
-        journal.note("ready", interface=interface, adopted=str(adopted).lower(), window_scale=scale, seconds=seconds)
+        windows = {"window_scale": scale, "wanted": tcp.own().scale}
+        journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
         tell_of_programs(agent)
         ended = until_ended(bell, [upkeep, Presence(agent)])
         admitted = summary(agent)

@@ -29,7 +29,7 @@ def broken(site: Site, here: Speech) -> Iterator[Finding]:
             + ("who are reset" if off != ["ecn"] else "whose congestion marks nobody heeds"),
             f"options = [{written}] for this host in the front's configuration, or sysctl -w {switched}",
         )
-    if "window_scaling" in here.options and here.scale > site.scale:
+    if "window_scaling" in here.options and here.scale > max(site.scale, tcp.NEWER_SCALE):  # somebody wants large windows
         yield Finding(
             "window-scale",
             f"receive windows on this machine may grow to scale {here.scale} (tcp_rmem, rmem_max), and fronts promise "

@@ -8,7 +8,8 @@ from pathlib import Path
 SETTINGS = Path("/proc/sys/net")
 OPTIONS = ("sack", "timestamps", "window_scaling", "ecn")  # each is net.ipv4.tcp_..., of IPv6 too; 0: off
 MOST_SCALE = 14  # RFC 7323 2.3
-USUAL_SCALE = 7  # Linux's own, with the 6 MB that tcp_rmem allowed for long; newer kernels have 32 MB, and so 10
+USUAL_SCALE = 7  # Linux's own, with the 6 MB that tcp_rmem allowed for long
+NEWER_SCALE = 10  # with the 32 MB that it allows in newer kernels: nobody has asked for it
 UNSCALED_BITS = 16  # of the largest window without a scale
 
 
