@@ -31,7 +31,7 @@ def native() -> Native:
     return Native()
 
 
-MSS_BITS = 0x300  # of the timestamp: the 24 bits are over them, too
+MSS_BITS = 0xC0000000  # of the timestamp: the 24 bits are over them, too
 
 
 class Guesser:

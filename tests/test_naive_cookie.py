@@ -155,7 +155,7 @@ def test_another_window_scale_than_the_promised_one_is_refused(
 def test_an_mss_that_is_changed_on_the_way_is_refused(flow: Flow, isn: int, offer: Offer, now: int, other: int) -> None:
     ours, expected = made(flow, isn, replace(offer, tsval=1), False, now)
     assert ours.tsval is not None
-    changed = replace(ours, tsval=ours.tsval & ~0x300 | other << 8)
+    changed = replace(ours, tsval=ours.tsval & 0x3FFFFFFF | other << 30)
     assert (checked(flow, isn, changed, now) == expected) == (changed == ours)
 
 

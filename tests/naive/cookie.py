@@ -132,7 +132,7 @@ def make(
     ours = proof & 0xFFFFFF00 | (epoch(now_ms) & 1) << 7 | o
     if not timestamps:
         return Cookie(ours, None)
-    return Cookie(ours, now_ms & 0xFFFFFC00 | fine << 8 | int(ecn) << 7 | proof >> 32 & 0x7F)
+    return Cookie(ours, fine << 30 | now_ms & 0x3FFFFF00 | int(ecn) << 7 | proof >> 32 & 0x7F)
 
 
 def epoch_meant(cookie: int, now_ms: int) -> int:
@@ -153,7 +153,7 @@ def check(
     key = keys.get(epoch_meant(cookie, now_ms))
     if key is None:
         return Refusal.no_key
-    fine = 0 if tsecr is None else tsecr >> 8 & 3
+    fine = 0 if tsecr is None else tsecr >> 30
     proof = tag(key, flow, isn, o, timestamps, fine, scale)
     if (proof ^ cookie) & 0xFFFFFF00:
         return Refusal.wrong_tag

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hardtack.compiler.language import at, beyond, i64, inlined, load64, new, store64, u64
+from hardtack.compiler.language import at, beyond, i64, inlined, load32, load64, new, store64, u64
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.cookie import cookie_holds
+from hardtack.packet.former import is_newer
 from hardtack.packet.hosts import find_host, host_at, protects
 from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
 from hardtack.packet.options import read_options
@@ -91,6 +92,15 @@ def check(frame: Any) -> int:
         return REFUSED
     read_options(frame, flow, ALL_SPOKEN)
     return DONE if cookie_holds(flow, now_ms(), 0, OUR_SCALE) else REFUSED
+
+
+def newer(frame: Any) -> int:
+    """Of an ACK: whether its cookie is newer than what the old connection has echoed, which is the frame's first word."""
+    flow, start = new_flow(), head(frame)
+    if not is_tcp(frame, flow) or beyond(start, 4, tail(frame)):
+        return REFUSED
+    read_options(frame, flow, ALL_SPOKEN)
+    return DONE if is_newer(flow, 0, 1, load32(start, 0)) else REFUSED
 
 
 def host(frame: Any) -> int:

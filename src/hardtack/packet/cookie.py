@@ -15,7 +15,7 @@ LOW_32, HIGH_32 = 0xFFFFFFFF, 0xFFFFFFFF << 32
 TAG_BITS = 0xFFFFFF00  # of the tag, in the sequence number
 OPTION_BITS = 0x7F
 PROOF_BITS = 0x7F  # of the tag, in the timestamp
-CLOCK_BITS, FINE_BITS = 0xFFFFFC00, 0x300  # of the timestamp
+CLOCK_BITS, FINE_TIME_SHIFT = 0x3FFFFF00, 30  # of the timestamp
 SACK_SHIFT, MSS_SHIFT, FINE_SHIFT, SCALE_SHIFT = 4, 5, 8, 12
 EPOCH_SHIFT = ECN_SHIFT = TIMESTAMPS_SHIFT = 7
 
@@ -35,7 +35,7 @@ def said_to(flow, scale):
 def said_before(flow, scale):
     """The same, as the client's ACK says that it was. Without timestamps `tsecr` is 0."""
     offered = ((flow.acknowledgment - 1) & OPTION_BITS) | (flow.timestamps << TIMESTAMPS_SHIFT)
-    return offered | (swap32(flow.tsecr) & FINE_BITS) | (scale << SCALE_SHIFT)
+    return offered | ((swap32(flow.tsecr) >> FINE_TIME_SHIFT) << FINE_SHIFT) | (scale << SCALE_SHIFT)
 
 
 @inlined
@@ -70,8 +70,8 @@ def sequence_of(tag, said, epoch):
 
 @inlined
 def tsval_of(tag, now, said, ecn):
-    """The TSval of the SYN-ACK: the wall clock in ms, but for the low 10 bits: MSS, ECN, and 7 more bits of proof."""
-    carried = (said & FINE_BITS) | (ecn << ECN_SHIFT)
+    """The TSval of the SYN-ACK: MSS, the wall clock in ms but for its low 8 bits, ECN, and 7 more bits of proof."""
+    carried = (((said >> FINE_SHIFT) & 3) << FINE_TIME_SHIFT) | (ecn << ECN_SHIFT)
     return i64(now & u64(CLOCK_BITS)) | carried | i64((tag >> u64(32)) & u64(PROOF_BITS))
 
 
