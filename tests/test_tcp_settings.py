@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from kernel_ground import needs_root
 
+from hardtack.cli.check import promises
+from hardtack.control.config import read
 from hardtack.diagnosis.finding import Finding, Site
 from hardtack.diagnosis.looks import findings
 from hardtack.diagnosis.promises import broken
@@ -46,6 +48,10 @@ def test_settings_are_read(tmp_path: Path) -> None:
     (tmp_path / "core").mkdir()
     (tmp_path / "core/rmem_max").write_text("67108864\n")
     assert tcp.own(tmp_path) == Speech(OPTIONS, 11)
+
+
+def test_where_no_settings_are_to_be_seen(tmp_path: Path) -> None:
+    assert tcp.own(tmp_path) == Speech()
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -95,6 +101,17 @@ def test_windows_that_a_small_scale_cuts_off() -> None:
         "receive windows on this machine may grow to scale 12 (tcp_rmem, rmem_max), and fronts promise 7: larger than "
         "8,192 KB none will be: window_scale = 12 for this host in the front's configuration, and hardtack agent "
         "--window-scale 12, both at once"
+    )
+
+
+def test_check_says_what_is_promised() -> None:
+    hosts = [("web", "kernel", ""), ("mail", "kernel", "options = []\nwindow_scale = 9"), ("here", "local", "")]
+    text = '[front]\ninterface = "eth0"\nkey_file = "key"\n'
+    for number, (name, via, more) in enumerate(hosts, 1):
+        text += f'[[host]]\nname = "{name}"\naddresses = ["192.0.2.{number}"]\nhandshake = "agent"\nvia = "{via}"\n{more}\n'
+    assert promises(read(text, Path("x.toml"))) == (
+        "sack, timestamps, window_scaling, ecn; window scale 7 (web); no option; window scale 9 (mail); "
+        "this machine's options; this machine's scale (here)"
     )
 
 

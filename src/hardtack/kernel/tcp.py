@@ -24,8 +24,8 @@ class Speech:
 def own(settings: Path = SETTINGS) -> Speech:
     """This machine's."""
     spoken = tuple(name for name in OPTIONS if numbers(settings / f"ipv4/tcp_{name}") != [0])
-    largest = max(numbers(settings / "ipv4/tcp_rmem")[2:] + numbers(settings / "core/rmem_max"), default=0)
-    return Speech(spoken, scale_for(largest))
+    sizes = numbers(settings / "ipv4/tcp_rmem")[2:] + numbers(settings / "core/rmem_max")
+    return Speech(spoken, scale_for(max(sizes)) if sizes else USUAL_SCALE)
 
 
 def scale_for(window: int) -> int:
