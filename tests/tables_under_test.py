@@ -28,6 +28,12 @@ BITS = {
     "numbered": layout.NUMBERED,
     "fin_acked": layout.FIN_ACKED,
 }
+SPOKEN = {
+    "sack": layout.SACK_SPOKEN,
+    "timestamps": layout.TIMESTAMPS_SPOKEN,
+    "window_scaling": layout.SCALE_SPOKEN,
+    "ecn": layout.ECN_SPOKEN,
+}
 NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "begun", "host")
 
 
@@ -48,9 +54,10 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
 def record_of(host: Host, place: int) -> npt.NDArray[np.void]:
     """A host's record, at this place."""
     record = np.zeros((), layout.Host)
-    for field in ("number", "mss", "keys", "replies", "frames", "heard", "one_armed"):
+    for field in ("number", "mss", "keys", "replies", "frames", "heard", "one_armed", "scale"):
         record[field] = getattr(host, field)
     record["place"], record["via"], record["other"] = place, host.via.value, host.drops
+    record["speaks"] = sum(1 << bit for name, bit in SPOKEN.items() if name in host.speaks)
     record["tag"] = KEEP_TAG if host.tag is None else NO_TAG if host.tag == "none" else host.tag
     for port in range(65536) if host.ports is None else host.ports:
         record["ports"][port >> 6] |= np.uint64(1 << (port & 63))

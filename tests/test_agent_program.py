@@ -28,7 +28,7 @@ from strategies import frames
 from hardtack.agent.locals import key_of
 from hardtack.compiler import objects
 from hardtack.kernel.datapath import Datapath
-from hardtack.packet.entries import ONLY, clock_entry, keys_entry
+from hardtack.packet.entries import ONLY, clock_entry, keys_entry, promise_entry
 from hardtack.packet.programs import AGENT
 from hardtack.packet.reasons import Reason
 from hardtack.packet.round_lo import LOOPBACK
@@ -83,6 +83,7 @@ def agent() -> Iterator[Agent]:
             datapath.tables["keys"].update(ONLY, keys_entry(KEYS.items()))
             datapath.tables["clock"].update(ONLY, clock_entry(NOW * 1_000_000))
             datapath.tables["locals"].update(EVERYTHING, bytes(4))
+            datapath.tables["promise"].update(ONLY, promise_entry(7))
             yield Agent(datapath, left)
 
 

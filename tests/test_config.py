@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from hardtack.control.config import Config, Front, Host, load, read
 from hardtack.control.problems import WRITE, ConfigError
+from hardtack.kernel.tcp import Speech
 
 EXAMPLE = Path(__file__).parents[1] / "etc" / "hardtack.toml"
 
@@ -108,6 +109,23 @@ def test_mss_by_family() -> None:
     assert (host.mss_for(four), host.mss_for(six)) == (8940, 8940)
 
 
+def test_what_clients_are_promised() -> None:
+    """By default what Linux takes; for this machine, what it takes itself."""
+    here = Speech(("timestamps", "ecn"), 12)
+    for text, elsewhere, local in [
+        ("", Speech(), here),
+        ("options = []\n", Speech(()), Speech((), 12)),
+        ('options = ["ecn", "sack"]\n', Speech(("ecn", "sack")), Speech(("ecn", "sack"), 12)),
+        ("window_scale = 0\n", Speech(scale=0), Speech(here.options, 0)),
+    ]:
+        host = read(FRONT + HOST + text, Path("x.toml")).hosts[0]
+        assert host.promises(here) == elsewhere
+        config = read(FRONT + HOST.replace("kernel", "local") + text, Path("x.toml"))
+        assert config.hosts[0].promises(here) == local
+        together = config.promised_here(here)
+        assert (set(together.options), together.scale) == (set(local.options), local.scale)
+
+
 @pytest.mark.parametrize(
     ("written", "seconds"), [("0s", 0), ("1s", 1), ("90s", 90), ("600s", 600), ("0m", 0), ("2m", 120), ("10m", 600)]
 )
@@ -196,6 +214,11 @@ MISTAKES = [
     (FRONT + HOST + "mss = 535", '10: [[host]] "web" mss: found 535; write mss = 1460, from 536 to 8940'),
     (FRONT + HOST + "mss = 8941", '10: [[host]] "web" mss: found 8941; write mss'),
     (FRONT + HOST + "mss = 1460.0", '10: [[host]] "web" mss: found 1460.0; write mss'),
+    (FRONT + HOST + 'options = ["sack", "md5"]', '10: [[host]] "web" options: found "md5", which this version does not'),
+    (FRONT + HOST + 'options = "sack"', '10: [[host]] "web" options: found "sack"; write options = ["sack", "timestamps"'),
+    (FRONT + HOST + 'options = ["ecn", "ecn"]', '10: [[host]] "web" options: found ["ecn", "ecn"], which has ecn more'),
+    (FRONT + HOST + "window_scale = 15", '10: [[host]] "web" window_scale: found 15; write window_scale = 7, from 0 to 14'),
+    (FRONT + HOST + "window_scale = true", '10: [[host]] "web" window_scale: found true; write window_scale = 7'),
     (FRONT + "connections = 999\n" + HOST, "4: [front] connections: found 999; write connections = 1_000_000, from"),
     (FRONT + "connections = 100_000_001\n" + HOST, "4: [front] connections: found 100000001; write"),
     (FRONT + 'connections = "1M"\n' + HOST, '4: [front] connections: found "1M"; write'),
@@ -270,6 +293,17 @@ MISTAKES = [
     (
         FRONT + HOST.replace("kernel", "local") + 'key_file = "b"\n' + HOST.replace("kernel", "local").replace("web", "b"),
         '11: [[host]] "b" key_file: found "key", and "b" on line 10; write the same file for all hosts with via = "local"',
+    ),
+    *(
+        (
+            FRONT + HOST.replace("kernel", "local") + first + HOST.replace("kernel", "local").replace("web", "b") + second,
+            f'{line}: [[host]] "b" window_scale: {told}; write the same for all hosts with via = "local"',
+        )
+        for first, second, line, told in [
+            ("window_scale = 7\n", "window_scale = 9\n", 17, "found 9, and 7 on line 10"),
+            ("window_scale = 7\n", "", 11, "left out, and 7 on line 10"),
+            ("", "window_scale = 9\n", 16, "found 9, and left out on line 4"),
+        ]
     ),
     (
         FRONT + "".join(HOST.replace("web", f"h{n}") + f'key_file = "{n}"\n' for n in range(17)),

@@ -37,7 +37,8 @@ def made(flow: Flow, isn: int, offer: Offer, ecn: bool, now_ms: int) -> Cookie:
     timestamps = offer.tsval is not None
     key = cookie.derive_key(MASTER, cookie.epoch(now_ms))
     o = cookie.options_byte(offer, flow.version)
-    return cookie.make(key, flow, isn, o, now_ms, timestamps=timestamps, ecn=ecn)
+    fine = cookie.fine_bits(offer, flow.version)
+    return cookie.make(key, flow, isn, o, now_ms, timestamps=timestamps, ecn=ecn, fine=fine)
 
 
 def segment(flow: Flow, seq: int, ack: int, carried: bytes, flags: int = ACK, payload: bytes = b"") -> bytes:
@@ -143,7 +144,7 @@ def test_each_bit_of_a_cookie_counts(checking: Part, flow: Flow, offer: Offer, b
     assert checking.says(segment(flow, isn + 1, ours.isn + 1, times(ours.tsval)), now_ms)
     assert not checking.says(segment(flow, isn + 1, (ours.isn ^ 1 << bit) + 1, times(ours.tsval)), now_ms)
     if ours.tsval is not None:
-        proof = bit < 7  # the other bits are ECN and a clock
+        proof = bit < 7 or bit >= 30  # these are of the MSS; the others are ECN and a clock
         echoed = segment(flow, isn + 1, ours.isn + 1, times(ours.tsval ^ 1 << bit))
         assert checking.says(echoed, now_ms) != proof
 

@@ -229,24 +229,26 @@ def test_the_kernels_that_it_takes_are_told(purpose: features.Purpose) -> None:
 
 VECTOR = re.compile(
     r"(?P<source>\S+) (?P<sport>\d+) > (?P<destination>\S+) (?P<dport>\d+) isn (?P<isn>\w+) mss (?P<mss>\w+) ws (?P<ws>\w+) "
-    r"sack (?P<sack>\d) ts (?P<ts>\d) ecn (?P<ecn>\d) time (?P<time>[\d.]+) s\s+"
+    r"sack (?P<sack>\d) ts (?P<ts>\d) ecn (?P<ecn>\d) ours (?P<ours>\d+) time (?P<time>[\d.]+) s\s+"
     r"t (?P<t>\d+) key (?P<key>\w+) o (?P<o>\w+) tag (?P<tag>\w+) -> ISN (?P<cookie>\w+)(?: TSval (?P<tsval>\w+))?"
 )
 
 
 def test_the_vectors_of_the_cookies_page_hold() -> None:
     found = [match.groupdict() for match in VECTOR.finditer(text_of(COOKIE))]
-    assert len(found) == 4
+    assert len(found) == 5
     for of in found:
         ends = [ip_address(of[end]).packed for end in ("source", "destination")]
         flow = cookie.Flow(ends[0], ends[1], int(of["sport"]), int(of["dport"]))
         mss, scale = (None if of[name] == "None" else int(of[name]) for name in ("mss", "ws"))
         timestamps, now_ms, isn = of["ts"] == "1", round(float(of["time"]) * 1000), int(of["isn"], 16)
-        o = cookie.options_byte(Offer(mss=mss, scale=scale, sack=of["sack"] == "1"), flow.version)
+        offer = Offer(mss=mss, scale=scale, sack=of["sack"] == "1", tsval=0 if timestamps else None)
+        o = cookie.options_byte(offer, flow.version)
+        said = {"fine": cookie.fine_bits(offer, flow.version), "scale": int(of["ours"])}
         key = cookie.derive_key(bytes(range(32)), cookie.epoch(now_ms))
-        made = cookie.make(key, flow, isn, o, now_ms, timestamps=timestamps, ecn=of["ecn"] == "1")
+        made = cookie.make(key, flow, isn, o, now_ms, timestamps=timestamps, ecn=of["ecn"] == "1", **said)
         assert (str(cookie.epoch(now_ms)), key.hex(), f"{o:02x}") == (of["t"], of["key"], of["o"])
-        assert f"{cookie.tag(key, flow, isn, o, timestamps):016x}" == of["tag"]
+        assert f"{cookie.tag(key, flow, isn, o, timestamps, **said):016x}" == of["tag"]
         tsval = None if made.tsval is None else f"{made.tsval:08x}"
         assert (f"{made.isn:08x}", tsval) == (of["cookie"], of["tsval"])
 

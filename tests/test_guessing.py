@@ -31,6 +31,9 @@ def native() -> Native:
     return Native()
 
 
+MSS_BITS = 0xC0000000  # of the timestamp: the 24 bits are over them, too
+
+
 class Guesser:
     """Somebody who knows all of each cookie but `bits` of the 24, and with timestamps none of the 7."""
 
@@ -57,7 +60,8 @@ class Guesser:
         guessed = ours.isn ^ self._rng.getrandbits(self._bits) << 8
         carried = b""
         if self._timestamps:
-            carried = b"\x01\x01\x08\x0a" + bytes(4) + self._rng.getrandbits(32).to_bytes(4, "big")
+            echoed = self._rng.getrandbits(32) & ~MSS_BITS
+            carried = b"\x01\x01\x08\x0a" + bytes(4) + echoed.to_bytes(4, "big")
         return Tcp(port, 443, (isn + 1) % (1 << 32), (guessed + 1) % (1 << 32), ACK, options=carried)
 
 

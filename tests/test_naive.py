@@ -124,8 +124,9 @@ def test_sound_syns_are_answered(frame: bytes) -> None:
 @given(options())
 def test_what_the_answer_offers_is_what_was_offered(given_options: bytes) -> None:
     offer = parse(given_options)
-    answer = parse(build(1460, offer, 7 if offer.tsval is not None else None))
+    answer = parse(build(1460, offer, 7 if offer.tsval is not None else None, 12))
     assert answer.mss == 1460
+    assert answer.scale in (None, 12)
     assert answer.sack == offer.sack
     assert (answer.scale is None) == (offer.scale is None)
     assert answer.tsecr == offer.tsval

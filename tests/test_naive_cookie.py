@@ -30,10 +30,11 @@ def test_cookie_agrees_with_the_vectors_of_cookie_md(vector: dict[str, Any]) -> 
     t = cookie.epoch(now)
     key = cookie.derive_key(bytes.fromhex(VECTORS["master_key"]), t)
     o = cookie.options_byte(offer, flow.version)
-    ours = cookie.make(key, flow, isn, o, now, timestamps=timestamps, ecn=vector["ecn"])
+    said = {"fine": cookie.fine_bits(offer, flow.version), "scale": vector["ours"]}
+    ours = cookie.make(key, flow, isn, o, now, timestamps=timestamps, ecn=vector["ecn"], **said)
 
     assert (t, key.hex(), f"{o:02x}") == (vector["epoch"], vector["key"], vector["o"])
-    assert cookie.tag(key, flow, isn, o, timestamps) == int(vector["tag"], 16)
+    assert cookie.tag(key, flow, isn, o, timestamps, **said) == int(vector["tag"], 16)
     assert f"{ours.isn:08x}" == vector["cookie"]
     assert (None if ours.tsval is None else f"{ours.tsval:08x}") == vector["tsval"]
 
@@ -43,9 +44,11 @@ def made(flow: Flow, isn: int, offer: Offer, ecn: bool, now: int) -> tuple[Cooki
     timestamps = offer.tsval is not None
     o = cookie.options_byte(offer, flow.version)
     key = cookie.derive_key(MASTER, cookie.epoch(now))
-    ours = cookie.make(key, flow, isn, o, now, timestamps=timestamps, ecn=ecn)
-    mss = max((entry for entry in cookie.MSS_TABLE[flow.version] if entry <= (offer.mss or 0)), default=None)
-    least = cookie.MSS_TABLE[flow.version][0]
+    fine = cookie.fine_bits(offer, flow.version)
+    ours = cookie.make(key, flow, isn, o, now, timestamps=timestamps, ecn=ecn, fine=fine)
+    values = [value for four in cookie.MSS_TABLE[flow.version] for value in (four if timestamps else four[:1])]
+    mss = max((value for value in values if value <= (offer.mss or 0)), default=None)
+    least = values[0]
     scale = None if offer.scale is None else min(offer.scale, 14)
     return ours, Admitted(mss or least, scale, offer.sack, timestamps, ecn and timestamps)
 
@@ -133,6 +136,27 @@ def test_an_echo_that_differs_is_refused(flow: Flow, isn: int, offer: Offer, now
     ours, _ = made(flow, isn, replace(offer, tsval=1), False, now)
     assert ours.tsval is not None
     assert checked(flow, isn, replace(ours, tsval=ours.tsval ^ 1 << bit), now) == Refusal.wrong_echo
+
+
+@given(flows(), words, offers(), moments(), st.integers(0, 14), st.integers(0, 14))
+def test_another_window_scale_than_the_promised_one_is_refused(
+    flow: Flow, isn: int, offer: Offer, now: int, ours: int, told: int
+) -> None:
+    """Front and host would talk at cross purposes about every window: better no connection at all."""
+    o, key = cookie.options_byte(offer, flow.version), cookie.derive_key(MASTER, cookie.epoch(now))
+    made = cookie.make(key, flow, isn, o, now, timestamps=False, ecn=False, scale=ours)
+    judged = cookie.check(
+        {cookie.epoch(now): key}, flow, (isn + 1) % (1 << 32), (made.isn + 1) % (1 << 32), None, now, told
+    )
+    assert isinstance(judged, Admitted) == (ours == told)
+
+
+@given(flows(), words, offers(), moments(), st.integers(0, 3))
+def test_an_mss_that_is_changed_on_the_way_is_refused(flow: Flow, isn: int, offer: Offer, now: int, other: int) -> None:
+    ours, expected = made(flow, isn, replace(offer, tsval=1), False, now)
+    assert ours.tsval is not None
+    changed = replace(ours, tsval=ours.tsval & 0x3FFFFFFF | other << 30)
+    assert (checked(flow, isn, changed, now) == expected) == (changed == ours)
 
 
 @given(flows(), words, offers(), moments())

@@ -44,6 +44,12 @@ def reading(target: Target) -> Iterator[Part]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def judging(target: Target) -> Iterator[Part]:
+    with part("newer", target) as found:
+        yield found
+
+
 def hashed(hashing: Part, key: bytes, message: bytes) -> int:
     """The message's hash; its last word carries its length, as SipHash wants it."""
     padded = message + bytes(7 - len(message) % 8) + bytes([len(message)])
@@ -139,6 +145,24 @@ def test_timestamps_of_any_segment_are_read_as_the_twin_reads_them(reading: Part
 def usual(times: bytes) -> bytes:
     """The options of nearly every segment of a connection with timestamps: NOP NOP TS."""
     return b"\x01\x01\x08\x0a" + times
+
+
+@pytest.mark.parametrize("mine", [0, 3])
+@pytest.mark.parametrize("theirs", [0, 1, 2, 3])
+def test_a_newer_cookie_is_known_by_its_clock_whatever_mss_it_says(judging: Part, mine: int, theirs: int) -> None:
+    """The host's own clock, in ms, is behind two bits of the timestamp that say something else (cookie.md), and goes on."""
+    for echoed, made, is_newer in [
+        (0x100, 0x200, True),
+        (0x200, 0x200, False),
+        (0x2FF, 0x200, False),  # within the same quarter of a second
+        (0x300, 0x200, False),
+        (0x3FFFFFFF, 0x100, True),  # it goes round
+        (0x100, 0x3FFFFF00, False),
+    ]:
+        echo, stamp = theirs << 30 | echoed, mine << 30 | made
+        carried = b"\x01\x01\x08\x0a\0\0\0\1" + stamp.to_bytes(4, "big")
+        whole = frame(tcp=Tcp(seq=0, flags=ACK, options=carried))
+        assert judging.says(echo.to_bytes(4, "little") + whole[4:], 0) == is_newer, (hex(echo), hex(stamp))
 
 
 def test_what_one_frame_offered_is_forgotten_by_the_next(reading: Part) -> None:

@@ -129,6 +129,7 @@ class Peer:
     seq: int = 0
     ack: int = 0
     echo: int | None = None  # the last TSval heard; None: no timestamps in use
+    window: int = 64240
 
     def frame(self, flags: int, payload: bytes = b"", *, seq: int | None = None, ack: int | None = None,
               carried: bytes | None = None) -> bytes:  # fmt: skip
@@ -141,6 +142,7 @@ class Peer:
             seq=self.seq if seq is None else seq & LOW_32,
             ack=self.ack if ack is None else ack & LOW_32,
             flags=flags,
+            window=self.window,
             options=carried,
             payload=payload,
         )

@@ -30,6 +30,7 @@ HTTP, TALK, GREET, UNPROTECTED = 80, 7, 21, 8080  # ports of the servers
 SILENT = 9  # protected, and nobody listens
 SPARE = tuple(range(9000, 9010))  # protected, for a test's own servers
 PORTS = (HTTP, TALK, GREET, SILENT, *SPARE)
+RMEM = "4096 131072 6291456"  # Linux's default for long; newer ones have 32 MB, and so a larger window scale than 7
 PATIENCE = 120.0  # s that anything may take: no test judges by time, and the machine may have other work
 ADDRESSES = {4: SERVER[0], 6: SERVER[1]}
 SECOND_ADDRESSES = {4: SECOND[0], 6: SECOND[1]}
@@ -151,6 +152,7 @@ def staged(local: bool, folder: Path) -> Iterator[Stage]:
     """Front and agent, ready. On leaving, both must end by SIGTERM, say so, and come off."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.local() if local else topology.routed())
+        net.server.sysctl("net.ipv4.tcp_rmem", RMEM)
         configuration = write_configuration(net, folder)
         agent = None
         if not local:

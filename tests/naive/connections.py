@@ -8,7 +8,7 @@ from naive.moment import SHORT, Moment
 from naive.parse import Segment
 from naive.state import START, Connection, Host, Name, Origin, State, mapped
 
-UNSCALED, SCALED, FARTHEST = 17, 24, 26  # reaches: twice 64 KB; 16 MB; 64 MB
+UNSCALED, FARTHEST = 17, 26  # reaches: twice 64 KB; 64 MB
 
 
 def name_of(segment: Segment) -> Name:
@@ -41,7 +41,7 @@ def brought(known: Connection, segment: Segment, host: Host, admitted: cookie.Ad
     note(known, segment, host)
     known.numbered = host.heard
     scale = admitted.scale
-    known.reach = UNSCALED if scale is None else SCALED
+    known.reach = UNSCALED if scale is None else min(UNSCALED + host.scale, FARTHEST)
     known.ack_reach = UNSCALED if scale is None else min(UNSCALED + scale, FARTHEST)
 
 

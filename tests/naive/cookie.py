@@ -15,7 +15,12 @@ from naive.siphash import siphash
 EPOCH = 64_000  # ms
 NO_SCALE = 15  # in the options byte: no window scale offered
 MOST_SCALE = 14  # RFC 7323 2.3: a larger offer counts as this
-MSS_TABLE = {4: (536, 1300, 1440, 1460), 6: (1220, 1420, 1440, 8940)}
+OUR_SCALE = 7  # unless a host's is another
+# Fours: which of them is in the sequence number, which of its values in the timestamp
+MSS_TABLE = {
+    4: ((536, 1024, 1200, 1240), (1300, 1360, 1380, 1420), (1440, 1448, 1452, 1456), (1460, 4048, 8856, 8960)),
+    6: ((1220, 1340, 1360, 1400), (1420, 1424, 1432, 1436), (1440, 4028, 8836, 8890), (8940, 9138, 9156, 16324)),
+}
 ABSENT_MSS = {4: 536, 6: 1220}  # RFC 9293 3.7.1
 
 Keys = Mapping[int, bytes]  # epoch -> 16 bytes
@@ -79,30 +84,55 @@ def keys(master: bytes, epochs: Iterable[int]) -> dict[int, bytes]:
     return {t: derive_key(master, t) for t in epochs}
 
 
+def kept(mss: int | None, version: int, timestamps: bool) -> tuple[int, int]:
+    """Where in the table the largest value is that is not above the client's MSS: which four, and which of its values."""
+    offered = ABSENT_MSS[version] if mss is None else mss
+    four, value = 0, 0
+    for candidate, values in enumerate(MSS_TABLE[version]):
+        if values[0] <= offered:
+            four = candidate
+    if timestamps:
+        for candidate, entry in enumerate(MSS_TABLE[version][four]):
+            if entry <= offered:
+                value = candidate
+    return four, value
+
+
 def options_byte(offer: Offer, version: int) -> int:
     """What the client offered, in the cookie's 7 bits."""
     scale = NO_SCALE if offer.scale is None else min(offer.scale, MOST_SCALE)
-    mss = ABSENT_MSS[version] if offer.mss is None else offer.mss
-    index = 0
-    for candidate, entry in enumerate(MSS_TABLE[version]):
-        if entry <= mss:
-            index = candidate
-    return scale | int(offer.sack) << 4 | index << 5
+    return scale | int(offer.sack) << 4 | kept(offer.mss, version, False)[0] << 5
 
 
-def tag(key: bytes, flow: Flow, isn: int, o: int, timestamps: bool) -> int:
-    """The 64-bit proof over the connection, the client's ISN and what was offered."""
+def fine_bits(offer: Offer, version: int) -> int:
+    """What more is said of its MSS in the timestamp."""
+    return kept(offer.mss, version, offer.tsval is not None)[1]
+
+
+def tag(key: bytes, flow: Flow, isn: int, o: int, timestamps: bool, fine: int = 0, scale: int = OUR_SCALE) -> int:
+    """The 64-bit proof over the connection, the client's ISN and what was offered; `scale`: what we have offered."""
     message = flow.source + flow.destination + struct.pack("!HHI", flow.source_port, flow.destination_port, isn)
-    return siphash(key, message + bytes([o | int(timestamps) << 7]))
+    return siphash(key, message + bytes([o | int(timestamps) << 7, fine | scale << 4]))
 
 
-def make(key: bytes, flow: Flow, isn: int, o: int, now_ms: int, *, timestamps: bool, ecn: bool) -> Cookie:
+def make(
+    key: bytes,
+    flow: Flow,
+    isn: int,
+    o: int,
+    now_ms: int,
+    *,
+    timestamps: bool,
+    ecn: bool,
+    fine: int = 0,
+    scale: int = OUR_SCALE,
+) -> Cookie:
     """The cookie that answers a SYN now, under the key of the epoch now."""
-    proof = tag(key, flow, isn, o, timestamps)
+    proof = tag(key, flow, isn, o, timestamps, fine, scale)
     ours = proof & 0xFFFFFF00 | (epoch(now_ms) & 1) << 7 | o
     if not timestamps:
         return Cookie(ours, None)
-    return Cookie(ours, now_ms & 0xFFFFFF00 | int(ecn) << 7 | proof >> 32 & 0x7F)
+    return Cookie(ours, fine << 30 | now_ms & 0x3FFFFF00 | int(ecn) << 7 | proof >> 32 & 0x7F)
 
 
 def epoch_meant(cookie: int, now_ms: int) -> int:
@@ -113,7 +143,9 @@ def epoch_meant(cookie: int, now_ms: int) -> int:
     return t + 1 if now_ms % EPOCH >= EPOCH // 2 else t - 1
 
 
-def check(keys: Keys, flow: Flow, seq: int, ack: int, tsecr: int | None, now_ms: int) -> Admitted | Refusal:
+def check(
+    keys: Keys, flow: Flow, seq: int, ack: int, tsecr: int | None, now_ms: int, scale: int = OUR_SCALE
+) -> Admitted | Refusal:
     """What the cookie in an ACK admits. `seq`, `ack` as on the wire; `tsecr` None if it carries no timestamps."""
     cookie, isn = (ack - 1) & 0xFFFFFFFF, (seq - 1) & 0xFFFFFFFF
     o = cookie & 0x7F
@@ -121,15 +153,16 @@ def check(keys: Keys, flow: Flow, seq: int, ack: int, tsecr: int | None, now_ms:
     key = keys.get(epoch_meant(cookie, now_ms))
     if key is None:
         return Refusal.no_key
-    proof = tag(key, flow, isn, o, timestamps)
+    fine = 0 if tsecr is None else tsecr >> 30
+    proof = tag(key, flow, isn, o, timestamps, fine, scale)
     if (proof ^ cookie) & 0xFFFFFF00:
         return Refusal.wrong_tag
     if tsecr is not None and (proof >> 32 ^ tsecr) & 0x7F:
         return Refusal.wrong_echo
-    scale = o & 0xF
+    theirs = o & 0xF
     return Admitted(
-        mss=MSS_TABLE[flow.version][o >> 5],
-        scale=None if scale == NO_SCALE else scale,
+        mss=MSS_TABLE[flow.version][o >> 5][fine],
+        scale=None if theirs == NO_SCALE else theirs,
         sack=bool(o >> 4 & 1),
         timestamps=timestamps,
         ecn=tsecr is not None and bool(tsecr >> 7 & 1),

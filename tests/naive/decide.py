@@ -180,7 +180,7 @@ def bring_cookie(state: State, segment: Segment, host: Host, now_ms: int) -> coo
     packet = segment.packet
     flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
     tsecr = options.parse(segment.options).tsecr
-    return cookie.check(state.keys[host.keys], flow, segment.seq, segment.ack, tsecr, now_ms)
+    return cookie.check(state.keys[host.keys], flow, segment.seq, segment.ack, tsecr, now_ms, host.scale)
 
 
 def remember(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 EOL, NOP, MSS, SCALE, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 8  # RFC 9293, 7323, 2018
-OUR_SCALE = 7  # cookie.md: what the agent then gives the socket
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,19 @@ def heed(offer: Offer, kind: int, value: bytes) -> Offer:
     return offer
 
 
-def build(mss: int, offer: Offer, tsval: int | None) -> bytes:
-    """The options of the SYN-ACK, in Linux's order. `tsval` is ours, None if the client offered no timestamps."""
+def spoken(offer: Offer, names: Collection[str]) -> Offer:
+    """What is left of an offer, to a host that takes these options."""
+    return Offer(
+        offer.mss,
+        offer.scale if "window_scaling" in names else None,
+        offer.sack and "sack" in names,
+        offer.tsval if "timestamps" in names else None,
+        offer.tsecr if "timestamps" in names else None,
+    )
+
+
+def build(mss: int, offer: Offer, tsval: int | None, scale: int) -> bytes:
+    """The options of the SYN-ACK, in Linux's order. `tsval`, `scale` are ours; None if the client offered no timestamps."""
     options = struct.pack("!BBH", MSS, 4, mss)
     if offer.tsval is not None and tsval is not None:
         options += bytes([SACK, 2]) if offer.sack else bytes([NOP, NOP])
@@ -63,5 +74,5 @@ def build(mss: int, offer: Offer, tsval: int | None) -> bytes:
     elif offer.sack:
         options += bytes([NOP, NOP, SACK, 2])
     if offer.scale is not None:
-        options += bytes([NOP, SCALE, 3, OUR_SCALE])
+        options += bytes([NOP, SCALE, 3, scale])
     return options

@@ -24,14 +24,15 @@ def reply(frame: bytes, segment: Segment, host: Host, key: bytes, now_ms: int) -
 def answer(segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
     """The SYN-ACK, from Ethernet's first byte to the last TCP option."""
     packet = segment.packet
-    offer = options.parse(segment.options)
+    offer = options.spoken(options.parse(segment.options), host.speaks)
     timestamps = offer.tsval is not None
-    ecn = timestamps and segment.flags & ECE != 0 and segment.flags & CWR != 0 and packet.ecn == 0
+    ecn = timestamps and segment.flags & ECE != 0 and segment.flags & CWR != 0 and packet.ecn == 0 and "ecn" in host.speaks
     flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
     o = cookie.options_byte(offer, packet.version)
-    ours = cookie.make(key, flow, segment.seq, o, now_ms, timestamps=timestamps, ecn=ecn)
+    fine = cookie.fine_bits(offer, packet.version)
+    ours = cookie.make(key, flow, segment.seq, o, now_ms, timestamps=timestamps, ecn=ecn, fine=fine, scale=host.scale)
 
-    sent = options.build(host.mss, offer, ours.tsval)
+    sent = options.build(host.mss, offer, ours.tsval, host.scale)
     length = 20 + len(sent)
     flags = SYN | ACK | (ECE if ecn else 0)
     before = struct.pack("!HHII", flow.destination_port, flow.source_port, ours.isn, (segment.seq + 1) & 0xFFFFFFFF)

@@ -47,6 +47,8 @@ class Host:
     frames     that a client may send on a connection in a ms
     heard      all that it sends is seen
     one_armed  what it sends comes in by the interface that faces the internet
+    speaks     TCP options that it takes
+    scale      of its windows
     """
 
     ports: frozenset[int] | None
@@ -60,6 +62,8 @@ class Host:
     frames: int = MANY_FRAMES
     heard: bool = False
     one_armed: bool = False
+    speaks: frozenset[str] = frozenset({"sack", "timestamps", "window_scaling", "ecn"})
+    scale: int = cookie.OUR_SCALE
 
     def protects(self, port: int) -> bool:
         """Whether a port is one of those protected."""

@@ -30,6 +30,9 @@ SCARCE, SCARCE6 = "203.0.113.8", "2001:db8:8::1"
 # All that these say is heard; clients of the second may send one frame in a ms
 HEARD, HEARD6 = "203.0.113.9", "2001:db8:9::1"
 SLOW, SLOW6 = "203.0.113.10", "2001:db8:a::1"
+# These take no TCP option but the MSS; and no timestamps, with windows of another scale
+PLAIN, PLAIN6 = "203.0.113.11", "2001:db8:b::1"
+WIDE, WIDE6 = "203.0.113.12", "2001:db8:c::1"
 
 WEB_PORTS = frozenset({80, 443})
 HOSTS = {
@@ -53,11 +56,15 @@ HOSTS = {
         HEARD6: Host(WEB_PORTS, 1440, number=9, heard=True),
         SLOW: Host(WEB_PORTS, 1460, number=10, heard=True, frames=1),
         SLOW6: Host(WEB_PORTS, 1440, number=10, heard=True, frames=1),
+        PLAIN: Host(WEB_PORTS, 1460, number=11, speaks=frozenset()),
+        PLAIN6: Host(WEB_PORTS, 1440, number=11, speaks=frozenset({"timestamps"})),
+        WIDE: Host(WEB_PORTS, 1460, number=12, speaks=frozenset({"sack", "window_scaling", "ecn"}), scale=12, heard=True),
+        WIDE6: Host(WEB_PORTS, 1440, number=12, speaks=frozenset({"timestamps", "window_scaling"}), scale=0, heard=True),
     }.items()
 }
 # For generated frames: all but those of which it matters how many came before
-PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD)
-PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6)
+PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE)
+PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6)
 NUMBERS = 1 + max(host.number for host in HOSTS.values())  # of counters: each host's, and nobody's
 
 OUTSIDE, INSIDE, FARTHER = (

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hardtack.compiler.language import at, beyond, i64, inlined, load64, new, store64, u64
+from hardtack.compiler.language import at, beyond, i64, inlined, load32, load64, new, store64, u64
 from hardtack.packet.checksum import fold, halves
 from hardtack.packet.cookie import cookie_holds
+from hardtack.packet.former import is_newer
 from hardtack.packet.hosts import find_host, host_at, protects
-from hardtack.packet.layout import NO_HOST
+from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse, parse_tcp
 from hardtack.packet.platform import head, tail
@@ -20,6 +21,7 @@ from hardtack.packet.siphash import absorb, begin, finish
 from hardtack.packet.time import now_ms
 
 DONE, REFUSED = 2, 1
+OUR_SCALE = 7
 MOST_WORDS = 8  # of a hashed message
 
 new_flow = new(Flow)
@@ -78,7 +80,7 @@ def all_options(frame: Any) -> int:
     flow = new_flow()
     if not is_tcp(frame, flow):
         return REFUSED
-    read_options(frame, flow)
+    read_options(frame, flow, ALL_SPOKEN)
     verdict: int = write(frame, flow)
     return verdict
 
@@ -88,8 +90,17 @@ def check(frame: Any) -> int:
     flow = new_flow()
     if not is_tcp(frame, flow):
         return REFUSED
-    read_options(frame, flow)
-    return DONE if cookie_holds(flow, now_ms(), 0) else REFUSED
+    read_options(frame, flow, ALL_SPOKEN)
+    return DONE if cookie_holds(flow, now_ms(), 0, OUR_SCALE) else REFUSED
+
+
+def newer(frame: Any) -> int:
+    """Of an ACK: whether its cookie is newer than what the old connection has echoed, which is the frame's first word."""
+    flow, start = new_flow(), head(frame)
+    if not is_tcp(frame, flow) or beyond(start, 4, tail(frame)):
+        return REFUSED
+    read_options(frame, flow, ALL_SPOKEN)
+    return DONE if is_newer(flow, 0, 1, load32(start, 0)) else REFUSED
 
 
 def host(frame: Any) -> int:

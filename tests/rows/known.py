@@ -7,7 +7,7 @@ from typing import Any
 
 from naive.frames import ACK, FIN, MORE_FRAGMENTS, PSH, RST, SYN, URG, Ethernet, IPv4, IPv6, Tcp, frame
 from naive.state import START
-from naive.world import HEARD, HEARD6
+from naive.world import HEARD, HEARD6, WIDE, WIDE6
 
 from hardtack.packet.reasons import Reason
 from rows.row import Row, acknowledgment, first_ack
@@ -169,6 +169,14 @@ def promised(description: str, reason: Reason, *, o: int = 0x0F, ahead: int = 0,
     return rows
 
 
+def of_scale(description: str, to: str, reason: Reason, ahead: int) -> list[Row]:
+    """A segment to a host whose windows have another scale than most, which its cookies have promised."""
+    ip = IPv6(destination=to) if ":" in to else IPv4(destination=to)
+    first = first_ack(ip, TO_80, o=0x07)
+    given = first_ack(ip, TO_80, o=0x07, seq=(acknowledgment(ip, TO_80).seq + ahead) % WORD)
+    return [Row(f"cookie: {description}", given, reason, before=(first,))]
+
+
 COOKIES = [
     *promised("the numbers that it promises", Reason.connection),
     *promised("without window scaling, the last sequence number ahead", Reason.connection, ahead=UNSCALED - 1),
@@ -187,6 +195,10 @@ COOKIES = [
     *promised("scaled by 7, one more acknowledged", Reason.doubtful, o=0x07, acks=SCALED),
     *promised("scaled by 14, the last acknowledgment ahead", Reason.connection, o=0x0E, acks=FAR - 1),
     *promised("scaled by 14, one more acknowledged", Reason.doubtful, o=0x0E, acks=FAR),
+    *of_scale("with scale 12, the last sequence number ahead", WIDE, Reason.connection, FAR - 1),
+    *of_scale("with scale 12, one more", WIDE, Reason.doubtful, FAR),
+    *of_scale("with scale 0, the last sequence number ahead", WIDE6, Reason.connection, UNSCALED - 1),
+    *of_scale("with scale 0, one more", WIDE6, Reason.doubtful, UNSCALED),
     *promised("a RST with the very number, which the host has not told", Reason.reset_asked, flags=RST),
     *promised("a SYN-ACK that nobody has asked for", Reason.doubtful, ahead=SCALED, flags=SYN | ACK),
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from naive.frames import IPv4, IPv6, Tcp
-from naive.world import ANY_PORT6, EDGES
+from naive.frames import CWR, ECE, SYN, IPv4, IPv6, Tcp
+from naive.world import ANY_PORT6, EDGES, PLAIN, PLAIN6, WIDE, WIDE6
 
 from rows.row import BARE, EVERYTHING, Expected, Row, answered
 
@@ -212,4 +212,102 @@ EDGE_VALUES = [
     offer6("a host of jumbo frames", mss(8940) + SACK, Expected(0x7F, "MSS NOP NOP SACK"), to=ANY_PORT6),
 ]
 
-ROWS = LAYOUTS + NEAR_MISSES + UNKNOWN + BROKEN + EDGE_VALUES
+# With timestamps, which have room for it: which of the fours, and which of its values
+FINE_EDGES4 = {
+    0: (0, 0),
+    536: (0, 0),
+    1023: (0, 0),
+    1024: (0, 1),
+    1199: (0, 1),
+    1200: (0, 2),
+    1240: (0, 3),
+    1299: (0, 3),
+    1300: (1, 0),
+    1359: (1, 0),
+    1360: (1, 1),
+    1380: (1, 2),
+    1419: (1, 2),
+    1420: (1, 3),
+    1439: (1, 3),
+    1440: (2, 0),
+    1448: (2, 1),
+    1452: (2, 2),
+    1456: (2, 3),
+    1459: (2, 3),
+    1460: (3, 0),
+    4047: (3, 0),
+    4048: (3, 1),
+    8855: (3, 1),
+    8856: (3, 2),
+    8959: (3, 2),
+    8960: (3, 3),
+    65535: (3, 3),
+}
+FINE_EDGES6 = {
+    0: (0, 0),
+    1339: (0, 0),
+    1340: (0, 1),
+    1360: (0, 2),
+    1400: (0, 3),
+    1419: (0, 3),
+    1420: (1, 0),
+    1424: (1, 1),
+    1432: (1, 2),
+    1436: (1, 3),
+    1440: (2, 0),
+    4027: (2, 0),
+    4028: (2, 1),
+    8836: (2, 2),
+    8890: (2, 3),
+    8939: (2, 3),
+    8940: (3, 0),
+    9138: (3, 1),
+    9156: (3, 2),
+    16323: (3, 2),
+    16324: (3, 3),
+    65535: (3, 3),
+}
+
+
+def fine(index: tuple[int, int]) -> Expected:
+    """The answer to an MSS and timestamps."""
+    return Expected(index[0] << 5 | 15, "MSS NOP NOP TS", TSVAL, fine=index[1])
+
+
+FINE = [
+    *(offer(f"MSS {value} with timestamps", mss(value) + TS, fine(index)) for value, index in FINE_EDGES4.items()),
+    *(offer6(f"MSS {value}, timestamps, IPv6", mss(value) + TS, fine(index)) for value, index in FINE_EDGES6.items()),
+    offer("PPPoE, Linux", mss(1452) + LINUX[8:], Expected(0x57, EVERYTHING, TSVAL, fine=2)),
+    offer("PPPoE, Windows: without timestamps there is no room for it", mss(1452) + WINDOWS[8:],
+          Expected(0x58, "MSS NOP NOP SACK NOP WS")),
+    offer("no MSS, with timestamps", TS, fine((0, 0))),
+    offer6("no MSS, with timestamps over IPv6", TS, fine((0, 0))),
+]  # fmt: skip
+
+
+def spoken(description: str, to: str, options: str, expected: Expected, flags: int = SYN) -> Row:
+    """A SYN to a host that does not take all options, or whose windows have another scale."""
+    ip = IPv6(destination=to) if ":" in to else IPv4(destination=to)
+    return answered(description, expected, ip, Tcp(destination_port=80, options=bytes.fromhex(options), flags=flags))
+
+
+LINUX6 = mss(1440) + LINUX[8:]
+SPOKEN = [
+    spoken("Linux, to a host that takes no option", PLAIN, LINUX, Expected(0x6F)),
+    spoken("Linux with ECN, to a host that takes neither", PLAIN, LINUX, Expected(0x6F), SYN | ECE | CWR),
+    spoken("Windows, to a host that takes no option", PLAIN, WINDOWS, Expected(0x6F)),
+    spoken("no options, to a host that takes none", PLAIN, "", BARE),
+    spoken("PPPoE, to a host without timestamps: no room for it", PLAIN, mss(1452) + LINUX[8:], Expected(0x4F)),
+    spoken("Linux over IPv6, to a host that takes timestamps", PLAIN6, LINUX6, Expected(0x4F, "MSS NOP NOP TS", TSVAL)),
+    spoken("the same without ECN", PLAIN6, LINUX6, Expected(0x4F, "MSS NOP NOP TS", TSVAL), SYN | ECE | CWR),
+    spoken("Windows over IPv6, to a host that takes timestamps", PLAIN6, mss(1440) + WINDOWS[8:], Expected(0x4F)),
+    spoken("Linux, to a host without timestamps, with a large scale", WIDE, LINUX,
+           Expected(0x77, "MSS NOP NOP SACK NOP WS", scale=12)),
+    spoken("ECN, without timestamps there is no room for it", WIDE, LINUX,
+           Expected(0x77, "MSS NOP NOP SACK NOP WS", scale=12), SYN | ECE | CWR),
+    spoken("no window scale offered: ours is not told", WIDE, MSS, Expected(0x6F, scale=12)),
+    spoken("Linux over IPv6, to a host without SACK, with scale 0", WIDE6, LINUX6,
+           Expected(0x47, "MSS NOP NOP TS NOP WS", TSVAL, scale=0)),
+]  # fmt: skip
+
+ROWS = LAYOUTS + NEAR_MISSES + UNKNOWN + BROKEN + EDGE_VALUES + FINE + SPOKEN

@@ -65,12 +65,16 @@ class Expected:
     order    the options of the SYN-ACK, in order, by the names in `OPTIONS`
     echo     the client's TSval, if TS is among them
     ecn      whether it accepts ECN
+    fine     what more the timestamp says of the client's MSS
+    scale    of our windows
     """
 
     o: int
     order: str = "MSS"
     echo: int = 0
     ecn: bool = False
+    fine: int = 0
+    scale: int = 7
 
     def frame(self, ip: IPv4 | IPv6, tcp: Tcp, link: Ethernet, now_ms: int = NOW) -> bytes:
         """The frame that answers a SYN with these headers."""
@@ -78,13 +82,14 @@ class Expected:
         flow = Flow(source, destination, tcp.source_port, tcp.destination_port)
         timestamps = "TS" in self.order.split()
         key = KEYS[cookie.epoch(now_ms)]
-        ours = cookie.make(key, flow, tcp.seq, self.o, now_ms, timestamps=timestamps, ecn=self.ecn)
+        said = {"timestamps": timestamps, "ecn": self.ecn, "fine": self.fine, "scale": self.scale}
+        ours = cookie.make(key, flow, tcp.seq, self.o, now_ms, **said)  # type: ignore[arg-type]
         options = {
             "MSS": struct.pack("!BBH", 2, 4, HOSTS[mapped(destination)].mss),
             "SACK": b"\x04\x02",
             "TS": struct.pack("!BBII", 8, 10, ours.tsval or 0, self.echo),
             "NOP": b"\x01",
-            "WS": b"\x03\x03\x07",
+            "WS": bytes([3, 3, self.scale]),
         }
         segment = Tcp(
             source_port=tcp.destination_port,
@@ -128,14 +133,17 @@ def first_ack(
     times: tuple[int, int] | None = None,
     link: Ethernet | None = None,
     o: int = 0x0F,
+    scale: int | None = None,
     **changes: object,
 ) -> bytes:
     """The ACK of a client whose SYN was answered at some moment; `changes`: fields that are not as they should be.
 
     times   the client's TSval, and by how much its echo of ours is wrong; None: no timestamps
     o       the cookie's options byte
+    scale   of the host's windows; None: what it is
     """
-    return frame(ip, replace(acknowledgment(ip, syn, now_ms, keys, times, o), **changes), link)  # type: ignore[arg-type]
+    segment = acknowledgment(ip, syn, now_ms, keys, times, o, scale)
+    return frame(ip, replace(segment, **changes), link)  # type: ignore[arg-type]
 
 
 def acknowledgment(
@@ -145,12 +153,16 @@ def acknowledgment(
     keys: Keys = KEYS,
     times: tuple[int, int] | None = None,
     o: int = 0x0F,
+    scale: int | None = None,
 ) -> Tcp:
     """The same, as a segment yet."""
     ip, syn = ip or IPv4(), syn or Tcp()
     flow = Flow(packed(ip.source), packed(ip.destination), syn.source_port, syn.destination_port)
     key = keys[cookie.epoch(now_ms)]
-    ours = cookie.make(key, flow, syn.seq, o, now_ms, timestamps=times is not None, ecn=False)
+    if scale is None:
+        host = HOSTS.get(mapped(packed(ip.destination)))
+        scale = host.scale if host else cookie.OUR_SCALE
+    ours = cookie.make(key, flow, syn.seq, o, now_ms, timestamps=times is not None, ecn=False, scale=scale)
     carried = b""
     if times is not None and ours.tsval is not None:
         carried = struct.pack("!BBBBII", 1, 1, 8, 10, times[0], ours.tsval ^ times[1])

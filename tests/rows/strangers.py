@@ -24,12 +24,13 @@ from naive.frames import (
     options_header,
 )
 from naive.prefixes import GUESSES
-from naive.world import ANY_PORT, EPOCH_BEGINS, EPOCH_NOW, KEYS, LOST, NOW, OTHER_KEYS, WEB, WEB6
+from naive.world import ANY_PORT, EPOCH_BEGINS, EPOCH_NOW, KEYS, LOST, NOW, OTHER_KEYS, WEB, WEB6, WIDE, WIDE6
 
 from hardtack.packet.reasons import Reason
 from rows.row import BARE, Row, acknowledgment, answered, first_ack
 
 TO_80 = Tcp(destination_port=80)
+WIDE_4, WIDE_6 = IPv4(destination=WIDE), IPv6(destination=WIDE6)
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 GOOD = acknowledgment()
 KEYLESS = EPOCH_BEGINS + 3 * EPOCH  # the first moment without a key
@@ -82,6 +83,11 @@ COOKIES = [
     Row("padding is no data", first_ack(ack=BAD).ljust(60, b"\0"), Reason.stray_ack),
     Row("a good cookie, but an echo that differs in a bit of proof", first_ack(times=(7, 1)), Reason.stray_ack),
     Row("a good cookie, an echo that differs in its clock", first_ack(times=(7, 0x100)), Reason.remembered),
+    Row("a good cookie, but an echo that says another MSS", first_ack(times=(7, 1 << 30)), Reason.stray_ack),
+    Row("a good cookie of a host with a large window scale", first_ack(WIDE_4, TO_80), Reason.remembered),
+    Row("the same over IPv6, of one with none", first_ack(WIDE_6, TO_80, times=(7, 0)), Reason.remembered),
+    Row("a good cookie, but for the window scale", first_ack(WIDE_4, TO_80, scale=7), Reason.stray_ack),
+    Row("a good cookie over IPv6, but for the window scale", first_ack(WIDE_6, TO_80, scale=7), Reason.stray_ack),
     Row("a good cookie with RST", first_ack(flags=ACK | RST), Reason.stray_rst),
     Row("a good cookie's numbers, but no ACK", first_ack(flags=PSH, payload=REQUEST), Reason.no_ack),
     Row("a good cookie for a port that is not protected", first_ack(syn=Tcp(destination_port=22)), Reason.other_port),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from naive.cookie import MSS_TABLE
 
 from strategies.weights import weighted
 
@@ -17,7 +18,8 @@ LAYOUTS = [
         "020405b4010303060101080a010203040000000004020000",  # Apple
     )
 ]
-EDGE_MSS = (0, 1, 535, 536, 1219, 1220, 1299, 1300, 1419, 1420, 1439, 1440, 1459, 1460, 8939, 8940, 65535)
+VALUES = {value for fours in MSS_TABLE.values() for four in fours for value in four}
+EDGE_MSS = (0, 1, *sorted(VALUES | {value - 1 for value in VALUES}), 65535)
 MOST = 40  # bytes in a TCP header
 
 words = st.integers(0, 0xFFFFFFFF) | st.sampled_from([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])

@@ -105,9 +105,11 @@ def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
     """The same, with a cookie that is good, if the time it was made and the connection's SYN are right."""
     times = rng.random() < 0.5
     o, made = rng.getrandbits(7), now_ms - rng.choice([0, 10, 1000, 31_000, 97_000])
-    key = KEYS[HOSTS[mapped(packed(ip.destination))].keys].get(cookie.epoch(made), bytes(16))
+    host = HOSTS[mapped(packed(ip.destination))]
+    key = KEYS[host.keys].get(cookie.epoch(made), bytes(16))
     flow = Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
-    ours = cookie.make(key, flow, BASE, o, made, timestamps=times, ecn=False)
+    fine = rng.getrandbits(2) if times else 0
+    ours = cookie.make(key, flow, BASE, o, made, timestamps=times, ecn=False, fine=fine, scale=host.scale)
     carried = b"\x01\x01\x08\x0a" + bytes(4) + ours.tsval.to_bytes(4, "big") if ours.tsval is not None else b""
     flags = ACK | rng.choice([0, 0, PSH, FIN])
     return replace(tcp, seq=(BASE + 1) % WORD, ack=(ours.isn + 1) % WORD, flags=flags, options=carried)

@@ -18,6 +18,7 @@ from pathlib import Path
 from hardtack import __version__
 from hardtack.agent.daemon import run
 from hardtack.agent.detach import detach
+from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 from hardtack.mistake import Mistake
 
 INTERRUPTED = 128 + signal.SIGINT  # before it was ready; afterwards an interrupt is an ending like any other
@@ -35,6 +36,9 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--key", type=Path, metavar="FILE", help="the master key, as on the front")
     what.add_argument("--detach", action="store_true", help="take the program off, and end")
+    scale = {"type": int, "choices": range(MOST_SCALE + 1), "default": USUAL_SCALE, "metavar": "N"}
+    told = f"window_scale of this host in the front's configuration, if it is not {USUAL_SCALE}"
+    parser.add_argument("--window-scale", help=told, **scale)  # type: ignore[arg-type]
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
     given = parser.parse_args()
@@ -42,7 +46,7 @@ def main() -> int:
         if given.detach:
             print(*detach([given.interface], ["agent"]), sep="\n")
             return 0
-        return run(given.interface, given.key, given.verbose)
+        return run(given.interface, given.key, given.verbose, given.window_scale)
     except Mistake as mistake:
         for line in str(mistake).splitlines():
             print(f"hardtack: {line}", file=sys.stderr)

@@ -20,11 +20,13 @@ from hardtack.agent.waiting import Waiting
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.image import ONLY, Image
-from hardtack.kernel import features, interfaces, pins, privileges
+from hardtack.kernel import features, interfaces, pins, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
+from hardtack.kernel.tcp import USUAL_SCALE
 from hardtack.keys import read_key
+from hardtack.packet.entries import promise_entry
 from hardtack.packet.reasons import Reason
 
 LASTING = (("counters",),)  # what a restart goes on with; keys and clock are written anew
@@ -39,6 +41,11 @@ def load(folder: Folder, image: Image, shared: Mapping[str, Map] | None = None) 
     """The agent's program, nothing attached yet; with the front's keys and clock if they are on one machine."""
     owner = "" if folder.role == "agent" else "agent-"
     return Standing(folder, [image], lasting=LASTING, shared=shared, owner=owner)
+
+
+def promise(agent: Standing, scale: int) -> None:
+    """Tell the program what its fronts tell clients. A cookie of another scale is none: the tag is over it."""
+    agent.tables["promise"].update(ONLY, promise_entry(scale))
 
 
 def place(interface: str) -> Place:
@@ -57,8 +64,11 @@ def summary(agent: Standing) -> dict[str, int]:
     return {reason.name: counted[reason] for reason in TOLD}
 
 
-def run(interface: str, key_file: Path, verbose: bool = False) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right."""
+def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUAL_SCALE) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
+
+    `scale`: the window scale that fronts have promised to this host's clients.
+    """
     started = time.perf_counter()
     journal.begin(verbose)
     privileges.prepare()
@@ -66,7 +76,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
     master = read_key(key_file)
     features.require(["agent"])
     interfaces.require_ip(interface)
-    tell(Site("agent", interface))
+    tell(Site("agent", interface, scale=scale))
     image = agent_image()
     hold_signals()
     folder = pins.folder("agent", interface)
@@ -74,6 +84,7 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         parts.enter_context(held(folder))
         parts.enter_context(rounds_or_warning(interface))
         agent = parts.enter_context(load(folder, image))
+        promise(agent, scale)
         upkeep = Upkeep(agent.tables, [master])
         upkeep.write()
         here = parts.enter_context(Locals(agent.tables["locals"]))
@@ -88,7 +99,8 @@ def run(interface: str, key_file: Path, verbose: bool = False) -> int:
         record.write(record.place("agent", folder.namespace, interface))
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
-        journal.note("ready", interface=interface, adopted=str(adopted).lower(), seconds=seconds)
+        windows = {"window_scale": scale, "wanted": tcp.own().scale}
+        journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
         tell_of_programs(agent)
         ended = until_ended(bell, [upkeep, Presence(agent), waiting], [here])
         admitted = summary(agent)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hardtack.cli.arguments import Interface, Verbose
+from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 
 
 def agent(
@@ -16,6 +17,9 @@ def agent(
         Path | None, typer.Option("--key", metavar="FILE", help="The master key, the same on every machine.")
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Take this agent's program off, and end.")] = False,
+    window_scale: Annotated[
+        int, typer.Option(min=0, max=MOST_SCALE, metavar="N", help="window_scale of this host in the front's configuration.")
+    ] = USUAL_SCALE,
     verbose: Verbose = False,
 ) -> int:
     """Admit, on a protected host, the clients that come back with a front's cookie.
@@ -37,4 +41,4 @@ def agent(
 
     from hardtack.agent.daemon import run
 
-    return run(interface, key, verbose)
+    return run(interface, key, verbose, window_scale)

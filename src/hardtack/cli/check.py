@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hardtack.cli.arguments import ConfigFile
+from hardtack.kernel.tcp import Speech
 
 if TYPE_CHECKING:
     from hardtack.control.config import Config, Host
@@ -81,6 +82,7 @@ def show(settings: Config, memory: int) -> None:
         f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together, "
         f"{front.replies_per_prefix:,} for a source prefix that nobody has lately connected from",
         f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
+        f"Promised to clients that offer it: {promises(settings)}",
         f"Frames that a client may send on a connection: at most {frames(settings)} a second",
     ):
         console.print(line, markup=False, soft_wrap=True)
@@ -101,6 +103,20 @@ def frames(settings: Config) -> str:
     if len(owners) == 1:
         return f"{next(iter(owners)):,}"
     return ", ".join(f"{rate:,} ({', '.join(names)})" for rate, names in owners.items())
+
+
+def promises(settings: Config) -> str:
+    """Options and window scale, and of whom."""
+    owners: dict[str, list[str]] = {}
+    for host in settings.hosts:
+        own = "this machine's " if host.via == "local" else ""
+        promised = host.promises(Speech())
+        options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no option"
+        scale = own + "scale" if own and host.window_scale is None else f"window scale {promised.scale}"
+        owners.setdefault(f"{options}; {scale}", []).append(host.name)
+    if len(owners) == 1:
+        return next(iter(owners))
+    return "; ".join(f"{promised} ({', '.join(names)})" for promised, names in owners.items())
 
 
 def keys(settings: Config) -> str:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from hardtack.control.places import places
 from hardtack.control.problems import ConfigError, Problem, tell
+from hardtack.kernel.tcp import MOST_SCALE, Speech
 
 Address = IPv4Address | IPv6Address
 
@@ -30,6 +31,7 @@ MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 BROADCAST = IPv4Address("255.255.255.255")
 
 
+TcpOption = Literal["sack", "timestamps", "window_scaling", "ecn"]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Size = Annotated[int, Field(strict=True, ge=FEWEST_CONNECTIONS, le=MOST_CONNECTIONS)]
 Rate = Annotated[int, Field(strict=True, ge=FEWEST_REPLIES, le=MOST_REPLIES)]
@@ -159,7 +161,8 @@ class Host(Inert):
     """`[[host]]`: one protected server.
 
     `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that faces the internet.
-    `vlan` None: frames keep their tags.
+    `vlan` None: frames keep their tags. `options`, `window_scale` None: every option, and USUAL_SCALE; if this machine is
+    the host, what it has.
     """
 
     name: Annotated[str, AfterValidator(check_name)]
@@ -172,6 +175,8 @@ class Host(Inert):
     vlan: Annotated[int | Literal["none"], BeforeValidator(read_vlan)] | None = None
     key_file: KeyFile | None = None
     mss: Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)] | None = None
+    options: Annotated[tuple[TcpOption, ...], AfterValidator(check_once)] | None = None
+    window_scale: Annotated[int, Field(strict=True, ge=0, le=MOST_SCALE)] | None = None
     default: Literal["pass", "drop"] = "pass"
     replies_per_second: Rate = 5_000_000
     frames_per_connection: FrameRate = 5_000
@@ -184,6 +189,12 @@ class Host(Inert):
     def mss_for(self, address: Address) -> int:
         """The MSS, in bytes, that clients of `address` are told."""
         return self.mss or USUAL_MSS[address.version]
+
+    def promises(self, here: Speech) -> Speech:
+        """What TCP its clients are promised, if they offer it. `here`: what this machine speaks."""
+        own = here if self.via == "local" else Speech()
+        options = own.options if self.options is None else self.options
+        return Speech(options, own.scale if self.window_scale is None else self.window_scale)
 
 
 class Config(Inert):
@@ -200,6 +211,12 @@ class Config(Inert):
     def has_local(self) -> bool:
         """Whether this machine is a host itself."""
         return any(host.via == "local" for host in self.hosts)
+
+    def promised_here(self, here: Speech) -> Speech:
+        """What clients of this machine are promised, if it is a host itself: of all its hosts together."""
+        promised = [host.promises(here) for host in self.hosts if host.via == "local"]
+        options = {name for one in promised for name in one.options}
+        return Speech(tuple(sorted(options)), promised[0].scale)
 
     @property
     def leaving(self) -> bool:

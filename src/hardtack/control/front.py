@@ -32,7 +32,7 @@ from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
-from hardtack.kernel import features, interfaces, pins, privileges
+from hardtack.kernel import features, interfaces, pins, privileges, tcp
 from hardtack.kernel.features import Purpose
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
@@ -119,7 +119,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
     earlier = succession.before(folder)
     numbers = numbered((host.name for host in config.hosts), earlier.hosts)
-    entries = host_entries(config, numbers)
+    here = tcp.own()
+    entries = host_entries(config, numbers, here)
     front = parts.enter_context(xdp.load(folder, given.images, sizes(config, numbers), [NAMES]))
     goes_on = front.takes_over(given.places[-1])
     grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
@@ -140,6 +141,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     if given.agent:
         shared = {name: front.tables[name] for name in ("keys", "clock")}
         agent = parts.enter_context(daemon.load(folder, given.agent, shared))
+        daemon.promise(agent, config.promised_here(here).scale)
         parts.enter_context(round_lo.rounds_or_warning(config.front.interface))
         followers.append(parts.enter_context(Locals(agent.tables["locals"])))
         followers[-1].write()
@@ -161,7 +163,9 @@ def sites(config: Config) -> list[Site]:
     """What is to be at work here, and where."""
     front, local = config.front, [host for host in config.hosts if host.via == "local"]
     outside = [Site("front", front.interface, ports_of(config.hosts))]
-    outside += [Site("agent", front.interface, ports_of(local))] if local else []
+    if local:
+        promised = config.promised_here(tcp.own())
+        outside.append(Site("agent", front.interface, ports_of(local), frozenset(promised.options), promised.scale))
     return [*outside, *(Site("inside", name) for name in front.inside)]
 
 

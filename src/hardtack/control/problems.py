@@ -40,6 +40,8 @@ WRITE: dict[str, dict[str, str]] = {
         "vlan": 'vlan = 100, from 1 to 4094, or vlan = "none", or leave the key out: tags stay as they are',
         "key_file": 'key_file = "/etc/hardtack/key", a file made with `hardtack key`, or leave the key out: the front\'s',
         "mss": "mss = 1460, from 536 to 8940, or leave the key out",
+        "options": 'options = ["sack", "timestamps", "window_scaling", "ecn"], or leave the key out: all of them',
+        "window_scale": "window_scale = 7, from 0 to 14, or leave the key out",
         "default": 'default = "pass" or default = "drop"',
         "replies_per_second": "replies_per_second = 5_000_000, from 8 to 1_000_000_000, or leave the key out",
         "frames_per_connection": "frames_per_connection = 5_000, from 1_000 to 1_000_000_000, or leave the key out",

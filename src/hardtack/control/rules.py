@@ -35,6 +35,7 @@ def broken_rules(document: Table, lines: Mapping[Place, int]) -> Found:
     yield from via_and_its_keys(hosts)
     yield from interfaces(front, hosts)
     yield from keys_of_local_hosts(front, hosts, lines)
+    yield from scales_of_local_hosts(hosts, lines)
     yield from too_many(front, hosts)
 
 
@@ -108,6 +109,19 @@ def keys_of_local_hosts(front: Table, hosts: Mapping[int, Table], lines: Mapping
                 'write the same file for all hosts with via = "local"',
             )
         first = first or (file, place)
+
+
+def scales_of_local_hosts(hosts: Mapping[int, Table], lines: Mapping[Place, int]) -> Found:
+    """This machine has one agent, and an agent knows one window scale."""
+    local = [index for index, host in hosts.items() if host.get("via") == "local"]
+    for index in local[1:]:
+        first, found = hosts[local[0]].get("window_scale"), hosts[index].get("window_scale")
+        if found != first:
+            other = line_of(lines, ("host", local[0], "window_scale"))
+            text = "left out" if found is None else f"found {shown(found)}"
+            there = "left out" if first is None else shown(first)
+            remedy = 'write the same for all hosts with via = "local"'
+            yield ("host", index, "window_scale"), f"{text}, and {there} on line {other}; {remedy}"
 
 
 def too_many(front: Table, hosts: Mapping[int, Table]) -> Found:

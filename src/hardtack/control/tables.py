@@ -12,9 +12,11 @@ from hardtack.control.config import Config
 from hardtack.control.config import Host as Configured
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import Numbering
+from hardtack.kernel.tcp import Speech
 from hardtack.mistake import Mistake
 from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import (
+    ECN_SPOKEN,
     HOSTS,
     INDEX_BITS,
     KEEP_TAG,
@@ -24,9 +26,12 @@ from hardtack.packet.layout import (
     PORT_WORDS,
     PROBES,
     ROUTED,
+    SACK_SPOKEN,
+    SCALE_SPOKEN,
     SECOND_BITS,
     SPREAD,
     SWITCHED,
+    TIMESTAMPS_SPOKEN,
     WINDOW_BITS,
     Exits,
     Host,
@@ -41,6 +46,14 @@ LEARNED = 20_000  # connections that the grace period, or a host, may teach in a
 LEARNED_IN = 10  # s in which either may teach as many as the table holds, at most
 PLENTY_OF_FRAMES = 1 << 20  # that a client may send in a ms, likewise
 PLENTY = 1 << 31  # SYN-ACKs in a window: a limit that nobody meets
+
+USUAL = Speech()  # where nobody says otherwise
+SPOKEN = {
+    "sack": SACK_SPOKEN,
+    "timestamps": TIMESTAMPS_SPOKEN,
+    "window_scaling": SCALE_SPOKEN,
+    "ecn": ECN_SPOKEN,
+}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -67,6 +80,7 @@ def host_entry(
     frames: int = PLENTY_OF_FRAMES,
     heard: bool = False,
     one_armed: bool = False,
+    promised: Speech = USUAL,
 ) -> bytes:
     """The record of a protected address. `ports` None: all; `replies`: SYN-ACKs in a window; `frames`: for each ms.
 
@@ -76,6 +90,8 @@ def host_entry(
     record["number"], record["mss"], record["keys"], record["replies"] = number, mss, keys, replies
     record["via"], record["other"], record["tag"] = via, drops, tag
     record["frames"], record["heard"], record["one_armed"] = frames, heard, one_armed
+    record["speaks"] = sum(1 << SPOKEN[name] for name in promised.options)
+    record["scale"] = promised.scale
     if ports is None:
         record["ports"][:] = ~np.uint64(0)
     else:
@@ -86,8 +102,11 @@ def host_entry(
     return record.tobytes()
 
 
-def host_entries(config: Config, numbers: Numbering) -> dict[bytes, bytes]:
-    """The record of every protected address, by `address_key`, in the order of `addresses_of`."""
+def host_entries(config: Config, numbers: Numbering, here: Speech = USUAL) -> dict[bytes, bytes]:
+    """The record of every protected address, by `address_key`, in the order of `addresses_of`.
+
+    `here`: the TCP that this machine speaks, for those of its own.
+    """
     return {
         address_key(address): host_entry(
             numbers[host.name],
@@ -101,6 +120,7 @@ def host_entries(config: Config, numbers: Numbering) -> dict[bytes, bytes]:
             frames=per_ms(host.frames_per_connection),
             heard=config.hears(host),
             one_armed=host.one_armed,
+            promised=host.promises(here),
         )
         for host, address in addresses_of(config)
     }

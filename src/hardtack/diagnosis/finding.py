@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from hardtack.kernel.tcp import OPTIONS, USUAL_SCALE
+
 Role = Literal["front", "inside", "agent"]
 
 
 @dataclass(frozen=True)
 class Site:
-    """An interface, and what is to be at work there. `ports`: the protected ones; empty: all, or not known."""
+    """An interface, and what is to be at work there. `ports`: the protected ones; empty: all, or not known.
+
+    `options`, `scale`: the TCP options and the window scale that clients of a host there are promised.
+    """
 
     role: Role
     interface: str
     ports: frozenset[int] = frozenset()
+    options: frozenset[str] = frozenset(OPTIONS)
+    scale: int = USUAL_SCALE
 
 
 @dataclass(frozen=True)

@@ -113,15 +113,12 @@ def sockets(vmlinux: Path) -> list[Trial]:
     assign = Feature(trials.ASSIGN, None, "making sockets from cookies", newer("6.9"), agent)
     remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel takes no cookie, whoever checked it"
     cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
-    remedy = "sysctl -w net.ipv4.tcp_timestamps=1 net.ipv4.tcp_sack=1 net.ipv4.tcp_window_scaling=1 (the defaults)"
-    options = Feature("TCP options", None, "keeping what fronts promise to clients", remedy, agent)
     remedy = f'{newer("6.6")}; a front does without if `inside` is named and no host has via = "local"'
     leaving = Feature("tcx links", None, "attaching the agent, learning from what leaves", remedy, both)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),
         Trial(assign, lambda: trials.assign(vmlinux)),
         Trial(cookies, trials.cookies_allowed, privileged=False),
-        Trial(options, trials.tcp_options, privileged=False),
         Trial(leaving, trials.tcx_links),
     ]
 

@@ -106,11 +106,6 @@ def cookies_allowed() -> bool:
     return int((SETTINGS / "tcp_syncookies").read_text()) != 0
 
 
-def tcp_options() -> bool:
-    """Whether this namespace's kernel speaks all options: cookie_v4_check() resets who was promised one it does not."""
-    return all(int((SETTINGS / f"tcp_{name}").read_text()) for name in ("timestamps", "sack", "window_scaling"))
-
-
 def clock_in_step() -> bool:
     """Whether NTP or the like keeps the clock."""
     return int(libc.adjtimex(bpf.space(256))) != TIME_ERROR  # struct timex, all zeroes: only asks

@@ -9,6 +9,7 @@ from hardtack.compiler.language import (
     Pointer,
     absent,
     address,
+    entry_of,
     external,
     helper,
     i64,
@@ -22,8 +23,9 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.packet.again import INTERFACE, come_again, comes_again
-from hardtack.packet.cookie import LOW_32, OPTION_BITS, cookie_holds, mss_of
+from hardtack.packet.cookie import LOW_32, SACK_SHIFT, cookie_holds, mss_of, said_before
 from hardtack.packet.former import LISTEN, end_former, is_of_another, to_tcp_socket
+from hardtack.packet.layout import ALL_SPOKEN, PROMISE, Promise
 from hardtack.packet.options import NO_SCALE, read_options
 from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, parse_tcp
 from hardtack.packet.place import is_elsewhere
@@ -32,7 +34,7 @@ from hardtack.packet.records import Attributes, Tuple4, Tuple6
 from hardtack.packet.round_lo import LOOPBACK
 from hardtack.packet.time import now_ms
 from hardtack.packet.waiting import note_if_full
-from hardtack.packet.wire import ACK, FIN, OUR_SCALE, RST, SYN
+from hardtack.packet.wire import ACK, FIN, RST, SYN
 
 NOT_ACK = int(Reason.not_ack)
 KNOWN = int(Reason.known)
@@ -56,6 +58,7 @@ look_up_6 = helper(99, Pointer, Pointer, Tuple6, types.uint32, u64, u64)
 release = helper(86, i64, Pointer)
 assign = external("bpf_sk_assign_tcp_reqsk", types.int32, Pointer, Pointer, Attributes, types.int32)
 
+promise = entry_of(PROMISE, Promise)
 new_tuple_4, new_tuple_6, new_attributes = new(Tuple4), new(Tuple6), new(Attributes)
 
 
@@ -104,8 +107,8 @@ def find_socket(frame, flow):
 @inlined
 def judge(frame, flow, socket):
     """A segment that no connection is alive for: has it a good cookie, and does the kernel take it?"""
-    read_options(frame, flow)
-    good = cookie_holds(flow, now_ms(), OWN_KEYS)
+    read_options(frame, flow, ALL_SPOKEN)
+    good = cookie_holds(flow, now_ms(), OWN_KEYS, i64(promise().scale))
     state = load32(socket, STATE)  # read again, so that the verifier walks through the hash only once
     if not good:
         return BAD_COOKIE if state == LISTEN else KNOWN
@@ -136,15 +139,16 @@ def make_connection(frame, flow, listener):
 @inlined
 def describe(attributes, flow):
     """What the client offered in its SYN, as the cookie has kept it."""
-    options = (flow.acknowledgment - 1) & OPTION_BITS
-    scale, sack = options & 15, (options >> 4) & 1
+    ours = i64(promise().scale)
+    said = said_before(flow, ours)
+    scale = said & 15
     forget(attributes)
-    attributes.mss = mss_of(options, flow.version)
-    attributes.sack_ok = sack
+    attributes.mss = mss_of(said, flow.version)
+    attributes.sack_ok = (said >> SACK_SHIFT) & 1
     if scale != NO_SCALE:
         attributes.wscale_ok = 1
         attributes.snd_wscale = scale
-        attributes.rcv_wscale = OUR_SCALE
+        attributes.rcv_wscale = ours
     if flow.timestamps:
         attributes.tstamp_ok = 1
         attributes.rcv_tsval = swap32(flow.tsval)

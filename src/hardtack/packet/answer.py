@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import at, beyond, i64, inlined, load8, new
 from hardtack.packet.cookie import sequence_of, tsval_of
+from hardtack.packet.layout import ECN_SPOKEN
 from hardtack.packet.platform import head, tail
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Answer
@@ -17,15 +18,15 @@ new_answer = new(Answer)
 
 
 @inlined
-def answer_syn(frame, flow, host, moment, tag, options):
-    """Turn the SYN into our SYN-ACK, with the tag over what its options byte says."""
-    ecn = accepts_ecn(frame, flow)
+def answer_syn(frame, flow, host, moment, tag, said):
+    """Turn the SYN into our SYN-ACK, with the tag over what is said in it."""
+    ecn = accepts_ecn(frame, flow) & (i64(host.speaks) >> ECN_SPOKEN)
     answer = new_answer()
     answer.size = header_length(flow)
-    answer.mss = i64(host.mss)
+    answer.mss, answer.scale = i64(host.mss), i64(host.scale)
     answer.flags = SYN | ACK | (ECE if ecn else 0)
-    answer.sequence = sequence_of(tag, options, moment.epoch)
-    answer.tsval = tsval_of(tag, moment.now, ecn)
+    answer.sequence = sequence_of(tag, said, moment.epoch)
+    answer.tsval = tsval_of(tag, moment.now, said, ecn)
     return ANSWERED if write_reply(frame, flow, answer) else NO_ROOM
 
 

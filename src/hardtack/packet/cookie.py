@@ -6,50 +6,47 @@ Wire words go in as they lie in the frame: SipHash reads little-endian words, an
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, swap32, u64
+from hardtack.packet.mss import mss_at, mss_index
 from hardtack.packet.siphash import absorb, begin, finish
 from hardtack.packet.time import EPOCH_MS, find_key, neighbour_of
 
-LENGTH_4, LENGTH_6 = 17 << 56, 41 << 56  # bytes hashed, in the top byte of SipHash's last word
+LENGTH_4, LENGTH_6 = 18 << 56, 42 << 56  # bytes hashed, in the top byte of SipHash's last word
 LOW_32, HIGH_32 = 0xFFFFFFFF, 0xFFFFFFFF << 32
 TAG_BITS = 0xFFFFFF00  # of the tag, in the sequence number
 OPTION_BITS = 0x7F
 PROOF_BITS = 0x7F  # of the tag, in the timestamp
+CLOCK_BITS, FINE_TIME_SHIFT = 0x3FFFFF00, 30  # of the timestamp
+SACK_SHIFT, MSS_SHIFT, FINE_SHIFT, SCALE_SHIFT = 4, 5, 8, 12
 EPOCH_SHIFT = ECN_SHIFT = TIMESTAMPS_SHIFT = 7
 
 
 @inlined
-def options_byte(flow):
-    """Bits 0-3 window scale, 4 SACK, 5-6 the largest table entry not above the client's MSS."""
-    index, mss = 0, flow.mss
-    if flow.version == 4:  # 536 1300 1440 1460
-        if mss >= 1460:
-            index = 3
-        elif mss >= 1440:
-            index = 2
-        elif mss >= 1300:
-            index = 1
-    else:  # 1220 1420 1440 8940
-        if mss >= 8940:
-            index = 3
-        elif mss >= 1440:
-            index = 2
-        elif mss >= 1420:
-            index = 1
-    return flow.scale | (flow.sack << 4) | (index << 5)
+def said_to(flow, scale):
+    """What is promised to a client that has offered this, in the two bytes of `tag_of`; `scale`: our windows'.
+
+    Bits 0-3 its window scale, 4 SACK, 5-6 and 8-9 its MSS, 7 timestamps, 12-15 our window scale.
+    """
+    index = mss_index(flow)
+    offered = flow.scale | (flow.sack << SACK_SHIFT) | ((index >> 2) << MSS_SHIFT) | (flow.timestamps << TIMESTAMPS_SHIFT)
+    return offered | ((index & 3) << FINE_SHIFT) | (scale << SCALE_SHIFT)
 
 
 @inlined
-def mss_of(options, version):
-    """The MSS that an options byte stands for."""
-    index = options >> 5
-    if version == 4:
-        return 1460 if index == 3 else 1440 if index == 2 else 1300 if index == 1 else 536
-    return 8940 if index == 3 else 1440 if index == 2 else 1420 if index == 1 else 1220
+def said_before(flow, scale):
+    """The same, as the client's ACK says that it was. Without timestamps `tsecr` is 0."""
+    offered = ((flow.acknowledgment - 1) & OPTION_BITS) | (flow.timestamps << TIMESTAMPS_SHIFT)
+    return offered | ((swap32(flow.tsecr) >> FINE_TIME_SHIFT) << FINE_SHIFT) | (scale << SCALE_SHIFT)
 
 
 @inlined
-def tag_of(flow, ports_isn, options, key_low, key_high):
-    """SipHash-2-4 over addresses, ports, isn and a last byte, which shares the length word and so costs no round."""
+def mss_of(said, version):
+    """The MSS in it."""
+    return mss_at((((said >> MSS_SHIFT) & 3) << 2) | ((said >> FINE_SHIFT) & 3), version)
+
+
+@inlined
+def tag_of(flow, ports_isn, said, key_low, key_high):
+    """SipHash-2-4 over addresses, ports, isn and two last bytes, which share the length word and so cost no round."""
     a, b, c, d = begin(key_low, key_high)
     if flow.version == 4:
         length = u64(LENGTH_4)
@@ -61,20 +58,21 @@ def tag_of(flow, ports_isn, options, key_low, key_high):
         a, b, c, d = absorb(a, b, c, d, flow.destination_high)
         a, b, c, d = absorb(a, b, c, d, flow.destination_low)
     a, b, c, d = absorb(a, b, c, d, ports_isn)
-    a, b, c, d = absorb(a, b, c, d, length | u64(options | (flow.timestamps << TIMESTAMPS_SHIFT)))
+    a, b, c, d = absorb(a, b, c, d, length | u64(said))
     return finish(a, b, c, d)
 
 
 @inlined
-def sequence_of(tag, options, epoch):
+def sequence_of(tag, said, epoch):
     """The ISN of the SYN-ACK: 24 bits of proof, the epoch's parity, the options byte."""
-    return i64(tag & u64(TAG_BITS)) | (i64(epoch & u64(1)) << EPOCH_SHIFT) | options
+    return i64(tag & u64(TAG_BITS)) | (i64(epoch & u64(1)) << EPOCH_SHIFT) | (said & OPTION_BITS)
 
 
 @inlined
-def tsval_of(tag, now, ecn):
-    """The TSval of the SYN-ACK: the wall clock in ms, but for the low 8 bits: ECN, and 7 more bits of proof."""
-    return i64(now & u64(TAG_BITS)) | (ecn << ECN_SHIFT) | i64((tag >> u64(32)) & u64(PROOF_BITS))
+def tsval_of(tag, now, said, ecn):
+    """The TSval of the SYN-ACK: MSS, the wall clock in ms but for its low 8 bits, ECN, and 7 more bits of proof."""
+    carried = (((said >> FINE_SHIFT) & 3) << FINE_TIME_SHIFT) | (ecn << ECN_SHIFT)
+    return i64(now & u64(CLOCK_BITS)) | carried | i64((tag >> u64(32)) & u64(PROOF_BITS))
 
 
 @inlined
@@ -100,12 +98,12 @@ def proves(flow, cookie, tag):
 
 
 @inlined
-def cookie_holds(flow, now, keys):
-    """Whether an ACK brings back a good cookie, by one set of keys."""
+def cookie_holds(flow, now, keys, scale):
+    """Whether an ACK brings back a good cookie, by one set of keys, of a front that has promised this window scale."""
     cookie = (flow.acknowledgment - 1) & LOW_32
     this = now // u64(EPOCH_MS)
     epoch = this if i64(this & u64(1)) == parity_of(cookie) else neighbour_of(now, this)
     key = find_key(keys, epoch)
     if key.epoch != epoch:
         return False
-    return proves(flow, cookie, tag_of(flow, isn_before(flow), cookie & OPTION_BITS, key.low, key.high))
+    return proves(flow, cookie, tag_of(flow, isn_before(flow), said_before(flow, scale), key.low, key.high))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, i64, inlined, new
 from hardtack.packet.answer import answer_syn
 from hardtack.packet.connections import find
-from hardtack.packet.cookie import LOW_32, OPTION_BITS, isn_before, options_byte, parity_of, proves, tag_of
+from hardtack.packet.cookie import LOW_32, isn_before, parity_of, proves, said_before, said_to, tag_of
 from hardtack.packet.follow import follow_client, is_certain, is_closed_by_host
 from hardtack.packet.hosts import find_host, host_at
 from hardtack.packet.judge_cookie import GOOD, UNTRIED, WRONG, judge_brought
 from hardtack.packet.judge_header import judge_header
 from hardtack.packet.judge_other import judge_error, judge_other
 from hardtack.packet.judge_syn import judge_syn
-from hardtack.packet.layout import NO_HOST
+from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
 from hardtack.packet.martians import is_mapped, is_martian
 from hardtack.packet.options import read_options
 from hardtack.packet.parse import NONE, parse
@@ -85,11 +85,11 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
     key = find_key(i64(host.keys), epoch)
     if asks or may_guess(name, cell, second):
-        read_options(frame, flow)
-        options = options_byte(flow) if asks else cookie & OPTION_BITS
-        tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), options, key.low, key.high)
+        read_options(frame, flow, i64(host.speaks) if asks else ALL_SPOKEN)
+        said = said_to(flow, i64(host.scale)) if asks else said_before(flow, i64(host.scale))
+        tag = tag_of(flow, flow.ports_isn if asks else isn_before(flow), said, key.low, key.high)
         if asks:
-            return answer_syn(frame, flow, host, moment, tag, options)
+            return answer_syn(frame, flow, host, moment, tag, said)
         good = GOOD if key.epoch == epoch and proves(flow, cookie, tag) else WRONG
     if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is

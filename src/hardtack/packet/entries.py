@@ -33,3 +33,8 @@ def clock_entry(offset_ns: int, still_ns: int = 0) -> bytes:
     `still_ns`: of programs whose clock stands still, what it shows.
     """
     return struct.pack("<QQ", offset_ns % (1 << 64), still_ns)
+
+
+def promise_entry(scale: int) -> bytes:
+    """The `promise` table of an agent: the window scale that its fronts have told clients."""
+    return struct.pack("<Q", scale)

@@ -46,6 +46,7 @@ ENDED, KEPT = int(Reason.connection_ended), int(Reason.connection_kept)
 SYN_SENT, TIME_WAIT, CLOSE, LISTEN, REQUEST = 2, 6, 7, 10, 12  # TCP_* of net/tcp_states.h; a request: TCP_NEW_SYN_RECV
 LOW_32 = 0xFFFFFFFF
 QUARTERS = 0xFFFFFF00  # of a second: the bits of a cookie's TSval that tell the time; it counts ms
+MSS_BITS = 2  # of the TSval: its first ones do not tell the time
 SEQUENCE, SIZE_AND_FLAGS, CHECKSUM = 4, 12, 16  # places in the TCP header
 RESET = TCP // 4 << 12 | RST  # a header without options: PAWS has nothing to judge by
 
@@ -137,7 +138,7 @@ def is_newer(flow, wanted, stamp, echo):
     old connection has acknowledged, and both tell that by the same clock: see `describe`.
     """
     if flow.timestamps and stamp:  # 0: the old connection had none
-        if echo and is_after(swap32(flow.tsecr) & QUARTERS, echo):
+        if echo and is_after((swap32(flow.tsecr) & QUARTERS) << MSS_BITS, echo << MSS_BITS):
             return True
         if swap32(flow.tsval) != stamp:
             return is_after(swap32(flow.tsval), stamp)

@@ -27,7 +27,7 @@ STRAY_FIN = int(Reason.stray_fin)
 STRAY_DATA = int(Reason.stray_data)
 STRAY_ACK = int(Reason.stray_ack)
 
-UNSCALED_REACH, SCALED_REACH = 17, 24  # twice 64 KB, and twice that with the scale that we give: RFC 7323 2.2
+UNSCALED_REACH = 17  # twice 64 KB; with a scale, twice that with the scale: RFC 7323 2.2
 
 
 @inlined
@@ -92,14 +92,19 @@ def remember(flow, host, name, moment, entry, good):
         entry.left = START
     entry.state = state
     if good == GOOD:
-        reach_as_offered(flow, entry)
+        reach_as_offered(flow, i64(host.scale), entry)
 
 
 @inlined
-def reach_as_offered(flow, entry):
+def reach_as_offered(flow, ours, entry):
     """How large windows can be: the host's by the scale that we have given, the client's by the one it has offered."""
     scale = (flow.acknowledgment - 1) & LOW_32 & OPTION_BITS & 15
     entry.reach = entry.ack_reach = UNSCALED_REACH
     if scale != NO_SCALE:
-        entry.reach = SCALED_REACH
-        entry.ack_reach = UNSCALED_REACH + scale if UNSCALED_REACH + scale < MOST_REACH else MOST_REACH
+        entry.reach, entry.ack_reach = reach_with(ours), reach_with(scale)
+
+
+@inlined
+def reach_with(scale):
+    """Of windows with this scale."""
+    return UNSCALED_REACH + scale if UNSCALED_REACH + scale < MOST_REACH else MOST_REACH

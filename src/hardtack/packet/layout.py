@@ -32,6 +32,8 @@ BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
 # the client has acknowledged the host's FIN
 CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED, FIN_ACKED = 1, 2, 4, 8, 16, 32, 64
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
+SACK_SPOKEN, TIMESTAMPS_SPOKEN, SCALE_SPOKEN, ECN_SPOKEN = range(4)  # Host.speaks, bits
+ALL_SPOKEN = 15
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
 NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
 MOST_EXITS = 16
@@ -69,6 +71,8 @@ Host = np.dtype(
         ("tag", "u2"),  # VLAN of frames sent on: KEEP_TAG, NO_TAG, or 1 to 4094
         ("heard", "u1"),  # 1: all that it sends is seen here, so what it does not confirm is nothing
         ("one_armed", "u1"),  # 1: what it sends comes in by the interface that faces the internet
+        ("speaks", "u1"),  # bits: which options it takes, SACK_SPOKEN and so on
+        ("scale", "u1"),  # of its windows, as SYN-ACKs say
         ("ports", "u8", (PORT_WORDS,)),  # bit p & 63 of word p >> 6: port p is protected
     ],
     align=True,
@@ -83,6 +87,9 @@ Keys = np.dtype([("slots", Key, (KEY_SETS * KEY_SLOTS,))], align=True)  # set by
 # unix time = the kernel's coarse monotonic clock + offset_ns. Durations are that clock's, + still_ns: 0, but for programs
 # whose clock stands still, in tests: then that is the time.
 Clock = np.dtype([("offset_ns", "u8"), ("still_ns", "u8")], align=True)
+
+# What an agent's fronts have promised to the clients that come
+Promise = np.dtype([("scale", "u8")], align=True)
 
 # What follows from the time, worked out once a tick on each CPU
 Moment = np.dtype(
@@ -222,6 +229,7 @@ INDEX = table("index", "array", Index)
 HOSTS = table("hosts", "array", Hosts)
 POLICY = table("policy", "array", Policy)
 KEYS = table("keys", "array", Keys)
+PROMISE = table("promise", "array", Promise)
 MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, at, barrier, beyond, inlined, load8, load16be, load32, load32be
+from hardtack.packet.layout import ALL_SPOKEN, SACK_SPOKEN, SCALE_SPOKEN, TIMESTAMPS_SPOKEN
 from hardtack.packet.opaque import opaque, own_walk
 from hardtack.packet.option_walk import take_scale, walk_options
 from hardtack.packet.platform import head, tail
@@ -26,14 +27,17 @@ def forget_options(found):
 
 
 @inlined
-def read_options(frame, flow):
+def read_options(frame, flow, spoken):
     """Fill in the flow's options. Linux's layouts are read at fixed places; the others' by way of a table.
 
-    By the table they cost 2 ns more, and are one case to the verifier (see `barrier`) instead of five.
+    By the table they cost 2 ns more, and are one case to the verifier (see `barrier`) instead of five. So are all of those
+    of which not everything is `spoken` (Host.speaks): what is not, is left out.
     """
     forget_options(flow)
     segment, end = at(head(frame), flow.transport), tail(frame)
-    if flow.header == TCP or read_linux(segment, end, flow) or read_established(segment, end, flow):
+    if spoken == ALL_SPOKEN and (
+        flow.header == TCP or read_linux(segment, end, flow, flow) or read_established(segment, end, flow)
+    ):
         return
     walk = own_walk()
     if absent(walk):
@@ -42,6 +46,7 @@ def read_options(frame, flow):
     forget_options(walk)
     if not read_known(segment, end, flow, walk):
         walk_options(frame, flow, walk)
+    keep_spoken(walk, spoken)
     take_over(walk, flow)
 
 
@@ -55,7 +60,7 @@ def read_established(segment, end, flow):
 
 
 @inlined
-def read_linux(segment, end, flow):
+def read_linux(segment, end, flow, found):
     """MSS SACK TS NOP WS: Linux, Android, FreeBSD."""
     if flow.header != TCP + 20 or beyond(segment, TCP + 20, end):
         return False
@@ -65,10 +70,10 @@ def read_linux(segment, end, flow):
         or load32be(segment, 36) >> 8 != NOP_SCALE_3
     ):
         return False
-    flow.mss = load16be(segment, 22)
-    flow.sack = 1
-    take_timestamps(segment, 28, flow)
-    take_scale(load8(segment, 39), flow)
+    found.mss = load16be(segment, 22)
+    found.sack = 1
+    take_timestamps(segment, 28, found)
+    take_scale(load8(segment, 39), found)
     return True
 
 
@@ -79,6 +84,7 @@ def read_known(segment, end, flow, found):
         read_plain(segment, end, flow, found)
         or read_windows(segment, end, flow, found)
         or read_apple(segment, end, flow, found)
+        or read_linux(segment, end, flow, found)
     )
 
 
@@ -133,6 +139,14 @@ def take_timestamps(segment, offset, found):
     found.timestamps = 1
     found.tsval = load32(segment, offset)
     found.tsecr = load32(segment, offset + 4)
+
+
+@inlined
+def keep_spoken(found, spoken):
+    """Of what is offered, what is spoken (Host.speaks)."""
+    found.sack &= spoken >> SACK_SPOKEN
+    found.timestamps &= spoken >> TIMESTAMPS_SPOKEN
+    found.scale |= (((spoken >> SCALE_SPOKEN) & 1) - 1) & NO_SCALE
 
 
 @inlined

@@ -25,6 +25,7 @@ from hardtack.packet.layout import (
     PLACES,
     POLICY,
     PREFIXES,
+    PROMISE,
     SEARCH,
     SHARES,
     SWEEP,
@@ -44,7 +45,7 @@ FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FR
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
-AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, COUNTERS, WALK, LOCALS, WAITING))
+AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, COUNTERS, WALK, LOCALS, WAITING))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")

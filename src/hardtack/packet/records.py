@@ -96,6 +96,7 @@ Answer = np.dtype(
     [
         ("size", "i8"),  # bytes of TCP header
         ("mss", "i8"),
+        ("scale", "i8"),
         ("flags", "i8"),
         ("sequence", "i8"),
         ("tsval", "i8"),

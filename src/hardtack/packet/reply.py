@@ -33,7 +33,7 @@ OPTION_MSS = 0x0402  # the MSS follows
 OPTION_SACK_TIMESTAMPS = 0x0A080204
 OPTION_NOP_NOP_TIMESTAMPS = 0x0A080101
 OPTION_NOP_NOP_SACK = 0x02040101
-OPTION_NOP_SCALE_7 = 0x07030301
+OPTION_NOP_SCALE = 0x00030301  # the scale follows
 LOW_32 = 0xFFFFFFFF
 
 
@@ -143,8 +143,9 @@ def write_options(segment, end, flow, answer):
     if flow.scale != NO_SCALE:
         if beyond(rest, 4, end):
             return -1
-        store32(rest, 0, OPTION_NOP_SCALE_7)
-        total += OPTION_NOP_SCALE_7
+        option = OPTION_NOP_SCALE | (answer.scale << 24)
+        store32(rest, 0, option)
+        total += option
     return total
 
 

@@ -23,5 +23,4 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 # TCP options: RFC 9293 3.2, RFC 7323, RFC 2018
 END, NOP, MSS, SCALE, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 8
 MOST_OPTIONS = 40  # bytes
-OUR_SCALE = 7  # of SYN-ACKs, and so of the sockets made of cookies
 MOST_SCALE = 14  # RFC 7323 2.3

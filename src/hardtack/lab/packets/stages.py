@@ -30,7 +30,7 @@ from hardtack.compiler.language import (
 )
 from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
 from hardtack.packet.connections import find
-from hardtack.packet.cookie import OPTION_BITS, options_byte, tag_of
+from hardtack.packet.cookie import said_before, said_to, tag_of
 from hardtack.packet.decide import FOLLOW, judge_segment
 from hardtack.packet.follow import follow_client
 from hardtack.packet.forward import forward
@@ -139,13 +139,14 @@ def cut(last: Step) -> Callable[..., int]:
             return back(frame, seen)
         if reason != NONE:
             return DROP
-        read_options(frame, flow)
+        read_options(frame, flow, i64(host.speaks))
         seen ^= u64(flow.tsval)
-        options = options_byte(flow) if flow.flags & SYN else flow.acknowledgment & OPTION_BITS
+        scale = i64(host.scale)
+        said = said_to(flow, scale) if flow.flags & SYN else said_before(flow, scale)
         if to_options:
-            return back(frame, seen ^ u64(options))
+            return back(frame, seen ^ u64(said))
         key = find_key(i64(host.keys), moment.epoch)
-        return back(frame, seen ^ tag_of(flow, flow.ports_isn, options, key.low, key.high))
+        return back(frame, seen ^ tag_of(flow, flow.ports_isn, said, key.low, key.high))
 
     return program
 
