@@ -36,6 +36,7 @@ name = "self"
 addresses = {itself}
 handshake = "agent"
 via = "local"
+window_scale = 7  # as for the others: else their cookies do not hold here, wherever they are for
 
 [[host]]
 name = "guest"
