@@ -13,6 +13,7 @@ from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
+from hardtack.agent.watch import agents_watch
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.image import ONLY, Image
@@ -87,7 +88,7 @@ def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUA
         windows = {"window_scale": scale, "wanted": tcp.own().scale}
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
         tell_of_programs(agent)
-        ended = until_ended(bell, [upkeep, Presence(agent)])
+        ended = until_ended(bell, [upkeep, Presence(agent), agents_watch(interface, agent.tables["counters"])])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

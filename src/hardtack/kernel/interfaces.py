@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hardtack.kernel import netlink
 from hardtack.mistake import Mistake
 
-MTU, LINKINFO = 4, 18  # IFLA_*
+MTU, LINKINFO, STATISTICS = 4, 18, 23  # IFLA_*; the last: struct rtnl_link_stats64
 INFO_KIND = 1  # IFLA_INFO_KIND, in LINKINFO
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
@@ -50,6 +50,15 @@ class Interface:
     program: int  # its id, or 0
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """Frames that have come in and gone out by an interface, as it counts them itself; whether it has an XDP program now."""
+
+    received: int
+    sent: int
+    xdp: bool
+
+
 def names() -> list[str]:
     """The interfaces of this network namespace, but for lo."""
     return [name for _, name in socket.if_nameindex() if name != "lo"]
@@ -76,6 +85,13 @@ def find(name: str) -> Interface:
         MODES.get(attached, ""),
         program,
     )
+
+
+def traffic(index: int) -> Traffic:
+    """Of one interface. OSError (ENODEV) if there is none of this number; no capability is needed."""
+    facts = netlink.link(index)
+    received, sent = struct.unpack_from("=QQ", facts[STATISTICS])
+    return Traffic(received, sent, netlink.xdp_program(facts)[0] != 0)
 
 
 def require_ethernet(name: str) -> None:

@@ -207,6 +207,9 @@ Origin = np.dtype([("mac", "u8")], align=True)
 Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
 Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
 
+# Programs that have run since the front's process looked
+Seen = np.dtype([("front", "u8"), ("inside", "u8"), ("leaving", "u8")], align=True)
+
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
 
@@ -234,6 +237,7 @@ ASKED_FOR = table("asked", "percpu_array", Asked)
 ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
+SEEN = table("seen", "array", Seen, flags=MMAPABLE)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 
 # `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places;
