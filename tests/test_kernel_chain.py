@@ -122,8 +122,10 @@ def test_a_second_of_ours_is_refused(folder: Folder, role: pins.Role) -> None:
 def test_one_that_nobody_has_pinned_is_refused_too(folder: Folder) -> None:
     with Standing(folder, [agents()]) as first:
         first.attach([place()])
-        with pytest.raises(Doubled, match=r"nobody here has it pinned; .* `bpftool link detach id \d+`"):
-            Standing(replace(folder, interface="left"), [agents()]).attach([place()])
+        match = r"nobody here has it pinned; .* `bpftool link detach id \d+`"
+        other = replace(folder, interface="left")
+        with pytest.raises(Doubled, match=match), Standing(other, [agents()]) as second:
+            second.attach([place()])
 
 
 def test_somebody_elses_program_of_that_name_is_not_ours(folder: Folder) -> None:
