@@ -7,20 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kernel_ground import image, needs_root, pin_directory, veth_pair
+from chain_ground import STRANGER, ours
+from kernel_ground import needs_root, pin_directory, veth_pair
 from pyroute2 import IPRoute
 
-from hardtack.image import Image, Reference, Table
 from hardtack.kernel import links, pins, programs
-from hardtack.kernel.assembly import op_map, returning
 from hardtack.kernel.chain import chain
 from hardtack.kernel.links import Link
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Doubled, Place, Standing
 
 pytestmark = needs_root
-NEXT, PASS = -1, 0
-TABLES = tuple(Table(name, "array", 4, 8, 1, 0, name) for name in ("clock", "counters"))
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +37,13 @@ def folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
         made.remove()
 
 
-def agents(name: str = "agent") -> Image:
-    """A program that looks like ours to whoever asks the kernel."""
-    code = op_map(1) + op_map(1) + returning(NEXT)
-    return image(code, "tcx", (Reference(0, "map", "clock"), Reference(2, "map", "counters")), TABLES, name=name)
-
-
 def place(interface: str = "right") -> Place:
     return Place("agent", "agent", interface, "ingress")
 
 
 def stranger(ifindex: int, name: str = "stranger", flags: int = 0) -> Link:
     """Somebody's program that lets nobody run behind it."""
-    with programs.load(image(returning(PASS), "tcx", name=name), {}) as program:
+    with programs.load(replace(STRANGER, name=name), {}) as program:
         return links.attach(program, ifindex, links.DIRECTIONS["ingress"], flags, name)
 
 
@@ -68,7 +59,7 @@ def index(name: str) -> int:
 
 def test_ours_is_first_whoever_was_there(folder: Folder) -> None:
     right = index("right")
-    with stranger(right), Standing(folder, [agents()]) as standing:
+    with stranger(right), Standing(folder, [ours("agent")]) as standing:
         standing.attach([place()])
         standing.keep()
         with folder.living("agent", right, "ingress") or pytest.fail("not pinned") as link:
@@ -82,18 +73,18 @@ def test_ours_is_first_whoever_was_there(folder: Folder) -> None:
 def test_the_next_start_gets_before_who_has_come_before(folder: Folder) -> None:
     """Without a moment in which none is attached, and with one in the end."""
     right = index("right")
-    with Standing(folder, [agents()]) as first:
+    with Standing(folder, [ours("agent")]) as first:
         first.attach([place()])
         first.keep()
     with stranger(right, flags=links.FIRST):
         assert order(right) == ["stranger", "agent"]
-        with Standing(folder, [agents()]) as second:
+        with Standing(folder, [ours("agent")]) as second:
             second.attach([place()])
             assert order(right) == ["agent", "stranger", "agent"]
             second.keep()
             assert order(right) == ["agent", "stranger"]
             assert chain(right, "ingress").members[0].program == second.programs["agent"].id
-        with Standing(folder, [agents()]) as third:  # nobody is before it: in the place of the one there
+        with Standing(folder, [ours("agent")]) as third:  # nobody is before it: in the place of the one there
             link = chain(right, "ingress").members[0].link
             third.attach([place()])
             third.keep()
@@ -104,13 +95,13 @@ def test_the_next_start_gets_before_who_has_come_before(folder: Folder) -> None:
 @pytest.mark.parametrize("role", ["agent", "front"])
 def test_a_second_of_ours_is_refused(folder: Folder, role: pins.Role) -> None:
     """After a renaming; and where a front's process has the agent, or is to have it. Who has it is named."""
-    with Standing(replace(folder, role=role), [agents()]) as first:
+    with Standing(replace(folder, role=role), [ours("agent")]) as first:
         first.attach([place()])
         first.keep()
     with IPRoute() as kernel:
         kernel.link("set", index=index("right"), ifname="renamed")
     other = replace(folder, interface="renamed")
-    with pytest.raises(Doubled) as refused, Standing(other, [agents()]) as second:
+    with pytest.raises(Doubled) as refused, Standing(other, [ours("agent")]) as second:
         second.attach([place("renamed")])
     remedy = "hardtack detach --interface right" if role == "front" else "hardtack agent --detach --interface right"
     assert str(refused.value).startswith('hardtack\'s agent is on renamed (ingress) already, program "agent" (id ')
@@ -120,16 +111,16 @@ def test_a_second_of_ours_is_refused(folder: Folder, role: pins.Role) -> None:
 
 
 def test_one_that_nobody_has_pinned_is_refused_too(folder: Folder) -> None:
-    with Standing(folder, [agents()]) as first:
+    with Standing(folder, [ours("agent")]) as first:
         first.attach([place()])
         match = r"nobody here has it pinned; .* `bpftool link detach id \d+`"
         other = replace(folder, interface="left")
-        with pytest.raises(Doubled, match=match), Standing(other, [agents()]) as second:
+        with pytest.raises(Doubled, match=match), Standing(other, [ours("agent")]) as second:
             second.attach([place()])
 
 
 def test_somebody_elses_program_of_that_name_is_not_ours(folder: Folder) -> None:
     right = index("right")
-    with stranger(right, "agent"), Standing(folder, [agents()]) as standing:
+    with stranger(right, "agent"), Standing(folder, [ours("agent")]) as standing:
         standing.attach([place()])
         assert order(right) == ["agent", "agent"]

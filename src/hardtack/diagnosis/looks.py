@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from hardtack.diagnosis.bridge_port import bridge_port
 from hardtack.diagnosis.finding import Finding, Site
 from hardtack.diagnosis.promises import promises
+from hardtack.diagnosis.services import services
 
 Look = Callable[[Site], Iterable[Finding]]
 
-LOOKS: tuple[Look, ...] = (promises,)
+LOOKS: tuple[Look, ...] = (bridge_port, services, promises)
 
 
 def findings(site: Site, looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from hardtack.kernel import netlink
 from hardtack.mistake import Mistake
 
 MTU, LINKINFO, STATISTICS = 4, 18, 23  # IFLA_*; the last: struct rtnl_link_stats64
-INFO_KIND = 1  # IFLA_INFO_KIND, in LINKINFO
+GETADDR, LINK = 22, 253  # RTM_GETADDR, RT_SCOPE_LINK
+INFO_KIND, INFO_PORT_KIND = 1, 4  # IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, in LINKINFO
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
@@ -85,6 +86,20 @@ def find(name: str) -> Interface:
         MODES.get(attached, ""),
         program,
     )
+
+
+def addressed() -> set[str]:
+    """The interfaces that have an address of more than their own link. No capability is needed. OSError."""
+    with netlink.opened(socket.NETLINK_ROUTE) as kernel:
+        found = [struct.unpack_from("=BBBBI", body) for body in netlink.dump(kernel, GETADDR, bytes(8))]
+    indices = {index for _, _, _, scope, index in found if scope < LINK}
+    return {name for index, name in socket.if_nameindex() if index in indices}
+
+
+def port_of(name: str) -> str:
+    """What kind of device the interface is a port of: bridge, bond, vrf ...; "" if of none. OSError: there is none."""
+    facts = netlink.attributes(netlink.link(socket.if_nametoindex(name)).get(LINKINFO, b""))
+    return facts.get(INFO_PORT_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
 
 
 def traffic(index: int) -> Traffic:
