@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from kernel_ground import needs_root, veth_pair
 from pyroute2 import IPRoute
 
 from hardtack.diagnosis.bridge_port import bridge_port
 from hardtack.diagnosis.finding import Role, Site
 from hardtack.diagnosis.looks import findings
+from hardtack.diagnosis.telling import Hopeless, tell
 
 pytestmark = needs_root
 TEXT = (
@@ -26,4 +28,6 @@ def test_only_the_port_of_a_bridge_is_no_place() -> None:
         kernel.link("add", ifname="switch", kind="bridge")
         kernel.link("set", index=left, master=kernel.link_lookup(ifname="switch")[0])
         assert said("left") == [("bridge-port", TEXT, True)]
+        with pytest.raises(Hopeless, match="left is a port of a switch"):
+            tell(Site("agent", "left"))
         assert said("left", "front") == said("switch") == said("right") == []

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from journal_ground import journal
 from kernel_ground import image, needs_root, veth_pair
+from lab_ground import eventually
+from pyroute2 import IPRoute
 
 from hardtack.agent.watch import AT_TCX, MANY, Arrivals, Watch
 from hardtack.compiler import objects
@@ -26,7 +28,8 @@ from hardtack.packet.programs import AGENT, FRONT, INSIDE, LEAVING
 from hardtack.packet.reasons import Reason
 
 pytestmark = needs_root
-TCX_PASS, XDP_PASS, HOST = 0, 2, 3
+TCX_PASS, XDP_PASS, TC_ACT_SHOT, HOST = 0, 2, 2, 3
+INGRESS = 0xFFFFFFF2  # TC_H_MIN_INGRESS, of clsact
 ETHERTYPE = 0x88B5  # for local experiments: nothing on a machine answers it
 SIZES = {"counters": 16}
 PATIENCE = 30.0  # s
@@ -138,6 +141,22 @@ def test_what_an_xdp_program_takes_is_not_the_agents(pair: tuple[int, int]) -> N
     with agent() as ground, drops, links.attach_xdp(drops, pair[1]), journal() as said:
         for _ in range(3):
             send(MANY, into="")
+            ground.watch.write()
+    assert said == []
+
+
+def test_programs_of_the_older_qdisc_come_behind() -> None:
+    """Even one that drops all there is."""
+    with agent() as ground, programs.load(image(returning(TC_ACT_SHOT), "tcx"), {}) as drops, IPRoute() as kernel:
+        kernel.tc("add", "clsact", find("right").index)
+        kernel.tc(
+            *("add-filter", "bpf", find("right").index),
+            **{"fd": drops.fd, "name": "drops", "parent": INGRESS, "classid": 1, "direct_action": True},
+        )
+        with journal() as said:
+            ground.watch.write()
+            send(3 * MANY, into="")
+            assert eventually(lambda: sum(ground.datapath.counters()) >= 3 * MANY, PATIENCE)
             ground.watch.write()
     assert said == []
 
