@@ -13,6 +13,7 @@ from pyroute2 import IPRoute
 
 from hardtack.kernel import links, pins, programs
 from hardtack.kernel.chain import chain
+from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.links import Link
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Doubled, Place, Standing
@@ -90,6 +91,19 @@ def test_the_next_start_gets_before_who_has_come_before(folder: Folder) -> None:
             third.keep()
             assert chain(right, "ingress").members[0].link == link
     assert order(right) == ["agent"]
+
+
+def test_programs_of_ours_stay_in_their_order(folder: Folder) -> None:
+    """As on a tunnel, where front and agent are at one hook."""
+    right = index("right")
+    with Standing(folder, [ours("agent")]) as first, Datapath(ours("front")) as front:
+        first.attach([place()])
+        first.keep()
+        front.attach_tcx(right)
+        with Standing(folder, [ours("agent")]) as second:
+            second.attach([place()])
+            second.keep()
+        assert order(right) == ["front", "agent"]
 
 
 @pytest.mark.parametrize("role", ["agent", "front"])

@@ -19,10 +19,10 @@ def before(site: Site) -> Iterator[Finding]:
         return
     name, direction = OURS[site.role]
     try:
-        members = chain(socket.if_nametoindex(site.interface), direction).members
+        there = chain(socket.if_nametoindex(site.interface), direction)
     except (BpfError, OSError):
         return  # there is no such interface, hook or right
-    places = [place for place, member in enumerate(members) if member.is_ours(name)]
-    for member in members[: places[0]] if places else ():
+    ours = [member.link for member in there.members if member.is_ours(name)]
+    for member in there.before(ours[0]) if ours else ():
         what = f"{member} is on {site.interface} before hardtack's {name}, and may keep frames from it"
         yield Finding("before", what, "start hardtack there again, and it is first; or have that program return TCX_NEXT")

@@ -29,11 +29,11 @@ class Member:
     def __str__(self) -> str:
         return program_name(self.program) + (f" by link {self.link}" if self.link else "")
 
-    def is_ours(self, name: str) -> bool:
-        """Whether it is hardtack's program of this name, of whatever version."""
+    def is_ours(self, name: str = "") -> bool:
+        """Whether it is hardtack's program of this name, or any, of whatever version."""
         try:
             found, tables = described(self.program)
-            return found == name and {table_name(table) for table in tables} >= OURS
+            return name in ("", found) and {table_name(table) for table in tables} >= OURS
         except BpfError:
             return False  # it has gone meanwhile
 
@@ -45,10 +45,10 @@ class Chain:
     revision: int
     members: tuple[Member, ...]
 
-    def before(self, link: int) -> tuple[Member, ...]:
-        """Who runs before what this link holds."""
+    def before(self, link: int) -> list[Member]:
+        """Others' that run before what this link holds."""
         places = [place for place, member in enumerate(self.members) if member.link == link]
-        return self.members[: places[0]] if places else ()
+        return [member for member in self.members[: places[0] if places else 0] if not member.is_ours()]
 
 
 def chain(ifindex: int, direction: Direction) -> Chain:
