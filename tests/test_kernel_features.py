@@ -13,11 +13,13 @@ import pytest
 from kernel_ground import image, needs_root, veth_pair
 
 import hardtack
+from hardtack.compiler import objects
 from hardtack.image import Line, Table
 from hardtack.kernel import bpf, features, interfaces, lineinfo, links, programs, trials
 from hardtack.kernel.assembly import CALL, LOAD_BYTE, op, returning
 from hardtack.kernel.features import Feature
 from hardtack.kernel.interfaces import InterfaceError
+from hardtack.packet.programs import SHIPPED
 
 DOCTOR = [sys.executable, "-c", "import typer; from hardtack.cli.doctor import doctor; typer.run(doctor)"]
 # Everything that root may do, given up for this process and those it starts.
@@ -103,7 +105,15 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 
+@pytest.fixture(scope="module")
+def compiled() -> None:
+    """The programs are in the cache: it is not the compiler that doctor's patience is tried by."""
+    for source in SHIPPED:
+        objects.compiled(source)
+
+
 @needs_root
+@pytest.mark.usefixtures("compiled")
 def test_doctor_is_content_here() -> None:
     said = doctor()
     assert said.returncode == 0, said.stdout + said.stderr
@@ -112,6 +122,7 @@ def test_doctor_is_content_here() -> None:
 
 
 @needs_root
+@pytest.mark.usefixtures("compiled")
 def test_doctor_speaks_json() -> None:
     with veth_pair():
         said = doctor("--json", "--interface", "left")
@@ -134,6 +145,7 @@ def test_doctor_without_privileges() -> None:
     assert answers["program front"] is None
 
 
+@pytest.mark.usefixtures("compiled")
 def test_doctor_and_a_missing_interface() -> None:
     said = doctor("-i", "nosuch0")
     assert said.returncode == 1

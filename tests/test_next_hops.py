@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journal_ground import journal
 from lab_ground import eventually, needs_root
 from pyroute2 import IPRoute
 
@@ -27,7 +27,6 @@ from hardtack.control.config import Config, read
 from hardtack.control.exits import Exit, find_exits
 from hardtack.control.next_hops import BY_KERNEL, NextHops
 from hardtack.control.tables import next_hop_entry
-from hardtack.journal import JOURNAL
 from hardtack.kernel import maps, privileges
 from hardtack.kernel.interfaces import InterfaceError
 from hardtack.kernel.maps import Map
@@ -105,25 +104,6 @@ def ground() -> Iterator[Ground]:
             net.front.sysctl(f"net.{version}.neigh.{net.inside.name}.delay_first_probe_time", 1)
             net.front.sysctl(f"net.{version}.neigh.{net.inside.name}.retrans_time_ms", 20)
         yield Ground(net, second, further)
-
-
-@contextmanager
-def journal() -> Iterator[list[str]]:
-    """The lines that the journal gets."""
-    lines: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(f"{record.levelname} {record.getMessage()}")
-
-    listener, level = Listener(), JOURNAL.level
-    JOURNAL.addHandler(listener)
-    JOURNAL.setLevel(logging.INFO)
-    try:
-        yield lines
-    finally:
-        JOURNAL.removeHandler(listener)
-        JOURNAL.setLevel(level)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from hardtack.agent.presence import Presence
 from hardtack.agent.round_lo import rounds_or_warning
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.agent.waiting import Waiting
+from hardtack.agent.watch import agents_watch
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.image import ONLY, Image
@@ -102,7 +103,8 @@ def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUA
         windows = {"window_scale": scale, "wanted": tcp.own().scale}
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
         tell_of_programs(agent)
-        ended = until_ended(bell, [upkeep, Presence(agent), waiting], [here])
+        watch = agents_watch(interface, agent.tables["counters"])
+        ended = until_ended(bell, [upkeep, Presence(agent), watch, waiting], [here])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

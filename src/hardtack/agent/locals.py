@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
-from hardtack.kernel.netlink import attributes, dump
+from hardtack.kernel.netlink import SOL_NETLINK, STRICT_CHECK, attributes, dump, opened
 from hardtack.kernel.route_events import Events
 from hardtack.kernel.routes import GETROUTE, LOCAL, NO_FAMILY, RTA_DST
 
@@ -77,13 +77,15 @@ class Locals:
 
 def local_keys() -> Iterator[bytes]:
     """The keys of all that is local here, in this thread's network namespace. OSError."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            for route in dump(GETROUTE, struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, LOCAL, 0)):
-                yield key_of(route[1], attributes(route[12:]).get(RTA_DST, b""), old=route[0] == socket.AF_INET)
-        except OSError as error:
-            if error.errno not in NO_FAMILY:
-                raise
+    with opened(socket.NETLINK_ROUTE) as kernel:
+        kernel.setsockopt(SOL_NETLINK, STRICT_CHECK, 1)
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                for route in dump(kernel, GETROUTE, struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, LOCAL, 0)):
+                    yield key_of(route[1], attributes(route[12:]).get(RTA_DST, b""), old=route[0] == socket.AF_INET)
+            except OSError as error:
+                if error.errno not in NO_FAMILY:
+                    raise
 
 
 def key_of(length: int, address: bytes, *, old: bool) -> bytes:

@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hardtack.diagnosis.finding import Finding, Role, Site
-from hardtack.diagnosis.looks import findings
+from hardtack.cli.sites import sites
+from hardtack.diagnosis.before import before
+from hardtack.diagnosis.finding import Finding
+from hardtack.diagnosis.looks import LOOKS, findings
 from hardtack.kernel import features, interfaces
 from hardtack.kernel.features import Feature, Purpose
 from hardtack.kernel.interfaces import Interface, InterfaceError
 
-ROLES: tuple[Role, ...] = ("front", "agent")
 PURPOSES: tuple[Purpose, ...] = ("front", "leaving", "agent", "lab")
 LABELS = {
     "front": "a front",
@@ -38,10 +39,10 @@ def look(names: list[str]) -> tuple[list[Interface], list[str]]:
     return seen, unknown
 
 
-def diagnose(seen: list[Interface]) -> list[Finding]:
-    """What stands in the way of a front or an agent on these interfaces, each thing once."""
-    sites = (Site(role, interface.name) for interface in seen for role in ROLES)
-    return list(dict.fromkeys(finding for site in sites for finding in findings(site)))
+def diagnose(seen: list[Interface], named: bool) -> list[Finding]:
+    """What stands in the way of a front or an agent on these interfaces, each thing once. `named`: somebody has."""
+    looks = (*LOOKS, before)
+    return list(dict.fromkeys(finding for site in sites(seen, named) for finding in findings(site, looks)))
 
 
 def report(found: list[Feature], seen: list[Interface], findings: list[Finding], unknown: list[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def doctor(
 
     found = features.probe() + shipped.programs()
     seen, unknown = look(interface or interfaces.names())
-    findings = diagnose(seen)
+    findings = diagnose(seen, named=bool(interface))
     if json:
         typer.echo(json_text.dumps(report(found, seen, findings, unknown), indent=2))
     else:

@@ -16,8 +16,9 @@ from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
 from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
-from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
+from hardtack.agent.upkeep import Upkeep, Work, hang_bell, hold_signals, until_ended
 from hardtack.agent.waiting import Waiting
+from hardtack.agent.watch import Watch
 from hardtack.control import succession
 from hardtack.control.config import Config, Host
 from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
@@ -28,6 +29,7 @@ from hardtack.control.numbers import Numbering, counters_for, names_for, new_to,
 from hardtack.control.origins import Origins
 from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
+from hardtack.control.watches import watches
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
 from hardtack.engines import xdp
@@ -62,6 +64,7 @@ class AtWork:
     followers: Sequence[NextHops | Origins | Locals]
     marking: Marking
     presence: Presence
+    watches: Sequence[Watch]
     adopted: bool
     connections: int
     grace_until: int  # monotonic ms
@@ -100,7 +103,8 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
             seconds=round(time.perf_counter() - started, 3),
         )
         daemon.tell_of_programs(here.front)
-        ended = until_ended(bell, [here.upkeep, here.marking, here.presence, *here.waiting], here.followers)
+        works: list[Work] = [here.upkeep, here.marking, here.presence, *here.watches, *here.waiting]
+        ended = until_ended(bell, works, here.followers)
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
     return 0
@@ -156,7 +160,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
-    return AtWork(front, agent, upkeep, followers, marking, presence, goes_on, connections, grace_until, waiting)
+    watching = [*watches(config, numbers, front, agent)]
+    return AtWork(front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, grace_until, waiting)
 
 
 def sites(config: Config) -> list[Site]:

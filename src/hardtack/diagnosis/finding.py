@@ -15,6 +15,7 @@ class Site:
     """An interface, and what is to be at work there. `ports`: the protected ones; empty: all, or not known.
 
     `options`, `scale`: the TCP options and the window scale that clients of a host there are promised.
+    `supposed`: somebody asks what would be there; perhaps nothing ever is.
     """
 
     role: Role
@@ -22,6 +23,7 @@ class Site:
     ports: frozenset[int] = frozenset()
     options: frozenset[str] = frozenset(OPTIONS)
     scale: int = USUAL_SCALE
+    supposed: bool = False
 
 
 @dataclass(frozen=True)

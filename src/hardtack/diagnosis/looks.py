@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from hardtack.diagnosis.bridge_port import bridge_port
 from hardtack.diagnosis.finding import Finding, Site
 from hardtack.diagnosis.nat import nat_before_the_socket
 from hardtack.diagnosis.overflows import full_accept_queues
 from hardtack.diagnosis.promises import promises
+from hardtack.diagnosis.services import services
 from hardtack.diagnosis.vrf import vrf
 
 Look = Callable[[Site], Iterable[Finding]]
 
-LOOKS: tuple[Look, ...] = (promises, vrf, nat_before_the_socket, full_accept_queues)
+LOOKS: tuple[Look, ...] = (bridge_port, vrf, nat_before_the_socket, services, promises, full_accept_queues)
 
 
 def findings(site: Site, looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:

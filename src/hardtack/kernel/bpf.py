@@ -37,7 +37,9 @@ class Command(IntEnum):
     OBJ_GET = 7
     PROG_TEST_RUN = 10
     PROG_GET_FD_BY_ID = 13
+    MAP_GET_FD_BY_ID = 14
     OBJ_GET_INFO_BY_FD = 15
+    PROG_QUERY = 16
     BTF_LOAD = 18
     LINK_CREATE = 28
     LINK_UPDATE = 29

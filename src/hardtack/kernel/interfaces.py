@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from hardtack.kernel import netlink
 from hardtack.mistake import Mistake
 
-MTU, LINKINFO = 4, 18  # IFLA_*
-INFO_KIND = 1  # IFLA_INFO_KIND, in LINKINFO
+MTU, LINKINFO, STATISTICS = 4, 18, 23  # IFLA_*; the last: struct rtnl_link_stats64
+GETADDR, LINK = 22, 253  # RTM_GETADDR, RT_SCOPE_LINK
+INFO_KIND, INFO_PORT_KIND = 1, 4  # IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, in LINKINFO
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
@@ -50,6 +51,15 @@ class Interface:
     program: int  # its id, or 0
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """Frames that have come in and gone out by an interface, as it counts them itself; whether it has an XDP program now."""
+
+    received: int
+    sent: int
+    xdp: bool
+
+
 def names() -> list[str]:
     """The interfaces of this network namespace, but for lo."""
     return [name for _, name in socket.if_nameindex() if name != "lo"]
@@ -76,6 +86,27 @@ def find(name: str) -> Interface:
         MODES.get(attached, ""),
         program,
     )
+
+
+def addressed() -> set[str]:
+    """The interfaces that have an address of more than their own link. No capability is needed. OSError."""
+    with netlink.opened(socket.NETLINK_ROUTE) as kernel:
+        found = [struct.unpack_from("=BBBBI", body) for body in netlink.dump(kernel, GETADDR, bytes(8))]
+    indices = {index for _, _, _, scope, index in found if scope < LINK}
+    return {name for index, name in socket.if_nameindex() if index in indices}
+
+
+def port_of(name: str) -> str:
+    """What kind of device the interface is a port of: bridge, bond, vrf ...; "" if of none. OSError: there is none."""
+    facts = netlink.attributes(netlink.link(socket.if_nametoindex(name)).get(LINKINFO, b""))
+    return facts.get(INFO_PORT_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
+
+
+def traffic(index: int) -> Traffic:
+    """Of one interface. OSError (ENODEV) if there is none of this number; no capability is needed."""
+    facts = netlink.link(index)
+    received, sent = struct.unpack_from("=QQ", facts[STATISTICS])
+    return Traffic(received, sent, netlink.xdp_program(facts)[0] != 0)
 
 
 def require_ethernet(name: str) -> None:

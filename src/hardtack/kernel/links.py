@@ -24,6 +24,7 @@ Hook = Literal["xdp", "ingress", "egress"]
 MODES = {"generic": 2, "driver": 4}  # XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE
 XDP = 37  # BPF_XDP, an attach type
 DIRECTIONS = {"ingress": 46, "egress": 47}  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
+FIRST = 1 << 3  # BPF_F_BEFORE, and no program named: before all others
 XDP_LINK, TCX_LINK = 6, 11  # enum bpf_link_type
 # Another program is there, the interface has gone, or we may not: the generic hook would say the same
 NOT_THE_DRIVER = (errno.EBUSY, errno.EEXIST, errno.ENODEV, errno.EPERM)
@@ -51,7 +52,7 @@ class Link:
 
     def is_on(self, ifindex: int, hook: Hook) -> bool:
         """Whether it holds its program to this place: not any more once its interface has gone."""
-        kind, _, where, direction = describe(self.fd)
+        kind, _, _, where, direction = describe(self.fd)
         if hook == "xdp":
             return (kind, where) == (XDP_LINK, ifindex)
         return (kind, where, direction) == (TCX_LINK, ifindex, DIRECTIONS[hook])
@@ -65,11 +66,16 @@ class Link:
     @property
     def ifindex(self) -> int:
         """The interface it is on; 0 once that has gone."""
-        return describe(self.fd)[2]
+        return describe(self.fd)[3]
 
     @property
     def program_id(self) -> int:
         """The kernel's id of the program attached."""
+        return describe(self.fd)[2]
+
+    @property
+    def id(self) -> int:
+        """The kernel's id of the link."""
         return describe(self.fd)[1]
 
     def __enter__(self) -> Self:
@@ -94,14 +100,17 @@ def attach_best(program: Program, ifindex: int) -> tuple[Link, str]:
         return attach_xdp(program, ifindex, "generic"), str(error)
 
 
-def attach_tcx(program: Program, ifindex: int, direction: Direction = "ingress") -> Link:
-    """Run `program` behind those already there, on frames that come in or go out. Raises BpfError."""
-    return attach(program, ifindex, DIRECTIONS[direction], 0, f"tcx {direction} on {interface_name(ifindex)}")
+def attach_tcx(program: Program, ifindex: int, direction: Direction = "ingress", revision: int = 0) -> Link:
+    """Run `program` before those already there, on frames that come in or go out. Raises BpfError.
+
+    `revision`: of the chain as it must be (ESTALE: it has changed); 0: whatever it is.
+    """
+    return attach(program, ifindex, DIRECTIONS[direction], FIRST, f"tcx {direction} on {interface_name(ifindex)}", revision)
 
 
-def attach(program: Program, ifindex: int, place: int, flags: int, about: str) -> Link:
+def attach(program: Program, ifindex: int, place: int, flags: int, about: str, revision: int = 0) -> Link:
     """BPF_LINK_CREATE, its errors explained."""
-    attr = buffer(struct.pack("=IIII", program.fd, ifindex, place, flags).ljust(48, b"\0"))
+    attr = buffer(struct.pack("=IIII8xQ", program.fd, ifindex, place, flags, revision).ljust(48, b"\0"))
     try:
         return Link(call(Command.LINK_CREATE, attr, about), about)
     except BpfError as error:
@@ -113,17 +122,17 @@ def attach(program: Program, ifindex: int, place: int, flags: int, about: str) -
 def adopt(path: Path) -> Link:
     """The link pinned at `path`. BpfError if nothing is there, MismatchError if it is something else."""
     fd = unpinned(path, "link")
-    kind, _, ifindex, _ = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0, 0)
+    kind, _, _, ifindex, _ = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0, 0, 0)
     if kind not in (XDP_LINK, TCX_LINK):
         os.close(fd)
         raise MismatchError(f"{path} is no XDP or tcx link: remove it with `rm {path}`")
     return Link(fd, f"{'XDP' if kind == XDP_LINK else 'tcx'} on {interface_name(ifindex)}")
 
 
-def describe(fd: int) -> tuple[int, int, int, int]:
-    """Type, program id, interface, direction (of a tcx link: DIRECTIONS) of a link: struct bpf_link_info."""
-    kind, _, program, _, ifindex, direction = struct.unpack("=6I", info(fd, 24, "link"))
-    return kind, program, ifindex, direction
+def describe(fd: int) -> tuple[int, int, int, int, int]:
+    """Type, id, program id, interface, direction (of a tcx link: DIRECTIONS) of a link: struct bpf_link_info."""
+    kind, number, program, _, ifindex, direction = struct.unpack("=6I", info(fd, 24, "link"))
+    return kind, number, program, ifindex, direction
 
 
 def interface_name(ifindex: int) -> str:
@@ -177,7 +186,7 @@ def links_of(number: int, ifindex: int) -> list[int]:
         except BpfError:
             continue  # it went meanwhile
         try:
-            kind, program, where, _ = describe(fd)
+            kind, _, program, where, _ = describe(fd)
         finally:
             os.close(fd)
         if (kind, program, where) == (XDP_LINK, number, ifindex):

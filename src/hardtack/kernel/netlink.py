@@ -11,10 +11,9 @@ import struct
 from collections.abc import Iterator
 
 REQUEST = 1  # NLM_F_REQUEST
-ERROR, DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 DUMP = 0x300  # NLM_F_DUMP
-SOL_NETLINK, STRICT_CHECK = 270, 12  # NETLINK_GET_STRICT_CHK
-LARGEST = 1 << 16  # bytes of an answer
+ERROR, DONE = 2, 3  # NLMSG_*
+SOL_NETLINK, STRICT_CHECK = 270, 12  # NETLINK_GET_STRICT_CHK: filters of a dump are heeded
 NETLINK_GENERIC = 16
 GETLINK = 18  # RTM_GETLINK
 CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2  # GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_*
@@ -77,27 +76,35 @@ def exchange(kernel: socket.socket, kind: int, body: bytes) -> bytes:
     reply = kernel.recv(1 << 16)
     size, answer = struct.unpack_from("=IH", reply)
     if answer == ERROR:
-        number = -struct.unpack_from("=i", reply, 16)[0]
-        raise OSError(number, os.strerror(number))
+        raise refused(reply[16:])
     return reply[16:size]
 
 
-def dump(kind: int, body: bytes) -> Iterator[bytes]:
-    """The bodies of all that rtnetlink has of what is asked for, filters heeded. OSError: the kernel's."""
-    with opened(socket.NETLINK_ROUTE) as kernel:
-        kernel.setsockopt(SOL_NETLINK, STRICT_CHECK, 1)
-        kernel.send(struct.pack("=IHHII", 16 + len(body), kind, REQUEST | DUMP, 1, 0) + body)
-        while True:
-            data, at = kernel.recv(LARGEST), 0
-            while at + 16 <= len(data):
-                size, answer = struct.unpack_from("=IH", data, at)
-                if answer in (ERROR, DONE):
-                    number = -struct.unpack_from("=i", data, at + 16)[0]
-                    if number:
-                        raise OSError(number, os.strerror(number))
-                    return
-                yield data[at + 16 : at + size]
-                at += size + 3 & ~3
+def dump(kernel: socket.socket, kind: int, body: bytes) -> Iterator[bytes]:
+    """The same with all answers that there are: their bodies. OSError, also where there is no such dump."""
+    kernel.send(struct.pack("=IHHII", 16 + len(body), kind, REQUEST | DUMP, 1, 0) + body)
+    while True:
+        for answer, found in messages(kernel.recv(1 << 18)):
+            if answer == DONE:
+                return
+            if answer == ERROR:
+                raise refused(found)
+            yield found
+
+
+def messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
+    """The types and bodies of a datagram's messages."""
+    at = 0
+    while at + 16 <= len(datagram):
+        size, kind = struct.unpack_from("=IH", datagram, at)
+        yield kind, datagram[at + 16 : at + size]
+        at += max(size, 16) + 3 & ~3
+
+
+def refused(body: bytes) -> OSError:
+    """What the kernel says in an ERROR."""
+    number = -struct.unpack_from("=i", body)[0]
+    return OSError(number, os.strerror(number))
 
 
 def attribute(kind: int, content: bytes) -> bytes:

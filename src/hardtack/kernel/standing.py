@@ -21,10 +21,15 @@ from typing import Self
 from hardtack.image import Image, Table
 from hardtack.kernel import interfaces, links, maps, pins, programs
 from hardtack.kernel.bpf import BpfError
-from hardtack.kernel.links import Hook, Link
+from hardtack.kernel.chain import Member, chain
+from hardtack.kernel.links import Direction, Hook, Link
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.programs import Program
+from hardtack.mistake import Mistake
+
+ATTEMPTS = 5  # to be the first of a chain that others change meanwhile
+LO = 1  # in every network namespace; whatever comes round there is for all agents of this machine
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,12 @@ class Place:
     program: str
     interface: str
     hook: Hook
+
+
+class Doubled(Mistake):
+    """The same program is there already, and not by the one that starts."""
+
+    status = 1
 
 
 class Standing:
@@ -101,10 +112,13 @@ class Standing:
             link = self.folder.living(place.link, index, place.hook)
             self._interfaces[place.link] = place.interface
             if link:
-                self._links[place.link] = self._parts.enter_context(link), False
-                link.update(program)
-                continue
-            link, why = attached(program, index, place.hook)
+                self._parts.enter_context(link)
+                if place.hook == "xdp" or not chain(index, place.hook).before(link.id):
+                    self._links[place.link] = link, False
+                    link.update(program)
+                    continue
+            # Where others have put themselves first, a new link gets before them; `keep` ends the old one
+            link, why = attached(program, index, place.hook, link.id if link else 0)
             self._links[place.link] = self._parts.enter_context(link), True
             if why:
                 refused[place.link] = why
@@ -165,23 +179,59 @@ class Standing:
             self.old |= whole
 
 
-def attached(program: Program, ifindex: int, hook: Hook) -> tuple[Link, str]:
-    """A new link, and why it is not to the driver but to the kernel's generic hook, which is slower; else "". BpfError."""
+def attached(program: Program, ifindex: int, hook: Hook, successor_of: int = 0) -> tuple[Link, str]:
+    """A new link, and why it is not to the driver but to the kernel's generic hook, which is slower; else "".
+
+    `successor_of`: the link that is there until this one is kept. BpfError, Doubled.
+    """
     if hook != "xdp":
-        return links.attach_tcx(program, ifindex, hook), ""
+        return attached_first(program, ifindex, hook, successor_of), ""
     try:
         return links.attach_best(program, ifindex)
     except BpfError as error:
-        if error.errno in (errno.EBUSY, errno.EEXIST) and (ours := occupant(ifindex)):
-            error.remedy = ours
+        if error.errno in (errno.EBUSY, errno.EEXIST) and (ours := occupant(ifindex, hook)):
+            error.remedy = f"the {ours.role} of {ours.interface} is there: {detaching(ours)}"
         raise
 
 
-def occupant(ifindex: int) -> str:
-    """Which front of this namespace has a program on this interface, and how to take it off; "": none."""
-    for folder in pins.here("front"):
+def attached_first(program: Program, ifindex: int, hook: Direction, successor_of: int) -> Link:
+    """A link before all others at a tcx hook, whatever they answer; none of them is of our kind. BpfError, Doubled."""
+    for _ in range(ATTEMPTS):
+        there = chain(ifindex, hook)
+        for member in there.members:
+            if ifindex != LO and member.link != successor_of and member.is_ours(program.image.name):
+                raise doubled(program.image.name, ifindex, hook, member)
+        try:
+            return links.attach_tcx(program, ifindex, hook, there.revision)
+        except BpfError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return links.attach_tcx(program, ifindex, hook)
+
+
+def doubled(name: str, ifindex: int, hook: Direction, member: Member) -> Doubled:
+    """That our program of this name is at the hook: that of a front's process, or from before the interface was renamed."""
+    ours = occupant(ifindex, hook)
+    if not ours:
+        whose = f"nobody here has it pinned; end whose it is, or `bpftool link detach id {member.link}`"
+    elif ours.role == "front":
+        whose = f"the front of {ours.interface} has put it there, and one is enough; to take it off: {detaching(ours)}"
+    else:
+        whose = f"the agent of {ours.interface} has put it there; end it, then {detaching(ours)}"
+    return Doubled(f"hardtack's {name} is on {links.interface_name(ifindex)} ({hook}) already, {member}: {whose}")
+
+
+def detaching(folder: Folder) -> str:
+    """The command that takes off what is pinned there, and no more."""
+    command = "detach --interface" if folder.role == "front" else "agent --detach --interface"
+    return f"hardtack {command} {folder.interface}"
+
+
+def occupant(ifindex: int, hook: Hook) -> Folder | None:
+    """Which front or agent of this namespace has a program at this hook."""
+    for folder in (*pins.here("front"), *pins.here("agent")):
         for name in folder.links():
-            if link := folder.living(name, ifindex, "xdp"):
+            if link := folder.living(name, ifindex, hook):
                 link.close()
-                return f"the front of {folder.interface} is there: hardtack detach --interface {folder.interface}"
-    return ""
+                return folder
+    return None

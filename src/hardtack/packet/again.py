@@ -1,6 +1,7 @@
 """Segments that come in again: sent to the back of the queue of what has come in, behind what the kernel has in hand.
 
-A segment does so once at most: a mark says that it has.
+A segment does so once at most, whoever of us has sent it: a mark says that it has, and stays. Were it taken off, two agents
+would send the same segment round and round.
 """
 
 from __future__ import annotations
@@ -21,11 +22,8 @@ redirect = helper(23, i64, types.uint32, u64)
 
 @inlined
 def comes_again(frame):
-    """Whether the segment was sent in again; from here on it is as any other."""
-    if load32(frame, MARK) != AGAIN:
-        return False
-    store32(frame, MARK, 0)
-    return True
+    """Whether the segment was sent in again."""
+    return load32(frame, MARK) == AGAIN
 
 
 @inlined

@@ -10,6 +10,7 @@ from hardtack.packet.hosts import host_at, number_of
 from hardtack.packet.layout import NO_HOST, SWITCHED
 from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
 from hardtack.packet.records import Flow
+from hardtack.packet.seen import seen_by_front
 
 ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
 FORWARD, PASS = int(Verdict.FORWARD), int(Verdict.PASS)
@@ -47,6 +48,7 @@ def goes_on(reason, flow):
 def judged(frame, flow):
     """The frame's reason, counted."""
     flow.place = NO_HOST
+    seen_by_front()
     reason = decide(frame, flow)
     count(reason, number_of(flow))
     return reason

@@ -15,6 +15,7 @@ from hardtack.packet.linear import make_linear
 from hardtack.packet.parse import NONE
 from hardtack.packet.platform import head, tail
 from hardtack.packet.records import Flow
+from hardtack.packet.seen import seen_by_inside, seen_by_leaving
 from hardtack.packet.wire import ETHERNET
 
 PASS = 2  # XDP_PASS
@@ -39,6 +40,7 @@ def inside_reason(frame):
 
 def leaving(frame):
     """struct __sk_buff -> enum tcx_action_base, on what goes out to the internet."""
+    seen_by_leaving()
     make_linear(frame)
     flow = new_flow()
     flow.place = NO_HOST
@@ -53,6 +55,7 @@ def leaving(frame):
 @inlined
 def inside_learned(frame):
     """The frame's reason, counted."""
+    seen_by_inside()
     flow = new_flow()
     flow.place = NO_HOST
     reason = read_host(frame, flow)

@@ -216,6 +216,8 @@ Waiter = np.dtype(
 Waiting = np.dtype(
     [(name, "u4") for name in ("sequence", "acknowledgment", "timestamps", "tsval", "tsecr", "said")], align=True
 )
+# Programs that have run since the front's process looked
+Seen = np.dtype([("front", "u8"), ("inside", "u8"), ("leaving", "u8")], align=True)
 
 Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
 
@@ -244,6 +246,7 @@ ASKED_FOR = table("asked", "percpu_array", Asked)
 ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
+SEEN = table("seen", "array", Seen, flags=MMAPABLE)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 WAITING = Table("waiting", "lru_hash", Waiter.itemsize, Waiting.itemsize, MOST_WAITING, layout=f"{Waiting.descr}")
 LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in the host's byte order, 16 bytes

@@ -27,6 +27,7 @@ from hardtack.packet.layout import (
     PREFIXES,
     PROMISE,
     SEARCH,
+    SEEN,
     SHARES,
     SWEEP,
     TAGS,
@@ -38,7 +39,7 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
-KNOWN = (*TABLE, INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES)
+KNOWN = (*TABLE, INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
 JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
 
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)

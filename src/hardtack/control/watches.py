@@ -1,0 +1,105 @@
+"""What a front's programs should see, and whether they do: one watch for each, and for the agent where it is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hardtack.agent.watch import AT_TCX, AT_XDP, Watch
+from hardtack.control.config import Config
+from hardtack.control.numbers import Numbering
+from hardtack.control.pinned import key_of
+from hardtack.image import ONLY
+from hardtack.kernel import interfaces
+from hardtack.kernel.maps import Map
+from hardtack.kernel.standing import Standing
+from hardtack.packet.layout import SEEN, Seen
+from hardtack.packet.reasons import Reason, Verdict, verdict
+
+FORWARDED = [reason for reason in Reason if verdict(reason) == Verdict.FORWARD]
+
+
+def watches(config: Config, numbers: Numbering, front: Standing, agent: Standing | None) -> Iterator[Watch]:
+    """All of them. To be made where the interfaces are; no capability is needed then."""
+    outside, inside = config.front.interface, config.front.inside
+    flags, counters = front.tables[SEEN.name], front.tables["counters"]
+    here = interfaces.find(outside).index
+    yield Watch("front", outside, AT_XDP, Arriving(flags, "front", [here]))
+    if inside:
+        indices = [interfaces.find(name).index for name in inside]
+        yield Watch("inside", ", ".join(inside), AT_XDP, Arriving(flags, "inside", indices))
+    if config.leaving:
+        past = [numbers[host.name] for host in config.hosts if host.via in ("direct", "mac")]
+        yield Watch("leaving", outside, AT_TCX, Leaving(flags, counters, here, past))
+    if agent:
+        ours = [numbers[host.name] for host in config.hosts if host.via == "local"]
+        yield Watch("agent", outside, AT_TCX, LetThrough(counters, agent.tables["counters"], ours))
+
+
+class Flag:
+    """A program's word in the table `seen`."""
+
+    def __init__(self, table: Map, program: str) -> None:
+        self._word = np.frombuffer(table.memory(), Seen, 1)[program]
+
+    def seen(self) -> bool:
+        """Whether the program has set it since."""
+        was = bool(self._word[0])
+        self._word[0] = 0
+        return was
+
+
+class Arriving(Flag):
+    """What comes in by interfaces where a program is at XDP."""
+
+    def __init__(self, table: Map, program: str, indices: Iterable[int]) -> None:
+        super().__init__(table, program)
+        self._indices = [*indices]
+
+    def passed(self) -> int:
+        """Received by all of them."""
+        return sum(interfaces.traffic(index).received for index in self._indices)
+
+
+class Leaving(Flag):
+    """What goes out by the network stack: not what the front itself sends from the driver, answers and frames sent on.
+
+    `past`: numbers of hosts to which frames go without the network stack, perhaps by this interface.
+    """
+
+    def __init__(self, table: Map, counters: Map, index: int, past: Iterable[int]) -> None:
+        super().__init__(table, "leaving")
+        self._counters, self._index, self._past = counters, index, [*past]
+
+    def passed(self) -> int:
+        """Sent by the interface, but for those."""
+        own = sum(counted(self._counters, number, [Reason.answered]) for number in range(self._counters.table.entries))
+        on = sum(counted(self._counters, number, [*Reason]) for number in self._past)
+        return interfaces.traffic(self._index).sent - own - on
+
+
+@dataclass
+class LetThrough:
+    """What the front has let through to hosts that are this machine, whose numbers these are, for the agent to see."""
+
+    front: Map
+    agent: Map
+    numbers: Iterable[int]
+    known: int = 0
+
+    def passed(self) -> int:
+        """So many frames."""
+        return sum(counted(self.front, number, FORWARDED) for number in self.numbers)
+
+    def seen(self) -> bool:
+        """Whether the agent has counted more."""
+        before, self.known = self.known, sum(self.agent.totals(ONLY))
+        return self.known != before
+
+
+def counted(counters: Map, number: int, reasons: list[Reason]) -> int:
+    """Frames of a host by these reasons, all CPUs added up."""
+    rows = np.frombuffer(b"".join(counters.lookup_all(key_of(number))), "u8").reshape(-1, counters.table.value_size // 8)
+    return int(rows[:, reasons].sum())
