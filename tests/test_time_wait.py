@@ -18,10 +18,8 @@ from lab_ground import eventually, needs_root
 from naive.frames import ACK, FIN, PSH
 
 from hardtack.lab.addresses import SERVER
-from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, offer, upload
 from hardtack.lab.lab import NAMED_PORTS
-from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.packet.reasons import Reason
 
@@ -38,7 +36,6 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Front, agent, a talker, and one that speaks first. All of them close first."""
     with (
         staged(request.param == "local", tmp_path_factory.mktemp("time-wait")) as made,
-        attach(made.net.near, PASS),
         talker(made.net.server, SERVER, [TALK]),
         talker(made.net.server, SERVER, [GREET], greeting="220 hello"),
     ):

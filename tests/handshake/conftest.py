@@ -11,9 +11,7 @@ import pytest
 from handshake.raw import Wire, wired
 from handshake.stage import GREET, HTTP, TALK, UNPROTECTED, Stage, staged
 from hardtack.lab.addresses import SECOND, SERVER
-from hardtack.lab.attach import attach
 from hardtack.lab.clients import offer
-from hardtack.lab.programs import PASS
 from hardtack.lab.servers import nginx, talker
 
 ROOT = os.geteuid() == 0
@@ -31,7 +29,6 @@ def whole_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     """Front, agent and servers: nginx, a talker, a talker that speaks first."""
     with ExitStack() as parts:
         stage = parts.enter_context(staged(request.param == "local", tmp_path_factory.mktemp(request.param)))
-        parts.enter_context(attach(stage.net.near, PASS))
         everywhere = (*SERVER, *SECOND)
         parts.enter_context(nginx(stage.net.server, everywhere, [HTTP, UNPROTECTED]))
         parts.enter_context(talker(stage.net.server, everywhere, [TALK]))

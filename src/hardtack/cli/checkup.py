@@ -101,4 +101,6 @@ def mode(interface: Interface) -> str:
         return "[yellow]not known[/]: this kernel does not tell; driver mode is tried first"
     if not interface.driver_mode:
         return "[yellow]generic mode[/] only: slow; the driver has no XDP"
+    if interface.answers_lost:
+        return f"[yellow]generic mode[/] for a front: slow; {interface.answers_lost}"
     return "[green]driver mode[/]" if interface.redirect else "[green]driver mode[/], without redirect"

@@ -24,7 +24,7 @@ def places(outside: str, inside: Sequence[str], leaving: bool) -> list[Place]:
     """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged."""
     watching = [Place("leaving", LEAVING.name, outside, "egress")] if leaving else []
     watching += [Place(f"inside-{name}", INSIDE.name, name, "xdp") for name in inside]
-    return [*watching, Place("front", FRONT.name, outside, "xdp")]
+    return [*watching, Place("front", FRONT.name, outside, "xdp", answers=True)]
 
 
 def images(wanted: Sequence[Place]) -> list[Image]:

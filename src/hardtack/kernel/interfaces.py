@@ -8,12 +8,12 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from hardtack.kernel import netlink
+from hardtack.kernel import netlink, veth
 from hardtack.mistake import Mistake
 
 MTU, LINKINFO, STATISTICS = 4, 18, 23  # IFLA_*; the last: struct rtnl_link_stats64
 GETADDR, LINK = 22, 253  # RTM_GETADDR, RT_SCOPE_LINK
-INFO_KIND, INFO_PORT_KIND = 1, 4  # IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, in LINKINFO
+INFO_PORT_KIND = 4  # IFLA_INFO_SLAVE_KIND, in LINKINFO
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
@@ -49,6 +49,7 @@ class Interface:
     zero_copy: bool | None  # for AF_XDP
     attached: str  # the mode of the XDP program that is on it now: driver, generic, offload, several; "": none
     program: int  # its id, or 0
+    answers_lost: str  # why nothing arrives that a program sends back by the driver; "": it does
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,14 @@ def find(name: str) -> Interface:
     return Interface(
         name,
         index,
-        driver(name) or kind(facts),
+        driver(name) or netlink.kind(facts),
         struct.unpack("=I", facts[MTU])[0],
         able(features, BASIC),
         able(features, REDIRECT),
         able(features, ZERO_COPY),
         MODES.get(attached, ""),
         program,
+        veth.loses_answers(facts),
     )
 
 
@@ -138,8 +140,3 @@ def driver(name: str) -> str:
         except OSError:
             return ""
     return reply.raw[4:36].split(b"\0")[0].decode("ascii", "replace")
-
-
-def kind(facts: netlink.Attributes) -> str:
-    """What a virtual interface says it is: veth, vlan, bond ..."""
-    return netlink.attributes(facts.get(LINKINFO, b"")).get(INFO_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
