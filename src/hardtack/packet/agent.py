@@ -17,6 +17,7 @@ from hardtack.packet.count import count
 from hardtack.packet.linear import make_linear
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow
+from hardtack.packet.whole import make_whole
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
 REDIRECT = 7  # TCX_REDIRECT: where the program has said
@@ -27,6 +28,7 @@ new_flow = new(Flow)
 
 def agent(frame):
     """struct __sk_buff -> enum tcx_action_base."""
+    make_whole(frame)
     make_linear(frame)
     reason = admit(frame, new_flow())
     count(reason, 0)
