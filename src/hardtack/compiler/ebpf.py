@@ -48,6 +48,7 @@ define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {{
 }}
 """
 
+# bpf_xdp_adjust_tail, bpf_xdp_adjust_head, bpf_xdp_get_buff_len
 RESIZE = """
 define i64 @resize(ptr %frame, i64 %more) alwaysinline {
   %delta = trunc i64 %more to i32
@@ -62,6 +63,22 @@ define i64 @move_head(ptr %frame, i64 %by) alwaysinline {
 define i64 @whole_length(ptr %frame) alwaysinline {
   %length = call i64 inttoptr (i64 188 to ptr)(ptr %frame)
   ret i64 %length
+}
+"""
+
+# bpf_skb_change_tail, which takes the whole length: __sk_buff.len
+RESIZE_BUFFER = """
+define i64 @whole_length(ptr %frame) alwaysinline {
+  %low = load i32, ptr %frame, align 4
+  %length = zext i32 %low to i64
+  ret i64 %length
+}
+define i64 @resize(ptr %frame, i64 %more) alwaysinline {
+  %length = call i64 @whole_length(ptr %frame)
+  %wanted = add i64 %length, %more
+  %low = trunc i64 %wanted to i32
+  %failed = call i64 inttoptr (i64 38 to ptr)(ptr %frame, i32 %low, i64 0)
+  ret i64 %failed
 }
 """
 
@@ -149,8 +166,7 @@ def platform(source: Source) -> str:
     """The platform calls for this kind of program, as IR."""
     head, tail = BOUNDS[source.kind]
     parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), LINK[source.kind], CLOCK[source.clock]]
-    if source.kind == "xdp":
-        parts.append(RESIZE)
+    parts.append(RESIZE if source.kind == "xdp" else RESIZE_BUFFER)
     parts += [(DEVICES if table.kind == "devmap" else TABLE).format(name=table.name) for table in source.tables]
     return "\n".join(parts)
 

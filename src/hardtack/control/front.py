@@ -91,7 +91,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
         journal.note(
             "ready",
             interface=interface,
-            mode=interfaces.find(interface).attached,
+            mode=mode(given.places[-1]),
             hosts=len(config.hosts),
             agent_here=told(here.agent is not None),
             adopted=told(here.adopted),
@@ -110,7 +110,10 @@ def ingredients(config: Config) -> Ingredients:
     """All of it; nothing in the kernel has been touched. Mistake for a key file, an interface that is not there."""
     masters = [read_key(file) for file in config.key_files]
     for name in (config.front.interface, *config.front.inside):
-        interfaces.require_ethernet(name)
+        interfaces.require_ip(name)
+    for host in config.hosts:
+        if host.via in ("direct", "mac"):
+            interfaces.require_ethernet(config.front.interface, f'let host "{host.name}" be reached by via = "kernel"')
     places = xdp.places(config.front.interface, config.front.inside, config.leaving)
     return Ingredients(places, xdp.images(places), agent_image() if config.has_local else None, masters)
 
@@ -167,8 +170,9 @@ def sites(config: Config) -> list[Site]:
 
 
 def purposes(config: Config) -> list[Purpose]:
-    """What the kernel must be good for."""
-    wanted: dict[Purpose, bool] = {"front": True, "leaving": config.leaving, "agent": config.has_local}
+    """What the kernel must be good for. InterfaceError."""
+    ethernet = all(map(interfaces.has_ethernet, (config.front.interface, *config.front.inside)))
+    wanted: dict[Purpose, bool] = {"front": True, "leaving": config.leaving or not ethernet, "agent": config.has_local}
     return [purpose for purpose, needed in wanted.items() if needed]
 
 
@@ -197,6 +201,11 @@ def keep(front: Standing, agent: Standing | None) -> None:
     tables = {path for part in parts for path in part.pinned()}
     for link in front.folder.keep(tables, {name for part in parts for name in part.links()}):
         journal.note("removed", program=link)
+
+
+def mode(place: Place) -> str:
+    """How the program runs there."""
+    return interfaces.find(place.interface).attached if place.hook == "xdp" else "tcx"
 
 
 def tell_slow(places: Iterable[Place], refused: Mapping[str, str]) -> None:

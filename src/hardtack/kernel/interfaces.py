@@ -111,11 +111,15 @@ def traffic(index: int) -> Traffic:
     return Traffic(received, sent, netlink.xdp_program(facts)[0] != 0)
 
 
-def require_ethernet(name: str) -> None:
+def has_ethernet(name: str) -> bool:
+    """Whether its frames begin with an Ethernet header. InterfaceError if there is no interface `name`."""
+    return netlink.link_type(find(name).index) in WITH_ETHERNET
+
+
+def require_ethernet(name: str, why: str) -> None:
     """InterfaceError if there is no interface `name`, UselessInterface if its frames begin with something else."""
-    if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET:
-        what = "frames there begin with the IP header" if found in WITHOUT else f"its frames are of type {found} (ARPHRD_*)"
-        raise UselessInterface(f"{name} is no Ethernet, {what}: name the Ethernet interface that the internet comes in by")
+    if not has_ethernet(name):
+        raise UselessInterface(f"{name} is no Ethernet: {why}")
 
 
 def require_ip(name: str) -> None:
