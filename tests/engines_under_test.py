@@ -51,7 +51,8 @@ XDP_ACTIONS = {
     3: Action.back,
     4: Action.exit,
 }  # enum xdp_action: PASS DROP TX REDIRECT
-TCX_NEXT = -1
+TCX_ACTIONS = {-1: Action.kernel, 2: Action.drop, 7: Action.back}  # enum tcx_action_base: NEXT DROP REDIRECT
+ACTIONS = {"xdp": XDP_ACTIONS, "tcx": TCX_ACTIONS}
 REASONS = {int(reason): reason for reason in Reason}
 SHORTEST = 14  # bytes; BPF_PROG_TEST_RUN takes no shorter frame
 NS = 1_000_000  # in a millisecond
@@ -144,8 +145,9 @@ class Ebpf:
         program = self._programs["leaving" if leaves else side].program
         ran = program.test_run(frame, ifindex=LO if side == "looped" else 0)
         number, reason = self._grown(frame)
-        assert not leaves or ran.verdict == TCX_NEXT, ran.verdict
-        return Outcome(reason, number, ran.frame, Action.kernel if leaves else XDP_ACTIONS[ran.verdict])
+        action = ACTIONS[program.image.kind][ran.verdict]
+        assert not leaves or action == Action.kernel, ran.verdict
+        return Outcome(reason, number, ran.frame, action)
 
     def _grown(self, frame: bytes) -> tuple[int, Reason]:
         grown = []
@@ -271,14 +273,14 @@ def memory(name: str, kinds: dict[str, Table]) -> npt.NDArray[np.uint8]:
 
 
 @contextmanager
-def ebpf(state: State | None = None) -> Iterator[Ebpf]:
+def ebpf(state: State | None = None, outside: Source = FRONT, inside: Source = INSIDE) -> Iterator[Ebpf]:
     """The eBPF engine, loaded; needs root. Meanwhile this process is where its frames are."""
     allowed = os.sched_getaffinity(0)
     with ExitStack() as stack:
         stack.callback(os.sched_setaffinity, 0, allowed)
         programs: dict[Side, Datapath] = {}
         tables: dict[str, Map] = {}
-        for side, source in (("outside", FRONT), ("inside", INSIDE), ("leaving", LEAVING)):
+        for side, source in (("outside", outside), ("inside", inside), ("leaving", LEAVING)):
             image = objects.compiled(replace(source, name=f"{source.name}_still", clock="table"))
             programs[side] = stack.enter_context(Datapath(image, tables, SIZES))  # type: ignore[index]
             tables |= programs[side].tables  # type: ignore[index]

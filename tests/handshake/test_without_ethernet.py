@@ -144,18 +144,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Topology, 
         yield net, write_configuration(net, tmp_path_factory.mktemp("alone"))
 
 
-def test_an_agent_where_it_would_see_nothing_is_refused(alone: tuple[Topology, Path]) -> None:
+@pytest.mark.parametrize("role", ["agent", "front"])
+def test_where_it_would_see_nothing_it_is_refused(alone: tuple[Topology, Path], role: str) -> None:
     net, configuration = alone
-    with tun(net.server, "ib0", INFINIBAND) as (_, interface):
-        said = refusal(agent_command(interface.name, configuration.with_name("key")), net.server, 2)
+    other = configuration.with_name("infiniband.toml")
+    other.write_text(configuration.read_text().replace(net.outside.name, "ib0"))
+    command = front_command(other) if role == "front" else agent_command("ib0", configuration.with_name("key"))
+    with tun(net.server, "ib0", INFINIBAND):
+        said = refusal(command, net.server, 2)
     assert "ib0: its frames begin with neither Ethernet nor IP (ARPHRD_* 32): name an Ethernet or tunnel interface" in said
-
-
-def test_a_front_where_there_is_no_ethernet_is_refused(alone: tuple[Topology, Path]) -> None:
-    net, configuration = alone
-    with tun(net.server, "tun9") as (_, interface):
-        text = configuration.read_text().replace(net.outside.name, interface.name)
-        other = configuration.with_name("tun.toml")
-        other.write_text(text)
-        said = refusal(front_command(other), net.front, 2)
-    assert "tun9 is no Ethernet, frames there begin with the IP header: name the Ethernet interface" in said
