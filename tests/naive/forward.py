@@ -45,8 +45,10 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
         return Sent(Action.kernel, frame)
     leaving = state.exits[hop.exit]
     header = packet.header
+    if size(header) > leaving.mtu:
+        return Sent(Action.kernel, frame)
     if host.via == Via.routed:
-        if time_to_live(header) <= 1 or size(header) > leaving.mtu or speaks_to_routers(header):
+        if time_to_live(header) <= 1 or speaks_to_routers(header):
             return Sent(Action.kernel, frame)
         header = one_hop_less(header)
     rest = frame[len(packet.link) + len(packet.header) :]
