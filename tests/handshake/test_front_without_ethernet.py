@@ -23,6 +23,8 @@ from handshake.stage import (
     write_configuration,
 )
 from handshake.tunnels import tunnel
+from hardtack.cli.checkup import mode
+from hardtack.kernel.interfaces import find
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SERVER
 from hardtack.lab.attach import attach
@@ -102,10 +104,12 @@ def test_transfers(stage: Stage, version: int) -> None:
     download(stage.net.client, ADDRESSES[version], TALK, SIZE, timeout=PATIENCE)
 
 
-def test_status_says_how(stage: Stage) -> None:
+def test_status_and_doctor_say_how(stage: Stage) -> None:
     done = run([sys.executable, "-m", "hardtack", "status", "--json"], stage.net.front, timeout=PATIENCE)
     (front, *_) = json.loads(done.stdout)["attached"]
-    assert front["mode"] == ("tcx" if stage.net.near.mac == b"" else "driver")
+    outside, inside = (stage.net.front.call(find, interface.name) for interface in (stage.net.outside, stage.net.inside))
+    assert front["mode"] == ("driver" if outside.ethernet else "tcx")
+    assert "at tcx: its frames have no Ethernet header" in mode(inside if outside.ethernet else outside)
 
 
 def test_via_direct_is_refused_there(tmp_path: Path) -> None:

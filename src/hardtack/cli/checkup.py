@@ -97,6 +97,8 @@ def interface_table(seen: list[Interface]) -> Table:
 
 def mode(interface: Interface) -> str:
     """Where an XDP program would run."""
+    if not interface.ethernet:
+        return "[yellow]none[/], at tcx: its frames have no Ethernet header"
     if interface.driver_mode is None:
         return "[yellow]not known[/]: this kernel does not tell; driver mode is tried first"
     if not interface.driver_mode:

@@ -49,6 +49,7 @@ class Interface:
     zero_copy: bool | None  # for AF_XDP
     attached: str  # the mode of the XDP program that is on it now: driver, generic, offload, several; "": none
     program: int  # its id, or 0
+    ethernet: bool  # whether its frames begin with an Ethernet header
     answers_lost: str  # why nothing arrives that a program sends back by the driver; "": it does
 
 
@@ -86,6 +87,7 @@ def find(name: str) -> Interface:
         able(features, ZERO_COPY),
         MODES.get(attached, ""),
         program,
+        netlink.link_type(index) in WITH_ETHERNET,
         veth.loses_answers(facts),
     )
 
@@ -113,7 +115,7 @@ def traffic(index: int) -> Traffic:
 
 def has_ethernet(name: str) -> bool:
     """Whether its frames begin with an Ethernet header. InterfaceError if there is no interface `name`."""
-    return netlink.link_type(find(name).index) in WITH_ETHERNET
+    return find(name).ethernet
 
 
 def require_ethernet(name: str, why: str) -> None:
