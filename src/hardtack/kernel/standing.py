@@ -172,7 +172,7 @@ class Standing:
     def _attached(self, place: Place, ifindex: int, lost: str, successor_of: int) -> tuple[Link, str]:
         """A new link, and why it is not to the driver but to the kernel's generic hook, which is slower; else "".
 
-        `lost`: why the driver is of no use. `successor_of`: the link that is there until this one is kept. BpfError, Doubled.
+        `lost`: why the driver is of no use. `successor_of`: the link that goes once this one is kept. BpfError, Doubled.
         """
         program = self.programs[place.program]
         if place.hook != "xdp":
