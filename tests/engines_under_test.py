@@ -32,6 +32,7 @@ from tables_under_test import BUCKETS, budgets, known, places_entry, policy_entr
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
+from hardtack.control.tables import outside_entry
 from hardtack.image import Table
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
@@ -59,7 +60,8 @@ NS = 1_000_000  # in a millisecond
 PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
 LO = 1  # an interface that every namespace has; no test sends anything by it
 SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS}
-LIMITS = [*range(NUMBERS), layout.LEARNING, *range(layout.TAUGHT + 1, layout.TAUGHT + NUMBERS)]  # budgets of any test
+OF_HOSTS = (layout.TAUGHT, layout.QUOTED)
+LIMITS = [*range(NUMBERS), layout.LEARNING, *(of + n for of in OF_HOSTS for n in range(1, NUMBERS))]  # budgets of any test
 PER_CPU = ("shares", "crowds", "prefixes", "asked")  # what a CPU remembers
 
 
@@ -165,8 +167,9 @@ class Ebpf:
         return known(self._tags, self._connections)
 
     def set_policy(self, state: State) -> None:
-        """What holds for all hosts together, as it is in the state."""
+        """What holds for all hosts together, and of the interface, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
+        self._tables["outside"].update(ONLY, outside_entry(state.macs, state.unfinished))
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""
@@ -246,8 +249,9 @@ class Native:
         return known(self.tables["tags"], self.tables["connections"])
 
     def set_policy(self, state: State) -> None:
-        """What holds for all hosts together, as it is in the state."""
+        """What holds for all hosts together, and of the interface, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
+        self.tables["outside"][:] = np.frombuffer(outside_entry(state.macs, state.unfinished), np.uint8)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""

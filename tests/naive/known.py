@@ -53,7 +53,7 @@ def has_allowance(state: State, name: Name, moment: Moment) -> bool:
     if (known.doubted - moment.doubts) % SHORT < DOUBT_AHEAD:
         return False
     known.doubted = moment.doubts
-    return prefixes.may_doubt(state, name, moment)
+    return prefixes.may_doubt(state, prefixes.network_of(name), moment)
 
 
 def doubt(state: State, name: Name, moment: Moment) -> Reason:

@@ -60,6 +60,12 @@ define i64 @move_head(ptr %frame, i64 %by) alwaysinline {
   %failed = call i64 inttoptr (i64 44 to ptr)(ptr %frame, i32 %delta)
   ret i64 %failed
 }
+define i64 @add_up(ptr %from, i64 %size, i64 %sum) alwaysinline {
+  %length = trunc i64 %size to i32
+  %seed = trunc i64 %sum to i32
+  %total = call i64 inttoptr (i64 28 to ptr)(ptr null, i32 0, ptr %from, i32 %length, i32 %seed)
+  ret i64 %total
+}
 define i64 @whole_length(ptr %frame) alwaysinline {
   %length = call i64 inttoptr (i64 188 to ptr)(ptr %frame)
   ret i64 %length

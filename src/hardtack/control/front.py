@@ -21,10 +21,12 @@ from hardtack.control import succession
 from hardtack.control.config import Config
 from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
 from hardtack.control.exits import find_exits
+from hardtack.control.following import Keeper
 from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
 from hardtack.control.numbers import Numbering, counters_for, names_for, new_to, numbered
 from hardtack.control.origins import Origins
+from hardtack.control.outside import Outside
 from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
 from hardtack.control.watches import watches
@@ -59,7 +61,7 @@ class AtWork:
     front: Standing
     agent: Standing | None
     upkeep: Upkeep
-    followers: Sequence[NextHops | Origins]
+    followers: Sequence[Keeper]
     marking: Marking
     presence: Presence
     watches: Sequence[Watch]
@@ -134,7 +136,8 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         front.tables["devices"].update(key, value)
     upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
-    followers: list[NextHops | Origins] = [NextHops(config, exits, front.tables["next_hops"])]
+    outside = Outside(exits[0].index, front.tables["outside"])
+    followers: list[Keeper] = [outside, NextHops(config, exits, front.tables["next_hops"])]
     if config.front.inside:  # only what comes in there is compared
         followers.append(Origins(config, front.tables["origins"]))
     for follower in followers:
@@ -150,6 +153,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         agent.attach([daemon.place(config.front.interface)])
     refused = front.attach(given.places)
     keep(front, agent)
+    outside.write()  # now that it is known whether the driver runs the program
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))

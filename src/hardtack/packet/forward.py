@@ -9,6 +9,7 @@ from hardtack.compiler.language import (
     barrier,
     beyond,
     entry_at,
+    entry_of,
     i64,
     inlined,
     load8,
@@ -20,14 +21,17 @@ from hardtack.compiler.language import (
     store64,
     swap16,
     u64,
+    viewed,
 )
+from hardtack.packet.finish import finish
 from hardtack.packet.hosts import host_at
-from hardtack.packet.layout import KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, NextHop
-from hardtack.packet.link import MAC_BITS, exit_at, exits, is_for_us
+from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
+from hardtack.packet.link import is_for_us, outside
 from hardtack.packet.platform import head, move_head, send, tail
 from hardtack.packet.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
 PASS, TX = 2, 3  # enum xdp_action
+MAC_BITS = (1 << 48) - 1
 SAME = 0  # the exit that is the interface which the frame came in by
 TTL_4, CHECKSUM_4, NEXT_6, HOPS_6 = 8, 10, 6, 7  # places in the IP header
 VID_BITS, PRIORITY_BITS = 0x0FFF, 0xF000  # of a tag's second word, priority and DEI
@@ -35,6 +39,8 @@ EXIT_SIZE = Exit.itemsize
 LONGEST = 0xFFFF  # bytes that the verifier lets a pointer go
 
 next_hop_at = entry_at(NEXT_HOPS, NextHop)
+exits = entry_of(EXITS, Exits)
+exit_at = viewed(Exit)
 
 
 @inlined
@@ -62,6 +68,8 @@ def forward(frame, flow):
     write_addresses(start, to & u64(MAC_BITS), way.mac)
     if host.via == ROUTED:
         count_hop(frame, flow, network)
+    if outside().unfinished:
+        finish(frame, network, flow.version)
     return TX if number == SAME else send(number)
 
 

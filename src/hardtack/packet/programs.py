@@ -21,6 +21,7 @@ from hardtack.packet.layout import (
     MOMENT,
     NEXT_HOPS,
     ORIGINS,
+    OUTSIDE,
     PLACES,
     POLICY,
     PREFIXES,
@@ -28,6 +29,7 @@ from hardtack.packet.layout import (
     SEARCH,
     SEEN,
     SHARES,
+    SHEET,
     SWEEP,
     TAGS,
     WALK,
@@ -38,7 +40,7 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
 KNOWN = (*TABLE, INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
-JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
+JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES, OUTSIDE, SHEET)
 
 # `_ip`: where frames begin with IP
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)

@@ -67,6 +67,7 @@ class Reason(IntEnum):
     not_for_us = 25, "a SYN for a protected host, sent to another machine's MAC address or to all: not ours to answer"
     outbound_forged = 26, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
     teach_limit = 27, "from a host, of a connection that the front did not know, beyond what a host may teach"
+    icmp_quote = 30, "an ICMP error about a protected port of the host's, of no connection known here, within a budget"
     # DROP
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
