@@ -90,13 +90,15 @@ def known(outside: Interface) -> set[bytes]:
 def sending_to(net: Topology, mac: bytes) -> Iterator[None]:
     """The client's frames for the front go there, once the front knows."""
     assert eventually(lambda: mac in known(net.outside), PATIENCE), known(net.outside)
-    for number, address in enumerate(FRONT):
-        about = {"family": (2, 10)[number], "dst": address, "ifindex": net.near.index}
-        told(net.near, lambda kernel, about=about: kernel.neigh("replace", lladdr=mac.hex(":"), state=PERMANENT, **about))
+    told(net.near, lambda kernel: neighbours(kernel, "replace", net.near, lladdr=mac.hex(":"), state=PERMANENT))
     yield
-    for number, address in enumerate(FRONT):
-        about = {"family": (2, 10)[number], "dst": address, "ifindex": net.near.index}
-        told(net.near, lambda kernel, about=about: kernel.neigh("del", **about))
+    told(net.near, lambda kernel: neighbours(kernel, "del", net.near))
+
+
+def neighbours(kernel: IPRoute, command: str, near: Interface, **facts: Any) -> None:
+    """Change what the client knows of the front."""
+    for address in FRONT:
+        kernel.neigh(command, family=10 if ":" in address else 2, dst=address, ifindex=near.index, **facts)
 
 
 @pytest.mark.parametrize("ours", [virtual_router, filter_entry, another_address], ids=lambda ours: ours.__name__)

@@ -30,19 +30,19 @@ def begun(ip: IPv4 | IPv6, size: int, protocol: int = TCP) -> int:
 def leaving(ip: IPv4 | IPv6) -> tuple[IPv4 | IPv6, Ethernet]:
     """The headers of a frame that is sent on."""
     hop = HOPS[mapped(packed(ip.destination))]
-    return (replace(ip, ttl=ip.ttl - 1) if ip == R4 else ip), Ethernet(EXITS[hop.exit].mac, hop.mac)  # type: ignore[call-arg]
+    return (replace(ip, ttl=ip.ttl - 1) if ip == R4 else ip), Ethernet(EXITS[hop.exit].mac, hop.mac)
 
 
-def sent(description: str, ip: IPv4 | IPv6, data: bytes, policy: dict[str, int] | None = None, pad: int = 0) -> Row:
+def sent(description: str, ip: IPv4 | IPv6, data: bytes, veth: bool = True, pad: int = 0) -> Row:
     """A client's first ACK with data, whose checksum has but begun."""
     whole = replace(acknowledgment(ip, TO_80), payload=data)
     half = replace(whole, checksum=begun(ip, 20 + len(data)))
     after, link = leaving(ip)
-    policy = VETH if policy is None else policy
-    out = frame(after, whole if policy else half, link)
+    out = padded(frame(after, whole if veth else half, link), pad)
     action = Action.back if ip in (B4, B6) else Action.exit
     given = padded(frame(ip, half), pad)
-    return Row(f"begun: {description}", given, Reason.remembered, padded(out, pad), action=action, policy=policy)
+    policy = VETH if veth else {}
+    return Row(f"begun: {description}", given, Reason.remembered, out, action=action, policy=policy)
 
 
 def as_it_is(description: str, ip: IPv4 | IPv6, value: int, cut: int = 0) -> Row:
@@ -92,7 +92,7 @@ ROWS = [
     *(sent(f"{size} bytes over IPv6", B6, DATA[:size]) for size in SIZES),
     sent("routed", R4, DATA[:100]),
     sent("padding is no part of it", B4, b"", pad=60),
-    sent("nobody leaves them to do where it is no veth", B4, DATA[:100], policy={}),
+    sent("nobody leaves them to do where it is no veth", B4, DATA[:100], veth=False),
     sent("a whole one that looks like it stays as it is", B4, ALIKE),
     as_it_is("another one, right or wrong", B4, begun(B4, 119) ^ 1),
     as_it_is("what is not all there", B4, begun(B4, 119), cut=1),

@@ -28,7 +28,7 @@ from hardtack.control.numbers import Numbering, counters_for, names_for, new_to,
 from hardtack.control.origins import Origins
 from hardtack.control.outside import Outside
 from hardtack.control.pinned import NAMES, key_of
-from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
+from hardtack.control.tables import device_entries, host_entries, host_updates, policy_entry
 from hardtack.control.watches import watches
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
@@ -131,13 +131,12 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
     exits = find_exits(config)
     fill(front, config, numbers, entries, grace_until)
-    front.tables["exits"].update(ONLY, exits_entry(exits))
     for key, value in device_entries(exits):
         front.tables["devices"].update(key, value)
     upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
     outside = Outside(exits[0].index, front.tables["outside"])
-    followers: list[Keeper] = [outside, NextHops(config, exits, front.tables["next_hops"])]
+    followers: list[Keeper] = [outside, NextHops(config, exits, front.tables["next_hops"], front.tables["exits"])]
     if config.front.inside:  # only what comes in there is compared
         followers.append(Origins(config, front.tables["origins"]))
     for follower in followers:
