@@ -175,7 +175,7 @@ def test_a_record_knows_its_place() -> None:
 
 
 def test_every_number_of_a_host_has_a_budget() -> None:
-    """Budget 0 is everybody's; behind those of the hosts is that of the grace period, then what each host may teach, and be told."""
+    """Budget 0 is everybody's; behind those of the hosts that of the grace period, what each host may teach, and be told."""
     assert layout.LEARNING == layout.MOST_HOST_ADDRESSES + 1
     assert layout.QUOTED == layout.TAUGHT + layout.MOST_HOST_ADDRESSES
     assert BUDGETS.entries == layout.QUOTED + layout.MOST_HOST_ADDRESSES + 1 == SHARES.entries
