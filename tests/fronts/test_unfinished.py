@@ -25,7 +25,7 @@ ways = pytest.mark.parametrize("way", ADDRESSES)
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     with straight(tmp_path_factory.mktemp("straight")) as made:
-        made.near.features(tx_checksum=True)
+        made.near.features(tx_checksum=True, gso=True)
         assert eventually(lambda: record(made)["unfinished"] == 1, PATIENCE)
         yield made
 
