@@ -13,7 +13,7 @@ from hardtack import journal
 from hardtack.control.following import Entries, Keeper
 from hardtack.control.tables import outside_entry
 from hardtack.image import ONLY
-from hardtack.kernel import interfaces, mac_addresses, netlink
+from hardtack.kernel import mac_addresses, netlink
 from hardtack.packet.layout import MOST_MACS
 
 IN_DRIVER = 1  # XDP_ATTACHED_DRV
@@ -54,7 +54,7 @@ class Outside(Keeper):
         Of a veth's driver. The generic hook sends on the kernel's own buffers, with all that is noted beside them.
         """
         facts = mac_addresses.facts_of(self._kernel, self._interface)
-        return interfaces.kind(facts) == "veth" and netlink.xdp_program(facts)[0] == IN_DRIVER
+        return netlink.kind(facts) == "veth" and netlink.xdp_program(facts)[0] == IN_DRIVER
 
     def close(self) -> None:
         """Hear no more news, and ask no more."""
