@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from hardtack.diagnosis.bridge_port import bridge_port
 from hardtack.diagnosis.finding import Finding, Site
+from hardtack.diagnosis.port_reuse import port_reuse
 from hardtack.diagnosis.promises import promises
 from hardtack.diagnosis.services import services
 
 Look = Callable[[Site], Iterable[Finding]]
 
-LOOKS: tuple[Look, ...] = (bridge_port, services, promises)
+LOOKS: tuple[Look, ...] = (bridge_port, services, promises, port_reuse)
 
 
 def findings(site: Site, looks: Iterable[Look] = LOOKS) -> Iterator[Finding]:
