@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from handshake.former import Host
 from handshake.raw import Wire, wired
 from handshake.stage import GREET, HTTP, TALK, UNPROTECTED, Stage, staged
 from hardtack.lab.addresses import SECOND, SERVER
@@ -50,6 +51,13 @@ def wire(stage: Stage) -> Iterator[Wire]:
     """The client's link, to send frames made by hand."""
     with wired(stage.net) as made:
         yield made
+
+
+@pytest.fixture
+def host(stage: Stage, wire: Wire, version: int) -> Iterator[Host]:
+    """A server whose connections are the test's to move."""
+    with ExitStack() as parts:
+        yield Host(stage.net, wire, version, parts)
 
 
 @pytest.fixture(params=[4, 6], ids=["ipv4", "ipv6"])

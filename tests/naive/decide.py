@@ -142,8 +142,11 @@ def judge_syn(
     key = state.keys[host.keys].get(cookie.epoch(moment.now_ms))
     if key is None:
         return Reason.no_key, frame
-    if entry is not None and not entry.fin_acked:  # in FIN-WAIT-2 or TIME-WAIT: RFC 9293 3.6
-        return Reason.reopened if known.has_allowance(state, name_of(segment), moment) else Reason.implausible, frame
+    if entry is not None and not (entry.fin_acked and known.makes_way(entry, segment, moment)):
+        if known.has_allowance(state, name_of(segment), moment):
+            return Reason.reopened, frame
+        if not entry.fin_acked:  # else in FIN-WAIT-2 or TIME-WAIT: RFC 9293 3.6
+            return Reason.implausible, frame
     if segment.link[:6] not in state.macs:
         return Reason.not_for_us, frame
     refusal = budget.refuses(state, segment, host, moment)
