@@ -32,6 +32,7 @@ from tables_under_test import BUCKETS, budgets, known, places_entry, policy_entr
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
+from hardtack.control.tables import outside_entry
 from hardtack.image import Table
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
@@ -51,14 +52,16 @@ XDP_ACTIONS = {
     3: Action.back,
     4: Action.exit,
 }  # enum xdp_action: PASS DROP TX REDIRECT
-TCX_NEXT = -1
+TCX_ACTIONS = {-1: Action.kernel, 2: Action.drop, 7: Action.back}  # enum tcx_action_base: NEXT DROP REDIRECT
+ACTIONS = {"xdp": XDP_ACTIONS, "tcx": TCX_ACTIONS}
 REASONS = {int(reason): reason for reason in Reason}
 SHORTEST = 14  # bytes; BPF_PROG_TEST_RUN takes no shorter frame
 NS = 1_000_000  # in a millisecond
 PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
 LO = 1  # an interface that every namespace has; no test sends anything by it
 SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS}
-LIMITS = [*range(NUMBERS), layout.LEARNING, *range(layout.TAUGHT + 1, layout.TAUGHT + NUMBERS)]  # budgets of any test
+OF_HOSTS = (layout.TAUGHT, layout.QUOTED)
+LIMITS = [*range(NUMBERS), layout.LEARNING, *(of + n for of in OF_HOSTS for n in range(1, NUMBERS))]  # budgets of any test
 PER_CPU = ("shares", "crowds", "prefixes", "asked")  # what a CPU remembers
 
 
@@ -144,8 +147,9 @@ class Ebpf:
         program = self._programs["leaving" if leaves else side].program
         ran = program.test_run(frame, ifindex=LO if side == "looped" else 0)
         number, reason = self._grown(frame)
-        assert not leaves or ran.verdict == TCX_NEXT, ran.verdict
-        return Outcome(reason, number, ran.frame, Action.kernel if leaves else XDP_ACTIONS[ran.verdict])
+        action = ACTIONS[program.image.kind][ran.verdict]
+        assert not leaves or action == Action.kernel, ran.verdict
+        return Outcome(reason, number, ran.frame, action)
 
     def _grown(self, frame: bytes) -> tuple[int, Reason]:
         grown = []
@@ -163,8 +167,9 @@ class Ebpf:
         return known(self._tags, self._connections)
 
     def set_policy(self, state: State) -> None:
-        """What holds for all hosts together, as it is in the state."""
+        """What holds for all hosts together, and of the interface, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
+        self._tables["outside"].update(ONLY, outside_entry(state.macs, state.unfinished))
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""
@@ -244,8 +249,9 @@ class Native:
         return known(self.tables["tags"], self.tables["connections"])
 
     def set_policy(self, state: State) -> None:
-        """What holds for all hosts together, as it is in the state."""
+        """What holds for all hosts together, and of the interface, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
+        self.tables["outside"][:] = np.frombuffer(outside_entry(state.macs, state.unfinished), np.uint8)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""
@@ -271,14 +277,14 @@ def memory(name: str, kinds: dict[str, Table]) -> npt.NDArray[np.uint8]:
 
 
 @contextmanager
-def ebpf(state: State | None = None) -> Iterator[Ebpf]:
+def ebpf(state: State | None = None, outside: Source = FRONT, inside: Source = INSIDE) -> Iterator[Ebpf]:
     """The eBPF engine, loaded; needs root. Meanwhile this process is where its frames are."""
     allowed = os.sched_getaffinity(0)
     with ExitStack() as stack:
         stack.callback(os.sched_setaffinity, 0, allowed)
         programs: dict[Side, Datapath] = {}
         tables: dict[str, Map] = {}
-        for side, source in (("outside", FRONT), ("inside", INSIDE), ("leaving", LEAVING)):
+        for side, source in (("outside", outside), ("inside", inside), ("leaving", LEAVING)):
             image = objects.compiled(replace(source, name=f"{source.name}_still", clock="table"))
             programs[side] = stack.enter_context(Datapath(image, tables, SIZES))  # type: ignore[index]
             tables |= programs[side].tables  # type: ignore[index]

@@ -6,7 +6,21 @@ the answer's options, and the rows of `golden` are literal bytes. Whatever runs 
 
 from __future__ import annotations
 
-from rows import golden, known, limits, link, moments, network, offers, others, outward, sent_on, strangers, transport
+from rows import (
+    finished,
+    golden,
+    known,
+    limits,
+    link,
+    moments,
+    network,
+    offers,
+    others,
+    outward,
+    sent_on,
+    strangers,
+    transport,
+)
 from rows.row import Row
 
 ROWS: list[Row] = [
@@ -22,4 +36,5 @@ ROWS: list[Row] = [
     *others.ROWS,
     *outward.ROWS,
     *sent_on.ROWS,
+    *finished.ROWS,
 ]

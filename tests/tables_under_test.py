@@ -11,7 +11,7 @@ from naive.budget import LEARNING
 from naive.state import Exit, Host, Name, Origin, State
 from naive.world import FACTORS
 
-from hardtack.control.tables import index_entry
+from hardtack.control.tables import index_entry, outside_entry
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, keys_entry
 from hardtack.packet.layout import KEEP_TAG, NO_TAG
@@ -46,6 +46,7 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
     yield "index", ONLY, index_entry([*state.hosts])
     yield "keys", ONLY, keys_entry(*(schedule.items() for schedule in state.keys))
     yield "exits", ONLY, exits_entry(state.exits)
+    yield "outside", ONLY, outside_entry(state.macs, state.unfinished)
     yield "places", ONLY, places_entry(buckets)
     yield from hop_updates(state)
     yield "policy", ONLY, policy_entry(state)
@@ -159,7 +160,9 @@ def index_of(whose: int | str) -> int:
     """A budget's place in the table."""
     if isinstance(whose, int):
         return whose
-    return layout.LEARNING if whose == LEARNING else layout.TAUGHT + int(whose.rpartition(" ")[2])
+    if whose == LEARNING:
+        return layout.LEARNING
+    return (layout.QUOTED if whose.startswith("quoted") else layout.TAUGHT) + int(whose.rpartition(" ")[2])
 
 
 def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int]) -> dict[str, dict[int, tuple[int, ...]]]:

@@ -61,8 +61,11 @@ def told() -> list[Finding]:
 @pytest.mark.parametrize(("name", "direction"), [("agent", "ingress"), ("leaving", "egress")])
 def test_who_stands_before_ours_is_named(root: Path, name: str, direction: links.Direction) -> None:
     right = find("right").index
-    with Datapath(ours(name)) as made, programs.load(STRANGER, {}) as program:
-        made.attach_tcx(right, direction)
+    with (
+        Datapath(ours(name)) as made,
+        programs.load(STRANGER, {}) as program,
+        links.attach_tcx(made.program, right, direction),
+    ):
         place = links.DIRECTIONS[direction]
         with links.attach(program, right, place, 0, "behind"):
             assert told() == []
@@ -71,6 +74,6 @@ def test_who_stands_before_ours_is_named(root: Path, name: str, direction: links
             (finding,) = told()
     assert not finding.fatal
     assert str(finding) == (
-        f"{who} is on right before hardtack's {name}, and may keep frames from it: start hardtack there again, and it is "
-        "first; or have that program return TCX_NEXT"
+        f"{who} is on right before hardtack's {name}, and may keep frames from it: start hardtack there again and it is "
+        "first, or have that program return TCX_NEXT"
     )

@@ -9,9 +9,8 @@ from kernel_ground import needs_root, veth_pair
 
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.overflows import full_accept_queues, overflows
-from hardtack.diagnosis.vrf import INFO_SLAVE_KIND, place_of, vrf
-from hardtack.kernel.interfaces import INFO_KIND, LINKINFO
-from hardtack.kernel.netlink import attribute
+from hardtack.diagnosis.vrf import place_of, vrf
+from hardtack.kernel.netlink import IFLA_LINKINFO, INFO_KIND, INFO_PORT_KIND, attribute
 
 pytestmark = needs_root
 
@@ -25,7 +24,7 @@ def namespace() -> Iterator[None]:
 
 def information(kind: bytes, slave: bytes = b"") -> dict[int, bytes]:
     """Of an interface of a kind, in one of another: no kernel is sure to have VRFs."""
-    return {LINKINFO: attribute(INFO_KIND, kind + b"\0") + (attribute(INFO_SLAVE_KIND, slave + b"\0") if slave else b"")}
+    return {IFLA_LINKINFO: attribute(INFO_KIND, kind + b"\0") + (attribute(INFO_PORT_KIND, slave + b"\0") if slave else b"")}
 
 
 def test_a_vrf_is_told() -> None:

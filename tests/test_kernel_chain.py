@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,10 +97,14 @@ def test_the_next_start_gets_before_who_has_come_before(folder: Folder) -> None:
 def test_programs_of_ours_stay_in_their_order(folder: Folder) -> None:
     """As on a tunnel, where front and agent are at one hook."""
     right = index("right")
-    with Standing(folder, [ours("agent")]) as first, Datapath(ours("front")) as front:
+    with (
+        Standing(folder, [ours("agent")]) as first,
+        Datapath(ours("front")) as front,
+        ExitStack() as parts,
+    ):
         first.attach([place()])
         first.keep()
-        front.attach_tcx(right)
+        parts.enter_context(links.attach_tcx(front.program, right))
         with Standing(folder, [ours("agent")]) as second:
             second.attach([place()])
             second.keep()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from journal_ground import journal
 from lab_ground import eventually, needs_root
@@ -27,6 +28,7 @@ from hardtack.control.config import Config, read
 from hardtack.control.exits import Exit, find_exits
 from hardtack.control.next_hops import BY_KERNEL, NextHops
 from hardtack.control.tables import next_hop_entry
+from hardtack.image import ONLY
 from hardtack.kernel import maps, privileges
 from hardtack.kernel.interfaces import InterfaceError
 from hardtack.kernel.maps import Map
@@ -35,7 +37,7 @@ from hardtack.lab.addresses import CLIENT, INSIDE, SECOND, SERVER
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import MOST_EXITS, NEXT_HOPS
+from hardtack.packet.layout import EXITS, MOST_EXITS, NEXT_HOPS, Exits
 
 pytestmark = needs_root
 
@@ -71,12 +73,18 @@ class Front:
         self._front = front
         self.exits: tuple[Exit, ...] = front.call(find_exits, config)
         self.table: Map = maps.create(NEXT_HOPS)
-        self.hops = front.call(NextHops, config, self.exits, self.table)
+        self.exits_table: Map = maps.create(EXITS)
+        self.hops = front.call(NextHops, config, self.exits, self.table, self.exits_table)
         self.lines = lines
 
     def entry(self, place: int) -> bytes:
         """What the packet program finds there."""
         return self.table.lookup(place.to_bytes(4, "little")) or b""
+
+    def sources(self) -> list[bytes]:
+        """The MAC addresses that frames leave with, by exit."""
+        slots = np.frombuffer(self.exits_table.lookup(ONLY) or b"", Exits)[0]["slots"]
+        return [int(slot["mac"]).to_bytes(6, "little") for slot in slots]
 
     def write(self) -> None:
         """As the front does every second."""
@@ -111,7 +119,7 @@ def running(ground: Ground, config: Config) -> Iterator[Front]:
     """A front's next hops, written once."""
     with journal() as lines:
         front = Front(ground.net.front, config, lines)
-        with front.table, front.hops:
+        with front.table, front.exits_table, front.hops:
             front.write()
             yield front
 
@@ -349,6 +357,29 @@ def test_an_mtu_that_changes(ground: Ground, front: Front) -> None:
     assert front.becomes(0, next_hop_entry(ground.net.far.mac, INSIDE_PLACE))
 
 
+def test_a_mac_address_that_changes(ground: Ground, front: Front) -> None:
+    """Frames leave with the new one. The kernel forgets all neighbours there, who knew the old one."""
+    inside = ground.net.inside
+    assert front.sources()[INSIDE_PLACE] == inside.mac
+    new = bytes.fromhex(OTHER_MAC.replace(":", ""))
+    asked(ground.net.front, lambda kernel: kernel.link("set", index=inside.index, address=OTHER_MAC))
+    try:
+        assert eventually(lambda: followed(ground, front)[INSIDE_PLACE] == new)
+        speak(ground.net.front, INSIDE[0], SERVER[0])
+        assert front.becomes(0, next_hop_entry(ground.net.far.mac, INSIDE_PLACE))
+    finally:
+        asked(ground.net.front, lambda kernel: kernel.link("set", index=inside.index, address=inside.mac.hex(":")))
+    assert eventually(lambda: followed(ground, front)[INSIDE_PLACE] == inside.mac)
+    speak(ground.net.front, INSIDE[0], SERVER[0])
+    assert front.becomes(0, next_hop_entry(ground.net.far.mac, INSIDE_PLACE))
+
+
+def followed(ground: Ground, front: Front) -> list[bytes]:
+    """The sources, once the news has been read."""
+    ground.net.front.call(front.hops.follow)
+    return front.sources()
+
+
 def test_no_capability_is_needed_once_it_is_made(ground: Ground) -> None:
     forget(ground)
     expected = next_hop_entry(ground.net.far.mac, INSIDE_PLACE)
@@ -365,7 +396,7 @@ def test_no_capability_is_needed_once_it_is_made(ground: Ground) -> None:
 
     with journal() as lines:
         front = Front(ground.net.front, ground.config(), lines)
-        with front.table, front.hops:
+        with front.table, front.exits_table, front.hops:
             assert ground.net.front.call(unprivileged, front)
 
 

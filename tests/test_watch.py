@@ -84,16 +84,17 @@ class Ground:
 
 @contextmanager
 def agent() -> Iterator[Ground]:
-    with Datapath(objects.compiled(AGENT)) as made:
-        made.attach_tcx(find("right").index)
+    with Datapath(objects.compiled(AGENT)) as made, links.attach_tcx(made.program, find("right").index):
         sight = Arrivals(find("right").index, made.tables["counters"])
         yield Ground(Watch("agent", "right", AT_TCX, sight, every=1), "ingress", send, send_out, made)
 
 
 @contextmanager
 def leaving() -> Iterator[Ground]:
-    with Datapath(objects.compiled(LEAVING), sizes=SIZES) as made:
-        made.attach_tcx(find("right").index, "egress")
+    with (
+        Datapath(objects.compiled(LEAVING), sizes=SIZES) as made,
+        links.attach_tcx(made.program, find("right").index, "egress"),
+    ):
         sight = Leaving(made.tables[SEEN.name], made.tables["counters"], find("right").index, [HOST])
         yield Ground(Watch("leaving", "right", AT_TCX, sight, every=1), "egress", send_out, send, made)
 

@@ -191,6 +191,15 @@ def test_one_who_is_known(ground: Ground, kind: Kind, numbered: bool) -> None:
         speak(session)
 
 
+def test_one_who_tells_of_what_the_host_never_sent(ground: Ground) -> None:
+    """ICMP errors about connections that nobody knows, of a protected port: a few pass, for there are other fronts."""
+    done = attacked(ground, "known-icmp", [ATTACKER], [Caller(ATTACKER, port) for port in range(50_000, 50_016)])
+    assert done.seen is not None
+    assert 0 < done.seen[Reason.icmp_quote] < done.received // LEAST_SHARE
+    assert done.seen[Reason.icmp_error] == 0
+    check(done)
+
+
 @pytest.mark.parametrize("kind", ["guess", "guess-count"])
 def test_one_who_guesses(ground: Ground, kind: Kind) -> None:
     check(attacked(ground, kind, [NOBODY], [Caller(NOBODY, 50_000, 1)]))

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from handshake.stage import PATIENCE, TALK
@@ -17,7 +17,7 @@ from handshake.stage import PATIENCE, TALK
 from fronts.running import Value, agent, configuration, counting, front
 from fronts.town import WAYS, Town
 from hardtack.lab import topology
-from hardtack.lab.addresses import CLIENT, SECOND, SERVER, with_length
+from hardtack.lab.addresses import CLIENT, FRONT_TWO, SECOND, SERVER, with_length
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import download, upload
 from hardtack.lab.counters import tcp_events
@@ -33,6 +33,7 @@ HOMES = ("203.0.113.0/24", "2001:db8:2::/64")
 FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
 NARROW = 1400  # bytes of an IP packet
 SIZE = 300_000
+TABLE = "77"  # of routes
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,33 @@ def test_errors_reach_the_host(place: Town, home: Namespace, name: str, version:
     with counting(way.outside) as seen:
         download(home, way.address, TALK, SIZE, timeout=PATIENCE)
     assert seen[Reason.icmp_error] > 0
+
+
+@pytest.mark.parametrize("name", ["kernel", "direct", "mac"])
+def test_errors_that_come_by_another_front_reach_the_host(place: Town, home: Namespace, name: str, version: int) -> None:
+    """It knows nothing of the connection, and drops what is not TCP; but the error quotes a protected port."""
+    way, two = place.way(name, version), place.site.two
+    forget_paths(way.host)
+    with errors_by(place.site.client, FRONT_TWO[version == 6]), counting(two.outside) as seen:
+        download(home, way.address, TALK, SIZE, timeout=PATIENCE)
+    assert seen[Reason.icmp_quote] > 0 and seen[Reason.connection] == 0
+
+
+@contextmanager
+def errors_by(client: Namespace, gateway: str) -> Iterator[None]:
+    """What the client has to say of packets takes another way than they do."""
+    family, protocol = ("-6", "ipv6-icmp") if ":" in gateway else ("-4", "icmp")
+    commands = (
+        ["route", "add", "default", "via", gateway, "table", TABLE],
+        ["rule", "add", "ipproto", protocol, "table", TABLE],
+        ["rule", "del", "ipproto", protocol, "table", TABLE],
+        ["route", "flush", "table", TABLE],
+    )
+    for number, command in enumerate(commands):
+        if number == 2:
+            yield
+        done = run(["ip", family, *command], client)
+        assert done.returncode == 0, done.stderr
 
 
 def forget_paths(host: Namespace) -> None:

@@ -10,6 +10,7 @@ import pytest
 from handshake.raw import Peer, wired
 from handshake.stage import HTTP, PATIENCE, TALK
 from naive.frames import ACK
+from pyroute2 import IPRoute
 
 from fronts.running import counting, wait_for_ends
 from fronts.town import WAYS, Town
@@ -64,6 +65,31 @@ def test_one_front_answers_and_the_other_admits(place: Town, name: str, version:
         peer.leave()
     assert (by_one[Reason.answered], by_one[Reason.remembered]) == (1, 0)
     assert (by_two[Reason.answered], by_two[Reason.remembered]) == (0, 1)
+
+
+@contextmanager
+def forgetful(place: Town) -> Iterator[None]:
+    """The street's switch does not remember who lives where: it sends every frame to all."""
+    street = place.site.gates[0].namespace
+
+    def ageing(centiseconds: int) -> None:
+        with IPRoute() as kernel:
+            [index] = kernel.link_lookup(ifname="street")
+            kernel.link("set", index=index, kind="bridge", br_ageing_time=centiseconds)
+
+    street.call(ageing, 0)
+    yield
+    street.call(ageing, 30_000)
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_a_bystander_says_nothing(place: Town, name: str, version: int) -> None:
+    """It would make the switch send it what is for the other one."""
+    way = place.way(name, version)
+    with forgetful(place), counting(place.site.two.outside) as by_two, counting(way.outside) as by_one:
+        upload(place.site.client, way.address, TALK, SIZE, timeout=PATIENCE)
+    assert (by_one[Reason.answered], by_one[Reason.not_for_us]) == (1, 0)
+    assert (by_two[Reason.answered], by_two[Reason.not_for_us]) == (0, 1)
 
 
 @pytest.mark.parametrize("name", BEHIND)

@@ -7,7 +7,8 @@
     one-armed    beside    front one    "mac", back out of the interface it came in by
     local        two       front two    "local"
 
-Front two protects what is behind, too, all by way of the kernel. `beside` has a key and an MSS of its own.
+Front two protects what is behind, too, all by way of the kernel, and drops what is not TCP. `beside` has a key and an MSS of
+its own.
 """
 
 from __future__ import annotations
@@ -107,5 +108,5 @@ def hosts_of_two() -> list[dict[str, Value]]:
     """Itself, and what is behind."""
     return [
         {"name": "local", "addresses": ON_TWO, "via": "local"},
-        {"name": "behind", "addresses": SERVER + SECOND + THIRD, "via": "kernel"},
+        {"name": "behind", "addresses": SERVER + SECOND + THIRD, "via": "kernel", "default": "drop"},
     ]

@@ -22,9 +22,11 @@ from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
 from hardtack.keys import EPOCH, read_key, schedule
 from hardtack.lab import topology
+from hardtack.lab.attach import attach
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process
+from hardtack.lab.programs import PASS
 from hardtack.lab.topology import Topology
 from hardtack.packet.entries import clock_entry, keys_entry
 from hardtack.packet.layout import CLOCK, KEYS, POLICY, Policy
@@ -104,6 +106,7 @@ def clockwork(local: bool, folder: Path) -> Iterator[Clockwork]:
     """Attached, and at the beginning of an epoch."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.local() if local else topology.routed())
+        parts.enter_context(attach(net.near, PASS))
         configuration = write_configuration(net, folder)
         master = read_key(folder / "key")
         agent = None if local else attached(agent_command(net.far.name, folder / "key"), net.server)

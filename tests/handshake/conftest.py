@@ -8,12 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from handshake.former import Host
 from handshake.raw import Wire, wired
 from handshake.stage import GREET, HTTP, TALK, UNPROTECTED, Stage, staged
 from hardtack.lab.addresses import SECOND, SERVER
-from hardtack.lab.attach import attach
 from hardtack.lab.clients import offer
-from hardtack.lab.programs import PASS
 from hardtack.lab.servers import nginx, talker
 
 ROOT = os.geteuid() == 0
@@ -31,7 +30,6 @@ def whole_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     """Front, agent and servers: nginx, a talker, a talker that speaks first."""
     with ExitStack() as parts:
         stage = parts.enter_context(staged(request.param == "local", tmp_path_factory.mktemp(request.param)))
-        parts.enter_context(attach(stage.net.near, PASS))
         everywhere = (*SERVER, *SECOND)
         parts.enter_context(nginx(stage.net.server, everywhere, [HTTP, UNPROTECTED]))
         parts.enter_context(talker(stage.net.server, everywhere, [TALK]))
@@ -53,6 +51,13 @@ def wire(stage: Stage) -> Iterator[Wire]:
     """The client's link, to send frames made by hand."""
     with wired(stage.net) as made:
         yield made
+
+
+@pytest.fixture
+def host(stage: Stage, wire: Wire, version: int) -> Iterator[Host]:
+    """A server whose connections are the test's to move."""
+    with ExitStack() as parts:
+        yield Host(stage.net, wire, version, parts)
 
 
 @pytest.fixture(params=[4, 6], ids=["ipv4", "ipv6"])

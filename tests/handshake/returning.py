@@ -8,8 +8,9 @@ from lab_ground import eventually
 from naive.frames import ACK, FIN, PSH, RST, SYN
 
 from handshake.raw import LOW_32, Heard, Peer
-from handshake.stage import PATIENCE, Stage
+from handshake.stage import PATIENCE
 from hardtack.lab.counters import HERE
+from hardtack.lab.topology import Topology
 
 ISN, TSVAL = 0x20000000, 0x30000000  # of the first connection
 LATER, EARLIER = 5000, -5000
@@ -18,6 +19,7 @@ AGAIN = 1.0  # s until an unanswered SYN is sent again: RFC 6298 2.1
 ESTABLISHED, SYN_RECEIVED, FIN_WAIT_1, FIN_WAIT_2, TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING = (
     *("01", "03", "04", "05", "06", "08", "09", "0B"),
 )
+CLOSED = ""
 
 
 class Client(Peer):
@@ -89,11 +91,11 @@ def is_answer(heard: Heard) -> bool:
     return is_syn_ack(heard) or (heard.flags == ACK and not heard.payload)
 
 
-def state_of(stage: Stage, client: Client) -> str:
-    """What the host's kernel has of the client's connection; "" if nothing."""
-    text = stage.net.server.call((HERE / ("tcp6" if client.version == 6 else "tcp")).read_text)
+def state_of(net: Topology, client: Client) -> str:
+    """What the host's kernel has of the client's connection; CLOSED if nothing."""
+    text = net.server.call((HERE / ("tcp6" if client.version == 6 else "tcp")).read_text)
     for line in text.splitlines()[1:]:
         here, there, state = line.split()[1:4]
         if (here.rpartition(":")[2], there.rpartition(":")[2]) == (f"{client.port:04X}", f"{client.source_port:04X}"):
             return state
-    return ""
+    return CLOSED

@@ -19,10 +19,12 @@ from handshake.counted import counts
 from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
+from hardtack.lab.attach import attach
 from hardtack.lab.clients import connect, read_all
 from hardtack.lab.counters import tcp_events
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process, run
+from hardtack.lab.programs import PASS
 from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
 
@@ -153,6 +155,7 @@ def staged(local: bool, folder: Path) -> Iterator[Stage]:
     with ExitStack() as parts:
         net = parts.enter_context(topology.local() if local else topology.routed())
         net.server.sysctl("net.ipv4.tcp_rmem", RMEM)
+        parts.enter_context(attach(net.near, PASS))  # before the front looks whether it can answer by its driver
         configuration = write_configuration(net, folder)
         agent = None
         if not local:

@@ -18,9 +18,7 @@ from naive.frames import ACK, FIN, PSH
 from handshake.raw import ALL_OPTIONS, LOW_32, PLAIN_OPTIONS, Peer, Wire, wired
 from handshake.stage import ADDRESSES, GREET, PATIENCE, SPARE, TALK, Stage, staged
 from hardtack.lab.addresses import SERVER
-from hardtack.lab.attach import attach
 from hardtack.lab.cpu import thread_receivers
-from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 
 CPU = 0
@@ -35,7 +33,6 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """The host's card is served by a thread on one CPU."""
     with (
         staged(request.param == "local", tmp_path_factory.mktemp("batches")) as made,
-        attach(made.net.near, PASS),
         talker(made.net.server, SERVER, [TALK]),
         talker(made.net.server, SERVER, [GREET], greeting="220 hello"),
     ):

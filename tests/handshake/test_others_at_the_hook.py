@@ -63,7 +63,7 @@ def second_agent(stage: Stage) -> Iterator[Datapath]:
         role = "front" if stage.net.is_local else "agent"
         shared = {table.name: parts.enter_context(pinned(far, table, role)) for table in (KEYS, CLOCK)}  # type: ignore[arg-type]
         made = parts.enter_context(Datapath(agent_image(), shared))
-        far.namespace.call(made.attach_tcx, far.index)
+        parts.enter_context(far.namespace.call(links.attach_tcx, made.program, far.index))
         yield made
 
 

@@ -14,9 +14,7 @@ from handshake.raw import ALL_OPTIONS, PLAIN_OPTIONS, Peer, Wire, wired
 from handshake.stage import ADDRESSES, PATIENCE, TALK
 from hardtack.keys import EPOCH
 from hardtack.lab.addresses import SECOND, SERVER
-from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, server_socket
-from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.packet.reasons import Reason
 
@@ -36,7 +34,6 @@ def works(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Front and agent, a talker behind them."""
     with (
         clockwork(request.param == "local", tmp_path_factory.mktemp("clockwork")) as made,
-        attach(made.net.near, PASS),
         talker(made.net.server, SERVER + SECOND, [TALK]),
     ):
         yield made

@@ -1,4 +1,4 @@
-"""An agent where frames begin with the IP header: behind a tunnel."""
+"""An agent where frames begin with the IP header: behind a tunnel, and (what tc sees then) behind XDP's generic hook."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from lab_ground import eventually
 from naive.frames import ACK, PSH
+from pyroute2 import IPRoute
 
 from handshake.raw import Peer, Wire, wired
 from handshake.stage import (
@@ -25,18 +26,23 @@ from handshake.stage import (
     refusal,
     write_configuration,
 )
-from handshake.tunnels import tun, tunnel
+from handshake.tunnels import TAP, TUN, tun, tunnel
+from hardtack.compiler.objects import compiled
+from hardtack.kernel.links import attach_xdp
+from hardtack.kernel.programs import load
 from hardtack.lab import topology
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, server_socket
 from hardtack.lab.counters import HERE
 from hardtack.lab.lab import NAMED_PORTS
+from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
+from hardtack.packet.programs import FRAGS
 from hardtack.packet.reasons import Reason
 
 INFINIBAND = 32  # ARPHRD_INFINIBAND
@@ -44,12 +50,14 @@ TIMES = 3
 SOURCES = count(random.choice(NAMED_PORTS[:-1000]))
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@pytest.fixture(scope="module", params=[TUN, TAP], ids=["tunnel", "generic"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Front, agent, a talker."""
     folder = tmp_path_factory.mktemp("tunnel")
     with ExitStack() as parts:
-        net = parts.enter_context(tunnelled(parts.enter_context(topology.routed())))
+        net = parts.enter_context(tunnelled(parts.enter_context(topology.routed()), request.param))
+        if request.param == TAP:
+            parts.enter_context(copied(net.far))
         parts.enter_context(attach(net.near, PASS))
         parts.enter_context(talker(net.server, SERVER, [TALK]))
         configuration = write_configuration(net, folder)
@@ -62,11 +70,30 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @contextmanager
-def tunnelled(net: Topology) -> Iterator[Topology]:
+def tunnelled(net: Topology, mode: int) -> Iterator[Topology]:
     """The front reaches the server by a tunnel; what the server answers goes the usual way."""
-    with tunnel(net.front, net.server) as (here, there):
+    with tunnel(net.front, net.server, mode) as (here, there):
         here.add_neighbours(f"{SERVER[0]}/32", f"{SERVER[1]}/128")
+        if mode == TAP:
+            net.front.call(know, here.index, there.mac)
         yield replace(net, inside=here, far=there)
+
+
+def know(index: int, mac: bytes) -> None:
+    """The server's addresses are there: they are another interface's of it, and IPv6 would not answer for them."""
+    with IPRoute() as kernel:
+        for address in SERVER:
+            kernel.neigh("add", dst=address, lladdr=mac.hex(":"), ifindex=index, state=128)  # NUD_PERMANENT
+
+
+@contextmanager
+def copied(interface: Interface) -> Iterator[None]:
+    """Another's program in the generic hook there, which takes frames of several buffers: the kernel copies for it."""
+    with (
+        load(replace(compiled(PASS), flags=FRAGS), {}) as program,
+        interface.namespace.call(attach_xdp, program, interface.index, "generic"),
+    ):
+        yield
 
 
 @pytest.fixture
@@ -117,18 +144,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Topology, 
         yield net, write_configuration(net, tmp_path_factory.mktemp("alone"))
 
 
-def test_an_agent_where_it_would_see_nothing_is_refused(alone: tuple[Topology, Path]) -> None:
+@pytest.mark.parametrize("role", ["agent", "front"])
+def test_where_it_would_see_nothing_it_is_refused(alone: tuple[Topology, Path], role: str) -> None:
     net, configuration = alone
-    with tun(net.server, "ib0", INFINIBAND) as (_, interface):
-        said = refusal(agent_command(interface.name, configuration.with_name("key")), net.server, 2)
+    other = configuration.with_name("infiniband.toml")
+    other.write_text(configuration.read_text().replace(net.outside.name, "ib0"))
+    command = front_command(other) if role == "front" else agent_command("ib0", configuration.with_name("key"))
+    with tun(net.server, "ib0", INFINIBAND):
+        said = refusal(command, net.server, 2)
     assert "ib0: its frames begin with neither Ethernet nor IP (ARPHRD_* 32): name an Ethernet or tunnel interface" in said
-
-
-def test_a_front_where_there_is_no_ethernet_is_refused(alone: tuple[Topology, Path]) -> None:
-    net, configuration = alone
-    with tun(net.server, "tun9") as (_, interface):
-        text = configuration.read_text().replace(net.outside.name, interface.name)
-        other = configuration.with_name("tun.toml")
-        other.write_text(text)
-        said = refusal(front_command(other), net.front, 2)
-    assert "tun9 is no Ethernet, frames there begin with the IP header: name the Ethernet interface" in said

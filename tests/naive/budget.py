@@ -14,6 +14,7 @@ from naive.parse import Segment
 from naive.state import Host, State
 
 EVERYBODY, LEARNING = 0, "connections learned"
+QUOTES = 128  # ICMP errors in a window, of no known connection
 RESERVE_BITS = 3  # an eighth is for prefixes that have lately brought good cookies
 PART_BITS = 6
 FLOOR_BITS = 6
@@ -28,6 +29,12 @@ def may_teach(state: State, number: int, moment: Moment) -> bool:
     """The same, of what a host may teach."""
     whose = f"taught by {number}"
     return pay(state, whose, plain_share(state, whose, moment), state.taught)
+
+
+def may_quote(state: State, number: int, moment: Moment) -> bool:
+    """The same, of errors about connections that nobody here knows."""
+    whose = f"quoted of {number}"
+    return pay(state, whose, plain_share(state, whose, moment), QUOTES)
 
 
 def plain_share(state: State, whose: str, moment: Moment) -> Share:

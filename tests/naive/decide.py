@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hardtack.packet.reasons import Reason, Verdict, verdict
 from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, teaching
 from naive.connections import name_of
-from naive.forward import INCOMING, Action, forward
+from naive.forward import Action, forward
 from naive.martians import is_martian
 from naive.moment import Moment
 from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transport
@@ -142,9 +142,12 @@ def judge_syn(
     key = state.keys[host.keys].get(cookie.epoch(moment.now_ms))
     if key is None:
         return Reason.no_key, frame
-    if entry is not None and not entry.fin_acked:  # in FIN-WAIT-2 or TIME-WAIT: RFC 9293 3.6
-        return Reason.reopened if known.has_allowance(state, name_of(segment), moment) else Reason.implausible, frame
-    if segment.link[:6] != state.exits[INCOMING].mac:
+    if entry is not None and not (entry.fin_acked and known.makes_way(entry, segment, moment)):
+        if known.has_allowance(state, name_of(segment), moment):
+            return Reason.reopened, frame
+        if not entry.fin_acked:  # else in FIN-WAIT-2 or TIME-WAIT: RFC 9293 3.6
+            return Reason.implausible, frame
+    if segment.link[:6] not in state.macs:
         return Reason.not_for_us, frame
     refusal = budget.refuses(state, segment, host, moment)
     if refusal is not None:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 
-from naive import checksum
+from naive import checksum, offload
 from naive.parse import Packet
 from naive.state import Host, State, Via, mapped
 
@@ -41,15 +41,18 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
     `room`: by how many bytes the engine can let a frame grow.
     """
     hop = state.hops.get(mapped(packet.destination))
-    if host.via == Via.kernel or hop is None or packet.link[:6] != state.exits[INCOMING].mac:
+    if host.via == Via.kernel or hop is None or packet.link[:6] not in state.macs:
         return Sent(Action.kernel, frame)
     leaving = state.exits[hop.exit]
     header = packet.header
+    if size(header) > leaving.mtu:
+        return Sent(Action.kernel, frame)
     if host.via == Via.routed:
-        if time_to_live(header) <= 1 or size(header) > leaving.mtu or speaks_to_routers(header):
+        if time_to_live(header) <= 1 or speaks_to_routers(header):
             return Sent(Action.kernel, frame)
         header = one_hop_less(header)
-    rest = frame[len(packet.link) + len(packet.header) :]
+    segment = offload.finish(packet) if state.unfinished else packet.transport
+    rest = frame[len(packet.link) + len(packet.header) : len(frame) - len(packet.transport)] + segment
     link = hop.mac + leaving.mac + tagged(packet.link[12:], host)
     if len(link) > len(packet.link) + room:
         return Sent(Action.kernel, frame)

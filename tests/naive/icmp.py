@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from hardtack.packet.reasons import Reason
+from naive import budget, prefixes
 from naive.known import has_allowance
 from naive.moment import Moment
 from naive.parse import TCP, Packet
@@ -22,19 +23,25 @@ def judge(state: State, packet: Packet, host: Host, moment: Moment) -> Reason:
     """A packet for a host that carries no TCP, or is a fragment of something else."""
     if packet.flaw is None and packet.protocol == MESSAGES[packet.version] and len(packet.transport) >= HEADER:
         kind = packet.transport[0]
-        if kind in ERRORS[packet.version] and concerns(state, packet, moment):
-            return Reason.icmp_error
+        if kind in ERRORS[packet.version] and (reason := judge_error(state, packet, host, moment)):
+            return reason
         if packet.version == 6 and kind in NEIGHBOURS and packet.header[7] == LINK_LOCAL:
             return Reason.neighbour
     return Reason.default_drop if host.drops else Reason.default_pass
 
 
-def concerns(state: State, packet: Packet, moment: Moment) -> bool:
-    """Whether an error is about a segment that the host has sent on a known connection, and not one too many."""
+def judge_error(state: State, packet: Packet, host: Host, moment: Moment) -> Reason | None:
+    """An error about a segment that the host has sent, or may have, if it is not one too many; else None."""
     name = quoted(packet.version, packet.transport[HEADER:])
-    if name is None or name.host != mapped(packet.destination) or name not in state.connections:
-        return False
-    return has_allowance(state, name, moment)
+    if name is None or name.host != mapped(packet.destination):
+        return None
+    if name in state.connections:
+        return Reason.icmp_error if has_allowance(state, name, moment) else None
+    if not host.drops or not host.protects(name.host_port):
+        return None
+    if not prefixes.may_doubt(state, prefixes.network(packet.source), moment):
+        return None
+    return Reason.icmp_quote if budget.may_quote(state, host.number, moment) else None
 
 
 def quoted(version: int, data: bytes) -> Name | None:

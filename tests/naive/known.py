@@ -16,6 +16,7 @@ WINDOW = 1 << 23  # bytes: about as much as a receive window may hold
 FAST_OPEN = 1 << 14  # data in a SYN, more than which nobody sends
 AHEAD = 60_000  # ms by which another CPU's clock may be ahead of ours
 DOUBT_AHEAD = 16  # windows, likewise
+WAITING = 1 << 16  # ms for which a host may be in TIME-WAIT
 
 
 def after(segment: Segment) -> int:
@@ -28,6 +29,14 @@ def is_certain(known: Connection, segment: Segment) -> bool:
     if known.fin_acked and segment.ack != known.sent:
         return False
     return known.numbered and is_plausible(known, segment)
+
+
+def makes_way(known: Connection, segment: Segment, moment: Moment) -> bool:
+    """Whether the host need not be asked about the SYN that follows an ended connection."""
+    if 0 < (segment.seq - known.next) % WORD < WORD // 2:
+        return True
+    silent = (moment.stamp - known.seen) % WORD
+    return known.client_fin and WAITING < silent < WORD - AHEAD
 
 
 def is_plausible(known: Connection, segment: Segment) -> bool:
@@ -53,7 +62,7 @@ def has_allowance(state: State, name: Name, moment: Moment) -> bool:
     if (known.doubted - moment.doubts) % SHORT < DOUBT_AHEAD:
         return False
     known.doubted = moment.doubts
-    return prefixes.may_doubt(state, name, moment)
+    return prefixes.may_doubt(state, prefixes.network_of(name), moment)
 
 
 def doubt(state: State, name: Name, moment: Moment) -> Reason:

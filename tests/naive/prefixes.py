@@ -140,9 +140,9 @@ def opened(state: State, name: Name, moment: Moment) -> int:
     return cell_of(state, network_of(name), moment).opened
 
 
-def may_doubt(state: State, name: Name, moment: Moment) -> bool:
-    """Whether one more segment that may be wrong is let through, of all the prefix's connections."""
-    cell = cell_of(state, network_of(name), moment)
+def may_doubt(state: State, prefix: bytes, moment: Moment) -> bool:
+    """Whether one more packet that may be wrong is let through, of all that a source prefix sends."""
+    cell = cell_of(state, prefix, moment)
     if cell.doubted >= DOUBTS:
         return False
     cell.doubted += 1

@@ -141,6 +141,8 @@ class State:
     factors: Sequence[int]  # of all that is hashed but cookies
     hops: dict[bytes, Hop] = field(default_factory=dict)
     exits: Mapping[int, Exit] = field(default_factory=dict)
+    macs: Sequence[bytes] = ()  # of this machine, where frames come in
+    unfinished: bool = False  # checksums of what comes in may be left to do
     origins: Mapping[bytes, bytes] = field(default_factory=dict)  # the MAC address that its frames come from, where known
     replies: int = PLENTY  # SYN-ACKs in a window, for all hosts
     prefix_replies: int = PLENTY  # SYN-ACKs in a second, for a source prefix

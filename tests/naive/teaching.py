@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardtack.packet.reasons import Reason
 from naive import budget
 from naive.connections import begin, name_from_host
-from naive.known import ACK, FIN, RST, SYN, after, touch
+from naive.known import ACK, FIN, RST, SYN, after, is_near, touch
 from naive.moment import WORD, Moment
 from naive.parse import Segment
 from naive.state import BURST, Connection, Host, Origin, State
@@ -20,8 +20,10 @@ def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
     if known is None:
         return teach(state, segment, host, moment)
     if segment.flags & RST:
-        if known.asked and not segment.flags & ACK:
-            return Reason.outbound_other  # it answers somebody who has sent what it has not asked for
+        if not segment.flags & ACK:  # it may answer somebody who has sent what it has not asked for, or what it never said
+            far = known.numbered and not is_near(segment.seq, known.sent, known.ack_reach)
+            if known.asked or far:
+                return Reason.outbound_other
         state.forget(name)
         return Reason.outbound_end
     if segment.flags & SYN:  # it uses the port again, towards the same server; or answers a SYN of what it no longer had

@@ -72,6 +72,9 @@ OUTSIDE, INSIDE, FARTHER = (
     Exit(bytes.fromhex("020000000f02")),
     Exit(b"\2\0\0\0\x0f\3", 1280),
 )
+# Those of a virtual router (RFC 5798 7.3) and of somebody else who lives here
+VIRTUAL, LODGER = bytes.fromhex("00005e000107"), bytes.fromhex("0242ac110002")
+MACS = (OUTSIDE.mac, VIRTUAL, LODGER)
 EXITS = {0: OUTSIDE, 1: INSIDE, 2: FARTHER}
 HOPS = {
     mapped(packed(address)): Hop(bytes.fromhex(mac), number)
@@ -95,4 +98,4 @@ FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
 def state(**others: object) -> State:
     """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
     fields = {"hosts": HOSTS, "keys": [KEYS, OTHER_KEYS], "factors": FACTORS, "hops": dict(HOPS), "exits": EXITS}
-    return State(**fields | {"origins": ORIGINS} | others)  # type: ignore[arg-type]
+    return State(**fields | {"origins": ORIGINS, "macs": MACS} | others)  # type: ignore[arg-type]

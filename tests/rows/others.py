@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
+from naive.budget import QUOTES
 from naive.frames import (
     FRAGMENT,
     HOP_BY_HOP,
@@ -157,6 +158,46 @@ ERRORS = [
 ]
 
 
+def quoting(host: str, port: int, client: str = "", protocol: int = 6) -> bytes:
+    """What this host may have sent from a port of its own: its beginning, as an error quotes it."""
+    segment = Tcp(port, 40000).encode(host, client or (CLIENT6 if ":" in host else CLIENT4))
+    if ":" in host:
+        return IPv6(host, client or CLIENT6, next_header=protocol).encode(segment)[:48]
+    return IPv4(host, client or CLIENT4, protocol=protocol).encode(segment)[:28]
+
+
+def about(host: str, quoted: bytes, router: str = "") -> bytes:
+    """An error for a host: fragmentation needed, or packet too big."""
+    if ":" in host:
+        return error6(2, quoted, IPv6(router or ROUTER6, host))
+    return error4(3, quoted, IPv4(router or ROUTER4, host))
+
+
+# Of connections that another front knows: hosts whose `default` drops. Each may have so many in a window
+QUOTE = Reason.icmp_quote
+MANY = tuple(about(EDGES, quoting(EDGES, 1), f"100.64.{number}.1") for number in range(QUOTES))
+QUOTING = [
+    Row("ICMP about a protected port", about(EDGES, quoting(EDGES, 1)), QUOTE, number=3),
+    Row("ICMP about the other one", about(EDGES, quoting(EDGES, 65535)), QUOTE),
+    Row("ICMPv6 about a protected port", about(SCARCE6, quoting(SCARCE6, 80)), QUOTE, number=8),
+    Row("ICMP about a port that is not protected", about(EDGES, quoting(EDGES, 2)), DROPS),
+    Row("ICMPv6 about a port that is not protected", about(SCARCE6, quoting(SCARCE6, 22)), DROPS),
+    Row("ICMP about UDP of a protected port", about(EDGES, quoting(EDGES, 1, protocol=17)), DROPS),
+    Row("ICMPv6 about UDP of a protected port", about(SCARCE6, quoting(SCARCE6, 80, protocol=17)), DROPS),
+    Row("ICMP about another host's port", about(EDGES, quoting(SWITCHED, 80)), DROPS),
+    Row("ICMP about what a client has sent to a protected port", about(EDGES, quoting(CLIENT4, 40000, EDGES)), DROPS),
+    Row("ICMP that is no error, about a protected port", error4(8, quoting(EDGES, 1), IPv4(ROUTER4, EDGES)), DROPS),
+    Row("ICMP about a protected port, the last of a window", MANY[-1], QUOTE, before=MANY[:-1]),
+    Row("ICMP about a protected port, one more", about(EDGES, quoting(EDGES, 1)), DROPS, before=MANY),
+    Row(
+        "ICMP about a protected port, of another host",
+        about(SCARCE6, quoting(SCARCE6, 80)),
+        QUOTE,
+        before=MANY,
+    ),
+]
+
+
 def datagram(ip: IPv4 | IPv6) -> bytes:
     """UDP."""
     ip = replace(ip, protocol=UDP) if isinstance(ip, IPv4) else replace(ip, next_header=UDP)
@@ -206,4 +247,4 @@ REST = [
     Row("the frame ends within UDP's header: nobody looks", datagram(IPv4())[:-5], PASSES),
 ]
 
-ROWS = ERRORS + REST
+ROWS = ERRORS + QUOTING + REST

@@ -32,6 +32,7 @@ from naive.world import (
     EPOCH_BEGINS,
     EXITS,
     HOPS,
+    LODGER,
     LOST,
     NOW,
     OTHER_KEYS,
@@ -39,6 +40,7 @@ from naive.world import (
     ROUTED6,
     SWITCHED,
     SWITCHED6,
+    VIRTUAL,
 )
 
 from hardtack.packet.reasons import Reason
@@ -164,7 +166,8 @@ SWITCHING = [
     sent("switched: one tag for two, the outer's priority", S4, S4, [(VLAN, 0xFFFE)], TWO),
     sent("switched: TTL 1, which is a router's business", replace(S4, ttl=1), replace(S4, ttl=1), [(VLAN, 4094)]),
     sent("switched: TTL 0", replace(S4, ttl=0), replace(S4, ttl=0), [(VLAN, 4094)]),
-    sent("switched: longer than the MTU", S4, S4, [(VLAN, 4094)], payload=bytes(3000)),
+    kept("switched: longer than the MTU: the exit would drop it", first_ack(S4, TO_80, payload=bytes(3000))),
+    kept("back out, longer than the MTU", first_ack(B4, TO_80, payload=bytes(3000))),
     sent("switched: IPv4 checksum wrong", replace(S4, checksum=7), replace(S4, checksum=7), [(VLAN, 4094)]),
     sent("switched over IPv6: no tag, and none was", S6, S6, []),
     sent("switched over IPv6: a tag is taken off", S6, S6, [], ONE),
@@ -235,6 +238,16 @@ SHOWN = [
     for whose, link in (("for another MAC address", ELSEWHERE), ("for all MAC addresses", EVERYBODY))
 ]
 
+FOR_US = [
+    sent(f"{how}, for {whose}", ip, after, tags, Ethernet(destination=mac))
+    for how, ip, after, tags in (
+        ("routed", R4, once_routed(R4), KEEP),
+        ("switched over IPv6", S6, S6, []),
+        ("back", B4, B4, KEEP),
+    )
+    for whose, mac in (("a virtual router that is here", VIRTUAL), ("somebody else who lives here", LODGER))
+]
+
 UDP = struct.pack("!HHHH", 53, 40000, 8, 0)
 QUOTED = replace(B4, source=BACK, destination=B4.source).encode(Tcp(80, 40000).encode(BACK, B4.source))
 UNREACHABLE = replace(B4, source="198.51.100.1", protocol=1)
@@ -279,4 +292,4 @@ PASSED = [
     ),
 ]
 
-ROWS = ROUTING + SWITCHING + EVERY_REASON + SHOWN + PASSED
+ROWS = ROUTING + SWITCHING + EVERY_REASON + SHOWN + FOR_US + PASSED

@@ -24,7 +24,21 @@ from naive.frames import (
     options_header,
 )
 from naive.prefixes import GUESSES
-from naive.world import ANY_PORT, EPOCH_BEGINS, EPOCH_NOW, KEYS, LOST, NOW, OTHER_KEYS, WEB, WEB6, WIDE, WIDE6
+from naive.world import (
+    ANY_PORT,
+    EPOCH_BEGINS,
+    EPOCH_NOW,
+    KEYS,
+    LODGER,
+    LOST,
+    NOW,
+    OTHER_KEYS,
+    VIRTUAL,
+    WEB,
+    WEB6,
+    WIDE,
+    WIDE6,
+)
 
 from hardtack.packet.reasons import Reason
 from rows.row import BARE, Row, acknowledgment, answered, first_ack
@@ -203,7 +217,17 @@ MARTIANS = [
 ELSEWHERE = [
     Row(f"a SYN for {whose}, {over}", frame(ip, TO_80, Ethernet(destination=mac)), Reason.not_for_us, number=1)
     for over, ip in (("IPv4", IPv4()), ("IPv6", IPv6()))
-    for whose, mac in (("another MAC address", bytes.fromhex("020000000f02")), ("all of them", b"\xff" * 6))
+    for whose, mac in (
+        ("another MAC address", bytes.fromhex("020000000f02")),
+        ("one much like ours", VIRTUAL[:5] + b"\x08"),
+        ("no MAC address", bytes(6)),
+        ("a group of them", bytes.fromhex("01005e000107")),
+        ("all of them", b"\xff" * 6),
+    )
+] + [
+    answered(f"a SYN for {whose}, {over}: its answer comes from there", BARE, ip, TO_80, Ethernet(destination=mac))
+    for over, ip in (("IPv4", IPv4()), ("IPv6", IPv6()))
+    for whose, mac in (("a virtual router that is here", VIRTUAL), ("somebody else who lives here", LODGER))
 ]
 
 WRONG = frame(tcp=Tcp(flags=ACK, ack=BAD))

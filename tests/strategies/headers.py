@@ -28,7 +28,7 @@ from naive.frames import (
     options_header,
     routing_header,
 )
-from naive.world import ANY_PORT, ANY_PORT6, EDGES, PROTECTED4, PROTECTED6, WEB6
+from naive.world import ANY_PORT, ANY_PORT6, EDGES, MACS, PROTECTED4, PROTECTED6, WEB6
 
 from strategies.options import OPTIONS, words
 from strategies.weights import weighted
@@ -43,8 +43,10 @@ PROTECTED_PORTS: dict[str, SearchStrategy[int]] = {
 }
 
 TAGS = st.tuples(st.sampled_from([VLAN, PROVIDER]), st.integers(0, 0xFFFF))
-LINKS = st.builds(Ethernet, tags=st.just(()) | st.lists(TAGS, max_size=2))
-STACKS = st.builds(Ethernet, tags=st.lists(TAGS, max_size=4))
+OURS = st.sampled_from(MACS)
+ANYBODYS = st.sampled_from([*MACS, b"\xff" * 6, bytes(6), MACS[1][:5] + b"\0"])
+LINKS = st.builds(Ethernet, destination=OURS, tags=st.just(()) | st.lists(TAGS, max_size=2))
+STACKS = st.builds(Ethernet, destination=ANYBODYS, tags=st.lists(TAGS, max_size=4))
 
 SOUND = [
     st.builds(Extension, st.sampled_from([HOP_BY_HOP, DESTINATION]), st.integers(0, 4).map(options_header)),

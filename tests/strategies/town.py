@@ -180,7 +180,8 @@ class Town:
         sent = known.sent if known is not None else (answer.seq + 1) % WORD if answer is not None else 9000
         if what == "syn":
             if known is not None and known.fin_acked:
-                self._isns[client] = isn = (isn + 70_000_000) % WORD
+                ahead = 70_000_000 if self._rng.getrandbits(2) else -70_000_000  # or another one behind the same NAT
+                self._isns[client] = isn = (isn + ahead) % WORD
             return "outside", self._sent(client, Tcp(CLIENT_PORT, PORT, isn, 0, SYN, options=offer(client)))
         if what == "cookie" and answer is not None:
             return "outside", self._sent(client, self._cookie(answer))

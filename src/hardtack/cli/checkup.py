@@ -97,8 +97,12 @@ def interface_table(seen: list[Interface]) -> Table:
 
 def mode(interface: Interface) -> str:
     """Where an XDP program would run."""
+    if not interface.ethernet:
+        return "[yellow]none[/], at tcx: its frames have no Ethernet header"
     if interface.driver_mode is None:
         return "[yellow]not known[/]: this kernel does not tell; driver mode is tried first"
     if not interface.driver_mode:
         return "[yellow]generic mode[/] only: slow; the driver has no XDP"
+    if interface.answers_lost:
+        return f"[yellow]generic mode[/] for a front: slow; {interface.answers_lost}"
     return "[green]driver mode[/]" if interface.redirect else "[green]driver mode[/], without redirect"

@@ -21,6 +21,8 @@ PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
     "inside": ("6.1", "learning from hosts", ("front", "lab")),
     "sweeper": ("6.1", "a table of connections that stays quick", ("front", "leaving", "lab")),
     "leaving": ("6.6", "learning from what leaves", ("leaving", "lab")),
+    "front_ip": ("6.6", "a front on a tunnel without Ethernet", ()),
+    "inside_ip": ("6.6", "hosts behind such a tunnel", ()),
     "agent": ("6.9", "making sockets from cookies", ("agent", "lab")),
 }
 PATIENCE = 2.0  # s before the user is told what takes so long

@@ -48,6 +48,7 @@ define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {{
 }}
 """
 
+# bpf_xdp_adjust_tail, bpf_xdp_adjust_head, bpf_xdp_get_buff_len
 RESIZE = """
 define i64 @resize(ptr %frame, i64 %more) alwaysinline {
   %delta = trunc i64 %more to i32
@@ -59,9 +60,31 @@ define i64 @move_head(ptr %frame, i64 %by) alwaysinline {
   %failed = call i64 inttoptr (i64 44 to ptr)(ptr %frame, i32 %delta)
   ret i64 %failed
 }
+define i64 @add_up(ptr %from, i64 %size, i64 %sum) alwaysinline {
+  %length = trunc i64 %size to i32
+  %seed = trunc i64 %sum to i32
+  %total = call i64 inttoptr (i64 28 to ptr)(ptr null, i32 0, ptr %from, i32 %length, i32 %seed)
+  ret i64 %total
+}
 define i64 @whole_length(ptr %frame) alwaysinline {
   %length = call i64 inttoptr (i64 188 to ptr)(ptr %frame)
   ret i64 %length
+}
+"""
+
+# bpf_skb_change_tail, which takes the whole length: __sk_buff.len
+RESIZE_BUFFER = """
+define i64 @whole_length(ptr %frame) alwaysinline {
+  %low = load i32, ptr %frame, align 4
+  %length = zext i32 %low to i64
+  ret i64 %length
+}
+define i64 @resize(ptr %frame, i64 %more) alwaysinline {
+  %length = call i64 @whole_length(ptr %frame)
+  %wanted = add i64 %length, %more
+  %low = trunc i64 %wanted to i32
+  %failed = call i64 inttoptr (i64 38 to ptr)(ptr %frame, i32 %low, i64 0)
+  ret i64 %failed
 }
 """
 
@@ -165,8 +188,7 @@ def platform(source: Source) -> str:
     """The platform calls for this kind of program, as IR."""
     head, tail = BOUNDS[source.kind]
     parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), LINK[source.kind], CLOCK[source.clock]]
-    if source.kind == "xdp":
-        parts.append(RESIZE)
+    parts.append(RESIZE if source.kind == "xdp" else RESIZE_BUFFER)
     parts += [CALLS.get(table.kind, TABLE).format(name=table.name) for table in source.tables]
     return "\n".join(parts)
 

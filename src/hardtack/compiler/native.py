@@ -86,6 +86,26 @@ yes:
   call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %place, i64 %size, i1 false)
   ret i64 0
 }
+define i64 @add_up(ptr %from, i64 %size, i64 %sum) {
+  br label %again
+again:
+  %place = phi i64 [0, %0], [%after, %more]
+  %total = phi i64 [%sum, %0], [%larger, %more]
+  %over = icmp uge i64 %place, %size
+  br i1 %over, label %done, label %more
+more:
+  %at = getelementptr i8, ptr %from, i64 %place
+  %word = load i32, ptr %at, align 4
+  %wide = zext i32 %word to i64
+  %larger = add i64 %total, %wide
+  %after = add i64 %place, 4
+  br label %again
+done:
+  %low = and i64 %total, 4294967295
+  %high = lshr i64 %total, 32
+  %folded = add i64 %low, %high
+  ret i64 %folded
+}
 define i64 @coarse_ns() alwaysinline { ret i64 0 }
 define i64 @tick() alwaysinline { ret i64 0 }
 """

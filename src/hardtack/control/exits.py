@@ -1,13 +1,13 @@
 """The interfaces that frames may be sent out of straight from the driver. Which those are is settled when a front starts.
 
-An interface that comes later, or changes its MAC address or MTU, is left to the kernel until the front starts again.
+An interface that comes later, or changes its MTU, is left to the kernel until the front starts again.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardtack.control.config import Config
 from hardtack.kernel import interfaces, netlink
@@ -20,7 +20,7 @@ SENDS, TAKES, RUNS, SCATTERS = 2, 4, 1, 64
 
 @dataclass(frozen=True)
 class Exit:
-    """An interface as it was at the start; frames that leave by it have `mac` as their source. `mtu` in bytes.
+    """An interface; frames that leave by it have `mac` as their source. `mtu`: the one of the start, in bytes.
 
     `scatters`: it takes frames of several buffers from another interface's driver.
     """
@@ -68,6 +68,11 @@ def unnamed(config: Config, kernel: Routing) -> Iterator[int]:
             yield link.lower or link.index
 
 
+def as_now(exits: Sequence[Exit], kernel: Routing) -> tuple[Exit, ...]:
+    """The same, with the MAC addresses that they have now. One that has gone is as it was."""
+    return tuple(replace(one, mac=link.mac) if (link := kernel.link(one.index)) else one for one in exits)
+
+
 def closed(exits: Sequence[Exit], kernel: Routing) -> dict[int, Closed]:
     """The exits that cannot be used now, by place."""
     outside = netlink.xdp_features(exits[0].index)
@@ -85,8 +90,8 @@ def closed_by_itself(one: Exit, link: Link | None, takes: bool) -> Closed | None
     """Why this interface, which is now as `link` says, cannot be used; `takes`: frames come from another one's driver."""
     if not link:
         return Closed(f"{one.name} has gone", False)
-    if (link.mac, link.mtu) != (one.mac, one.mtu):
-        return Closed(f"{one.name} has another MAC address or MTU than at the start: restart the front", True)
+    if link.mtu != one.mtu:
+        return Closed(f"{one.name} has another MTU than at the start: restart the front", True)
     if not link.ethernet:
         return Closed(f"{one.name} is no Ethernet interface", True)
     if not link.up:

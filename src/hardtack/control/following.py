@@ -1,4 +1,4 @@
-"""A table that is kept as the kernel knows routes and neighbours: what next_hops.py and origins.py have in common."""
+"""Tables that are kept as the kernel has things: what next_hops.py, origins.py and outside.py have in common."""
 
 from __future__ import annotations
 
@@ -32,16 +32,12 @@ class Reached(Protocol):
 Way = TypeVar("Way", bound=Reached)
 
 
-class Follower(Generic[Way]):
-    """Keeps a table. To be made where the front's interfaces are; then no capability is needed."""
+class Keeper:
+    """Keeps a table, by the kernel's news. To be made where the front's interfaces are; then no capability is needed."""
 
     def __init__(self, table: Entries) -> None:
         self._table = table
-        self._kernel = Routing()
         self._events = Events()  # before the first look, so that nothing falls in between
-        self._all: list[Way] = []
-        self._looked = -LOOK_AGAIN  # when everything was looked at
-        self._again = True
 
     def fileno(self) -> int:
         """Readable when there is news."""
@@ -49,27 +45,50 @@ class Follower(Generic[Way]):
 
     def follow(self) -> None:
         """Read the news, and act on what concerns us. OSError if the kernel does not answer."""
-        if (news := self._events.read()) and self._all:
-            self._look(concerned(self._all, news))
-            self._again |= news.everything  # what it is news of may have only begun
+        raise NotImplementedError
 
     def write(self) -> None:
-        """Bring everything up to date. To be called at the start, then every second or so: mostly there is nothing to do."""
-        now = time.monotonic()
-        if self._all and (self._again or now - self._looked >= LOOK_AGAIN):
-            self._looked, self._again = now, False
-            self._look(self._all)
+        """Bring everything up to date. To be called at the start, then every second or so."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Hear no more news; the table stays as it is."""
         self._events.close()
-        self._kernel.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+class Follower(Keeper, Generic[Way]):
+    """Keeps one by ways to addresses: routes and neighbours."""
+
+    def __init__(self, table: Entries) -> None:
+        super().__init__(table)
+        self._kernel = Routing()
+        self._all: list[Way] = []
+        self._looked = -LOOK_AGAIN  # when everything was looked at
+        self._again = True
+
+    def follow(self) -> None:
+        """Look at the ways that the news is of."""
+        if (news := self._events.read()) and self._all:
+            self._look(concerned(self._all, news))
+            self._again |= news.everything  # what it is news of may have only begun
+
+    def write(self) -> None:
+        """Bring everything up to date: mostly there is nothing to do."""
+        now = time.monotonic()
+        if self._all and (self._again or now - self._looked >= LOOK_AGAIN):
+            self._looked, self._again = now, False
+            self._look(self._all)
+
+    def close(self) -> None:
+        """Hear no more news, and ask no more."""
+        super().close()
+        self._kernel.close()
 
     def _look(self, those: Iterable[Way]) -> None:
         """Ask the kernel about each, and write what has changed."""

@@ -23,12 +23,14 @@ from hardtack.control import succession
 from hardtack.control.config import Config, Host
 from hardtack.control.connections import buckets_for, marks_for, places_entry, table_sizes
 from hardtack.control.exits import find_exits
+from hardtack.control.following import Keeper
 from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
 from hardtack.control.numbers import Numbering, counters_for, names_for, new_to, numbered
 from hardtack.control.origins import Origins
+from hardtack.control.outside import Outside
 from hardtack.control.pinned import NAMES, key_of
-from hardtack.control.tables import device_entries, exits_entry, host_entries, host_updates, policy_entry
+from hardtack.control.tables import device_entries, host_entries, host_updates, policy_entry
 from hardtack.control.watches import watches
 from hardtack.diagnosis.finding import Site
 from hardtack.diagnosis.telling import tell
@@ -61,7 +63,7 @@ class AtWork:
     front: Standing
     agent: Standing | None
     upkeep: Upkeep
-    followers: Sequence[NextHops | Origins | Locals]
+    followers: Sequence[Keeper | Locals]
     marking: Marking
     presence: Presence
     watches: Sequence[Watch]
@@ -94,7 +96,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
         journal.note(
             "ready",
             interface=interface,
-            mode=interfaces.find(interface).attached,
+            mode=mode(given.places[-1]),
             hosts=len(config.hosts),
             agent_here=told(here.agent is not None),
             adopted=told(here.adopted),
@@ -114,7 +116,10 @@ def ingredients(config: Config) -> Ingredients:
     """All of it; nothing in the kernel has been touched. Mistake for a key file, an interface that is not there."""
     masters = [read_key(file) for file in config.key_files]
     for name in (config.front.interface, *config.front.inside):
-        interfaces.require_ethernet(name)
+        interfaces.require_ip(name)
+    for host in config.hosts:
+        if host.via in ("direct", "mac"):
+            interfaces.require_ethernet(config.front.interface, f'let host "{host.name}" be reached by via = "kernel"')
     places = xdp.places(config.front.interface, config.front.inside, config.leaving)
     return Ingredients(places, xdp.images(places), agent_image() if config.has_local else None, masters)
 
@@ -130,12 +135,13 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
     grace_until = succession.grace_until(config, earlier, front, entries, goes_on)
     exits = find_exits(config)
     fill(front, config, numbers, entries, grace_until)
-    front.tables["exits"].update(ONLY, exits_entry(exits))
     for key, value in device_entries(exits):
         front.tables["devices"].update(key, value)
     upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
-    followers: list[NextHops | Origins | Locals] = [NextHops(config, exits, front.tables["next_hops"])]
+    outside = Outside(exits[0].index, front.tables["outside"])
+    next_hops = NextHops(config, exits, front.tables["next_hops"], front.tables["exits"])
+    followers: list[Keeper | Locals] = [outside, next_hops]
     if config.front.inside:  # only what comes in there is compared
         followers.append(Origins(config, front.tables["origins"]))
     for follower in followers:
@@ -157,6 +163,7 @@ def start(config: Config, folder: Folder, given: Ingredients, parts: ExitStack) 
         agent.attach(daemon.places(config.front.interface))
     refused = front.attach(given.places)
     keep(front, agent)
+    outside.write()  # now that it is known whether the driver runs the program
     tell_slow(given.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
@@ -181,8 +188,9 @@ def ports_of(hosts: Collection[Host]) -> frozenset[int]:
 
 
 def purposes(config: Config) -> list[Purpose]:
-    """What the kernel must be good for."""
-    wanted: dict[Purpose, bool] = {"front": True, "leaving": config.leaving, "agent": config.has_local}
+    """What the kernel must be good for. InterfaceError."""
+    ethernet = all(map(interfaces.has_ethernet, (config.front.interface, *config.front.inside)))
+    wanted: dict[Purpose, bool] = {"front": True, "leaving": config.leaving or not ethernet, "agent": config.has_local}
     return [purpose for purpose, needed in wanted.items() if needed]
 
 
@@ -211,6 +219,11 @@ def keep(front: Standing, agent: Standing | None) -> None:
     tables = {path for part in parts for path in part.pinned()}
     for link in front.folder.keep(tables, {name for part in parts for name in part.links()}):
         journal.note("removed", program=link)
+
+
+def mode(place: Place) -> str:
+    """How the program runs there."""
+    return interfaces.find(place.interface).attached if place.hook == "xdp" else "tcx"
 
 
 def tell_slow(places: Iterable[Place], refused: Mapping[str, str]) -> None:

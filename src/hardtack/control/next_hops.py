@@ -14,9 +14,10 @@ from functools import cache
 
 from hardtack import journal
 from hardtack.control.config import Address, Config, Host
-from hardtack.control.exits import Closed, Exit, closed
+from hardtack.control.exits import Closed, Exit, as_now, closed
 from hardtack.control.following import Entries, Follower
-from hardtack.control.tables import addresses_of, next_hop_entry
+from hardtack.control.tables import addresses_of, exits_entry, next_hop_entry
+from hardtack.image import ONLY
 from hardtack.kernel import routes
 from hardtack.kernel.routes import Link
 from hardtack.packet.layout import NextHop
@@ -55,11 +56,12 @@ class Destination:
 
 
 class NextHops(Follower[Destination]):
-    """Keeps the `next_hops` table of a front."""
+    """Keeps the `next_hops` table of a front, and the MAC addresses of its `exits`."""
 
-    def __init__(self, config: Config, exits: Sequence[Exit], table: Entries) -> None:
+    def __init__(self, config: Config, exits: Sequence[Exit], table: Entries, exits_table: Entries) -> None:
         super().__init__(table)
-        self._exits = exits
+        self._exits, self._exits_table = tuple(exits), exits_table
+        exits_table.update(ONLY, exits_entry(exits))
         numbered = enumerate(addresses_of(config))
         self._all = [Destination(place, *which) for place, which in numbered if which[0].via in ("direct", "mac")]
         self._place_of = {one.index: place for place, one in enumerate(exits)}
@@ -73,6 +75,9 @@ class NextHops(Follower[Destination]):
 
     def _look(self, those: Iterable[Destination]) -> None:
         """Ask the kernel for the way to each; write and tell what has changed."""
+        if (exits := as_now(self._exits, self._kernel)) != self._exits:
+            self._exits = exits
+            self._exits_table.update(ONLY, exits_entry(exits))
         shut = closed(self._exits, self._kernel)
         links = cache(self._kernel.link)
         changed: dict[Hop, list[str]] = {}

@@ -103,7 +103,7 @@ def read(folder: Folder) -> Readout:
         return Readout(
             role=folder.role,
             interface=folder.interface,
-            mode=mode(folder.interface) if front else None,
+            mode=mode(folder) if front else None,
             programs=[*programs(folder)],
             process=process.pid if process and process.running else None,
             started=process.started if process else None,
@@ -117,12 +117,17 @@ def read(folder: Folder) -> Readout:
         )
 
 
-def mode(interface: str) -> str | None:
-    """How XDP runs there; None if it does not, or the interface has gone."""
+def mode(folder: Folder) -> str | None:
+    """How the front's program runs; None if it does not, or the interface has gone."""
     try:
-        return interfaces.find(interface).attached or None
+        found = interfaces.find(folder.interface)
     except InterfaceError:
         return None
+    link = folder.living("front", found.index, "ingress")
+    if link is None:
+        return found.attached or None
+    link.close()
+    return "tcx"
 
 
 def programs(folder: Folder) -> Iterator[Attached]:

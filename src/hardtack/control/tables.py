@@ -21,7 +21,10 @@ from hardtack.packet.layout import (
     INDEX_BITS,
     KEEP_TAG,
     KERNEL,
+    MAC_SHIFT,
+    MAC_SLOTS_BITS,
     MOST_HOST_ADDRESSES,
+    NO_MAC,
     NO_TAG,
     PORT_WORDS,
     PROBES,
@@ -36,6 +39,7 @@ from hardtack.packet.layout import (
     Exits,
     Host,
     Index,
+    Outside,
     Policy,
 )
 
@@ -186,6 +190,22 @@ def exits_entry(exits: Sequence[Exit]) -> bytes:
     return record.tobytes()
 
 
+def outside_entry(macs: Sequence[bytes], unfinished: bool) -> bytes:
+    """The `outside` table: at most MOST_MACS MAC addresses, the interface's own first.
+
+    Multipliers are tried until one gives each a slot of its own, as for `index`; with 64 of 1,024 it takes seven or so.
+    """
+    own, *others = (int.from_bytes(mac, "little") << MAC_SHIFT for mac in macs)
+    record = np.zeros((), Outside)
+    record["mac"], record["unfinished"], record["others"] = own, unfinished, NO_MAC
+    for factor in factors():
+        places = [((mac * factor) & WORD) >> (64 - MAC_SLOTS_BITS) for mac in others]
+        if len(set(places)) == len(places):
+            record["factor"], record["others"][places] = factor, others
+            return record.tobytes()
+    raise ValueError("no arrangement of these addresses was found")
+
+
 def device_entries(exits: Sequence[Exit]) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of `devices`: which interface is at which place."""
     for place, one in enumerate(exits):
@@ -207,12 +227,17 @@ def index_entry(addresses: Sequence[bytes]) -> bytes:
             f"{len(addresses)} protected addresses; a front takes {MOST_HOST_ADDRESSES}: split them among several"
         )
     words = [tuple(map(int, np.frombuffer(address, "<u8"))) for address in addresses]
-    for attempt in range(MOST_ATTEMPTS):
-        factor = int.from_bytes(hashlib.sha256(attempt.to_bytes(8, "little")).digest()[:8], "little") | 1
+    for factor in factors():
         places = _arranged(words, factor)
         if places is not None:
             return _index_record(words, places, factor)
     raise ValueError("no arrangement of these addresses was found")  # not seen in ten thousand random sets
+
+
+def factors() -> Iterator[int]:
+    """Odd numbers of 64 bits, always the same: multipliers to try."""
+    for attempt in range(MOST_ATTEMPTS):
+        yield int.from_bytes(hashlib.sha256(attempt.to_bytes(8, "little")).digest()[:8], "little") | 1
 
 
 def place_of(high: int, low: int, factor: int) -> int:

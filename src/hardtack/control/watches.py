@@ -26,16 +26,21 @@ def watches(config: Config, numbers: Numbering, front: Standing, agent: Standing
     outside, inside = config.front.interface, config.front.inside
     flags, counters = front.tables[SEEN.name], front.tables["counters"]
     here = interfaces.find(outside).index
-    yield Watch("front", outside, AT_XDP, Arriving(flags, "front", [here]))
+    yield Watch("front", outside, remedy([outside]), Arriving(flags, "front", [here]))
     if inside:
         indices = [interfaces.find(name).index for name in inside]
-        yield Watch("inside", ", ".join(inside), AT_XDP, Arriving(flags, "inside", indices))
+        yield Watch("inside", ", ".join(inside), remedy(inside), Arriving(flags, "inside", indices))
     if config.leaving:
         past = [numbers[host.name] for host in config.hosts if host.via in ("direct", "mac")]
         yield Watch("leaving", outside, AT_TCX, Leaving(flags, counters, here, past))
     if agent:
         ours = [numbers[host.name] for host in config.hosts if host.via == "local"]
         yield Watch("agent", outside, AT_TCX, LetThrough(counters, agent.tables["counters"], ours))
+
+
+def remedy(names: Iterable[str]) -> str:
+    """What to do where the programs at these interfaces see nothing that comes in."""
+    return AT_XDP if all(map(interfaces.has_ethernet, names)) else AT_TCX
 
 
 class Flag:
@@ -52,7 +57,7 @@ class Flag:
 
 
 class Arriving(Flag):
-    """What comes in by interfaces where a program is at XDP."""
+    """What comes in by interfaces where a program is to see it all."""
 
     def __init__(self, table: Map, program: str, indices: Iterable[int]) -> None:
         super().__init__(table, program)

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 
 from hardtack.diagnosis.finding import Finding, Site
 from hardtack.kernel import netlink
-from hardtack.kernel.interfaces import INFO_KIND, LINKINFO
 from hardtack.kernel.netlink import Attributes
 
-INFO_SLAVE_KIND = 4  # IFLA_INFO_SLAVE_KIND
 REMEDY = (
     "an agent cannot admit anybody there; have interface and service in a network namespace of their own instead, or take "
     "the interface out of the VRF (ip link set dev {interface} nomaster)"
@@ -34,8 +32,7 @@ def vrf(site: Site) -> Iterator[Finding]:
 
 def place_of(facts: Attributes) -> str:
     """What an interface with these attributes has to do with a VRF; "": nothing."""
-    information = netlink.attributes(facts.get(LINKINFO, b""))
-    for kind, told in ((INFO_KIND, "a VRF"), (INFO_SLAVE_KIND, "in a VRF")):
-        if information.get(kind, b"").rstrip(b"\0") == b"vrf":
+    for kind, told in ((netlink.kind, "a VRF"), (netlink.port_kind, "in a VRF")):
+        if kind(facts) == "vrf":
             return told
     return ""

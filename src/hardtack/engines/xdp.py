@@ -1,7 +1,7 @@
 """The xdp engine: the packet programs in the kernel, in network drivers where they can be; at work without a process.
 
-front       XDP, where the internet comes in
-inside      XDP, on each interface that hosts are behind, if they are named
+front       XDP, where the internet comes in; tcx ingress if frames begin with IP there
+inside      the same, on each interface that hosts are behind, if they are named
 leaving     tcx egress, where the internet comes in: what the network stack sends there
 sweeper     nowhere: the front's process runs it
 """
@@ -9,12 +9,15 @@ sweeper     nowhere: the front's process runs it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hardtack.compiler import objects
+from hardtack.compiler.program import Source
 from hardtack.image import Image, Table
+from hardtack.kernel import interfaces
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
-from hardtack.packet.programs import FRONT, INSIDE, LEAVING, SWEEPER
+from hardtack.packet.programs import FRONT, FRONT_IP, INSIDE, INSIDE_IP, LEAVING, SHIPPED, SWEEPER
 
 CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four tables
 COUNTERS = ("counters",)
@@ -23,14 +26,21 @@ COUNTERS = ("counters",)
 def places(outside: str, inside: Sequence[str], leaving: bool) -> list[Place]:
     """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged."""
     watching = [Place("leaving", LEAVING.name, outside, "egress")] if leaving else []
-    watching += [Place(f"inside-{name}", INSIDE.name, name, "xdp") for name in inside]
-    return [*watching, Place("front", FRONT.name, outside, "xdp")]
+    watching += [incoming(f"inside-{name}", INSIDE, INSIDE_IP, name) for name in inside]
+    return [*watching, replace(incoming("front", FRONT, FRONT_IP, outside), answers=True)]
+
+
+def incoming(link: str, ethernet: Source, ip: Source, interface: str) -> Place:
+    """Where the one or the other program sees all that comes in, by what frames begin with there."""
+    if interfaces.has_ethernet(interface):
+        return Place(link, ethernet.name, interface, "xdp")
+    return Place(link, ip.name, interface, "ingress")
 
 
 def images(wanted: Sequence[Place]) -> list[Image]:
     """The programs that these places take, and the one that is just run. CompileError."""
     names = {SWEEPER.name, *(place.program for place in wanted)}
-    return [objects.compiled(source) for source in (FRONT, INSIDE, LEAVING, SWEEPER) if source.name in names]
+    return [objects.compiled(source) for source in SHIPPED if source.name in names]
 
 
 def load(folder: Folder, images: Sequence[Image], sizes: Mapping[str, int], also: Sequence[Table]) -> Standing:

@@ -1,4 +1,4 @@
-"""A program at work: its tables, itself, and the link that holds it to an interface; gone together."""
+"""A program with its tables; gone together."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from hardtack.image import ONLY, Image
-from hardtack.kernel import links, maps, programs
-from hardtack.kernel.links import Direction
+from hardtack.kernel import maps, programs
 from hardtack.kernel.maps import Map
 
 
@@ -34,22 +33,12 @@ class Datapath:
             self._parts.close()
             raise
 
-    def attach_xdp(self, ifindex: int) -> str:
-        """To the driver if it can, else to the kernel's generic hook, which is slower: why then, else ""."""
-        link, refused = links.attach_best(self.program, ifindex)
-        self._parts.enter_context(link)
-        return refused
-
-    def attach_tcx(self, ifindex: int, direction: Direction = "ingress") -> None:
-        """To what comes in by the interface, before the network stack; or to what goes out, behind it."""
-        self._parts.enter_context(links.attach_tcx(self.program, ifindex, direction))
-
     def counters(self) -> list[int]:
         """The `counters` table, all CPUs added up."""
         return self.tables["counters"].totals(ONLY)
 
     def close(self) -> None:
-        """Take it off and let go of everything that is its own."""
+        """Let go of everything that is its own."""
         self._parts.close()
 
     def __enter__(self) -> Self:

@@ -8,12 +8,11 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from hardtack.kernel import netlink
+from hardtack.kernel import netlink, veth
 from hardtack.mistake import Mistake
 
-MTU, LINKINFO, STATISTICS = 4, 18, 23  # IFLA_*; the last: struct rtnl_link_stats64
+MTU, STATISTICS = 4, 23  # IFLA_*; the last: struct rtnl_link_stats64
 GETADDR, LINK = 22, 253  # RTM_GETADDR, RT_SCOPE_LINK
-INFO_KIND, INFO_PORT_KIND = 1, 4  # IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND, in LINKINFO
 MODES = {1: "driver", 2: "generic", 3: "offload", 4: "several"}  # XDP_ATTACHED_*
 BASIC, REDIRECT, ZERO_COPY = 1, 2, 8  # NETDEV_XDP_ACT_*
 SIOCETHTOOL, GET_DRIVER = 0x8946, 3  # ETHTOOL_GDRVINFO
@@ -49,6 +48,8 @@ class Interface:
     zero_copy: bool | None  # for AF_XDP
     attached: str  # the mode of the XDP program that is on it now: driver, generic, offload, several; "": none
     program: int  # its id, or 0
+    ethernet: bool  # whether its frames begin with an Ethernet header
+    answers_lost: str  # why nothing arrives that a program sends back by the driver; "": it does
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,15 @@ def find(name: str) -> Interface:
     return Interface(
         name,
         index,
-        driver(name) or kind(facts),
+        driver(name) or netlink.kind(facts),
         struct.unpack("=I", facts[MTU])[0],
         able(features, BASIC),
         able(features, REDIRECT),
         able(features, ZERO_COPY),
         MODES.get(attached, ""),
         program,
+        netlink.link_type(index) in WITH_ETHERNET,
+        veth.loses_answers(facts),
     )
 
 
@@ -98,8 +101,7 @@ def addressed() -> set[str]:
 
 def port_of(name: str) -> str:
     """What kind of device the interface is a port of: bridge, bond, vrf ...; "" if of none. OSError: there is none."""
-    facts = netlink.attributes(netlink.link(socket.if_nametoindex(name)).get(LINKINFO, b""))
-    return facts.get(INFO_PORT_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
+    return netlink.port_kind(netlink.link(socket.if_nametoindex(name)))
 
 
 def traffic(index: int) -> Traffic:
@@ -109,11 +111,15 @@ def traffic(index: int) -> Traffic:
     return Traffic(received, sent, netlink.xdp_program(facts)[0] != 0)
 
 
-def require_ethernet(name: str) -> None:
+def has_ethernet(name: str) -> bool:
+    """Whether its frames begin with an Ethernet header. InterfaceError if there is no interface `name`."""
+    return find(name).ethernet
+
+
+def require_ethernet(name: str, why: str) -> None:
     """InterfaceError if there is no interface `name`, UselessInterface if its frames begin with something else."""
-    if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET:
-        what = "frames there begin with the IP header" if found in WITHOUT else f"its frames are of type {found} (ARPHRD_*)"
-        raise UselessInterface(f"{name} is no Ethernet, {what}: name the Ethernet interface that the internet comes in by")
+    if not has_ethernet(name):
+        raise UselessInterface(f"{name} is no Ethernet: {why}")
 
 
 def require_ip(name: str) -> None:
@@ -138,8 +144,3 @@ def driver(name: str) -> str:
         except OSError:
             return ""
     return reply.raw[4:36].split(b"\0")[0].decode("ascii", "replace")
-
-
-def kind(facts: netlink.Attributes) -> str:
-    """What a virtual interface says it is: veth, vlan, bond ..."""
-    return netlink.attributes(facts.get(LINKINFO, b"")).get(INFO_KIND, b"").rstrip(b"\0").decode("ascii", "replace")

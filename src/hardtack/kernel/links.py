@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -90,14 +91,14 @@ def attach_xdp(program: Program, ifindex: int, mode: Mode = "driver") -> Link:
     return attach(program, ifindex, XDP, MODES[mode], f"XDP ({mode} mode) on {interface_name(ifindex)}")
 
 
-def attach_best(program: Program, ifindex: int) -> tuple[Link, str]:
-    """Run `program` in the driver if it can be, else generic: why then, else "". Raises BpfError."""
+def attach_best(program: Program, generic: Callable[[], Program], ifindex: int) -> tuple[Link, str]:
+    """Run `program` in the driver if it can be, else `generic` in the generic hook: why then, else "". Raises BpfError."""
     try:
         return attach_xdp(program, ifindex, "driver"), ""
     except BpfError as error:
         if error.errno in NOT_THE_DRIVER:
             raise
-        return attach_xdp(program, ifindex, "generic"), str(error)
+        return attach_xdp(generic(), ifindex, "generic"), str(error)
 
 
 def attach_tcx(program: Program, ifindex: int, direction: Direction = "ingress", revision: int = 0) -> Link:

@@ -19,15 +19,36 @@ GETLINK = 18  # RTM_GETLINK
 CONTROL, GET_FAMILY, FAMILY_ID, FAMILY_NAME = 16, 3, 1, 2  # GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_*
 DEV_GET, DEV_IFINDEX, DEV_XDP_FEATURES = 1, 1, 3  # NETDEV_CMD_DEV_GET, NETDEV_A_DEV_*
 IFLA_XDP, XDP_ATTACHED, XDP_PROGRAM_ID = 43, 2, 4  # the latter two, IFLA_XDP_*, are in the first
+IFLA_LINKINFO, INFO_KIND, INFO_PORT_KIND = 18, 1, 4  # the latter two (IFLA_INFO_SLAVE_KIND) in the first
+IFLA_TARGET_NETNSID = 46
 TYPE = 0x3FFF  # of an attribute, without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 Attributes = dict[int, bytes]
 
 
-def link(ifindex: int) -> Attributes:
-    """An interface's IFLA_* attributes. OSError (ENODEV) if there is none."""
-    reply = ask(socket.NETLINK_ROUTE, GETLINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0))
+def link(ifindex: int, namespace: int | None = None) -> Attributes:
+    """An interface's IFLA_* attributes. OSError: ENODEV if there is none.
+
+    `namespace`: the one it is in, by the number that this one knows it by (EACCES: we may not look there).
+    """
+    where = b"" if namespace is None else attribute(IFLA_TARGET_NETNSID, struct.pack("=i", namespace))
+    reply = ask(socket.NETLINK_ROUTE, GETLINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0) + where)
     return attributes(reply[16:])
+
+
+def kind(facts: Attributes) -> str:
+    """Of an interface's attributes: what a virtual one says it is: veth, vlan, bond ..."""
+    return information(facts, INFO_KIND)
+
+
+def port_kind(facts: Attributes) -> str:
+    """Likewise: what kind of device it is a port of: bridge, bond, vrf ...; "" if of none."""
+    return information(facts, INFO_PORT_KIND)
+
+
+def information(facts: Attributes, which: int) -> str:
+    """One of its names of kinds; "" if it has none."""
+    return attributes(facts.get(IFLA_LINKINFO, b"")).get(which, b"").rstrip(b"\0").decode("ascii", "replace")
 
 
 def link_type(ifindex: int) -> int:

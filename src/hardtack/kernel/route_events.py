@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from hardtack.kernel.netlink import attributes
+from hardtack.kernel.netlink import attributes, messages
 from hardtack.kernel.routes import NDA_DST, RTA_DST
 
 # RTNLGRP_*: links, neighbours, IPv4 addresses, routes and rules, IPv6 likewise, next hop objects
@@ -70,10 +70,7 @@ class Events:
 
 def take_in(datagram: bytes, news: News) -> None:
     """Add what the messages of a datagram tell."""
-    at = 0
-    while at + 16 <= len(datagram):
-        size, kind = struct.unpack_from("=IH", datagram, at)
-        body = datagram[at + 16 : at + size]
+    for kind, body in messages(datagram):
         if kind in (NEW_ROUTE, DEL_ROUTE):
             news.networks.add(network_of(body))
         elif kind in (NEW_NEIGHBOUR, DEL_NEIGHBOUR):
@@ -81,7 +78,6 @@ def take_in(datagram: bytes, news: News) -> None:
             news.neighbours.add((struct.unpack_from("=i", body, 4)[0], address))
         else:
             news.everything = True
-        at += max(size, 16) + 3 & ~3
 
 
 def network_of(body: bytes) -> Network:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from hardtack.image import Image, Table
-from hardtack.kernel import interfaces, links, maps, pins, programs
+from hardtack.kernel import generic, interfaces, links, maps, pins, programs
 from hardtack.kernel.bpf import BpfError
 from hardtack.kernel.chain import Member, chain
 from hardtack.kernel.links import Direction, Hook, Link
@@ -34,12 +34,16 @@ LO = 1  # in every network namespace; whatever comes round there is for all agen
 
 @dataclass(frozen=True)
 class Place:
-    """Where the program of the image `program` is to be, and the name of the link that holds it there."""
+    """Where the program of the image `program` is to be, and the name of the link that holds it there.
+
+    `answers`: it sends frames back out of the interface that they came in by.
+    """
 
     link: str
     program: str
     interface: str
     hook: Hook
+    answers: bool = False
 
 
 class Doubled(Mistake):
@@ -81,6 +85,7 @@ class Standing:
         self.dropped: dict[str, str] = {}
         self._parts = ExitStack()
         self._shared = frozenset(self.tables)
+        self._generic: dict[str, Program] = {}  # as the generic hook takes them
         self._links: dict[str, tuple[Link, bool]] = {}  # by name; whether it is new
         self._interfaces: dict[str, str] = {}  # that they were put on, by name of the link
         try:
@@ -108,17 +113,24 @@ class Standing:
         """In this order. Why a program is not in its driver, by its link's name, for those that are not. Mistake."""
         refused = {}
         for place in places:
-            program, index = self.programs[place.program], interfaces.find(place.interface).index
-            link = self.folder.living(place.link, index, place.hook)
+            found = interfaces.find(place.interface)
             self._interfaces[place.link] = place.interface
+            lost = found.answers_lost if place.answers else ""
+            link = self.folder.living(place.link, found.index, place.hook)
+            if link and lost and found.attached == "driver":  # the other end has its program no more: nobody is served
+                self._for_generic(place.program)  # takes time, in which the old one may go on
+                with link:
+                    link.detach()
+                link = None
             if link:
                 self._parts.enter_context(link)
-                if place.hook == "xdp" or not chain(index, place.hook).before(link.id):
+                if place.hook == "xdp" or not chain(found.index, place.hook).before(link.id):
                     self._links[place.link] = link, False
-                    link.update(program)
+                    is_generic = place.hook == "xdp" and found.attached == "generic"
+                    link.update(self._for_generic(place.program) if is_generic else self.programs[place.program])
                     continue
             # Where others have put themselves first, a new link gets before them; `keep` ends the old one
-            link, why = attached(program, index, place.hook, link.id if link else 0)
+            link, why = self._attached(place, found.index, lost, link.id if link else 0)
             self._links[place.link] = self._parts.enter_context(link), True
             if why:
                 refused[place.link] = why
@@ -157,6 +169,29 @@ class Standing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _attached(self, place: Place, ifindex: int, lost: str, successor_of: int) -> tuple[Link, str]:
+        """A new link, and why it is not to the driver but to the kernel's generic hook, which is slower; else "".
+
+        `lost`: why the driver is of no use. `successor_of`: the link that goes once this one is kept. BpfError, Doubled.
+        """
+        program = self.programs[place.program]
+        if place.hook != "xdp":
+            return attached_first(program, ifindex, place.hook, successor_of), ""
+        try:
+            if lost:
+                return links.attach_xdp(self._for_generic(place.program), ifindex, "generic"), lost
+            return links.attach_best(program, lambda: self._for_generic(place.program), ifindex)
+        except BpfError as error:
+            if error.errno in (errno.EBUSY, errno.EEXIST) and (ours := occupant(ifindex, place.hook)):
+                error.remedy = f"the {ours.role} of {ours.interface} is there: {detaching(ours)}"
+            raise
+
+    def _for_generic(self, name: str) -> Program:
+        """What the generic hook is given in the place of the program of this name."""
+        if name not in self._generic:
+            self._generic[name] = generic.load(self.programs[name].image, self.tables, self._parts)
+        return self._generic[name]
+
     def _adopt(self, group: Sequence[Table]) -> None:
         """All of a group, or none of it."""
         names = [table.name for table in group]
@@ -177,21 +212,6 @@ class Standing:
             self.tables |= whole
         else:
             self.old |= whole
-
-
-def attached(program: Program, ifindex: int, hook: Hook, successor_of: int = 0) -> tuple[Link, str]:
-    """A new link, and why it is not to the driver but to the kernel's generic hook, which is slower; else "".
-
-    `successor_of`: the link that is there until this one is kept. BpfError, Doubled.
-    """
-    if hook != "xdp":
-        return attached_first(program, ifindex, hook, successor_of), ""
-    try:
-        return links.attach_best(program, ifindex)
-    except BpfError as error:
-        if error.errno in (errno.EBUSY, errno.EEXIST) and (ours := occupant(ifindex, hook)):
-            error.remedy = f"the {ours.role} of {ours.interface} is there: {detaching(ours)}"
-        raise
 
 
 def attached_first(program: Program, ifindex: int, hook: Direction, successor_of: int) -> Link:

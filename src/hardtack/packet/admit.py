@@ -22,9 +22,9 @@ from hardtack.compiler.language import (
     types,
     u64,
 )
-from hardtack.packet.again import INTERFACE, come_again, comes_again
+from hardtack.packet.again import INTERFACE, come_again, was_sent_by_us
 from hardtack.packet.cookie import LOW_32, SACK_SHIFT, cookie_holds, mss_of, said_before
-from hardtack.packet.former import LISTEN, end_former, is_of_another, to_tcp_socket
+from hardtack.packet.former import KEPT, LISTEN, TIME_WAIT_KEPT, end_former, is_of_another, to_tcp_socket
 from hardtack.packet.layout import ALL_SPOKEN, PROMISE, Promise
 from hardtack.packet.options import NO_SCALE, read_options
 from hardtack.packet.parse import IS_FRAGMENT, LATER_FRAGMENT, NONE, parse, parse_tcp
@@ -51,11 +51,13 @@ TUPLE_4_SIZE, TUPLE_6_SIZE = 12, 36
 OWN_KEYS = 0  # the set of keys that an agent uses
 ECN_BIT = 0x80  # of TSecr
 HIGH_32 = LOW_32 << 32
+NO_CLIENT = 0xFFFF0000  # of ports as they lie in a frame: without the client's, so that it is nobody's connection
 
-# bpf_skc_lookup_tcp, bpf_sk_release
+# bpf_skc_lookup_tcp, bpf_sk_release, bpf_sk_assign
 look_up_4 = helper(99, Pointer, Pointer, Tuple4, types.uint32, u64, u64)
 look_up_6 = helper(99, Pointer, Pointer, Tuple6, types.uint32, u64, u64)
 release = helper(86, i64, Pointer)
+hand_to = helper(124, i64, Pointer, Pointer, u64)
 assign = external("bpf_sk_assign_tcp_reqsk", types.int32, Pointer, Pointer, Attributes, types.int32)
 
 promise = entry_of(PROMISE, Promise)
@@ -70,7 +72,7 @@ def admit(frame, flow):
         return reason
     if flow.flags & (ACK | SYN | RST) != ACK:
         return NOT_ACK
-    socket = find_socket(frame, flow)
+    socket = find_socket(frame, flow, flow.ports_isn & u64(LOW_32))
     if absent(socket):
         return NO_LISTENER
     reason = judge(frame, flow, socket) if is_of_another(flow, socket, load32(socket, STATE)) else KNOWN
@@ -90,17 +92,17 @@ def parse_whole(frame, flow):
 
 
 @inlined
-def find_socket(frame, flow):
-    """The socket that the kernel would find for this segment: a connection's, else a listener, else nothing."""
+def find_socket(frame, flow, ports):
+    """The socket that the kernel would find for a segment by these ports: a connection's, else a listener, else nothing."""
     if flow.version == 4:
         tuple4 = new_tuple_4()
         tuple4.addresses = (flow.source_low >> u64(32)) | (flow.destination_low & u64(HIGH_32))
-        tuple4.ports = flow.ports_isn & u64(LOW_32)
+        tuple4.ports = ports
         return look_up_4(frame, tuple4, TUPLE_4_SIZE, u64(THIS_NAMESPACE), u64(0))
     tuple6 = new_tuple_6()
     tuple6.source_high, tuple6.source_low = flow.source_high, flow.source_low
     tuple6.destination_high, tuple6.destination_low = flow.destination_high, flow.destination_low
-    tuple6.ports = flow.ports_isn & u64(LOW_32)
+    tuple6.ports = ports
     return look_up_6(frame, tuple6, TUPLE_6_SIZE, u64(THIS_NAMESPACE), u64(0))
 
 
@@ -112,14 +114,30 @@ def judge(frame, flow, socket):
     state = load32(socket, STATE)  # read again, so that the verifier walks through the hash only once
     if not good:
         return BAD_COOKIE if state == LISTEN else KNOWN
-    again = comes_again(frame) or load32(frame, INTERFACE) == LOOPBACK
+    again = was_sent_by_us(frame) or load32(frame, INTERFACE) == LOOPBACK
     if state == LISTEN and is_elsewhere(flow, socket):
         return ELSEWHERE
     if state != LISTEN:
-        return end_former(frame, flow, socket, state, again)
+        reason = end_former(frame, flow, socket, state, again)
+        if reason == TIME_WAIT_KEPT or reason == KEPT:
+            refuse(frame, flow)
+        return reason
     if not again and (flow.payload > 0 or flow.flags & FIN):
         return come_again(frame)  # the ACK before it may be in the same batch, admitted but not yet with TCP: see `agent`
     return make_connection(frame, flow, socket)
+
+
+@inlined
+def refuse(frame, flow):
+    """Let the kernel reset who sends this: the segment goes to the listener, which can make nothing of it.
+
+    A client that lives would send its request again and again, to a connection that is not its own. Whoever else this may
+    come from does not expect such a number.
+    """
+    listener = find_socket(frame, flow, flow.ports_isn & u64(NO_CLIENT))
+    if not absent(listener):
+        hand_to(frame, listener, u64(0))
+        release(listener)
 
 
 @inlined

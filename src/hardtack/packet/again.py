@@ -1,7 +1,7 @@
 """Segments that come in again: sent to the back of the queue of what has come in, behind what the kernel has in hand.
 
 A segment does so once at most, whoever of us has sent it: a mark says that it has, and stays. Were it taken off, two agents
-would send the same segment round and round.
+would send the same segment round and round. At tcx other programs of ours meet it then, too.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ redirect = helper(23, i64, types.uint32, u64)
 
 
 @inlined
-def comes_again(frame):
-    """Whether the segment was sent in again."""
+def was_sent_by_us(frame):
+    """Whether it is a frame that a program of ours has sent: it has been judged."""
     return load32(frame, MARK) == AGAIN
 
 
@@ -32,6 +32,13 @@ def come_again(frame):
     store32(frame, MARK, AGAIN)
     redirect(load32(frame, INTERFACE), u64(INGRESS))
     return BEHIND
+
+
+@inlined
+def send_back(frame):
+    """Let it leave by the interface that it came in by: an enum tcx_action_base. What leaves there is marked, too."""
+    store32(frame, MARK, AGAIN)
+    return redirect(load32(frame, INTERFACE), u64(0))
 
 
 @inlined

@@ -22,6 +22,7 @@ from hardtack.packet.linear import make_linear
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow
 from hardtack.packet.round_lo import LOOPBACK, NUMBERS, OURS, OURS_SHIFT, PRIORITY
+from hardtack.packet.whole import make_whole
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
 REDIRECT = 7  # TCX_REDIRECT: where the program has said
@@ -36,6 +37,7 @@ def agent(frame):
     round_lo = load32(frame, INTERFACE) == LOOPBACK
     if round_lo and load32(frame, PRIORITY) >> OURS_SHIFT != OURS:
         return NEXT
+    make_whole(frame)
     make_linear(frame)
     reason = admit(frame, new_flow())
     if reason == ADMITTED:

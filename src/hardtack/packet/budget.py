@@ -7,12 +7,13 @@ empty-handed. Windows are of the monotonic clock; a CPU that is a tick behind sp
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, address, compare_exchange, entry_at, entry_of, i64, inlined, u64
-from hardtack.packet.layout import BUDGETS, LEARNING, POLICY, SHARES, TAUGHT, Budget, Policy, Share
+from hardtack.packet.layout import BUDGETS, LEARNING, POLICY, QUOTED, SHARES, TAUGHT, Budget, Policy, Share
 from hardtack.packet.time import window_of
 
 EVERYBODY = 0  # the budget of all hosts together
 RESERVE_SHIFT = 3  # an 8th is for those who may have it
 CHUNK_BITS = 6  # a CPU takes a 64th of what is left at a time
+QUOTES = 128  # in a window, about 1,000 a second: as many ICMP errors as Linux sends (icmp_msgs_per_sec)
 ATTEMPTS = 4  # when other CPUs take of the very same budget at the same time
 LOW_32 = 0xFFFFFFFF
 AHEAD = 1 << 31  # of windows, modulo 2^32: more is behind
@@ -32,6 +33,12 @@ def may_learn(ms):
 def may_teach(host, ms):
     """Whether the host may teach one more connection, which is then paid for."""
     return may_have_one(TAUGHT + i64(host.number), policy().taught, ms)
+
+
+@inlined
+def may_quote(host, ms):
+    """Whether the host may have one more ICMP error about a connection that nobody here knows, which is then paid for."""
+    return may_have_one(QUOTED + i64(host.number), u64(QUOTES), ms)
 
 
 @inlined

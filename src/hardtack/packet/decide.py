@@ -52,7 +52,7 @@ def decide(frame, flow):
     update(moment)
     entry = find(name)
     if flow.kind != NONE:
-        return judge_error(host, entry, name, moment.ms)
+        return judge_error(flow, host, entry, name, moment.ms)
     if absent(entry) and is_martian(flow):
         return MARTIAN
     if flow.flags & SYN:

@@ -6,6 +6,7 @@ from hardtack.compiler.language import i64, inlined, swap32, u64
 from hardtack.packet.connections import forget, mark
 from hardtack.packet.credit import afford, allowance, doubt, doubt_window, earn, touch
 from hardtack.packet.layout import (
+    AHEAD,
     ASKED,
     AWAITED,
     BURST,
@@ -22,6 +23,7 @@ from hardtack.packet.wire import ACK, FIN, RST, SYN
 
 # How far from what the host expects an RST may be, and a client be followed: a usual receive window (tcp_rmem)
 WINDOW = 1 << 23
+TIME_WAIT = 1 << 16  # ms: Linux's minute (TCP_TIMEWAIT_LEN) and some more
 MOST_REACH = 26  # 64 MB: of windows whose scale is not known
 OF_A_SYN = 1 << 14  # bytes that a SYN may carry and be acknowledged for: RFC 7413
 BACK = 1 << 31  # modulo 2^32: more is behind
@@ -79,12 +81,23 @@ def is_closed_by_host(entry):
 
 @inlined
 def is_ended(entry):
-    """Whether the host knows that its FIN has arrived: it is in FIN-WAIT-2 or TIME-WAIT, or gone. RFC 9293 3.6
-
-    What it has still, its agent ends: Linux would refuse a SYN in FIN-WAIT-2 if its number is in the window. Before, the
-    host asks back whoever sends a SYN (RFC 5961 4), and the client's RST ends the old connection.
-    """
+    """Whether the host knows that its FIN has arrived: it is in FIN-WAIT-2 or TIME-WAIT, or gone. RFC 9293 3.6"""
     return entry.state & FIN_ACKED
+
+
+@inlined
+def makes_way(flow, entry, ms):
+    """Whether an ended connection gives way to this SYN whatever its host has still: RFC 1122 4.2.2.13.
+
+    If its number comes after all that the host has received, its agent will find so, too; Linux would refuse it in
+    FIN-WAIT-2 if it is in the window. Any other may be of another device behind the same NAT: TIME-WAIT asks it back, or
+    finds that its timestamp is later (RFC 6191).
+    """
+    ahead = (sequence(flow) - i64(entry.next)) & LOW_32
+    if 0 < ahead and ahead < BACK:
+        return True
+    silent = (stamp(ms) - i64(entry.seen) + AHEAD) & LOW_32  # another CPU may be a little ahead
+    return entry.state & CLIENT_FIN and silent > TIME_WAIT + AHEAD
 
 
 @inlined
@@ -202,12 +215,20 @@ def follow_host(flow, entry, host, name, ms):
 def end(flow, entry, name):
     """The host resets a connection. Not one that it has only asked for: a stranger's wrong ACK makes it say so, and go on.
 
-    RFC 9293 3.10.7.3: such a RST has no ACK.
+    Nor one by a number that is far from what it has sent: so it refuses who is late for a connection before this one.
+    RFC 9293 3.10.7.1, 3.10.7.3: such a RST has no ACK, and the number that it was given.
     """
-    if entry.state & ASKED and not flow.flags & ACK:
+    if not flow.flags & ACK and (entry.state & ASKED or not is_spoken(flow, entry)):
         return OUTBOUND_OTHER
     forget(name)
     return OUTBOUND_END
+
+
+@inlined
+def is_spoken(flow, entry):
+    """Whether the host may say this number on the connection, for all that is known."""
+    ack_reach = i64(1) << i64(entry.ack_reach)
+    return not entry.state & NUMBERED or (sequence(flow) - i64(entry.sent) + ack_reach) & LOW_32 < 2 * ack_reach
 
 
 @inlined

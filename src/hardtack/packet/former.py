@@ -4,7 +4,7 @@ Without a front the host would see the SYN. Linux lets that of a newer connectio
 6191). In any other state it asks the client back, whose RST then ends the old connection (RFC 5961 4). Behind a front it may
 never see the SYN, only the ACK that brings the cookie. That takes two segments: a copy of the ACK comes in again, behind the
 ACK itself, which turns into the RST that ends the old connection (RFC 5961 3.2: it has the very number that is expected). If
-it lives on (TIME_WAIT with tcp_rfc1337 = 1, TCP-AO), the copy finds it and passes.
+it lives on (TIME_WAIT with tcp_rfc1337 = 1, TCP-AO), the copy finds it, and is refused: see `admit`.
 
 This is no way to end other people's connections. The cookie is good for these addresses, ports and isn only, so whoever
 brings it back has read an answer to a SYN that came from that address within the last 96 s, or guessed: 24 bits, 31 with
@@ -42,6 +42,7 @@ from hardtack.packet.wire import RST, TCP
 
 TIME_WAIT_ENDED, TIME_WAIT_KEPT = int(Reason.time_wait_ended), int(Reason.time_wait_kept)
 ENDED, KEPT = int(Reason.connection_ended), int(Reason.connection_kept)
+KNOWN = int(Reason.known)
 
 SYN_SENT, TIME_WAIT, CLOSE, LISTEN, REQUEST = 2, 6, 7, 10, 12  # TCP_* of net/tcp_states.h; a request: TCP_NEW_SYN_RECV
 LOW_32 = 0xFFFFFFFF
@@ -62,9 +63,9 @@ waiting_next = field_offset("tcp_timewait_sock.tw_sk.__tw_common.skc_tw_rcv_nxt"
 waiting_stamp = field_offset("tcp_timewait_sock.tw_ts_recent")
 request_isn = field_offset("tcp_request_sock.snt_isn")
 request_next = field_offset("tcp_request_sock.rcv_nxt")
-request_stamp = field_offset("tcp_request_sock.req.req.ts_recent")
 unacknowledged, next_sent = field_offset("tcp_sock.snd_una"), field_offset("tcp_sock.snd_nxt")
 next_wanted, window = field_offset("tcp_sock.rcv_nxt"), field_offset("tcp_sock.rcv_wnd")
+received, acknowledged = field_offset("tcp_sock.bytes_received"), field_offset("tcp_sock.bytes_acked")
 last_stamp, last_echo = field_offset("tcp_sock.rx_opt.ts_recent"), field_offset("tcp_sock.rx_opt.rcv_tsecr")
 stamp_offset = field_offset("tcp_sock.tsoffset")
 
@@ -87,23 +88,31 @@ def is_of_another(flow, socket, state):
         return False
     oldest = load32(old, unacknowledged())
     if (flow.acknowledgment - oldest) & LOW_32 > (load32(old, next_sent()) - oldest) & LOW_32:
-        return True
+        return not is_first(flow, old)
     ahead = (sequence(flow) - load32(old, next_wanted())) & LOW_32
     return load32(old, window()) < ahead and ahead < 1 << 31
+
+
+@inlined
+def is_first(flow, old):
+    """Whether it is a duplicate of the connection's own first ACK, whose cookie may be as good as ever."""
+    begun = (load32(old, unacknowledged()) - load32(old, acknowledged())) & LOW_32
+    return flow.acknowledgment == begun and sequence(flow) == (load32(old, next_wanted()) - load32(old, received())) & LOW_32
 
 
 @inlined
 def end_former(frame, flow, socket, state, again):
     """The old connection ends, if the cookie's is newer; the segment itself is then the copy that follows.
 
-    `again`: the segment is that copy, and the old connection has not ended.
+    `again`: the segment is that copy, and the old connection has not ended. Else, it stays: who has sent this is refused.
     """
     ended, kept = (TIME_WAIT_ENDED, TIME_WAIT_KEPT) if state == TIME_WAIT else (ENDED, KEPT)
     found, wanted, stamp, echo = numbers_of(socket, state)
-    if again or not found or not is_newer(flow, wanted, stamp, echo):
+    # A request has proved nothing yet; a cookie has
+    if again or not found or not (state == REQUEST or is_newer(flow, wanted, stamp, echo)):
         return kept
     if not copy_comes_again(frame):  # no room in the queue: the kernel's answer will make the client say it once more
-        return kept
+        return KNOWN
     return ended if become_reset(frame, flow, wanted) else kept
 
 
@@ -119,7 +128,7 @@ def numbers_of(socket, state):
         request = to_request(socket)
         if absent(request):
             return False, 0, 0, 0
-        return True, load32(request, request_next()), load32(request, request_stamp()), 0
+        return True, load32(request, request_next()), 0, 0
     old = to_tcp_socket(socket)
     if absent(old):
         return False, 0, 0, 0
@@ -131,18 +140,20 @@ def numbers_of(socket, state):
 
 @inlined
 def is_newer(flow, wanted, stamp, echo):
-    """Linux's rule for a SYN (tcp_timewait_state_process). A duplicate of the old connection's first ACK, whose cookie
-    may still be good, is not newer: its timestamp came before the last one, its isn before all that was received.
+    """By its isn or by its timestamp: RFC 6191. A duplicate of an old first ACK, whose cookie may still be good, is not:
+    its timestamp came before the last one, its isn before all that was received.
 
-    A client that was restarted may have any clock and isn. But its cookie was made after the host's last segment that the
-    old connection has acknowledged, and both tell that by the same clock: see `describe`.
+    A client that was restarted, or is another one behind the same NAT, may have any clock and isn. But its cookie was made
+    after the host's last segment that the old connection has acknowledged, and both tell that by the same clock: see
+    `describe`.
     """
-    if flow.timestamps and stamp:  # 0: the old connection had none
-        if echo and is_after((swap32(flow.tsecr) & QUARTERS) << MSS_BITS, echo << MSS_BITS):
-            return True
-        if swap32(flow.tsval) != stamp:
-            return is_after(swap32(flow.tsval), stamp)
-    return is_after(sequence(flow) - 1, wanted)
+    if is_after(sequence(flow) - 1, wanted):
+        return True
+    if not flow.timestamps or not stamp:  # 0: the old connection had none
+        return False
+    if echo and is_after((swap32(flow.tsecr) & QUARTERS) << MSS_BITS, echo << MSS_BITS):
+        return True
+    return is_after(swap32(flow.tsval), stamp)
 
 
 @inlined

@@ -9,6 +9,7 @@ from hardtack.compiler.language import (
     barrier,
     beyond,
     entry_at,
+    entry_of,
     i64,
     inlined,
     load8,
@@ -20,14 +21,17 @@ from hardtack.compiler.language import (
     store64,
     swap16,
     u64,
+    viewed,
 )
+from hardtack.packet.finish import finish
 from hardtack.packet.hosts import host_at
-from hardtack.packet.layout import KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, NextHop
-from hardtack.packet.link import MAC_BITS, exit_at, exits, is_for_us
+from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
+from hardtack.packet.link import is_for_us, outside
 from hardtack.packet.platform import head, move_head, send, tail
 from hardtack.packet.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
 PASS, TX = 2, 3  # enum xdp_action
+MAC_BITS = (1 << 48) - 1
 SAME = 0  # the exit that is the interface which the frame came in by
 TTL_4, CHECKSUM_4, NEXT_6, HOPS_6 = 8, 10, 6, 7  # places in the IP header
 VID_BITS, PRIORITY_BITS = 0x0FFF, 0xF000  # of a tag's second word, priority and DEI
@@ -35,6 +39,8 @@ EXIT_SIZE = Exit.itemsize
 LONGEST = 0xFFFF  # bytes that the verifier lets a pointer go
 
 next_hop_at = entry_at(NEXT_HOPS, NextHop)
+exits = entry_of(EXITS, Exits)
+exit_at = viewed(Exit)
 
 
 @inlined
@@ -50,10 +56,10 @@ def forward(frame, flow):
         return PASS
     number = i64(to >> u64(48)) & (MOST_EXITS - 1)
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
-    if host.via == ROUTED and not may_travel(frame, flow, way):
+    if host.via == ROUTED and not may_travel(frame, flow):
         return PASS
-    if not way.scatters and not is_in_one_piece(frame, flow):
-        return PASS  # its driver takes no frames of several buffers
+    if not fits(frame, flow, way):
+        return PASS
     network = flow.network if host.tag == KEEP_TAG else retag(frame, flow, i64(host.tag))
     barrier()  # else LLVM goes on with a pointer from before the frame was moved
     start = head(frame)
@@ -62,22 +68,30 @@ def forward(frame, flow):
     write_addresses(start, to & u64(MAC_BITS), way.mac)
     if host.via == ROUTED:
         count_hop(frame, flow, network)
+    if outside().unfinished:
+        finish(frame, network, flow.version)
     return TX if number == SAME else send(number)
 
 
 @inlined
-def is_in_one_piece(frame, flow):
-    """Whether all of the packet is in the frame's first buffer."""
+def fits(frame, flow, way):
+    """Whether the exit takes it; if not, the kernel sends it on in pieces, or tells its sender (RFC 1812 5.3.1).
+
+    What is longer than its MTU it would drop (xdp_ok_fwd_dev): GRO has merged it, if XDP runs in the generic hook. And some
+    drivers take no frames of several buffers.
+    """
     network, end = at(head(frame), flow.network), tail(frame)
     if beyond(network, IPV4, end):
         return False
     size = load16be(network, 2) if flow.version == 4 else load16be(network, 4) + IPV6
-    return not beyond(network, size if size < LONGEST else LONGEST, end)
+    if u64(size) > way.mtu:
+        return False
+    return way.scatters or not beyond(network, size if size < LONGEST else LONGEST, end)
 
 
 @inlined
-def may_travel(frame, flow, way):
-    """Whether it fits through the exit and has a hop left; if not, the kernel tells its sender so. RFC 1812 5.3.1, 4.3.2
+def may_travel(frame, flow):
+    """Whether it has a hop left; if not, the kernel tells its sender so. RFC 1812 5.3.1, 4.3.2
 
     Options and hop-by-hop headers are for routers to act on: the kernel does.
     """
@@ -86,8 +100,7 @@ def may_travel(frame, flow, way):
         return False
     if load8(network, 0) & 15 != 5 if flow.version == 4 else load8(network, NEXT_6) == HOP_BY_HOP:
         return False
-    size = load16be(network, 2) if flow.version == 4 else load16be(network, 4) + IPV6
-    return u64(size) <= way.mtu and load8(network, TTL_4 if flow.version == 4 else HOPS_6) > 1
+    return load8(network, TTL_4 if flow.version == 4 else HOPS_6) > 1
 
 
 @inlined

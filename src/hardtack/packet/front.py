@@ -1,19 +1,26 @@
-"""The front's program at XDP: the policy's verdict, carried out."""
+"""The front's program: the policy's verdict, carried out. At XDP; and at tcx where frames begin with IP, as on tunnels.
+
+There XDP could send nothing back: its generic hook takes an address for Ethernet's type (bpf_prog_run_generic_xdp), and
+tunnels drop what is of no type that they know.
+"""
 
 from __future__ import annotations
 
 from hardtack.compiler.language import inlined, new
+from hardtack.packet.again import send_back, was_sent_by_us
 from hardtack.packet.count import count
 from hardtack.packet.decide import decide
 from hardtack.packet.forward import forward
 from hardtack.packet.hosts import host_at, number_of
 from hardtack.packet.layout import NO_HOST, SWITCHED
+from hardtack.packet.linear import make_linear
 from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
 from hardtack.packet.records import Flow
 from hardtack.packet.seen import seen_by_front
 
 ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
-FORWARD, PASS = int(Verdict.FORWARD), int(Verdict.PASS)
+FORWARD, PASS, REPLY, DROP = (int(one) for one in (Verdict.FORWARD, Verdict.PASS, Verdict.REPLY, Verdict.DROP))
+NEXT, SHOT = -1, 2  # TCX_NEXT, TCX_DROP
 
 new_flow = new(Flow)
 
@@ -25,6 +32,17 @@ def front(frame):
     if goes_on(reason, flow):
         return forward(frame, flow)
     return (ACTIONS >> ((reason >> VERDICT_SHIFT) * 4)) & 15
+
+
+def front_ip(frame):
+    """struct __sk_buff -> enum tcx_action_base, at ingress. What goes on to a host goes by way of the kernel."""
+    if was_sent_by_us(frame):
+        return NEXT
+    make_linear(frame)
+    reason = judged(frame, new_flow())
+    if reason >> VERDICT_SHIFT == REPLY:
+        return send_back(frame)
+    return SHOT if reason >> VERDICT_SHIFT == DROP else NEXT
 
 
 def front_reason(frame):

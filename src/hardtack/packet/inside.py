@@ -1,4 +1,4 @@
-"""Programs that see what hosts send, and learn from it: at XDP where it comes in, or at tcx where it leaves.
+"""Programs that see what hosts send, and learn from it: where it comes in, or at tcx where it leaves.
 
 Who says that he is a host is believed only if he can be: at an inside interface, by the MAC address that the host is known
 by; where frames leave for the internet, unless they have come from there.
@@ -7,11 +7,13 @@ by; where frames leave for the internet, unless they have come from there.
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, beyond, entry_at, inlined, load32, load64, new, u64
+from hardtack.packet.again import was_sent_by_us
 from hardtack.packet.count import count
 from hardtack.packet.hosts import host_at, number_of
 from hardtack.packet.layout import NO_HOST, ORIGINS, Origin
 from hardtack.packet.learn import learn_from, read_host
 from hardtack.packet.linear import make_linear
+from hardtack.packet.link import has_ethernet
 from hardtack.packet.parse import NONE
 from hardtack.packet.platform import head, tail
 from hardtack.packet.records import Flow
@@ -33,6 +35,13 @@ def inside(frame):
     return PASS
 
 
+def inside_ip(frame):
+    """struct __sk_buff -> enum tcx_action_base, at ingress, where frames begin with IP."""
+    make_linear(frame)
+    inside_learned(frame)
+    return NEXT
+
+
 def inside_reason(frame):
     """The same, but what it returns is the reason."""
     return inside_learned(frame)
@@ -41,6 +50,8 @@ def inside_reason(frame):
 def leaving(frame):
     """struct __sk_buff -> enum tcx_action_base, on what goes out to the internet."""
     seen_by_leaving()
+    if was_sent_by_us(frame):
+        return NEXT
     make_linear(frame)
     flow = new_flow()
     flow.place = NO_HOST
@@ -67,7 +78,9 @@ def inside_learned(frame):
 
 @inlined
 def is_anothers(frame, flow):
-    """Whether another machine than the host has sent it, as far as the host's MAC address is known."""
+    """Whether another machine than the host has sent it, as far as the host's MAC address is known, and there are any."""
+    if not has_ethernet(frame):
+        return False
     start, origin = head(frame), origin_at(flow.place)
     if absent(origin) or origin.mac == u64(0) or beyond(start, ETHERNET, tail(frame)):
         return False

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, at, beyond, inlined, load8, load32, load64, u64
+from hardtack.compiler.language import absent, at, beyond, i64, inlined, load8, load32, load64, swap16, u64
+from hardtack.packet.budget import may_quote
 from hardtack.packet.credit import allowance
+from hardtack.packet.hosts import protects
 from hardtack.packet.names import turned
 from hardtack.packet.parse import EXTENSION, IS_FRAGMENT, LATER_FRAGMENT, MAPPED, NONE, NOT_TCP, TRUNCATED, is_extension
 from hardtack.packet.platform import head, tail
+from hardtack.packet.prefixes import may_doubt
 from hardtack.packet.reasons import Reason
 from hardtack.packet.wire import ICMP6_PROTOCOL, ICMP_PROTOCOL, IPV4, IPV6, TCP_PROTOCOL
 
 DEFAULT_PASS = int(Reason.default_pass)
 DEFAULT_DROP = int(Reason.default_drop)
 ICMP_ERROR = int(Reason.icmp_error)
+ICMP_QUOTE = int(Reason.icmp_quote)
 NEIGHBOUR = int(Reason.neighbour)
 CUT_SHORT = int(Reason.cut_short)
 BAD_EXTENSIONS = int(Reason.bad_extensions)
@@ -57,12 +61,19 @@ def is_from_near(frame, flow):
 
 
 @inlined
-def judge_error(host, entry, name, ms):
+def judge_error(flow, host, entry, name, ms):
     """An error about a known connection passes, whatever the host's `default` says: without it paths stay black holes.
 
-    One now and then: more are no help, and anybody can send them.
+    One now and then: more are no help, and anybody can send them. An error may take another way than the connection that it
+    is about, and come to a front that does not know it. So it passes, too, if it quotes a protected port of the host's, as
+    far as the host's budget goes, and what a source prefix may have in doubt; the host knows which connections it has.
     """
-    return judge_default(host) if absent(entry) or not allowance(entry, name, ms) else ICMP_ERROR
+    if not absent(entry):
+        return ICMP_ERROR if allowance(entry, name, ms) else judge_default(host)
+    if not host.other:
+        return DEFAULT_PASS
+    port = swap16(i64(name.ports >> u64(16)))
+    return ICMP_QUOTE if protects(host, port) and may_doubt(flow, ms) and may_quote(host, ms) else DEFAULT_DROP
 
 
 @inlined

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, inlined
 from hardtack.packet.checksum import header_holds
 from hardtack.packet.credit import allowance
-from hardtack.packet.follow import follow_answer, is_ended
+from hardtack.packet.follow import follow_answer, is_ended, makes_way
 from hardtack.packet.link import is_for_us
 from hardtack.packet.reasons import Reason
 from hardtack.packet.replies import reply_refused
@@ -37,9 +37,12 @@ def judge_syn(frame, flow, host, name, moment, entry):
         return NO_KEY
     # A host that has a connection asks its client whether that is over (RFC 5961 4); one that has not answers. Were it
     # answered here, the host would go on with the old connection, and client and host would talk at cross purposes.
-    # TIME_WAIT is another matter: the cookie's ACK ends it.
-    if not absent(entry) and not is_ended(entry):
-        return REOPENED if allowance(entry, name, moment.ms) else IMPLAUSIBLE
+    # One that both ends have done with is another matter: the cookie's ACK ends what is left, or its sender is reset.
+    if not absent(entry) and not (is_ended(entry) and makes_way(flow, entry, moment.ms)):
+        if allowance(entry, name, moment.ms):
+            return REOPENED
+        if not is_ended(entry):
+            return IMPLAUSIBLE
     if not is_for_us(frame):
         return NOT_FOR_US
     return reply_refused(flow, host, name, moment.ms)

@@ -13,7 +13,7 @@ import numpy as np
 from hardtack.image import MMAPABLE, Table, TableKind
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
 from hardtack.packet.reasons import REASONS, Reason
-from hardtack.packet.records import Search, Walk
+from hardtack.packet.records import Search, Sheet, Walk
 
 PORT_WORDS = 65536 // 64
 MOST_HOST_ADDRESSES = 1024
@@ -39,9 +39,14 @@ NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
 MOST_EXITS = 16
 MOST_WAITING = 4096  # clients that an agent asks for their ACK again
 MOST_LOCALS = 1 << 16  # networks that are an agent's own machine
+MAC_SHIFT = 16  # a MAC address lies in the upper 48 bits of a word of Outside
+MOST_MACS = 64  # that are this machine's at one interface
+MAC_SLOTS_BITS = 10  # each has a slot of its own, by one multiplication
+NO_MAC = 1  # what an empty slot holds: no address is so
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 TAUGHT = LEARNING  # + a host's number: the budget of connections that this host may teach
-MOST_BUDGETS = 2 * MOST_HOST_ADDRESSES + 2
+QUOTED = TAUGHT + MOST_HOST_ADDRESSES  # likewise: of ICMP errors about connections that nobody here knows
+MOST_BUDGETS = 3 * MOST_HOST_ADDRESSES + 2
 WINDOW_BITS = 7  # of monotonic ms: budgets begin anew every 128 ms
 SECOND_BITS = 10  # likewise: what a source prefix may have, begins anew every 1.024 s
 CROWD_CELLS = 2048
@@ -208,6 +213,12 @@ Origin = np.dtype([("mac", "u8")], align=True)
 # buffers.
 Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
 Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
+# The interface that frames come in by: its MAC address as it lies in a frame, << MAC_SHIFT; and the others of this machine
+# that frames may come in for, each at the place that the upper bits of its product with `factor` say. `unfinished` 1: the
+# checksums of TCP and UDP may be left to do.
+Outside = np.dtype(
+    [("mac", "u8"), ("factor", "u8"), ("unfinished", "u8"), ("others", "u8", (1 << MAC_SLOTS_BITS,))], align=True
+)
 
 # Whose ACK may have found a full accept queue, all as it lay in the segment: client and host, both ports; what it said
 Waiter = np.dtype(
@@ -247,6 +258,8 @@ ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
 NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
 SEEN = table("seen", "array", Seen, flags=MMAPABLE)
+OUTSIDE = table("outside", "array", Outside)
+SHEET = table("sheet", "percpu_array", Sheet)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 WAITING = Table("waiting", "lru_hash", Waiter.itemsize, Waiting.itemsize, MOST_WAITING, layout=f"{Waiting.descr}")
 LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in the host's byte order, 16 bytes

@@ -25,6 +25,9 @@ move_head = external("move_head", i64, Pointer, i64)
 # copy(frame, offset, to, size): bytes of the frame to the stack. 0, or an error.
 copy = external("copy", i64, Pointer, i64, Pointer, i64)
 
+# add_up(from, size, sum): `sum` and that of `size` bytes, a multiple of 4; less than 0: an error. RFC 1071, in 32 bits.
+add_up = external("add_up", i64, Pointer, i64, i64)
+
 # Changes every few ms and costs nothing to read. 0: there is no such thing here.
 tick = external("tick", u64)
 

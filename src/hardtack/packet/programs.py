@@ -22,6 +22,7 @@ from hardtack.packet.layout import (
     MOMENT,
     NEXT_HOPS,
     ORIGINS,
+    OUTSIDE,
     PLACES,
     POLICY,
     PREFIXES,
@@ -29,6 +30,7 @@ from hardtack.packet.layout import (
     SEARCH,
     SEEN,
     SHARES,
+    SHEET,
     SWEEP,
     TAGS,
     WAITING,
@@ -40,10 +42,13 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
 KNOWN = (*TABLE, INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
-JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES)
+JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES, OUTSIDE, SHEET)
 
+# `_ip`: where frames begin with IP
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)
+FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", KNOWN + JUDGED)
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
+INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", (*KNOWN, ORIGINS))
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, COUNTERS, WALK, LOCALS, WAITING))
@@ -52,4 +57,4 @@ AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROM
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
-SHIPPED = (FRONT, INSIDE, LEAVING, SWEEPER, AGENT)  # compiled into the wheel
+SHIPPED = (FRONT, FRONT_IP, INSIDE, INSIDE_IP, LEAVING, SWEEPER, AGENT)  # compiled into the wheel

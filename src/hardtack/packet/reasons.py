@@ -49,9 +49,9 @@ class Reason(IntEnum):
     bad_cookie = 14, "for a listening socket, without a good cookie: the kernel judges by its own lights"
     not_admitted = 15, "a good cookie, but the kernel makes no socket of it: an MPTCP listener"
     time_wait_ended = 16, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
-    time_wait_kept = 17, "a good cookie, but the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
+    time_wait_kept = 17, "a good cookie, reset: the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
     connection_ended = 28, "a good cookie: the last connection of this address and port, in another state, is ended for it"
-    connection_kept = 29, "a good cookie, but the last connection of this address and port stays: it may be newer"
+    connection_kept = 29, "a good cookie, reset: the last connection of this address and port stays (it may be newer)"
     elsewhere = 31, "a good cookie, for an address that is not this machine's: of a host that is reached through it"
     behind = 18, "a good cookie with data or FIN: it comes in again, behind an ACK that may be on its way to TCP"
     # PASS: the front
@@ -68,6 +68,7 @@ class Reason(IntEnum):
     not_for_us = 25, "a SYN for a protected host, sent to another machine's MAC address or to all: not ours to answer"
     outbound_forged = 26, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
     teach_limit = 27, "from a host, of a connection that the front did not know, beyond what a host may teach"
+    icmp_quote = 30, "an ICMP error about a protected port of the host's, of no connection known here, within a budget"
     # DROP
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
@@ -104,7 +105,7 @@ class Reason(IntEnum):
     connection = 96, "of a known connection"
     remembered = 97, "a good cookie: the connection is known from now on"
     learned = 98, "in the grace period: ACK of a connection that the front did not know; now it does"
-    reopened = 99, "a SYN for a known connection that its host has not closed: the host judges it (RFC 5961 4)"
+    reopened = 99, "a SYN for a known connection that its host may have still: the host judges it (RFC 5961 4)"
     reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
     reset_asked = 101, "RST of a known connection, near what the host expects: it judges, and asks back (RFC 5961 3)"
     doubtful = 102, "of a known connection, with numbers that its host cannot expect: one now and then, for it to judge"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+SHEET_SIZE = 512  # bytes that are added up at a time: as many as bpf_csum_diff takes before Linux 6.13
+
 # What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
 Flow = np.dtype(
     [
@@ -90,6 +92,9 @@ Search = np.dtype(
     ],
     align=True,
 )
+
+# Where what is copied of a frame is added up.
+Sheet = np.dtype([("words", "u8", (SHEET_SIZE // 8,))], align=True)
 
 # What the SYN-ACK is to say.
 Answer = np.dtype(

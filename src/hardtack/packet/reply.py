@@ -17,6 +17,7 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.packet.checksum import fold, halves
+from hardtack.packet.link import has_ethernet
 from hardtack.packet.options import NO_SCALE
 from hardtack.packet.platform import head, resize, tail, whole_length
 from hardtack.packet.wire import ETHERNET, IPV4, IPV6, SHORTEST_FRAME, TCP, TCP_PROTOCOL
@@ -68,7 +69,8 @@ def write_reply(frame, flow, answer):
     segment = at(network, network_size)
     if beyond(start, ETHERNET, end) or beyond(segment, TCP + 4, end):
         return False
-    swap_hardware_addresses(start)
+    if has_ethernet(frame):
+        swap_hardware_addresses(start)
     if flow.version == 4:
         total = write_ipv4(network, flow, answer.size)
     else:

@@ -1,0 +1,33 @@
+"""XDP programs as the kernel's generic hook takes them well: of frames of one buffer only. It brings frames into one.
+
+For a program that takes several it copies nearly every frame instead (skb_pp_cow_data), and the copy has forgotten how long
+its Ethernet header is (mac_len): tc then sees a frame that begins with IP, and that cannot come in again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+from hardtack.image import Image
+from hardtack.kernel import maps, programs
+from hardtack.kernel.maps import Map
+from hardtack.kernel.programs import Program
+
+HAS_FRAGS = 32  # BPF_F_XDP_HAS_FRAGS
+
+
+def load(image: Image, tables: Mapping[str, Map], parts: ExitStack) -> Program:
+    """The program of `image` for the generic hook, with these tables as they are now filled. Raises what programs.load does.
+
+    Tables of devices are copied: they take programs of one kind only (bpf_prog_map_compatible).
+    """
+    own = {}
+    for table in image.tables:
+        if table.kind == "devmap":
+            own[table.name] = parts.enter_context(maps.create(tables[table.name].table))
+            for key, value in tables[table.name].items():
+                own[table.name].update(key, value)
+    plain = replace(image, flags=image.flags & ~HAS_FRAGS)
+    return parts.enter_context(programs.load(plain, {**tables, **own}))

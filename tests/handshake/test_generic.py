@@ -1,0 +1,125 @@
+"""Where no driver runs XDP programs: on bridges and macvlans, which have no XDP, and where a veth's would answer nobody.
+
+A veth's driver drops what a program sends back, or keeps it for ever, if the other end has none: so it is at a container's
+own interface. There, too, the front goes to the kernel's generic hook. (tests/test_kernel_veth.py has veth alone.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from handshake.attached import xdp_mode
+from handshake.generic import upon
+from handshake.stage import (
+    ADDRESSES,
+    PATIENCE,
+    TALK,
+    Stage,
+    agent_command,
+    detach,
+    front_command,
+    write_configuration,
+)
+from hardtack.lab import topology
+from hardtack.lab.addresses import SERVER
+from hardtack.lab.attach import attach
+from hardtack.lab.clients import ask, download, server_socket, upload
+from hardtack.lab.process import Process
+from hardtack.lab.programs import PASS
+from hardtack.lab.servers import talker
+from hardtack.lab.topology import Topology
+from hardtack.packet.reasons import Reason
+
+SIZE = 300_000  # bytes
+KINDS = [("bridge", "local"), ("bridge", "mac"), ("macvlan", "local"), ("veth", "local"), ("veth", "routed")]
+NO_XDP = "the driver of {0} has no XDP"
+LOST = "the other end of this veth has no XDP program, so that what is sent back there is lost"
+
+
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Front, agent, a talker; nothing is attached at the client."""
+    kind, place = request.param
+    with ExitStack() as parts:
+        net = parts.enter_context(topology.local() if place == "local" else topology.routed())
+        net.near.features(gro=False)  # as veths have it
+        net = net if kind == "veth" else parts.enter_context(upon(net, kind))
+        parts.enter_context(talker(net.server, SERVER, [TALK]))
+        assert serves(net)  # without hardtack
+        yield parts.enter_context(at_work(net, tmp_path_factory.mktemp(kind), place == "mac"))
+
+
+@contextmanager
+def at_work(net: Topology, folder: Path, straight: bool) -> Iterator[Stage]:
+    """Front and agent, until the block ends; `straight`: from the front's program to the host, with a new MAC address."""
+    with ExitStack() as parts:
+        configuration = write_configuration(net, folder)
+        if straight:
+            via = f'via = "mac"\nmac = "{net.far.mac.hex(":")}"\nout = "{net.inside.name}"'
+            configuration.write_text(configuration.read_text().replace('via = "kernel"', via))
+        parts.callback(detach, net)
+        agent = None
+        if not net.is_local:
+            agent = parts.enter_context(Process(agent_command(net.far.name, folder / "key"), net.server))
+            agent.wait_for("ready", PATIENCE)
+        front = parts.enter_context(started(net, configuration))
+        yield Stage(net, front, agent or front)
+
+
+def test_it_says_that_it_is_slow_and_why(stage: Stage) -> None:
+    name = stage.net.outside.name
+    assert xdp_mode(stage.net.outside) == "generic"
+    (slow,) = (line for line in stage.front.lines if " slow " in line)
+    assert (NO_XDP.format(name) if name in ("bridge", "macvlan") else LOST) in slow
+
+
+def test_handshakes(stage: Stage, version: int) -> None:
+    with stage.counting() as seen:
+        facts = server_socket(stage.net.client, ADDRESSES[version], TALK, timeout=PATIENCE)
+    assert facts["timestamps"] and facts["sack"] and facts["window_scaling"]
+    assert seen.cookies() == (1, 1, 0)
+
+
+def test_the_ack_comes_with_data(stage: Stage, version: int) -> None:
+    """The segment comes in again: a copy of the kernel's would have lost its Ethernet header."""
+    with stage.counting() as seen:
+        upload(stage.net.client, ADDRESSES[version], TALK, 1000, patient=True, timeout=PATIENCE)
+    assert seen.cookies() == (1, 1, 0)
+    assert seen.agent[Reason.behind] == 1
+
+
+def test_transfers(stage: Stage, version: int) -> None:
+    """GRO has merged segments into frames that are longer than any MTU: they are left to the kernel."""
+    upload(stage.net.client, ADDRESSES[version], TALK, SIZE, timeout=PATIENCE)
+    download(stage.net.client, ADDRESSES[version], TALK, SIZE, timeout=PATIENCE)
+
+
+def test_the_other_end_of_a_veth_has_its_program_no_more(tmp_path: Path) -> None:
+    """The next start leaves the driver; the one after that takes over what is at work."""
+    with topology.local() as net, talker(net.server, SERVER, [TALK]):
+        configuration = write_configuration(net, tmp_path)
+        with attach(net.near, PASS), started(net, configuration) as front:
+            assert (xdp_mode(net.outside), " slow " in "".join(front.lines)) == ("driver", False)
+            assert serves(net)
+        for _ in range(2):
+            with started(net, configuration):
+                assert xdp_mode(net.outside) == "generic"
+                assert serves(net)
+        detach(net)
+
+
+@contextmanager
+def started(net: Topology, configuration: Path) -> Iterator[Process]:
+    """A front, whose programs stay."""
+    with Process(front_command(configuration), net.front) as front:
+        front.wait_for("ready", PATIENCE)
+        yield front
+
+
+def serves(net: Topology) -> bool:
+    """Whether clients get what they ask for, IPv4 and IPv6."""
+    return all(len(ask(net.client, there, TALK, b"download 10\n", timeout=PATIENCE)) == 10 for there in SERVER)
