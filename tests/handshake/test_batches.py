@@ -77,11 +77,13 @@ def test_the_ack_the_request_and_the_end(stage: Stage, wire: Wire, version: int,
     assert peer.hear(lambda heard: heard.ack == end)
 
 
-def test_a_request_in_pieces(stage: Stage, wire: Wire, version: int) -> None:
+@pytest.mark.parametrize("bare", [True, False], ids=["ACK", "no ACK"])
+def test_a_request_in_pieces(stage: Stage, wire: Wire, version: int, bare: bool) -> None:
+    """The first of them bring the cookie alone, if the ACK was lost, or never sent."""
     peer = Peer(wire, version, TALK)
     peer.syn()
     pieces = [peer.frame(ACK | PSH, ASK[at : at + 1], seq=peer.seq + at) for at in range(len(ASK))]
-    send_together(wire, peer.frame(ACK), *pieces)
+    send_together(wire, *[peer.frame(ACK)] * bare, *pieces)
     assert peer.hear_line()["peer"] == [peer.source, peer.source_port]
 
 

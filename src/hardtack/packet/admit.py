@@ -112,18 +112,21 @@ def judge(frame, flow, socket):
     read_options(frame, flow, ALL_SPOKEN)
     good = cookie_holds(flow, now_ms(), OWN_KEYS, i64(promise().scale))
     state = load32(socket, STATE)  # read again, so that the verifier walks through the hash only once
-    if not good:
-        return BAD_COOKIE if state == LISTEN else KNOWN
     again = was_sent_by_us(frame) or load32(frame, INTERFACE) == LOOPBACK
+    early = not again and (flow.payload > 0 or flow.flags & FIN)  # what should come first may be in the same batch
+    if not good and state != LISTEN:
+        return KNOWN
     if state == LISTEN and is_elsewhere(flow, socket):
-        return ELSEWHERE
+        return ELSEWHERE if good else BAD_COOKIE
+    if not good:
+        return come_again(frame) if early else BAD_COOKIE
     if state != LISTEN:
         reason = end_former(frame, flow, socket, state, again)
         if reason == TIME_WAIT_KEPT or reason == KEPT:
             refuse(frame, flow)
         return reason
-    if not again and (flow.payload > 0 or flow.flags & FIN):
-        return come_again(frame)  # the ACK before it may be in the same batch, admitted but not yet with TCP: see `agent`
+    if early:
+        return come_again(frame)
     return make_connection(frame, flow, socket)
 
 

@@ -53,7 +53,7 @@ class Reason(IntEnum):
     connection_ended = 28, "a good cookie: the last connection of this address and port, in another state, is ended for it"
     connection_kept = 29, "a good cookie, reset: the last connection of this address and port stays (it may be newer)"
     elsewhere = 31, "a good cookie, for an address that is not this machine's: of a host that is reached through it"
-    behind = 18, "a good cookie with data or FIN: it comes in again, behind an ACK that may be on its way to TCP"
+    behind = 18, "data or a FIN for a listening socket: it comes in again, behind an ACK that may be on its way to TCP"
     # PASS: the front
     not_ours = 6, "neither end is a protected address"
     other_port = 7, "the host protects other ports"
