@@ -18,6 +18,7 @@ from naive.frames import ACK, FIN, PSH
 from handshake.raw import ALL_OPTIONS, LOW_32, PLAIN_OPTIONS, Peer, Wire, wired
 from handshake.stage import ADDRESSES, GREET, PATIENCE, SPARE, TALK, Stage, staged
 from hardtack.lab.addresses import SERVER
+from hardtack.lab.clients import upload
 from hardtack.lab.cpu import thread_receivers
 from hardtack.lab.servers import talker
 
@@ -45,6 +46,17 @@ def wire(stage: Stage) -> Iterator[Wire]:
     """The client's link."""
     with wired(stage.net) as made:
         yield made
+
+
+@pytest.fixture
+def left_in_pieces(stage: Stage) -> Iterator[None]:
+    """Nobody on the way puts segments together."""
+    ends = {stage.net.outside, stage.net.far}
+    for end in ends:
+        end.features(gro=False)
+    yield
+    for end in ends:
+        end.features(gro=True)
 
 
 def send_together(wire: Wire, *frames: bytes) -> None:
@@ -78,13 +90,21 @@ def test_the_ack_the_request_and_the_end(stage: Stage, wire: Wire, version: int,
 
 
 @pytest.mark.parametrize("bare", [True, False], ids=["ACK", "no ACK"])
+@pytest.mark.usefixtures("left_in_pieces")
 def test_a_request_in_pieces(stage: Stage, wire: Wire, version: int, bare: bool) -> None:
-    """The first of them bring the cookie alone, if the ACK was lost, or never sent."""
+    """They bring the cookie alone, if the ACK was lost, or never sent."""
     peer = Peer(wire, version, TALK)
     peer.syn()
     pieces = [peer.frame(ACK | PSH, ASK[at : at + 1], seq=peer.seq + at) for at in range(len(ASK))]
     send_together(wire, *[peer.frame(ACK)] * bare, *pieces)
     assert peer.hear_line()["peer"] == [peer.source, peer.source_port]
+    assert not any(heard.is_reset for heard in peer.heard())
+
+
+@pytest.mark.usefixtures("left_in_pieces")
+def test_more_than_one_segment_with_the_cookie(stage: Stage, version: int) -> None:
+    """The client keeps its ACK back until there is data: the whole first window comes without it."""
+    upload(stage.net.client, ADDRESSES[version], TALK, 300_000, patient=True, timeout=PATIENCE)
 
 
 def test_the_ack_and_a_bare_end(stage: Stage, wire: Wire, version: int) -> None:

@@ -6,8 +6,8 @@ did not come through a front; if not, the kernel answers with the RST that tells
 Network cards hand over several segments at a time, and the kernel runs this on all of a batch before TCP sees the first
 (netif_receive_skb_list). So the request right behind the ACK still finds a listening socket. Were it admitted too, the
 kernel would find the connection already made and drop it, and the client would wait for its retransmission. And where the
-request itself brings the cookie, the kernel would reset the client for what follows it. Therefore what brings data or a FIN to
-a listening socket comes in again: by then the socket is there, or it makes its own, or has a bad cookie indeed.
+request itself brings the cookie, the kernel would reset the client for what follows it. Therefore what brings data or a FIN
+to a listening socket comes in again: by then the socket is there, or it makes its own, or has a bad cookie indeed.
 
 Where NAT rules are active, what was admitted comes in once more, on lo, and is admitted there: see agent/round_lo.py. It has
 been counted, unless nothing comes of it.
