@@ -19,7 +19,7 @@ from hardtack.lab.clients import connect, read_all
 from hardtack.lab.folder import folder
 from hardtack.lab.links import Interface
 from hardtack.lab.machines.outcomes import Outcome, Result
-from hardtack.lab.process import Process, ProcessFailed, run
+from hardtack.lab.process import Process, ProcessFailed
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.talker import pattern
@@ -106,7 +106,10 @@ def other(end: Interface, name: str) -> Interface:
 
 @contextmanager
 def guarded(place: Ground) -> Iterator[Ground]:
-    """Agent and front at work, ready; taken off in the end. Refused if the front will not start; without agent it may."""
+    """Agent and front at work, ready. Refused if the front will not start; without agent it may.
+
+    What they have attached outlives them, and goes with the lab.
+    """
     with ExitStack() as parts:
         start = [sys.executable, "-P", "-m", "hardtack"]
         if not place.net.is_local:
@@ -120,10 +123,6 @@ def guarded(place: Ground) -> Iterator[Ground]:
                 place.no_agent, place.agent = str(refused), None
         ready(place.front)
         yield place
-        for one, at in ((place.front, place.outside), (place.agent, place.arrival)):
-            if one:
-                one.stop()
-                run([*start, "detach", "-i", at.name], at.namespace, timeout=START)
 
 
 def ready(process: Process) -> None:
@@ -161,7 +160,7 @@ def tried(name: str, place: Ground, size: int = 100_000) -> Result:
     if place.no_agent:
         others = {ask: end for ask, end in ends.items() if end not in ("reset", "served")}
         fine = not others and answered >= wanted
-        return Result(name, Outcome.answered if fine else Outcome.bad, told(others, seen))
+        return Result(name, Outcome.answered if fine else Outcome.bad, told(others, f"{seen}; agent: {place.no_agent}"))
     others = {ask: end for ask, end in ends.items() if end != "served"}
     fine = not others and answered >= wanted and admitted >= wanted
     return Result(name, Outcome.good if fine else Outcome.bad, told(others, seen))

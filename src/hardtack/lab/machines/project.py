@@ -23,7 +23,7 @@ b=/usr/bin/busybox
 $b mount -t proc proc /proc; $b mount -t sysfs sys /sys
 for place in /run /tmp; do $b mount -t tmpfs none $place; done
 $b mount -t bpf bpf /sys/fs/bpf; $b mount -t debugfs debug /sys/kernel/debug
-$b mkdir -p /run/netns
+$b ln -s /run /var/run; $b mkdir -p /run/netns
 $b date -s "@$($b sed -n 's/.*began=\\([0-9]*\\).*/\\1/p' /proc/cmdline)" >/dev/null
 echo 4 >/proc/sys/kernel/printk; echo 5 >/proc/sys/kernel/panic
 ip link set lo up

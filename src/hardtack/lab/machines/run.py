@@ -19,7 +19,7 @@ from hardtack.lab.machines.root import root
 from hardtack.lab.machines.tools import Tools
 from hardtack.lab.namespaces import LabError
 
-SILENCE = LIMIT + 120  # s that a guest may say nothing: it boots, or plays one scenario
+SILENCE = LIMIT + 60  # s that a guest may say nothing: it boots, or plays one scenario
 
 
 @dataclass(frozen=True)
