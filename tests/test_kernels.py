@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
-from hardtack.lab.machines import archive, expected, kernels, modules, outcomes, packages, readme, record, run
+from hardtack.lab.machines import archive, expected, kernels, machine, modules, outcomes, packages, readme, record, run
 from hardtack.lab.machines.archive import Package
 from hardtack.lab.machines.cards import CARDS, ends
 from hardtack.lab.machines.kernels import KERNELS, Kernel
@@ -125,3 +126,30 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_the_readme_shows_what_was_last_seen() -> None:
     [shown] = readme.PLACE.findall(readme.README.read_text())
     assert shown == readme.rows(record.read(readme.RECORD))
+
+
+def test_a_guest_goes_with_its_block(tmp_path: Path) -> None:
+    """Whatever runs in QEMU's place: it is listened to, and ended by its pid."""
+    tools = Tools(tmp_path, "amd64")
+    linker = Path(tools.command("any")[0])
+    linker.parent.mkdir(parents=True)
+    linker.write_text("#!/bin/sh\necho first; echo second; exec sleep 600\n")
+    linker.chmod(0o755)
+    disks = Path("root"), Path("modules"), Path("project")
+    with machine.guest(tools, "amd64", Path("vmlinuz"), Path("initrd"), disks, tmp_path / "said") as guest:
+        heard = guest.lines(60)
+        assert [next(heard), next(heard)] == ["first", "second"]
+        assert guest.process.poll() is None
+        with pytest.raises(LabError, match=r"^silent for 0 s; its console ends with:\n\(nothing\)"):
+            next(guest.lines(0.1))
+    assert guest.process.returncode == -signal.SIGKILL
+
+
+def test_a_guest_that_cannot_run_is_trouble(tmp_path: Path) -> None:
+    tools = Tools(tmp_path, "amd64")
+    disks = Path("root"), Path("modules"), Path("project")
+    with (
+        pytest.raises(LabError, match=r"^QEMU ended with status \d+"),
+        machine.guest(tools, "amd64", Path("vmlinuz"), Path("initrd"), disks, tmp_path / "said") as guest,
+    ):
+        list(guest.lines(60))

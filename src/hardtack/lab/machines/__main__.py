@@ -23,7 +23,7 @@ from hardtack.lab.machines.tools import tools
 from hardtack.mistake import Mistake
 
 CACHE = "hardtack-machines"  # beside the cache of compiled programs, which forgets what it does not know
-SURPRISED, TROUBLE = 1, 2  # exit statuses
+SURPRISED, TROUBLE, INTERRUPTED = 1, 2, 130  # exit statuses
 
 
 def main() -> int:
@@ -40,6 +40,8 @@ def main() -> int:
     except Mistake as mistake:
         console.print(f"kernels: {mistake}", markup=False)
         return TROUBLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     record.write(args.out / "kernels.json", seen)
     console.print(table(seen))
     surprises = [line for one in seen for line in one.surprises()]

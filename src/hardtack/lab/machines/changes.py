@@ -55,8 +55,8 @@ def down_and_up(place: Ground) -> None:
 
 
 def number(end: Interface) -> None:
-    """The front's addresses and routes on its street."""
-    ip(end.namespace, f"address flush dev {end.name}")
+    """The front's addresses and routes on its street, anew; but the link-local one: without, Linux asks for no neighbour."""
+    ip(end.namespace, f"address flush dev {end.name} scope global")
     end.add_addresses(*with_length(FRONT, 24, 64))
     for client, flood in zip(CLIENT, (FLOOD_4, FLOOD_6), strict=True):
         end.add_routes(str(flood), via=client)
@@ -76,7 +76,7 @@ def reload(driver: str, cable: str) -> Callable[[Ground], None]:
         here(["modprobe", driver])
         card = take(ends(cable)[1], place.net.front, name)
         number(card)
-        place.net = replace(place.net, outside=card, inside=place.net.inside)
+        place.net = replace(place.net, outside=card)
         place.outside = card
         settled(place)
 
