@@ -62,6 +62,7 @@ class Ground:
     arrival: Interface
     ways: tuple[str, ...]
     folder: Path
+    heard: bool = True  # whether the front is told of its `inside` interface
     front: Process | None = None
     agent: Process | None = None
     no_agent: str = ""  # why there is none
@@ -79,6 +80,7 @@ def ground(
     ways: tuple[str, ...] = ("kernel",),
     outside: str = "",
     arrival: str = "",
+    heard: bool = True,
 ) -> Iterator[Ground]:
     """A network whose links are `street` and `yard`, with a talker and nothing attached.
 
@@ -96,7 +98,7 @@ def ground(
         here = parts.enter_context(folder("ground"))
         make_key(here / "key")
         named = [other(end, name) for end, name in ((net.outside, outside), (net.far, arrival))]
-        yield Ground(net, named[0], named[1], ways, here)
+        yield Ground(net, named[0], named[1], ways, here, heard and not is_local)
 
 
 def other(end: Interface, name: str) -> Interface:
@@ -136,7 +138,7 @@ def ready(process: Process) -> None:
 
 def configuration(place: Ground) -> Path:
     """What the front protects: the host's addresses, a `via` each."""
-    inside = "" if place.net.is_local else f'inside = ["{place.net.inside.name}"]'
+    inside = f'inside = ["{place.net.inside.name}"]' if place.heard else ""
     text = CONFIGURATION.format(interface=place.outside.name, inside=inside, key=place.folder / "key")
     for way in place.ways:
         addresses = str([*WAYS.get(way, SERVER)]).replace("'", '"')

@@ -23,10 +23,11 @@ def served(
     changed: tuple[Change, ...] = (),
     outside: str = "",
     arrival: str = "",
+    heard: bool = True,
 ) -> Iterator[Result]:
     """One network: clients ask by every way; then each change is made, and they ask again. Arguments as for `ground`."""
     names = [name, *(f"{name}, {change.name}" for change in changed)]
-    with ground(street, yard, ways, outside, arrival) as place:
+    with ground(street, yard, ways, outside, arrival, heard) as place:
         try:
             with guarded(place):
                 yield described(tried(name, place), place)
@@ -100,9 +101,11 @@ def bonds() -> Iterator[Result]:
     for mode in ("active-backup", "802.3ad"):
         yield from served(f"bond {mode}", bond(mode), ways=("kernel", "direct"))
     yield from served("bond active-backup, front below", bond("active-backup"), outside="lower2", ways=("kernel",))
-    yield from served("bond active-backup at the host", yard=bond("active-backup"), ways=("kernel",))
+    at_host = bond("active-backup")
+    yield from served("bond active-backup at the host", yard=at_host, ways=("kernel",))
+    yield from served("bond active-backup at the host, agent below", yard=at_host, ways=("kernel",), arrival="lower2")
 
 
 def tunnels() -> Iterator[Result]:
-    """A host that is reached by GRE."""
-    yield from served("GRE to the host", yard=gre(veth), ways=("kernel",))
+    """A host that is reached by GRE: no `inside`, which must be Ethernet; what leaves towards clients teaches."""
+    yield from served("GRE to the host", yard=gre(veth), ways=("kernel",), heard=False)
