@@ -84,14 +84,16 @@ def vlan(below: Link) -> Link:
 
 
 def bond(mode: str) -> Link:
-    """Two veths, bonded at both ends: `lower1` and `lower3` at the first, `lower2` and `lower4` at the second."""
+    """Two pairs of cards, bonded at both ends: `lower1` and `lower3` at the first, `lower2` and `lower4` at the second."""
 
     def link(lab: Lab, first: Namespace, second: Namespace) -> tuple[Interface, Interface]:
-        pairs = [renamed(lab.join(first, second), number) for number in (1, 3)]
+        below = {1: cable("street"), 3: cable("yard")}
+        pairs = [renamed(cards(lab, first, second), number) for number, cards in below.items()]
         made = []
         for side, place in enumerate((first, second)):
             ip(place, f"link add bond type bond {' '.join(BONDED[mode])}")
             for pair in pairs:
+                tool(place, f"ethtool -s {pair[side].name} speed 1000 duplex full")  # LACP wants to know
                 ip(place, f"link set {pair[side].name} down")
                 ip(place, f"link set {pair[side].name} master bond")
             made.append(found(place, "bond"))
