@@ -23,8 +23,12 @@ class Exemption:
 
 # The first that fits counts.
 EXEMPTIONS = (
-    Exemption("doctor", Outcome.answered, "no agent before Linux 6.9", BEFORE_AGENTS),
-    Exemption("*", Outcome.refused, "the verifier of 6.1 refuses the front's programs", ("6.1",)),
+    Exemption("program leaving", Outcome.refused, "no tcx before Linux 6.6", ("6.1",)),
+    Exemption("program agent", Outcome.refused, "no kernel function to make sockets by before Linux 6.9", BEFORE_AGENTS),
+    Exemption("program *", Outcome.good, "a front needs no more than Linux 6.1", BEFORE_AGENTS),
+    Exemption("*, local", Outcome.refused, "front and agent are one, and there is no agent before Linux 6.9", BEFORE_AGENTS),
+    Exemption("GRE to the host", Outcome.refused, "without `inside`, what leaves teaches: Linux 6.6", ("6.1",)),
+    Exemption("*", Outcome.answered, "no agent before Linux 6.9", BEFORE_AGENTS),
 )
 
 
