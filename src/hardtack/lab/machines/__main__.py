@@ -42,7 +42,6 @@ def main() -> int:
         return TROUBLE
     except KeyboardInterrupt:
         return INTERRUPTED
-    record.write(args.out / "kernels.json", seen)
     console.print(table(seen))
     surprises = [line for one in seen for line in one.surprises()]
     for line in surprises:
@@ -63,10 +62,13 @@ def run(console: Console, wanted: Iterable[kernels.Kernel], scenarios: list[str]
     for kernel in wanted:
         seen = Seen(kernel, date=time.strftime("%Y-%m-%d"))
         began = time.monotonic()
-        for line in play(workshop, seen, scenarios):
-            console.print(f"{kernel.name:>7} {time.monotonic() - began:5.0f} s  {line}", markup=False)
-        seen.seconds = round(time.monotonic() - began)
         every.append(seen)
+        try:
+            for line in play(workshop, seen, scenarios):
+                console.print(f"{kernel.name:>7} {time.monotonic() - began:5.0f} s  {line}", markup=False)
+        finally:  # also of a run that is cut short
+            seen.seconds = round(time.monotonic() - began)
+            record.write(out / "kernels.json", every)
     return every
 
 
