@@ -142,7 +142,9 @@ def configuration(place: Ground) -> Path:
     text = CONFIGURATION.format(interface=place.outside.name, inside=inside, key=place.folder / "key")
     for way in place.ways:
         addresses = str([*WAYS.get(way, SERVER)]).replace("'", '"')
-        more = f'mac = "{place.net.far.mac.hex(":")}"\nout = "{place.net.inside.name}"' if way == "mac" else ""
+        more = 'vlan = "none"\n' if way in ("direct", "mac") else ""  # wherever it came in: the host has no VLAN
+        if way == "mac":
+            more += f'mac = "{place.net.far.mac.hex(":")}"\nout = "{place.net.inside.name}"'
         text += HOST.format(via=way, addresses=addresses, more=more)
     path = place.folder / "hardtack.toml"
     path.write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hardtack.lab.machines import changes
@@ -12,6 +13,7 @@ from hardtack.lab.machines.streets import bond, bridge, cable, gre, veth, vlan
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.topology import Link
 
+WHY = re.compile(r'\bwhy="([^"]*)"')  # of the lines that warn
 EVERY = ("kernel", "direct", "mac")
 
 
@@ -49,7 +51,7 @@ def after(name: str, place: Ground, change: Change) -> Result:
 def described(result: Result, place: Ground) -> Result:
     """With what front and agent warned of when they started."""
     lines = [line for process in (place.front, place.agent) if process for line in process.lines]
-    warned = [line.partition("why=")[2] or line for line in lines if " WARNING " in line or "slow" in line.split()]
+    warned = [why for line in lines for why in WHY.findall(line)]
     return Result(result.name, result.outcome, "; ".join([result.seen, *warned[:2]]))
 
 
