@@ -22,6 +22,7 @@ from hardtack.lab.topology import Link
 VLAN = 7
 BONDED = {"active-backup": ("mode", "active-backup", "miimon", "100"), "802.3ad": ("mode", "802.3ad", "miimon", "100")}
 NEGOTIATED = 20.0  # s that LACP may take
+RETURN = 20.0  # s that the kernel may take to clear a namespace away
 TUNNEL = ("203.0.113.1", "203.0.113.2")  # what GRE packets go between
 
 
@@ -52,12 +53,19 @@ def found(place: Namespace, name: str) -> Interface:
 
 def take(card: Card, place: Namespace, name: str) -> Interface:
     """Move a card that is where the guest started into a namespace, under a name of ours."""
-    wanted = card.mac.hex(":")
-    names = [path.parent.name for path in Path("/sys/class/net").glob("*/address") if path.read_text().strip() == wanted]
-    if not names:
-        raise LabError(f"no card with the address {wanted}")
-    here(["ip", "link", "set", names[0], "netns", place.name, "name", name])
+    here(["ip", "link", "set", at_home(card), "netns", place.name, "name", name])
     return found(place, name)
+
+
+def at_home(card: Card) -> str:
+    """What a card is called where the guest started. Of a namespace that has just gone, it comes back by and by."""
+    wanted, deadline = card.mac.hex(":"), time.monotonic() + RETURN
+    while time.monotonic() < deadline:
+        for path in Path("/sys/class/net").glob("*/address"):
+            if path.read_text().strip() == wanted:
+                return path.parent.name
+        time.sleep(0.1)
+    raise LabError(f"no card with the address {wanted}")
 
 
 def cable(name: str) -> Link:
