@@ -62,9 +62,12 @@ def on_veth() -> Iterator[Result]:
 
 
 def on_virtio() -> Iterator[Result]:
-    """Cards whose driver has XDP, on both sides; and what links can do to clients."""
-    yield from served("virtio_net", cable("street"), cable("yard"), changed=changes.LINK + changes.ROUND_TRIPS)
+    """Cards whose driver has XDP, on both sides; and what links can do to clients.
+
+    That is last: connections that wait for a round trip keep their namespace, and with it the cards.
+    """
     yield from served("virtio_net, local", cable("street"), ways=("local",))
+    yield from served("virtio_net", cable("street"), cable("yard"), changed=changes.LINK + changes.ROUND_TRIPS)
 
 
 def on_e1000e() -> Iterator[Result]:
