@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hardtack.lab.machines import record
+from hardtack.lab.machines.expected import expected
 from hardtack.lab.machines.outcomes import Outcome
 from hardtack.lab.machines.packages import HERE
 from hardtack.lab.machines.record import Seen
@@ -33,7 +34,7 @@ def main() -> None:
 
 def rows(every: Sequence[Seen]) -> str:
     """The table, as Markdown."""
-    lines = ["| Debian's kernel | a front | an agent | networks and links that clients are served on |", "|---|---|---|---|"]
+    lines = ["| Debian's kernel | a front | an agent | networks and links that did as they should |", "|---|---|---|---|"]
     for seen in every:
         name = f"{seen.kernel.name} ({seen.release})"
         lines.append(f"| {name} | {front(seen)} | {agent(seen)} | {tally(seen)} |")
@@ -52,10 +53,10 @@ def agent(seen: Seen) -> str:
 
 
 def tally(seen: Seen) -> str:
-    """How many of how many."""
+    """How many of how many: clients were served there, or what cannot be was refused."""
     networks = [result for result in seen.results if result.name != "doctor" and not result.name.startswith("program ")]
-    good = sum(result.outcome is Outcome.good for result in networks)
-    return f"{good} of {len(networks)}" if good else "none"
+    good = sum(result.outcome == expected(seen.kernel, result.name)[0] for result in networks)
+    return f"{good} of {len(networks)}"
 
 
 if __name__ == "__main__":
