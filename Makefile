@@ -2,7 +2,7 @@
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick bench lint build lock clean setup lab
+.PHONY: help demo test quick bench kernels lint build lock clean setup lab
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,6 +18,9 @@ quick: lint  ## lint, and the tests that take seconds; under two minutes in all
 
 bench: lab  ## CPU ns a frame and Mpps beside Linux's own means (root)
 	@$(BIN)/hardtack bench
+
+kernels: setup  ## on Debian's kernels, in virtual machines: KERNELS="6.1 6.12" or all (20 minutes for two; installs nothing)
+	@nice $(BIN)/python -m hardtack.lab.machines $(KERNELS)
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -28,7 +28,7 @@ For XDP_TX the peer needs a program, GRO is not enough: put PASS or the sink on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -37,6 +37,8 @@ from hardtack.lab.lab import Lab
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6
+
+Link = Callable[[Lab, Namespace, Namespace], tuple[Interface, Interface]]  # what joins two machines: an end in each
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ class Topology:
 
 
 @contextmanager
-def routed(queues: int = 1) -> Iterator[Topology]:
-    """client - front - server; each link with so many queues per direction."""
+def routed(queues: int = 1, street: Link | None = None, yard: Link | None = None) -> Iterator[Topology]:
+    """client - front - server; each link with so many queues per direction, unless it is made by `street` or `yard`."""
     with Lab() as lab:
         client, front, server = lab.namespace("client"), lab.namespace("front"), lab.namespace("server")
-        near, outside = lab.join(client, front, queues)
-        inside, far = lab.join(front, server, queues)
+        near, outside = street(lab, client, front) if street else lab.join(client, front, queues)
+        inside, far = yard(lab, front, server) if yard else lab.join(front, server, queues)
         _connect_client(near, outside)
         inside.add_addresses(*with_length(INSIDE, 24, 64))
         far.add_addresses(*with_length(SERVER + SECOND, 24, 64))
@@ -80,11 +82,11 @@ def routed(queues: int = 1) -> Iterator[Topology]:
 
 
 @contextmanager
-def local(queues: int = 1) -> Iterator[Topology]:
+def local(queues: int = 1, street: Link | None = None) -> Iterator[Topology]:
     """client - host: the front runs on the host itself."""
     with Lab() as lab:
         client, host = lab.namespace("client"), lab.namespace("host")
-        near, outside = lab.join(client, host, queues)
+        near, outside = street(lab, client, host) if street else lab.join(client, host, queues)
         _connect_client(near, outside)
         outside.add_addresses(*with_length(SERVER + SECOND, 32, 128))
         yield _finished(Topology(lab, client, host, host, near, outside, outside, outside))
