@@ -45,8 +45,10 @@ class Outside(Keeper):
             self._table.update(ONLY, entry)
             self._entry = entry
         if macs != self._macs:
+            is_usual = not self._macs and len(macs) == 1  # at the start: that of the interface, as everybody would think
             self._macs = macs
-            tell(macs)
+            if not is_usual:
+                tell(macs)
 
     def _may_be_unfinished(self) -> bool:
         """Whether checksums may be left to do, and nobody else does them: see packet/finish.py.
