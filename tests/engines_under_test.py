@@ -27,7 +27,7 @@ from naive.prefixes import mixed
 from naive.prefixes import network as prefix
 from naive.state import WAYS, Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, budgets, known, places_entry, policy_entry, updates
+from tables_under_test import BUCKETS, budgets, exits_entry, known, places_entry, policy_entry, updates
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
@@ -167,9 +167,10 @@ class Ebpf:
         return known(self._tags, self._connections)
 
     def set_policy(self, state: State) -> None:
-        """What holds for all hosts together, and of the interface, as it is in the state."""
+        """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
         self._tables["outside"].update(ONLY, outside_entry(state.macs, state.unfinished))
+        self._tables["exits"].update(ONLY, exits_entry(state.exits))
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""
@@ -249,9 +250,10 @@ class Native:
         return known(self.tables["tags"], self.tables["connections"])
 
     def set_policy(self, state: State) -> None:
-        """What holds for all hosts together, and of the interface, as it is in the state."""
+        """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
         self.tables["outside"][:] = np.frombuffer(outside_entry(state.macs, state.unfinished), np.uint8)
+        self.tables["exits"][:] = np.frombuffer(exits_entry(state.exits), np.uint8)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""

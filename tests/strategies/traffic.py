@@ -125,9 +125,10 @@ def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
 
 
 def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
-    """An ICMP error about a segment of the host's, or another message."""
+    """An ICMP error about a segment of the host's, at times to a client that nobody knows; or another message."""
     back = replace(ip, source=ip.destination, destination=ip.source)
-    quoted = back.encode(Tcp(tcp.destination_port, tcp.source_port).encode(back.source, back.destination))
+    port = rng.choice([tcp.source_port, tcp.source_port, 50000])
+    quoted = back.encode(Tcp(tcp.destination_port, port).encode(back.source, back.destination))
     if isinstance(ip, IPv4):
         asked = replace(ip, source="198.51.100.1", protocol=1)
         return Ethernet().encode(ip.ethertype, asked.encode(bytes([rng.choice([3, 11, 8])]) + bytes(7) + quoted))

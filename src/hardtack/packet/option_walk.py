@@ -13,7 +13,7 @@ from hardtack.packet.wire import END, MOST_OPTIONS, MOST_SCALE, MSS, NOP, SACK, 
 
 @inlined
 def walk_options(frame, flow, walk):
-    """Into `walk`, whatever the segment's options say. They are read in a copy on the stack.
+    """Into `walk`, whatever the segment's options say; there are some. They are read in a copy on the stack.
 
     All that changes lies in a table (see `barrier`): so the verifier takes each turn of the loop for the same.
     """

@@ -44,7 +44,7 @@ def read_options(frame, flow, spoken):
         return
     flow.version, flow.flags = opaque(flow.version, 7), opaque(flow.flags, 0xFF)
     forget_options(walk)
-    if not read_known(segment, end, flow, walk):
+    if flow.header != TCP and not read_known(segment, end, flow, walk):
         walk_options(frame, flow, walk)
     keep_spoken(walk, spoken)
     take_over(walk, flow)

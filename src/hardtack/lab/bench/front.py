@@ -155,6 +155,7 @@ def configure(common: Mapping[str, Map], settings: config.Config, exits: list[Ex
         common[name].update(key, value)
     common["policy"].update(ONLY, tables.policy_entry(settings, 0))
     common["exits"].update(ONLY, tables.exits_entry(exits))
+    common["outside"].update(ONLY, tables.outside_entry([exits[0].mac], unfinished=False))
     for key, value in tables.device_entries(exits):
         common["devices"].update(key, value)
 

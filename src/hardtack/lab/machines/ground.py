@@ -176,9 +176,11 @@ def told(others: dict[str, str], seen: str) -> str:
 
 
 def fetched(place: Ground, address: str, size: int) -> str:
-    """How a connection ended: "served", "reset" once it stood, or in the error's words."""
+    """How a connection ended: "served", "reset", or in the error's words."""
     try:
         connection = connect(place.net.client, address, TALK, timeout=PATIENCE)
+    except ConnectionResetError:  # just after it was made; a port without a listener refuses
+        return "reset"
     except OSError as error:
         return f"no connection ({error})"
     with connection:
