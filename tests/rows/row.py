@@ -44,7 +44,7 @@ class Row:
     side: Side = "outside"
     number: int | None = None
     action: Action | None = None
-    policy: Mapping[str, int] = field(default_factory=dict)
+    policy: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

@@ -22,7 +22,7 @@ from hardtack.lab.topology import Link
 VLAN = 7
 BONDED = {"active-backup": ("mode", "active-backup", "miimon", "100"), "802.3ad": ("mode", "802.3ad", "miimon", "100")}
 NEGOTIATED = 20.0  # s that LACP may take
-RETURN = 20.0  # s that the kernel may take to clear a namespace away
+RETURN = 120.0  # s that the kernel may take to clear a namespace away: connections that nobody has any more keep it
 TUNNEL = ("203.0.113.1", "203.0.113.2")  # what GRE packets go between
 
 
