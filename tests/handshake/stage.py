@@ -114,6 +114,16 @@ class Stage:
         grown.update(Counter(tcp_events(self.net.server)) - before)
 
 
+def short_listener(address: str, port: int) -> socket.socket:
+    """A listener with room for two connections that nobody has accepted yet."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.settimeout(PATIENCE)
+    made.bind((address, port))
+    made.listen(1)
+    return made
+
+
 def write_configuration(net: Topology, folder: Path, ports: Sequence[int] = PORTS) -> Path:
     """A configuration and its key in `folder`; both pairs of addresses of the server are protected."""
     key = folder / "key"

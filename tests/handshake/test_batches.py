@@ -7,7 +7,6 @@ connection that the ACK is about to make, there is none yet. (netif_receive_skb_
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ import pytest
 from naive.frames import ACK, FIN, PSH
 
 from handshake.raw import ALL_OPTIONS, LOW_32, PLAIN_OPTIONS, Peer, Wire, wired
-from handshake.stage import ADDRESSES, GREET, PATIENCE, SPARE, TALK, Stage, staged
+from handshake.stage import ADDRESSES, GREET, PATIENCE, SPARE, TALK, Stage, short_listener, staged
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.clients import upload
 from hardtack.lab.cpu import thread_receivers
@@ -125,7 +124,7 @@ def test_the_ack_many_times(stage: Stage, wire: Wire, version: int) -> None:
 def test_nobody_is_reset_for_want_of_room(stage: Stage, wire: Wire, version: int) -> None:
     """More connections in a batch than the listener's queue takes: the rest are to try again, as without hardtack."""
     with ExitStack() as sockets:
-        listener = sockets.enter_context(stage.net.server.call(short_listener, ADDRESSES[version]))
+        listener = sockets.enter_context(stage.net.server.call(short_listener, ADDRESSES[version], SHORT))
         peers = [Peer(wire, version, SHORT) for _ in range(6)]
         for peer in peers:
             peer.syn()
@@ -138,13 +137,3 @@ def test_nobody_is_reset_for_want_of_room(stage: Stage, wire: Wire, version: int
                 served.add(connection.getpeername()[1])
                 assert connection.recv(100) == ASK
             wire.send(*(peer.frame(ACK | PSH, ASK) for peer in peers if peer.source_port not in served))
-
-
-def short_listener(address: str) -> socket.socket:
-    """A listener with room for two connections that nobody has accepted yet."""
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.settimeout(PATIENCE)
-    made.bind((address, SHORT))
-    made.listen(1)
-    return made

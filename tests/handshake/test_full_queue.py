@@ -5,12 +5,11 @@ Linux alone repeats its SYN-ACK until there is room, and then serves them.
 
 from __future__ import annotations
 
-import socket
 from contextlib import ExitStack
 
 from lab_ground import eventually
 
-from handshake.stage import ADDRESSES, PATIENCE, SPARE, Stage
+from handshake.stage import ADDRESSES, PATIENCE, SPARE, Stage, short_listener
 from hardtack.lab.counters import tcp_events
 
 PORT = SPARE[6]
@@ -19,20 +18,10 @@ GREETING = b"220 hello\n"
 FULL = "TcpExtListenOverflows"
 
 
-def small(address: str) -> socket.socket:
-    """A listener with room for two connections that nobody has accepted yet."""
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.settimeout(PATIENCE)
-    made.bind((address, PORT))
-    made.listen(1)
-    return made
-
-
 def test_everybody_is_greeted(stage: Stage, version: int) -> None:
     before = tcp_events(stage.net.server)[FULL]
     with ExitStack() as open_, stage.counting() as seen:
-        listener = open_.enter_context(stage.net.server.call(small, ADDRESSES[version]))
+        listener = open_.enter_context(stage.net.server.call(short_listener, ADDRESSES[version], PORT))
         clients = [open_.enter_context(stage.connect(version, PORT)) for _ in range(CLIENTS)]
         assert eventually(lambda: tcp_events(stage.net.server)[FULL] >= before + CLIENTS - 2, PATIENCE)
         for _ in range(CLIENTS):
@@ -46,7 +35,7 @@ def test_who_speaks_first_is_not_reset(stage: Stage, version: int) -> None:
     """Nobody is asked whose answer would be from behind what he has said; the server is busy for longer than that takes."""
     before = tcp_events(stage.net.server)
     with ExitStack() as open_:
-        listener = open_.enter_context(stage.net.server.call(small, ADDRESSES[version]))
+        listener = open_.enter_context(stage.net.server.call(short_listener, ADDRESSES[version], PORT))
         clients = [open_.enter_context(stage.connect(version, PORT)) for _ in range(CLIENTS)]
         for client in clients:
             client.sendall(b"me too")

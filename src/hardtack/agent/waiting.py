@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from hardtack.agent.locals import MAPPED
 from hardtack.diagnosis.overflows import NETSTAT, overflows
 
 TIMES = (1, 2, 4, 8, 16)  # s behind each other: as SYN-ACKs are repeated, with tcp_synack_retries at 5
 MOST = 4096  # who are asked at a time
 LATE = 2  # looks that an overflow concerns: it may come a moment after the note
 ACK, TCP = 0x10, 6
-MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4 address
 STAMPS = b"\x01\x01\x08\x0a"  # NOP, NOP, timestamps
 NUMBERS = struct.Struct("=4sII4s4sI")  # Waiting of packet/layout.py
 

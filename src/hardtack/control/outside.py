@@ -14,9 +14,8 @@ from hardtack.control.following import Entries, Keeper
 from hardtack.control.tables import outside_entry
 from hardtack.image import ONLY
 from hardtack.kernel import mac_addresses, netlink
+from hardtack.kernel.veth import IN_DRIVER
 from hardtack.packet.layout import MOST_MACS
-
-IN_DRIVER = 1  # XDP_ATTACHED_DRV
 
 
 class Outside(Keeper):

@@ -5,14 +5,14 @@ linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h; numbers in attributes 
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Literal
 
-from hardtack.kernel.netlink import DONE, DUMP, ERROR, REQUEST, Attributes, attribute, attributes, opened
+from hardtack.kernel import netlink
+from hardtack.kernel.netlink import ERROR, REQUEST, Attributes, attribute, attributes, opened
 
 NETLINK_NETFILTER = 12
 SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
@@ -99,21 +99,15 @@ def change(kernel: socket.socket, messages: Sequence[Message]) -> None:
     kernel.send(b"".join(parts))
     with suppress(BlockingIOError):  # all has been answered by now
         while True:
-            for kind, error, _ in received(kernel, socket.MSG_DONTWAIT):
-                if kind == ERROR and error:
-                    raise OSError(-error, os.strerror(-error))
+            for kind, answer in netlink.messages(kernel.recv(1 << 20, socket.MSG_DONTWAIT)):
+                if kind == ERROR and any(answer[:4]):  # all 0: done
+                    raise netlink.refused(answer)
 
 
 def dump(kernel: socket.socket, kind: int, family: int = 0, body: bytes = b"") -> Iterator[tuple[int, Attributes]]:
     """The family and attributes of all there are of a kind. OSError."""
-    kernel.send(packed(SUBSYSTEM << 8 | kind, DUMP, family, body))
-    while True:
-        for answer, error, content in received(kernel):
-            if answer == DONE:
-                return
-            if answer == ERROR:
-                raise OSError(-error, os.strerror(-error))
-            yield content[0], attributes(content[4:])
+    for found in netlink.dump(kernel, SUBSYSTEM << 8 | kind, headed(family, body)):
+        yield found[0], attributes(found[4:])
 
 
 def ours() -> socket.socket:
@@ -123,14 +117,10 @@ def ours() -> socket.socket:
 
 def packed(kind: int, flags: int, family: int, body: bytes, resource: int = 0) -> bytes:
     """A message: struct nlmsghdr, struct nfgenmsg, attributes."""
-    return struct.pack("=IHHIIBBH", 20 + len(body), kind, REQUEST | flags, 0, 0, family, 0, socket.htons(resource)) + body
+    content = headed(family, body, resource)
+    return struct.pack("=IHHII", 16 + len(content), kind, REQUEST | flags, 0, 0) + content
 
 
-def received(kernel: socket.socket, flags: int = 0) -> Iterator[tuple[int, int, bytes]]:
-    """Of the messages that come next: type, first word as a number, body."""
-    data = kernel.recv(1 << 20, flags)
-    at = 0
-    while at + 20 <= len(data):
-        size, kind = struct.unpack_from("=IH", data, at)
-        yield kind, struct.unpack_from("=i", data, at + 16)[0], data[at + 16 : at + size]
-        at += size + 3 & ~3
+def headed(family: int, body: bytes, resource: int = 0) -> bytes:
+    """Attributes behind their struct nfgenmsg."""
+    return struct.pack("=BBH", family, 0, socket.htons(resource)) + body
