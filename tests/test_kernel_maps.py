@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_ground import image, needs_root, pin_directory, veth_pair
 
-from hardtack.image import Table
+from hardtack.image import Reference, Table
 from hardtack.kernel import links, maps, programs
-from hardtack.kernel.assembly import returning
+from hardtack.kernel.assembly import CALL, MOV, op, op_map, returning
 from hardtack.kernel.bpf import BpfError
 from hardtack.kernel.maps import MismatchError
 
@@ -138,6 +138,45 @@ def test_xskmap_takes_af_xdp_sockets() -> None:
             table.update(number(0), number(0))  # not an AF_XDP socket
 
 
+def test_prog_array_is_where_a_program_goes_on() -> None:
+    with (
+        maps.create(Table("next", "prog_array", 4, 4, 4)) as table,
+        programs.load(image(returning(7)), {}) as seven,
+        programs.load(image(returning(9)), {}) as nine,
+        programs.load(image(tail_call(2), references=(Reference(0, "map", "next"),)), {"next": table}) as first,
+    ):
+        assert first.test_run(bytes(60)).verdict == 1  # nothing there: the call falls through
+        for program in (seven, nine):
+            table.update(number(2), number(program.fd))
+            assert first.test_run(bytes(60)).verdict == (7 if program is seven else 9)
+            assert table.lookup(number(2)) == number(program.id)
+        assert table.delete(number(2))
+        assert table.lookup(number(2)) is None
+        assert first.test_run(bytes(60)).verdict == 1
+
+
+def test_prog_array_takes_programs_of_one_kind() -> None:
+    with (
+        maps.create(Table("next", "prog_array", 4, 4, 4)) as table,
+        programs.load(image(returning(2)), {}) as xdp,
+        programs.load(image(returning(-1), "tcx"), {}) as tcx,
+        programs.load(image(returning(2), flags=32), {}) as of_several_buffers,  # BPF_F_XDP_HAS_FRAGS
+    ):
+        table.update(number(0), number(xdp.fd))
+        for other in (tcx, of_several_buffers):
+            with pytest.raises(BpfError) as refused:
+                table.update(number(1), number(other.fd))
+            assert refused.value.errno == errno.EINVAL
+        with pytest.raises(BpfError):
+            table.update(number(4), number(xdp.fd))
+
+
+def tail_call(place: int) -> bytes:
+    """A program that goes on in table "next", and gives 1 if nothing is there."""
+    code = op_map(2) + op(MOV, 3, value=place) + op(CALL, value=12)  # bpf_tail_call, whose first argument is the context
+    return code + returning(1)
+
+
 def test_wrong_sizes_are_told_before_the_kernel_reads_past_them() -> None:
     with maps.create(HASH) as table:
         with pytest.raises(ValueError, match="table hash takes keys of 3 bytes, not 4"):
@@ -147,7 +186,15 @@ def test_wrong_sizes_are_told_before_the_kernel_reads_past_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [ARRAY, HASH, COUNTERS, Table("p", "lpm_trie", 8, 4, 8), Table("d", "devmap", 4, 4, 2)]
+    "table",
+    [
+        ARRAY,
+        HASH,
+        COUNTERS,
+        Table("p", "lpm_trie", 8, 4, 8),
+        Table("d", "devmap", 4, 4, 2),
+        Table("n", "prog_array", 4, 4, 2),
+    ],
 )
 def test_a_pinned_table_outlives_us_and_is_adopted(tmp_path: Path, table: Table) -> None:
     with pin_directory(tmp_path) as directory:

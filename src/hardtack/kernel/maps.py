@@ -19,7 +19,8 @@ from hardtack.kernel import bpf
 from hardtack.kernel.bpf import BpfError, Buffer, Command, address, buffer, call, info, object_name, space
 from hardtack.mistake import Mistake
 
-TYPES = {"hash": 1, "array": 2, "percpu_array": 6, "lru_hash": 9, "lpm_trie": 11, "devmap": 14, "xskmap": 17}
+TYPES = {"hash": 1, "array": 2, "prog_array": 3, "percpu_array": 6, "lru_hash": 9, "lpm_trie": 11}
+TYPES |= {"devmap": 14, "xskmap": 17}
 KINDS = {number: kind for kind, number in TYPES.items()}
 NO_PREALLOC = 1  # BPF_F_NO_PREALLOC: the kernel wants it of every LPM trie
 ANY, NOEXIST, EXIST = 0, 1, 2  # for update: write, only make, only change
@@ -35,7 +36,12 @@ class MismatchError(Mistake):
 
 
 class Map:
-    """One table. Keys and values are bytes of exactly `table.key_size` and `table.value_size`."""
+    """One table. Keys and values are bytes of exactly `table.key_size` and `table.value_size`.
+
+    In a "prog_array" a program's descriptor is written, and its id is read. All in it are of one kind, and alike in whether
+    they take frames of several buffers (bpf_prog_map_compatible()). The kernel empties it when no process has it open and
+    nothing pins it (prog_array_map_clear()), even if a program still jumps through it.
+    """
 
     def __init__(self, fd: int, table: Table) -> None:
         self.fd = fd
