@@ -29,9 +29,9 @@ from hardtack.agent.locals import key_of
 from hardtack.compiler import objects
 from hardtack.kernel.datapath import Datapath
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry, promise_entry
+from hardtack.packet.host.round_lo import LOOPBACK
 from hardtack.packet.programs import AGENT
 from hardtack.packet.reasons import Reason
-from hardtack.packet.round_lo import LOOPBACK
 
 pytestmark = needs_root
 NEXT = -1  # TCX_NEXT

@@ -23,7 +23,7 @@ import math
 import numpy as np
 from hardtack.compiler.language import at, beyond, distance, i64, inlined, load8, load64, new, scratch, store64, types, u64
 from hardtack.packet.records import (Flow)
-from hardtack.packet.platform import copy, head, tail
+from hardtack.packet.frame.platform import copy, head, tail
 
 TABLE = (3, 1, 4)
 new_flow = new(Flow)
@@ -160,10 +160,10 @@ def test_a_function_that_calls_itself(folder: Path) -> None:
 
 
 def test_a_compile_error_is_told_in_a_line_not_with_a_traceback() -> None:
-    error = CompileError("raise: no", "hardtack/packet/parse.py", 12)
+    error = CompileError("raise: no", "hardtack/packet/frame/parse.py", 12)
     assert isinstance(error, Mistake) and error.status == 1
-    assert str(error) == "hardtack/packet/parse.py:12: raise: no"
-    assert short("/home/me/hardtack/src/hardtack/packet/parse.py") == "hardtack/packet/parse.py"
+    assert str(error) == "hardtack/packet/frame/parse.py:12: raise: no"
+    assert short("/home/me/hardtack/src/hardtack/packet/frame/parse.py") == "hardtack/packet/frame/parse.py"
     assert short("/home/me/mine.py") == "mine.py"
 
 

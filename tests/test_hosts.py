@@ -33,7 +33,7 @@ OTHERS = [
 
 
 def looked_up(written: bytes, address: bytes) -> int | None:
-    """The number under which an index holds an address; the twin of packet/hosts.py."""
+    """The number under which an index holds an address; the twin of packet/state/hosts.py."""
     index = np.frombuffer(written, Index)[0]
     high, low = map(int, np.frombuffer(address, "<u8"))
     first = place_of(high, low, int(index["factor"]))

@@ -91,10 +91,10 @@ def test_references_that_cannot_be_filled() -> None:
 # Reads the frame's first byte without asking how long it is.
 CARELESS = op(LOAD_WORD, 2, 1) + op(MOV, 0, value=2) + op(LOAD_BYTE, 3, 2) + op(EXIT)
 CARELESS_LINES = (
-    Line(0, "packet/parse.py", 10, 5, "at = head(frame)"),
-    Line(1, "packet/parse.py", 12, 5, "verdict = PASS"),
-    Line(2, "packet/wire.py", 31, 9, "    return read_u8(at, 0)"),
-    Line(3, "packet/parse.py", 14, 5, "return verdict"),
+    Line(0, "packet/frame/parse.py", 10, 5, "at = head(frame)"),
+    Line(1, "packet/frame/parse.py", 12, 5, "verdict = PASS"),
+    Line(2, "packet/frame/wire.py", 31, 9, "    return read_u8(at, 0)"),
+    Line(3, "packet/frame/parse.py", 14, 5, "return verdict"),
 )
 
 
@@ -102,10 +102,10 @@ def test_a_refusal_names_the_python_line() -> None:
     with pytest.raises(VerifierRefusal) as refused:
         programs.load(image(CARELESS, lines=CARELESS_LINES, name="careless"), {})
     refusal = refused.value
-    assert (refusal.file, refusal.line, refusal.text) == ("packet/wire.py", 31, "return read_u8(at, 0)")
+    assert (refusal.file, refusal.line, refusal.text) == ("packet/frame/wire.py", 31, "return read_u8(at, 0)")
     assert refusal.last_words.startswith("invalid access to packet, off=0 size=1")
     assert str(refusal).startswith(
-        "packet/wire.py:31: the kernel refused program careless here\n    return read_u8(at, 0)"
+        "packet/frame/wire.py:31: the kernel refused program careless here\n    return read_u8(at, 0)"
     )
     assert len(str(refusal).splitlines()) <= 10
 

@@ -19,6 +19,12 @@ LAYERS = (
     ("hardtack.lab",),
     ("hardtack.control",),
     ("hardtack.engines", "hardtack.agent"),
+    ("hardtack.packet.front", "hardtack.packet.inside", "hardtack.packet.agent", "hardtack.packet.sweep"),
+    ("hardtack.packet.decide",),
+    ("hardtack.packet.judge", "hardtack.packet.out"),
+    ("hardtack.packet.state", "hardtack.packet.host"),
+    ("hardtack.packet.cookie",),
+    ("hardtack.packet.frame",),
     ("hardtack.packet", "hardtack.diagnosis"),
     ("hardtack.compiler",),
     ("hardtack.kernel",),
@@ -50,7 +56,7 @@ BARE = (
     "hardtack.mistake",
     "hardtack.packet.entries",
     "hardtack.packet.reasons",
-    "hardtack.packet.round_lo",
+    "hardtack.packet.host.round_lo",
     "hardtack.prebuilt",
 )
 

@@ -14,8 +14,9 @@ from hardtack.agent.waiting import NUMBERS
 from hardtack.compiler.ebpf import BOUNDS
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
-from hardtack.packet import admit, again, layout, place, round_lo
+from hardtack.packet import layout
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys_entry
+from hardtack.packet.host import admit, again, place, round_lo
 from hardtack.packet.layout import Clock, Keys
 from hardtack.packet.reasons import REASONS, Reason
 from hardtack.packet.records import Attributes, Tuple4, Tuple6

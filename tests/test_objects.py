@@ -98,10 +98,10 @@ def test_the_second_call_needs_no_compiler(checkout: Checkout) -> None:
 
 def test_an_edit_in_another_file_makes_a_new_object_and_is_in_it(checkout: Checkout) -> None:
     checkout.compiled("SINK")
-    checkout.edit("packet/siphash.py", '"""SipRound."""', '"""A SipRound."""')
+    checkout.edit("packet/cookie/siphash.py", '"""SipRound."""', '"""A SipRound."""')
     before, compiling = checkout.compiled("SINK")
     assert compiling and len(checkout.objects()) == 2
-    checkout.edit("packet/wire.py", "ETHERNET = 14 ", "ETHERNET = 18 ")
+    checkout.edit("packet/frame/wire.py", "ETHERNET = 14 ", "ETHERNET = 18 ")
     after, compiling = checkout.compiled("SINK")
     assert compiling and len(checkout.objects()) == 3
     assert Image.loads(before).instructions != Image.loads(after).instructions
@@ -261,7 +261,7 @@ def test_an_image_from_the_wheel_is_used_if_it_was_made_from_these_sources(check
     assert compiling and Image.loads(anew).license == image.license
     checkout.edit("lab/programs.py", ':drop", "xdp", (), clock="table")', ':drop", "xdp", ())')
     assert checkout.compiled()[0] == shipped.dumps()
-    checkout.edit("packet/siphash.py", '"""SipRound."""', '"""A SipRound."""')
+    checkout.edit("packet/cookie/siphash.py", '"""SipRound."""', '"""A SipRound."""')
     anew, compiling = checkout.compiled()
     assert compiling and Image.loads(anew).license == image.license
 

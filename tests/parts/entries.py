@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import at, beyond, i64, inlined, load32, load64, new, store64, u64
-from hardtack.packet.checksum import fold, halves
-from hardtack.packet.cookie import cookie_holds
-from hardtack.packet.former import is_newer
-from hardtack.packet.hosts import find_host, host_at, protects
+from hardtack.packet.cookie.cookie import cookie_holds
+from hardtack.packet.cookie.siphash import absorb, begin, finish
+from hardtack.packet.cookie.time import now_ms
+from hardtack.packet.frame.checksum import fold, halves
+from hardtack.packet.frame.options import read_options
+from hardtack.packet.frame.parse import NONE, parse, parse_tcp
+from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.host.former import is_newer
 from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
-from hardtack.packet.options import read_options
-from hardtack.packet.parse import NONE, parse, parse_tcp
-from hardtack.packet.platform import head, tail
 from hardtack.packet.records import Flow
-from hardtack.packet.siphash import absorb, begin, finish
-from hardtack.packet.time import now_ms
+from hardtack.packet.state.hosts import find_host, host_at, protects
 
 DONE, REFUSED = 2, 1
 OUR_SCALE = 7

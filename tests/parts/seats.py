@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import absent, beyond, i64, load64, new, store64, u64
-from hardtack.packet.connections import find, mark, seat
-from hardtack.packet.eviction import take_place
-from hardtack.packet.platform import head, tail
+from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.records import Name
+from hardtack.packet.state.connections import find, mark, seat
+from hardtack.packet.state.eviction import take_place
 
 DONE, REFUSED = 2, 1
 SIZE = 80  # bytes of a frame: what goes in, then what comes out

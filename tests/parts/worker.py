@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from hardtack.compiler.language import absent, beyond, i64, inlined, load64, new, store64, u64
-from hardtack.packet.connections import find, forget
-from hardtack.packet.eviction import take_place
-from hardtack.packet.follow import begin
+from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.layout import BY_COOKIE
-from hardtack.packet.platform import head, tail
 from hardtack.packet.records import Name
+from hardtack.packet.state.connections import find, forget
+from hardtack.packet.state.eviction import take_place
+from hardtack.packet.state.follow import begin
 
 DONE, REFUSED = 2, 1
 INSERT, COUNT, DELETE, CHURN = 0, 1, 2, 3

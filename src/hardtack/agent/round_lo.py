@@ -22,7 +22,7 @@ from hardtack.diagnosis.finding import Finding
 from hardtack.diagnosis.telling import warn
 from hardtack.kernel import nftables
 from hardtack.kernel.nftables import Family, Message
-from hardtack.packet.round_lo import LOOPBACK, mark_of
+from hardtack.packet.host.round_lo import LOOPBACK, mark_of
 
 BEHIND_NAT = 101  # NF_IP_PRI_NAT_SRC is 100
 META_PRIORITY, META_INTERFACE = 2, 4  # NFT_META_PRIORITY, NFT_META_IIF

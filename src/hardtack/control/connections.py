@@ -1,6 +1,6 @@
 """The connection table from outside: its size, where in it connections may be, which there are, how to fill a new one.
 
-The placing is packet/connections.py's, for many connections at once; a test holds the two against each other.
+The placing is packet/state/connections.py's, for many connections at once; a test holds the two against each other.
 """
 
 from __future__ import annotations

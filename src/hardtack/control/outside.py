@@ -50,7 +50,7 @@ class Outside(Keeper):
                 tell(macs)
 
     def _may_be_unfinished(self) -> bool:
-        """Whether checksums may be left to do, and nobody else does them: see packet/finish.py.
+        """Whether checksums may be left to do, and nobody else does them: see packet/out/finish.py.
 
         Of a veth's driver. The generic hook sends on the kernel's own buffers, with all that is noted beside them.
         """

@@ -241,7 +241,7 @@ def factors() -> Iterator[int]:
 
 
 def place_of(high: int, low: int, factor: int) -> int:
-    """The first slot an address is looked for in: what packet/hosts.py computes."""
+    """The first slot an address is looked for in: what packet/state/hosts.py computes."""
     return ((((low ^ (high * SPREAD)) & WORD) * factor) & WORD) >> (64 - INDEX_BITS)
 
 

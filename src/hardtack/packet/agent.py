@@ -16,14 +16,14 @@ been counted, unless nothing comes of it.
 from __future__ import annotations
 
 from hardtack.compiler.language import inlined, load32, new, store32
-from hardtack.packet.admit import admit
-from hardtack.packet.again import INTERFACE
-from hardtack.packet.count import count
-from hardtack.packet.linear import make_linear
+from hardtack.packet.frame.linear import make_linear
+from hardtack.packet.frame.whole import make_whole
+from hardtack.packet.host.admit import admit
+from hardtack.packet.host.again import INTERFACE
+from hardtack.packet.host.round_lo import LOOPBACK, NUMBERS, OURS, OURS_SHIFT, PRIORITY
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow
-from hardtack.packet.round_lo import LOOPBACK, NUMBERS, OURS, OURS_SHIFT, PRIORITY
-from hardtack.packet.whole import make_whole
+from hardtack.packet.state.count import count
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
 REDIRECT = 7  # TCX_REDIRECT: where the program has said

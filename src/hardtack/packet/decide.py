@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, i64, inlined, new
-from hardtack.packet.answer import answer_syn
-from hardtack.packet.connections import find
-from hardtack.packet.cookie import LOW_32, isn_before, parity_of, proves, said_before, said_to, tag_of
-from hardtack.packet.follow import follow_client, is_certain, is_closed_by_host
-from hardtack.packet.hosts import find_host, host_at
-from hardtack.packet.judge_cookie import GOOD, UNTRIED, WRONG, judge_brought
-from hardtack.packet.judge_header import judge_header
-from hardtack.packet.judge_other import judge_error, judge_other
-from hardtack.packet.judge_syn import judge_syn
+from hardtack.packet.cookie.cookie import LOW_32, isn_before, parity_of, proves, said_before, said_to, tag_of
+from hardtack.packet.cookie.time import find_key, has_key, own_moment, second_of, update
+from hardtack.packet.frame.martians import is_mapped, is_martian
+from hardtack.packet.frame.options import read_options
+from hardtack.packet.frame.parse import NONE, parse
+from hardtack.packet.frame.wire import ACK, RST, SYN
+from hardtack.packet.judge.header import judge_header
+from hardtack.packet.judge.other import judge_error, judge_other
+from hardtack.packet.judge.syn import judge_syn
+from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought
 from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
-from hardtack.packet.martians import is_mapped, is_martian
-from hardtack.packet.options import read_options
-from hardtack.packet.parse import NONE, parse
-from hardtack.packet.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
+from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
-from hardtack.packet.time import find_key, has_key, own_moment, second_of, update
-from hardtack.packet.wire import ACK, RST, SYN
+from hardtack.packet.state.connections import find
+from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host
+from hardtack.packet.state.hosts import find_host, host_at
+from hardtack.packet.state.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
 
 MARTIAN = int(Reason.martian)
 FOLLOW = -2  # no reason: its connection is known, and decides

@@ -7,16 +7,16 @@ tunnels drop what is of no type that they know.
 from __future__ import annotations
 
 from hardtack.compiler.language import inlined, new
-from hardtack.packet.again import send_back, was_sent_by_us
-from hardtack.packet.count import count
 from hardtack.packet.decide import decide
-from hardtack.packet.forward import forward
-from hardtack.packet.hosts import host_at, number_of
+from hardtack.packet.frame.linear import make_linear
+from hardtack.packet.host.again import send_back, was_sent_by_us
 from hardtack.packet.layout import NO_HOST, SWITCHED
-from hardtack.packet.linear import make_linear
+from hardtack.packet.out.forward import forward
 from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
 from hardtack.packet.records import Flow
-from hardtack.packet.seen import seen_by_front
+from hardtack.packet.state.count import count
+from hardtack.packet.state.hosts import host_at, number_of
+from hardtack.packet.state.seen import seen_by_front
 
 ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
 FORWARD, PASS, REPLY, DROP = (int(one) for one in (Verdict.FORWARD, Verdict.PASS, Verdict.REPLY, Verdict.DROP))

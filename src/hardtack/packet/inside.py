@@ -7,18 +7,18 @@ by; where frames leave for the internet, unless they have come from there.
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, beyond, entry_at, inlined, load32, load64, new, u64
-from hardtack.packet.again import was_sent_by_us
-from hardtack.packet.count import count
-from hardtack.packet.hosts import host_at, number_of
+from hardtack.packet.frame.linear import make_linear
+from hardtack.packet.frame.link import has_ethernet
+from hardtack.packet.frame.parse import NONE
+from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.wire import ETHERNET
+from hardtack.packet.host.again import was_sent_by_us
 from hardtack.packet.layout import NO_HOST, ORIGINS, Origin
-from hardtack.packet.learn import learn_from, read_host
-from hardtack.packet.linear import make_linear
-from hardtack.packet.link import has_ethernet
-from hardtack.packet.parse import NONE
-from hardtack.packet.platform import head, tail
 from hardtack.packet.records import Flow
-from hardtack.packet.seen import seen_by_inside, seen_by_leaving
-from hardtack.packet.wire import ETHERNET
+from hardtack.packet.state.count import count
+from hardtack.packet.state.hosts import host_at, number_of
+from hardtack.packet.state.learn import learn_from, read_host
+from hardtack.packet.state.seen import seen_by_inside, seen_by_leaving
 
 PASS = 2  # XDP_PASS
 NEXT = -1  # TCX_NEXT

@@ -55,7 +55,7 @@ ASKED_CELLS = 16384
 BURST = 8192  # frames that a connection may send at once: more than a window of 8 MB takes
 AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more: such a one is of now
 START = 64  # the same until its host, where it is seen, has confirmed the connection; an initial window is 10, RFC 6928
-PLACING = "mixed 1"  # how packet/connections.py places connections: another way, another word
+PLACING = "mixed 1"  # how packet/state/connections.py places connections: another way, another word
 
 # Where an address's record is. The control plane places the slots so that each is found within PROBES of its hash;
 # a helper call and the kernel's own hash would cost as much as half a SipHash.
@@ -148,7 +148,7 @@ Connection = np.dtype(
 # The tags of a bucket's places, a byte each
 Tags = np.dtype([("word", "u8")], align=True)
 
-# Where a connection may be: see packet/connections.py. Written when the tables are made; later only `marks` changes.
+# Where a connection may be: see packet/state/connections.py. Written when the tables are made; later only `marks` changes.
 Places = np.dtype(
     [
         ("buckets", "u8"),

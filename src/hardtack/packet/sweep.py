@@ -9,10 +9,10 @@ marked afterwards by whoever writes it.
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, entry_of, i64, inlined, new, u64
-from hardtack.packet.connections import connection_at, hashed, mark_in, places, tag_at
+from hardtack.packet.frame.martians import is_mapped
 from hardtack.packet.layout import STRETCH, SWEEP, Sweep
-from hardtack.packet.martians import is_mapped
 from hardtack.packet.records import Name
+from hardtack.packet.state.connections import connection_at, hashed, mark_in, places, tag_at
 
 DROP = 1  # enum xdp_action
 

@@ -24,9 +24,9 @@ from hardtack.compiler.language import (
 )
 from hardtack.lab.packets.pace import due
 from hardtack.lab.packets.recipe import LARGEST, MOST_KINDS, RECIPE, Recipe, Template
-from hardtack.packet.checksum import fold, halves
-from hardtack.packet.platform import head, tail
-from hardtack.packet.wire import ETHERNET, IPV4, IPV6
+from hardtack.packet.frame.checksum import fold, halves
+from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.wire import ETHERNET, IPV4, IPV6
 
 DROP, TX = 1, 3  # enum xdp_action
 

@@ -17,8 +17,8 @@ from hardtack.compiler.language import (
     store32be,
 )
 from hardtack.lab.packets.recipe import EPHEMERAL
-from hardtack.packet.checksum import fold
-from hardtack.packet.wire import ACK, ETHERNET, IPV4, IPV6, SYN, TCP_PROTOCOL
+from hardtack.packet.frame.checksum import fold
+from hardtack.packet.frame.wire import ACK, ETHERNET, IPV4, IPV6, SYN, TCP_PROTOCOL
 
 HEADER = 24  # bytes of TCP in an answer to a SYN without options: its own one option is the MSS
 NOPS = 0x01010101

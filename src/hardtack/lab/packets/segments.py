@@ -18,9 +18,9 @@ from hardtack.compiler.language import (
 )
 from hardtack.lab.packets.crowd import BASE_4, BASE_6, CROWD, EPHEMERAL, TEMPLATE, Crowd
 from hardtack.lab.packets.flood import SOURCE_4, SOURCE_6, TCP_4, TCP_6, copy_words, draw
-from hardtack.packet.checksum import fold, halves
-from hardtack.packet.platform import head, tail
-from hardtack.packet.wire import ETHERNET
+from hardtack.packet.frame.checksum import fold, halves
+from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.wire import ETHERNET
 
 DROP, TX = 1, 3  # enum xdp_action
 

@@ -29,24 +29,24 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
-from hardtack.packet.connections import find
-from hardtack.packet.cookie import said_before, said_to, tag_of
+from hardtack.packet.cookie.cookie import said_before, said_to, tag_of
+from hardtack.packet.cookie.siphash import absorb, begin, finish
+from hardtack.packet.cookie.time import find_key, own_moment, update
 from hardtack.packet.decide import FOLLOW, judge_segment
-from hardtack.packet.follow import follow_client
-from hardtack.packet.forward import forward
+from hardtack.packet.frame.options import read_options
+from hardtack.packet.frame.parse import NONE, parse
+from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.wire import SYN
 from hardtack.packet.front import goes_on, judged
-from hardtack.packet.hosts import NO_HOST, find_host, host_at
-from hardtack.packet.judge_header import judge_header
-from hardtack.packet.judge_syn import judge_syn
-from hardtack.packet.options import read_options
-from hardtack.packet.parse import NONE, parse
-from hardtack.packet.platform import head, tail
+from hardtack.packet.judge.header import judge_header
+from hardtack.packet.judge.syn import judge_syn
+from hardtack.packet.out.forward import forward
+from hardtack.packet.out.reply import swap_hardware_addresses
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow, Name
-from hardtack.packet.reply import swap_hardware_addresses
-from hardtack.packet.siphash import absorb, begin, finish
-from hardtack.packet.time import find_key, own_moment, update
-from hardtack.packet.wire import SYN
+from hardtack.packet.state.connections import find
+from hardtack.packet.state.follow import follow_client
+from hardtack.packet.state.hosts import NO_HOST, find_host, host_at
 
 DROP, TX, REDIRECT = 1, 3, 4  # enum xdp_action
 SHORTEST, SECOND_LINE = 60, 72  # bytes of frame; a frame of SECOND_LINE reaches into its second cache line

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hardtack.compiler.language import beyond, inlined, load16be, load32be, load64, u64
 from hardtack.lab.packets.handshakes import acknowledge_4, acknowledge_6, turn_frame
 from hardtack.lab.packets.recipe import FLOOD_4, FLOOD_6
-from hardtack.packet.platform import head, send, tail
-from hardtack.packet.wire import ETHERNET, IPV4, IPV6, TYPE_IPV4, TYPE_IPV6
+from hardtack.packet.frame.platform import head, send, tail
+from hardtack.packet.frame.wire import ETHERNET, IPV4, IPV6, TYPE_IPV4, TYPE_IPV6
 
 DROP, PASS, TX = 1, 2, 3  # enum xdp_action
 BASE_4, MASK_4 = int(FLOOD_4.network_address), int(FLOOD_4.netmask)

@@ -1,0 +1,1 @@
+"""Cookies, and the time that they are of."""

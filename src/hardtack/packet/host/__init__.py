@@ -1,0 +1,1 @@
+"""The host's side: what the agent's program does."""

@@ -1,0 +1,1 @@
+"""The policy for each kind of frame."""

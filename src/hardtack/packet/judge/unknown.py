@@ -1,0 +1,110 @@
+"""A segment without SYN that the cookie decides about: it makes a connection known, a grace period may, else it is stray."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import absent, i64, inlined
+from hardtack.packet.cookie.cookie import LOW_32, OPTION_BITS
+from hardtack.packet.cookie.time import second_of
+from hardtack.packet.frame.opaque import opaque
+from hardtack.packet.frame.options import NO_SCALE
+from hardtack.packet.frame.parse import NONE
+from hardtack.packet.frame.wire import FIN
+from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUMBERED, START
+from hardtack.packet.reasons import Reason
+from hardtack.packet.state.budget import may_learn, policy
+from hardtack.packet.state.eviction import take_place
+from hardtack.packet.state.follow import MOST_REACH, begin, behind_it
+from hardtack.packet.state.prefixes import count_newcomer, is_busy, mixed_prefix, most_newcomers
+
+WRONG, GOOD, UNTRIED = 0, 1, 2
+
+REMEMBERED = int(Reason.remembered)
+LEARNED = int(Reason.learned)
+LEARN_LIMIT = int(Reason.learn_limit)
+GUESS_LIMIT = int(Reason.guess_limit)
+NEWCOMER_LIMIT = int(Reason.newcomer_limit)
+STRAY_FIN = int(Reason.stray_fin)
+STRAY_DATA = int(Reason.stray_data)
+STRAY_ACK = int(Reason.stray_ack)
+
+UNSCALED_REACH = 17  # twice 64 KB; with a scale, twice that with the scale: RFC 7323 2.2
+
+
+@inlined
+def judge_brought(flow, host, name, moment, entry, cell, good):
+    """A segment with a cookie that is GOOD, WRONG or UNTRIED. `entry`: the last connection of this name, or nothing."""
+    if good == GOOD:
+        reason = refuse_newcomer(flow, cell, moment.ms)
+    else:
+        reason = judge_unknown(flow, moment, good)
+    if reason != NONE:
+        return reason
+    busy = 1 if good == GOOD and is_busy(cell, most_newcomers()) else 0
+    # For the verifier, which would walk the search for a place anew for each kind of frame
+    flow.version, flow.network, flow.flags = opaque(flow.version, 7), opaque(flow.network, 31), opaque(flow.flags, 0xFF)
+    good, busy = opaque(good, 3), opaque(busy, 1)
+    if absent(entry):
+        entry = take_place(name, moment.ms, not busy)
+    if not absent(entry):
+        remember(flow, host, name, moment, entry, good)
+    elif busy:
+        return NEWCOMER_LIMIT
+    return REMEMBERED if good == GOOD else LEARNED
+
+
+@inlined
+def judge_unknown(flow, moment, good):
+    """No good cookie, of no known connection: why it goes no further; NONE if it is to be learned."""
+    if moment.ms < policy().grace_until:
+        return NONE if may_learn(moment.ms) else LEARN_LIMIT
+    return GUESS_LIMIT if good == UNTRIED else stray(flow)
+
+
+@inlined
+def stray(flow):
+    """Nobody's ACK, or worse."""
+    if flow.flags & FIN:
+        return STRAY_FIN
+    return STRAY_DATA if flow.payload > 0 else STRAY_ACK
+
+
+@inlined
+def refuse_newcomer(flow, cell, ms):
+    """Why a good cookie makes no connection; NONE if it does: it is counted, and speaks for its prefix."""
+    if i64(cell.opened) >= 2 * most_newcomers():  # a half of what it has opened is of the second before, and so on
+        return NEWCOMER_LIMIT
+    count_newcomer(cell, mixed_prefix(flow), second_of(ms))
+    return NONE
+
+
+@inlined
+def remember(flow, host, name, moment, entry, good):
+    """From now on the connection is known: in the place of the last one of this name, or in one of its own.
+
+    A client may come back by the same port: RFC 1122 4.2.2.13. If other CPUs are in the way of a place, its next segment is
+    stray, or learned. A host that is heard must confirm the connection before its client may send much.
+    """
+    begin(entry, name, host.number, BY_COOKIE if good == GOOD else BY_GRACE, moment.ms)
+    entry.next, entry.sent = behind_it(flow), flow.acknowledgment
+    state = CLIENT_FIN if flow.flags & FIN else 0
+    if host.heard:
+        state |= AWAITED | NUMBERED if good == GOOD else AWAITED
+        entry.left = START
+    entry.state = state
+    if good == GOOD:
+        reach_as_offered(flow, i64(host.scale), entry)
+
+
+@inlined
+def reach_as_offered(flow, ours, entry):
+    """How large windows can be: the host's by the scale that we have given, the client's by the one it has offered."""
+    scale = (flow.acknowledgment - 1) & LOW_32 & OPTION_BITS & 15
+    entry.reach = entry.ack_reach = UNSCALED_REACH
+    if scale != NO_SCALE:
+        entry.reach, entry.ack_reach = reach_with(ours), reach_with(scale)
+
+
+@inlined
+def reach_with(scale):
+    """Of windows with this scale."""
+    return UNSCALED_REACH + scale if UNSCALED_REACH + scale < MOST_REACH else MOST_REACH

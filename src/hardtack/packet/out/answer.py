@@ -1,0 +1,42 @@
+"""A SYN's answer: the SYN-ACK with its cookie. It costs no memory, so an attacker gets nothing for it."""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import at, beyond, i64, inlined, load8, new
+from hardtack.packet.cookie.cookie import sequence_of, tsval_of
+from hardtack.packet.layout import ECN_SPOKEN
+from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Answer
+from hardtack.packet.out.reply import header_length, write_reply
+from hardtack.packet.frame.wire import ACK, CWR, ECE, ECN_BITS, SYN
+
+ANSWERED = int(Reason.answered)
+NO_ROOM = int(Reason.no_room)
+
+new_answer = new(Answer)
+
+
+@inlined
+def answer_syn(frame, flow, host, moment, tag, said):
+    """Turn the SYN into our SYN-ACK, with the tag over what is said in it."""
+    ecn = accepts_ecn(frame, flow) & (i64(host.speaks) >> ECN_SPOKEN)
+    answer = new_answer()
+    answer.size = header_length(flow)
+    answer.mss, answer.scale = i64(host.mss), i64(host.scale)
+    answer.flags = SYN | ACK | (ECE if ecn else 0)
+    answer.sequence = sequence_of(tag, said, moment.epoch)
+    answer.tsval = tsval_of(tag, moment.now, said, ecn)
+    return ANSWERED if write_reply(frame, flow, answer) else NO_ROOM
+
+
+@inlined
+def accepts_ecn(frame, flow):
+    """1 if ECN is negotiated, by Linux's rule for cookies: RFC 3168 6.1.1, and timestamps to remember it in."""
+    if flow.flags & (ECE | CWR) != (ECE | CWR) or not flow.timestamps:
+        return 0
+    network = at(head(frame), flow.network)
+    if beyond(network, 2, tail(frame)):
+        return 0
+    marked = load8(network, 1) if flow.version == 4 else load8(network, 1) >> 4
+    return 0 if marked & ECN_BITS else 1
