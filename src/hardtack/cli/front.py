@@ -38,6 +38,6 @@ def front(
         typer.echo("\n".join(remove([settings.front.interface], ["front"])))
         return 0
 
-    from hardtack.control.front import run
+    from hardtack.control.run import run
 
     return run(settings, config, verbose)

@@ -8,13 +8,12 @@ sweeper     nowhere: the front's process runs it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from hardtack.compiler import objects
 from hardtack.compiler.program import Source
 from hardtack.image import Image, Table
-from hardtack.kernel import interfaces
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.packet.programs import FRONT, FRONT_IP, INSIDE, INSIDE_IP, LEAVING, SHIPPED, SWEEPER
@@ -23,18 +22,22 @@ CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four ta
 COUNTERS = ("counters",)
 
 
-def places(outside: str, inside: Sequence[str], leaving: bool) -> list[Place]:
-    """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged."""
+def places(outside: str, inside: Sequence[str], leaving: bool, without_ethernet: Collection[str]) -> list[Place]:
+    """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged.
+
+    `without_ethernet`: interfaces where frames begin with IP.
+    """
     watching = [Place("leaving", LEAVING.name, outside, "egress")] if leaving else []
-    watching += [incoming(f"inside-{name}", INSIDE, INSIDE_IP, name) for name in inside]
-    return [*watching, replace(incoming("front", FRONT, FRONT_IP, outside), answers=True)]
+    watching += [incoming(f"inside-{name}", (INSIDE, INSIDE_IP), name, name in without_ethernet) for name in inside]
+    front = incoming("front", (FRONT, FRONT_IP), outside, outside in without_ethernet)
+    return [*watching, replace(front, answers=True)]
 
 
-def incoming(link: str, ethernet: Source, ip: Source, interface: str) -> Place:
-    """Where the one or the other program sees all that comes in, by what frames begin with there."""
-    if interfaces.has_ethernet(interface):
-        return Place(link, ethernet.name, interface, "xdp")
-    return Place(link, ip.name, interface, "ingress")
+def incoming(link: str, programs: tuple[Source, Source], interface: str, bare: bool) -> Place:
+    """Where a program sees all that comes in: of two, the one for Ethernet, or, if frames begin with IP there, the other."""
+    if bare:
+        return Place(link, programs[1].name, interface, "ingress")
+    return Place(link, programs[0].name, interface, "xdp")
 
 
 def images(wanted: Sequence[Place]) -> list[Image]:

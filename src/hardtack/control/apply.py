@@ -1,0 +1,156 @@
+"""A plan put to work: tables filled, programs on interfaces or in the place of those there. Only this touches the kernel."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from hardtack import journal
+from hardtack.agent import daemon, round_lo
+from hardtack.agent.locals import Locals
+from hardtack.agent.presence import Presence
+from hardtack.agent.upkeep import Upkeep
+from hardtack.agent.waiting import Waiting
+from hardtack.agent.watch import Watch
+from hardtack.control import succession
+from hardtack.control.connections import buckets_for, marks_for, places_entry
+from hardtack.control.exits import Exit, find_exits
+from hardtack.control.following import Keeper
+from hardtack.control.marking import Marking
+from hardtack.control.next_hops import NextHops
+from hardtack.control.numbers import new_to
+from hardtack.control.origins import Origins
+from hardtack.control.outside import Outside
+from hardtack.control.pinned import NAMES, key_of
+from hardtack.control.plan import Plan
+from hardtack.control.succession import Before
+from hardtack.control.tables import device_entries, host_updates, policy_entry
+from hardtack.control.watches import watches
+from hardtack.engines import xdp
+from hardtack.image import ONLY, Image
+from hardtack.kernel import interfaces
+from hardtack.kernel.pins import Folder
+from hardtack.kernel.standing import Place, Standing
+from hardtack.packet.programs import SWEEPER
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a front is made of besides its plan: programs, the agent's where this machine is a host, master keys."""
+
+    images: Sequence[Image]
+    agent: Image | None
+    masters: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A front that protects, by `plan`. `agent`: None where no host is this machine; `adopted`: it took over."""
+
+    plan: Plan
+    front: Standing
+    agent: Standing | None
+    upkeep: Upkeep
+    followers: Sequence[Keeper | Locals]
+    marking: Marking
+    presence: Presence
+    watches: Sequence[Watch]
+    adopted: bool
+    connections: int
+    grace_until: int  # monotonic ms
+    waiting: Sequence[Waiting]  # of the agent
+
+
+def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
+    """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
+    front = parts.enter_context(xdp.load(folder, given.images, plan.sizes, [NAMES]))
+    goes_on = front.takes_over(plan.places[-1])
+    grace_until = succession.grace_until(plan.config, earlier, front, plan.hosts, goes_on)
+    exits = find_exits(plan.config)
+    fill(front, plan, exits, grace_until)
+    upkeep = Upkeep(front.tables, given.masters)
+    upkeep.write()  # before a frame can ask for a key
+    outside = Outside(exits[0].index, front.tables["outside"])
+    followers: list[Keeper | Locals] = [outside, *followers_of(plan, front, exits)]
+    for follower in followers:
+        parts.enter_context(follower)
+        follower.write()
+    agent = start_agent(plan, front, given.agent, parts) if given.agent else None
+    if agent:
+        followers.append(parts.enter_context(Locals(agent.tables["locals"])))
+        followers[-1].write()
+    waiting = [Waiting(agent.tables["waiting"])] if agent else []
+    connections = succession.take_over(front, new_to(plan.numbers, earlier.hosts))
+    if agent:  # before the first cookie goes out, somebody must know what to do with it
+        agent.attach(daemon.places(plan.interface))
+    refused = front.attach(plan.places)
+    keep(front, agent)
+    outside.write()  # now that it is known whether the driver runs the program
+    tell_slow(plan.places, refused)
+    marking = Marking(front.tables, front.programs[SWEEPER.name])
+    presence = Presence(*(part for part in (front, agent) if part))
+    watching = [*watches(plan.config, plan.numbers, front, agent)]
+    return AtWork(
+        plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, grace_until, waiting
+    )
+
+
+def followers_of(plan: Plan, front: Standing, exits: Sequence[Exit]) -> list[Keeper]:
+    """Who keep what the plan cannot know: ways to hosts, and where their frames come from."""
+    followers: list[Keeper] = [NextHops(plan.config, exits, front.tables["next_hops"], front.tables["exits"])]
+    if plan.config.front.inside:  # only what comes in there is compared
+        followers.append(Origins(plan.config, front.tables["origins"]))
+    return followers
+
+
+def start_agent(plan: Plan, front: Standing, image: Image, parts: ExitStack) -> Standing:
+    """The agent of this machine, with the front's keys and clock; not attached yet."""
+    shared = {name: front.tables[name] for name in ("keys", "clock")}
+    agent = parts.enter_context(daemon.load(front.folder, image, shared))
+    if plan.promised is not None:
+        daemon.promise(agent, plan.promised)
+    parts.enter_context(round_lo.rounds_or_warning(plan.interface))
+    return agent
+
+
+def fill(front: Standing, plan: Plan, exits: Sequence[Exit], grace_until: int) -> None:
+    """Write what the plan says; and where connections may be, if the table is new."""
+    tables = front.tables
+    for table, key, value in host_updates(plan.hosts):
+        tables[table].update(key, value)
+    tables["policy"].update(ONLY, policy_entry(plan.config, grace_until))
+    for name, number in plan.numbers.items():
+        tables[NAMES.name].update(key_of(number), name.encode().ljust(NAMES.value_size, b"\0"))
+    for key, value in device_entries(exits):
+        tables["devices"].update(key, value)
+    if "places" not in front.adopted:
+        size = plan.config.front.connections
+        tables["places"].update(ONLY, places_entry(buckets_for(size), marks_for(size)))
+
+
+def keep(front: Standing, agent: Standing | None) -> None:
+    """From here on it all goes on without this process; what nobody wants any more comes off."""
+    parts = [part for part in (agent, front) if part]
+    for part in parts:
+        part.keep()
+    tables = {path for part in parts for path in part.pinned()}
+    for link in front.folder.keep(tables, {name for part in parts for name in part.links()}):
+        journal.note("removed", program=link)
+    if not agent:
+        round_lo.remove(front.folder.interface)
+
+
+def mode(place: Place) -> str:
+    """How the program runs there."""
+    return interfaces.find(place.interface).attached if place.hook == "xdp" else "tcx"
+
+
+def tell_slow(places: Iterable[Place], refused: Mapping[str, str]) -> None:
+    """Warn of programs that are not in their driver."""
+    for place in places:
+        if place.hook == "xdp" and interfaces.find(place.interface).attached == "generic":
+            why = "the kernel's generic hook runs the program, not the driver"
+            driver = {"driver": refused[place.link]} if place.link in refused else {}
+            journal.note("slow", logging.WARNING, interface=place.interface, why=why, **driver)

@@ -1,0 +1,53 @@
+"""Plans are values: made of a configuration and facts about a machine, without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hardtack.control.config import Config
+from hardtack.control.plan import Facts, Plan, planned, purposes, sites
+from hardtack.kernel.tcp import Speech
+
+MACHINE = Facts(Speech(("sack",), 9))
+
+
+def configured(*hosts: dict[str, Any], **front: Any) -> Config:
+    """Hosts by what is said of them; each has a name and an address."""
+    written = [
+        {"name": f"host{number}", "addresses": [f"192.0.2.{number}"], "handshake": "agent", "via": "kernel", **host}
+        for number, host in enumerate(hosts, 1)
+    ]
+    return Config.model_validate({"front": {"interface": "eth0", "key_file": "key", **front}, "host": written})
+
+
+def plan_of(*hosts: dict[str, Any], **front: Any) -> Plan:
+    """On MACHINE."""
+    return planned(configured(*hosts, **front), MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "front", "facts", "links"),
+    [
+        ([{}], {}, MACHINE, ["leaving/egress", "front/xdp"]),
+        ([{}], {"inside": ["eth1"]}, MACHINE, ["inside-eth1/xdp", "front/xdp"]),
+        ([{"via": "local"}], {"inside": ["eth1"]}, MACHINE, ["leaving/egress", "inside-eth1/xdp", "front/xdp"]),
+        ([{}], {"inside": ["tun0"]}, Facts(Speech(), frozenset(["tun0"])), ["inside-tun0/ingress", "front/xdp"]),
+        ([{}], {"interface": "tun0"}, Facts(Speech(), frozenset(["tun0"])), ["leaving/egress", "front/ingress"]),
+    ],
+)
+def test_where_programs_are_to_be(
+    hosts: list[dict[str, Any]], front: dict[str, Any], facts: Facts, links: list[str]
+) -> None:
+    """Those that watch first, the one that judges last."""
+    config = configured(*hosts, **front)
+    assert [f"{place.link}/{place.hook}" for place in planned(config, facts).places] == links
+    assert ("leaving" in purposes(config, facts)) == any("gress" in link for link in links)
+    assert {site.interface for site in sites(config, facts)} == {config.front.interface, *config.front.inside}
+
+
+def test_a_plan_knows_what_this_machine_promises_as_a_host() -> None:
+    assert plan_of({}).promised is None
+    assert plan_of({"via": "local"}).promised == MACHINE.speech.scale
+    assert plan_of({"via": "local", "window_scale": 3}).promised == 3
