@@ -12,12 +12,13 @@ COMPUTING = {
     *("test_front_generated", "test_guessing", "test_hosts", "test_skewed_cpus"),
     *("test_kernel_btf", "test_kernel_structures", "test_keys", "test_layout", "test_marking", "test_naive"),
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
+    "test_units",
 }
 
 # And these are quick: they compile no program of ours.
 QUICK = {
     *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
-    *("test_kernels", "test_naive_cookie", "test_places", "test_privileges", "test_record"),
+    *("test_kernels", "test_naive_cookie", "test_places", "test_privileges", "test_record", "test_units"),
 }
 
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.

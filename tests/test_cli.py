@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hardtack import __version__
-from hardtack.control.config import load
+from hardtack.control.configuration.reading import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"

@@ -22,7 +22,9 @@ from typer.main import get_command
 from hardtack import __version__
 from hardtack.cli import shipped
 from hardtack.cli.app import app
-from hardtack.control import config, readout, search
+from hardtack.control import readout, search
+from hardtack.control.configuration import advice
+from hardtack.control.configuration.reading import read
 from hardtack.kernel import features
 from hardtack.packet.layout import Connection
 from hardtack.packet.reasons import Reason, Verdict, verdict
@@ -204,13 +206,13 @@ def test_every_key_of_what_programs_read_is_told() -> None:
 
 def test_every_configuration_key_is_told() -> None:
     keys = {cells[0].strip("`") for cells in rows(CONFIGURATION) if cells[0].startswith("`")}
-    assert keys == {*config.Front.model_fields, *config.Host.model_fields}
+    assert keys == {*advice.known("front"), *advice.known("host")}
 
 
 @document
 def test_configurations_are_good(path: Path) -> None:
     for block in blocks(path, "toml"):
-        config.read(block, path)
+        read(block, path)
 
 
 @pytest.mark.parametrize("purpose", ["front", "agent"])

@@ -24,7 +24,8 @@ from lab_ground import eventually, needs_root
 from pyroute2 import IPRoute
 
 from hardtack.control import following, next_hops
-from hardtack.control.config import Config, read
+from hardtack.control.configuration.reading import read
+from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit, find_exits
 from hardtack.control.next_hops import BY_KERNEL, NextHops
 from hardtack.control.tables import next_hop_entry

@@ -11,7 +11,7 @@ from lab_ground import eventually
 from test_next_hops import Ground, both, forget, ground, neighbour, route, speak
 
 from hardtack.control import origins
-from hardtack.control.config import read
+from hardtack.control.configuration.reading import read
 from hardtack.control.origins import ANYBODY, NOBODY, Origins
 from hardtack.kernel import maps
 from hardtack.kernel.maps import Map

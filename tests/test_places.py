@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardtack.control.places import Place, line_of, places
+from hardtack.control.configuration.places import Place, line_of, places
 
 TEXT = '''\
 # a comment

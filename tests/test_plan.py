@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hardtack.control.config import Config
+from hardtack.control.configuration.schema import Config
 from hardtack.control.plan import Facts, Plan, planned, purposes, sites
 from hardtack.kernel.tcp import Speech
 

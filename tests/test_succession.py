@@ -12,7 +12,7 @@ import pytest
 from kernel_ground import needs_root
 
 from hardtack.control import succession
-from hardtack.control.config import Config
+from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable
 from hardtack.control.numbers import numbered
 from hardtack.control.pinned import key_of

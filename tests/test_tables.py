@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardtack.control.config import Config, read
+from hardtack.control.configuration.reading import read
+from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import counters_for, new_to, numbered
 from hardtack.control.tables import (

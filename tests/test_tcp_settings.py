@@ -12,7 +12,7 @@ import pytest
 from kernel_ground import needs_root
 
 from hardtack.cli.check import promises
-from hardtack.control.config import read
+from hardtack.control.configuration.reading import read
 from hardtack.diagnosis.finding import Finding, Site
 from hardtack.diagnosis.looks import findings
 from hardtack.diagnosis.promises import broken

@@ -14,7 +14,7 @@ from hardtack.cli.arguments import ConfigFile
 from hardtack.kernel.tcp import Speech
 
 if TYPE_CHECKING:
-    from hardtack.control.config import Config, Host
+    from hardtack.control.configuration.schema import Config, Host
 
 
 def check(
@@ -28,7 +28,7 @@ def check(
 
     Example: hardtack check etc/hardtack.toml
     """
-    from hardtack.control.config import load
+    from hardtack.control.configuration.reading import load
     from hardtack.control.connections import memory_for
 
     settings = load(config)

@@ -28,7 +28,7 @@ def front(
     if not detach:
         privileges.prepare()  # before the configuration brings in numpy
 
-    from hardtack.control.config import load
+    from hardtack.control.configuration.reading import load
 
     settings = load(config)  # mistakes in it are told before anything slow is imported
 

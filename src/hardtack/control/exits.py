@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hardtack.control.config import Config
+from hardtack.control.configuration.schema import Config
 from hardtack.kernel import interfaces, netlink
 from hardtack.kernel.routes import Link, Routing
 from hardtack.packet.layout import MOST_EXITS

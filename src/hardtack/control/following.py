@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from hardtack.control.config import Address
+from hardtack.control.configuration.values import Address
 from hardtack.kernel.route_events import Events, News
 from hardtack.kernel.routes import Routing
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from hardtack import journal
-from hardtack.control.config import Address, Config, Host
+from hardtack.control.configuration.schema import Config, Host
+from hardtack.control.configuration.values import Address
 from hardtack.control.exits import Closed, Exit, as_now, closed
 from hardtack.control.following import Entries, Follower
 from hardtack.control.tables import addresses_of, exits_entry, next_hop_entry

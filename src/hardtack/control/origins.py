@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hardtack.control.config import Address, Config, Host
+from hardtack.control.configuration.schema import Config, Host
+from hardtack.control.configuration.values import Address
 from hardtack.control.following import Entries, Follower
 from hardtack.control.tables import addresses_of
 from hardtack.kernel import routes

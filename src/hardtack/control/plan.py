@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardtack.control.config import Config, Host
+from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.connections import table_sizes
 from hardtack.control.numbers import Numbering, counters_for, names_for, numbered
 from hardtack.control.pinned import NAMES

@@ -15,7 +15,7 @@ from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
 from hardtack.control import apply, succession
 from hardtack.control.apply import AtWork, Ingredients
-from hardtack.control.config import Config
+from hardtack.control.configuration.schema import Config
 from hardtack.control.pinned import key_of
 from hardtack.control.plan import Facts, places, planned, purposes, sites
 from hardtack.diagnosis.telling import tell

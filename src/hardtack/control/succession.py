@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardtack import journal
-from hardtack.control.config import Config
+from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable, moved
 from hardtack.control.pinned import Tables, key_of
 from hardtack.engines.xdp import CONNECTIONS

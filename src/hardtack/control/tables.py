@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from hardtack.control.config import Config
-from hardtack.control.config import Host as Configured
+from hardtack.control.configuration.schema import Config
+from hardtack.control.configuration.schema import Host as Configured
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import Numbering
 from hardtack.kernel.tcp import Speech

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardtack.agent.watch import AT_TCX, AT_XDP, Watch
-from hardtack.control.config import Config
+from hardtack.control.configuration.schema import Config
 from hardtack.control.numbers import Numbering
 from hardtack.control.pinned import key_of
 from hardtack.image import ONLY

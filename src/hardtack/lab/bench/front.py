@@ -10,7 +10,9 @@ from random import Random
 
 from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
-from hardtack.control import config, connections, tables
+from hardtack.control import connections, tables
+from hardtack.control.configuration.reading import read
+from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import numbered
 from hardtack.control.succession import open_table
@@ -123,7 +125,7 @@ class Fronts:
 @contextmanager
 def open_fronts(place: Ground) -> Iterator[Fronts]:
     """All of them, each with a table for SIZE connections."""
-    settings = config.read(CONFIGURATION + DIRECT, Path("bench.toml"))
+    settings = read(CONFIGURATION + DIRECT, Path("bench.toml"))
     buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
     sizes = connections.table_sizes(SIZE) | {COUNTERS.name: 1 + len(settings.hosts)}
     image = compiled(FRONT)
@@ -148,7 +150,7 @@ def exit_of(interface: Interface) -> Exit:
     return Exit(interface.name, interface.index, interface.mac, MTU, scatters=True)
 
 
-def configure(common: Mapping[str, Map], settings: config.Config, exits: list[Exit]) -> None:
+def configure(common: Mapping[str, Map], settings: Config, exits: list[Exit]) -> None:
     """Fill the tables that are the same for all. To be called where the exits are: the kernel looks for them there."""
     numbers = numbered(host.name for host in settings.hosts)
     for name, key, value in tables.host_updates(tables.host_entries(settings, numbers)):
@@ -160,7 +162,7 @@ def configure(common: Mapping[str, Map], settings: config.Config, exits: list[Ex
         common["devices"].update(key, value)
 
 
-def direct_to(mac: bytes, common: Mapping[str, Map], settings: config.Config) -> None:
+def direct_to(mac: bytes, common: Mapping[str, Map], settings: Config) -> None:
     """What is for hosts with via = "direct" goes straight out of `inside` to this MAC address."""
     for number, (host, _) in enumerate(tables.addresses_of(settings)):
         if host.via == "direct":

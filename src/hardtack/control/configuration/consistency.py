@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from hardtack.control.places import Place, line_of
+from hardtack.control.configuration.places import Place, line_of
 from hardtack.packet.entries import KEY_SETS
 from hardtack.packet.layout import MOST_EXITS, MOST_HOST_ADDRESSES
 
@@ -25,8 +25,8 @@ Table = Mapping[str, Any]
 Found = Iterator[tuple[Place, str]]
 
 
-def broken_rules(document: Table, lines: Mapping[Place, int]) -> Found:
-    """Place and complaint of every rule broken, as far as the document has the right shape."""
+def contradictions(document: Table, lines: Mapping[Place, int]) -> Found:
+    """Place and complaint of everything of the kind, as far as the document has the right shape."""
     values = document.get("host")
     hosts = {index: host for index, host in enumerate(values if isinstance(values, list) else ()) if isinstance(host, dict)}
     front = document.get("front")

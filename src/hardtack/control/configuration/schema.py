@@ -1,0 +1,176 @@
+"""The configuration file as inert values. Its keys are a contract; this shape is all that may be written.
+
+All there is to say of one key stands in one place: its type, what to write (for messages), and its default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from hardtack.control.configuration.units import count, duration, rate
+from hardtack.control.configuration.values import (
+    Address,
+    check_interface,
+    check_name,
+    check_once,
+    check_some,
+    read_address,
+    read_handshake,
+    read_mac,
+    read_vlan,
+    resolve,
+)
+from hardtack.kernel.tcp import MOST_SCALE, Speech
+
+SHORTEST_MSS = 536  # bytes; what every host must take, RFC 9293 3.7.1
+LONGEST_MSS = 8940  # a jumbo frame of 9,000 bytes less the IPv6 and TCP headers
+USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
+REPLIES = rate(8, 1_000_000_000)  # at least one in each window of 128 ms (packet/layout.py)
+FRAMES = rate(1_000, 1_000_000_000)  # at least one in each ms
+
+
+@dataclass(frozen=True)
+class Write:
+    """What to write for a key. `without`: what leaving it out means, "" if there is no more to say; None: one may not."""
+
+    text: str
+    without: str | None = ""
+
+
+class Inert(BaseModel):
+    """Values that do not change, and no key that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+TcpOption = Literal["sack", "timestamps", "window_scaling", "ecn"]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+KeyFile = Annotated[Path, BeforeValidator(resolve)]
+InterfaceName = Annotated[str, AfterValidator(check_interface)]
+InterfaceNames = Annotated[tuple[InterfaceName, ...], AfterValidator(check_some), AfterValidator(check_once)]
+Addresses = Annotated[tuple[Annotated[Address, BeforeValidator(read_address)], ...], AfterValidator(check_some)]
+Ports = Annotated[tuple[Port, ...], AfterValidator(check_some), AfterValidator(check_once)]
+Handshake = Annotated[Literal["agent"], BeforeValidator(read_handshake)]
+Mac = Annotated[str, BeforeValidator(read_mac)]
+Vlan = Annotated[int | Literal["none"], BeforeValidator(read_vlan)]
+Mss = Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)]
+Options = Annotated[tuple[TcpOption, ...], AfterValidator(check_once)]
+Scale = Annotated[int, Field(strict=True, ge=0, le=MOST_SCALE)]
+
+
+class Front(Inert):
+    """`[front]`: this machine, as it faces the internet.
+
+    `grace` in seconds; `replies_per_second` of all hosts together; what is per prefix, in a second.
+    """
+
+    interface: Annotated[InterfaceName, Write('interface = "eth0", a name that `ip link` shows')]
+    key_file: Annotated[KeyFile, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`')]
+    inside: Annotated[InterfaceNames, Write('inside = ["eth1"], the interfaces towards the hosts')] = ()
+    connections: Annotated[int, count(1_000, 100_000_000), Write("connections = 1_000_000")] = 1_000_000
+    grace: Annotated[int, duration(0, 600), Write('grace = "30s"')] = 30
+    replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 20_000_000")] = 20_000_000
+    replies_per_prefix: Annotated[int, REPLIES, Write("replies_per_prefix = 1_000")] = 1_000
+    connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
+
+
+class Host(Inert):
+    """`[[host]]`: one protected server.
+
+    `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that faces the internet.
+    `vlan` None: frames keep their tags. `options`, `window_scale` None: every option, and USUAL_SCALE; if this machine is
+    the host, what it has.
+    """
+
+    name: Annotated[str, AfterValidator(check_name), Write('name = "web"')]
+    addresses: Annotated[Addresses, Write('addresses = ["192.0.2.10", "2001:db8::10"]')]
+    ports: Annotated[Ports | None, Write("ports = [80, 443], each from 1 to 65535", "all TCP ports")] = None
+    handshake: Annotated[Handshake, Write('handshake = "agent"')]
+    via: Annotated[
+        Literal["kernel", "local", "direct", "mac"],
+        Write('via = "kernel" (Linux routes to the host), "local" (this machine is the host), "direct" or "mac"'),
+    ]
+    mac: Annotated[Mac | None, Write('mac = "52:54:00:12:34:56", the host\'s own', None)] = None
+    out: Annotated[
+        InterfaceName | None,
+        Write('out = "eth1", a name that `ip link` shows', "back out of the interface it came in by"),
+    ] = None
+    vlan: Annotated[Vlan | None, Write('vlan = 100, from 1 to 4094, or vlan = "none"', "tags stay as they are")] = None
+    key_file: Annotated[
+        KeyFile | None, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`', "the front's")
+    ] = None
+    mss: Annotated[Mss | None, Write(f"mss = 1460, from {SHORTEST_MSS} to {LONGEST_MSS}")] = None
+    options: Annotated[
+        Options | None, Write('options = ["sack", "timestamps", "window_scaling", "ecn"]', "all of them")
+    ] = None
+    window_scale: Annotated[Scale | None, Write(f"window_scale = 7, from 0 to {MOST_SCALE}")] = None
+    default: Annotated[Literal["pass", "drop"], Write('default = "pass" or default = "drop"')] = "pass"
+    replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 5_000_000")] = 5_000_000
+    frames_per_connection: Annotated[int, FRAMES, Write("frames_per_connection = 5_000")] = 5_000
+
+    @property
+    def one_armed(self) -> bool:
+        """Whether what it sends comes in by the interface that faces the internet, and goes out by it again."""
+        return self.via == "mac" and not self.out
+
+    def mss_for(self, address: Address) -> int:
+        """The MSS, in bytes, that clients of `address` are told."""
+        return self.mss or USUAL_MSS[address.version]
+
+    def promises(self, here: Speech) -> Speech:
+        """What TCP its clients are promised, if they offer it. `here`: what this machine speaks."""
+        own = here if self.via == "local" else Speech()
+        options = own.options if self.options is None else self.options
+        return Speech(options, own.scale if self.window_scale is None else self.window_scale)
+
+
+class Config(Inert):
+    """The whole file."""
+
+    front: Annotated[Front, Write("a [front] table with interface and key_file")]
+    hosts: Annotated[
+        tuple[Host, ...],
+        AfterValidator(check_some),
+        Write("a [[host]] table, in double brackets, for each protected server"),
+    ] = Field(alias="host")
+
+    def key_file_for(self, host: Host) -> Path:
+        """Where a host's master key is."""
+        return host.key_file or self.front.key_file
+
+    @property
+    def has_local(self) -> bool:
+        """Whether this machine is a host itself."""
+        return any(host.via == "local" for host in self.hosts)
+
+    def promised_here(self, here: Speech) -> Speech:
+        """What clients of this machine are promised, if it is a host itself: of all its hosts together."""
+        promised = [host.promises(here) for host in self.hosts if host.via == "local"]
+        options = {name for one in promised for name in one.options}
+        return Speech(tuple(sorted(options)), promised[0].scale)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether what leaves by the front's interface teaches: unless `inside` shows all that hosts send."""
+        return not self.front.inside or any(host.via == "local" or host.one_armed for host in self.hosts)
+
+    def hears(self, host: Host) -> bool:
+        """Whether all that this host sends is seen here, so that what it does not confirm is nothing.
+
+        Not if its frames leave by an interface that is none of `inside`: its answers will not come in there either.
+        """
+        inside = self.front.inside
+        return host.via == "local" or (bool(inside) and (host.via != "mac" or host.out in inside))
+
+    @property
+    def key_files(self) -> tuple[Path, ...]:
+        """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
+        ours_first = sorted(self.hosts, key=lambda host: host.via != "local")
+        return tuple(dict.fromkeys(map(self.key_file_for, ours_first)))
+
+
+TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host}  # "": the file itself
