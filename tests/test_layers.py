@@ -25,7 +25,7 @@ LAYERS = (
     ("hardtack.packet.state", "hardtack.packet.host"),
     ("hardtack.packet.cookie",),
     ("hardtack.packet.frame",),
-    ("hardtack.packet", "hardtack.diagnosis"),
+    ("hardtack.packet", "hardtack.pcap", "hardtack.diagnosis"),
     ("hardtack.compiler",),
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
@@ -37,7 +37,7 @@ RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 # Library -> who may import it. Whatever is not named here is nobody's.
 LIBRARIES = {
     "elftools": ("hardtack.compiler",),
-    "llvmlite": ("hardtack.compiler",),
+    "llvmlite": ("hardtack.compiler", "hardtack.pcap"),
     "matplotlib": ("hardtack.lab",),
     "numba": ("hardtack.compiler", "hardtack.packet"),
     "numpy": ("hardtack.compiler", "hardtack.packet", "hardtack.control", "hardtack.lab"),
@@ -148,6 +148,8 @@ def test_imports_go_down_only(name: str) -> None:
         ("hardtack.kernel.netlink", "pyroute2", False),
         ("hardtack.packet.decide", "numba", True),
         ("hardtack.packet.decide", "llvmlite", False),
+        ("hardtack.pcap.emit", "llvmlite", True),
+        ("hardtack.pcap.emit", "numba", False),
         ("hardtack.packet.reasons", "numpy", False),
         ("hardtack.keys", "pydantic", False),
         ("hardtack.image", "hardtack.kernel.bpf", False),

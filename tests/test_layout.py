@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hardtack.agent.locals import key_of
 from hardtack.agent.waiting import NUMBERS
-from hardtack.compiler.ebpf import BOUNDS
+from hardtack.compiler.target import BOUNDS
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
 from hardtack.packet import layout

@@ -13,17 +13,10 @@ from hardtack.compiler.lines import lines_of
 from hardtack.compiler.optimise import merge, optimise
 from hardtack.compiler.program import FIELD, Source
 from hardtack.compiler.refuse import refuse_unsupported
+from hardtack.compiler.target import BOUNDS, COPY, CPU, LAYOUT, TRIPLE
 from hardtack.image import Image, Reference, Table
 
-TRIPLE = "bpfel"
-LAYOUT = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"
-CPU = "v3"  # 32-bit jumps and arithmetic; kernels from 5.1 on
 LOAD_IMMEDIATE, CALL = 0x18, 0x85  # BPF_LD | BPF_IMM | BPF_DW, BPF_JMP | BPF_CALL
-
-# Where the context keeps the frame's bounds: struct xdp_md, struct __sk_buff (include/uapi/linux/bpf.h)
-BOUNDS = {"xdp": (0, 4), "tcx": (76, 80)}
-# bpf_xdp_load_bytes, bpf_skb_load_bytes
-COPY = {"xdp": 189, "tcx": 26}
 
 COMMON = """
 define ptr @head(ptr %frame) alwaysinline {{

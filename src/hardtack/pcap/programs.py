@@ -1,0 +1,99 @@
+"""Expressions as eBPF programs. Two shapes of the same matching:
+
+- `matcher`: gives the position of the first expression that matches (from 1; 0: none) as its verdict. For trying out, and
+  for measuring.
+- `rule_program`: writes that position into a per-CPU record and goes on in another program, by a tail call.
+
+The images are as all others: kernel.programs.load(image, maps) takes them, with maps of the tables' names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hardtack.image import Image, ProgramKind, Table
+from hardtack.mistake import Mistake
+from hardtack.pcap import ebpf, emit, size
+from hardtack.pcap.libpcap import Expression
+from hardtack.pcap.reading import at
+from hardtack.pcap.writer import Writer
+
+MOST_EXPRESSIONS = 256
+HAS_FRAGMENTS = 32  # BPF_F_XDP_HAS_FRAGS: all programs of a program array must agree on it
+LOOK_UP, TAIL_CALL = 1, 12  # helpers: linux/bpf.h
+
+
+class TooLarge(Mistake):
+    """More than one program holds. `position` is that of the first expression that is too much, from 1."""
+
+    status = 2
+
+    def __init__(self, what: str, position: int) -> None:
+        self.position = position
+        super().__init__(what)
+
+
+@dataclass(frozen=True)
+class Onward:
+    """Where a rule program leaves the position, and where it goes on.
+
+    The position is a u32 in the CPU's order at `offset`, a multiple of 4, in entry 0 of `record`, a
+    "percpu_array". Then bpf_tail_call to entry `index` of `programs`, a "prog_array". `otherwise` is the verdict if nothing
+    is there. The program at `index` finds the frame untouched, and the position new for each frame.
+    """
+
+    record: Table
+    offset: int
+    programs: Table
+    index: int
+    otherwise: int
+
+
+def matcher(expressions: Sequence[Expression], kind: ProgramKind = "xdp", name: str = "match") -> Image:
+    """A program whose verdict is the position. TooLarge."""
+    writer = begun(expressions, kind)
+    writer.put(f"  ret i32 {ebpf.match(writer, expressions, kind)}")
+    return finished(writer, kind, name, ())
+
+
+def rule_program(expressions: Sequence[Expression], onward: Onward, kind: ProgramKind = "xdp", name: str = "rules") -> Image:
+    """A program that writes the position and goes on. TooLarge."""
+    writer = begun(expressions, kind)
+    position = ebpf.match(writer, expressions, kind)
+    key, none = writer.variable(), writer.name()
+    writer.put(f"  store i32 0, ptr {key}, align 4")
+    record = writer.let(f"call ptr inttoptr (i64 {LOOK_UP} to ptr)(ptr {emit.table(writer, 0)}, ptr {key})")
+    writer.leave(writer.let(f"icmp eq ptr {record}, null"), none)
+    writer.put(f"  store i32 {position}, ptr {at(writer, record, onward.offset)}, align 4")
+    jump = f"inttoptr (i64 {TAIL_CALL} to ptr)"
+    writer.let(f"call i64 {jump}(ptr %context, ptr {emit.table(writer, 1)}, i32 {onward.index})")
+    writer.go(none)
+    writer.block(none)
+    writer.put(f"  ret i32 {onward.otherwise}")
+    return finished(writer, kind, name, (onward.record, onward.programs))
+
+
+def begun(expressions: Sequence[Expression], kind: ProgramKind) -> Writer:
+    """A writer for a program that is not too large."""
+    if not expressions or len({expression.link for expression in expressions}) > 1:
+        raise ValueError("a program is made of expressions, one or more, all for the same kind of frames")
+    if kind == "xdp" and expressions[0].link != "ethernet":
+        raise ValueError("an XDP program sees Ethernet frames")
+    if len(expressions) > MOST_EXPRESSIONS:
+        what = f"{len(expressions)} expressions are more than the {MOST_EXPRESSIONS} that one program holds"
+        raise TooLarge(f"{what}: join some with `or`", MOST_EXPRESSIONS + 1)
+    total = size.FRAME
+    for position, expression in enumerate(expressions, 1):
+        total += size.estimate(expression)
+        if total > size.MOST:
+            what = f"expression {position} makes the program longer than eBPF's jumps reach: write fewer or shorter ones"
+            raise TooLarge(what, position)
+    return Writer()
+
+
+def finished(writer: Writer, kind: ProgramKind, name: str, tables: tuple[Table, ...]) -> Image:
+    """The image."""
+    code, references = emit.build(writer, [table.name for table in tables])
+    flags = HAS_FRAGMENTS if kind == "xdp" else 0
+    return Image(name, kind, code, references, tables, (), "", flags=flags)
