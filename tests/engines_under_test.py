@@ -39,8 +39,7 @@ from hardtack.kernel.maps import Map
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, clock_entry
 from hardtack.packet.programs import FRONT, FRONT_REASON, INSIDE, INSIDE_REASON, LEAVING
-from hardtack.packet.reasons import REASONS as NUMBER_OF_REASONS
-from hardtack.packet.reasons import Reason, Verdict, verdict
+from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
 
 # Where a frame is seen: from the internet; from a host, at an inside interface; on its way out to the internet, from a host
 # or this machine; likewise, though it came in by that very interface
@@ -156,10 +155,10 @@ class Ebpf:
         for number, key in enumerate(self._keys):
             counted = self._tables["counters"].lookup_all(key)
             if counted != self._counted[number]:
-                more = summed(counted) - summed(self._counted[number])
-                grown += [(number, int(reason), int(more[reason])) for reason in np.flatnonzero(more)]
+                more = (summed(counted) - summed(self._counted[number])).reshape(FRONT_REASONS, 2)
+                grown += [(number, int(reason), *map(int, more[reason])) for reason in np.flatnonzero(more[:, 0])]
                 self._counted[number] = counted
-        assert len(grown) == 1 and grown[0][2] == 1, f"not counted once: {grown} for {frame.hex()}"
+        assert len(grown) == 1 and grown[0][2:] == (1, len(frame)), f"not counted once: {grown} for {frame.hex()}"
         return grown[0][0], REASONS[grown[0][1]]
 
     def known(self) -> dict[Name, str]:
@@ -197,7 +196,7 @@ def cells_of(frame: bytes) -> set[int]:
 
 
 def summed(rows: list[bytes]) -> npt.NDArray[np.int64]:
-    """A host's counters, all CPUs added up."""
+    """A host's counters, frames and bytes, all CPUs added up."""
     total: npt.NDArray[np.int64] = np.frombuffer(b"".join(rows), np.int64).reshape(len(rows), -1).sum(axis=0)
     return total
 
@@ -224,11 +223,12 @@ class Native:
         program, own = self._on(cpu, FRONT_REASON if side == "outside" else INSIDE_REASON)
         clock = clock_entry(now_ms * NS, monotonic(now_ms, ms) * NS)
         self.tables["clock"][:] = np.frombuffer(clock, np.uint8)
-        counters = own["counters"].view(np.uint64).reshape(NUMBERS, NUMBER_OF_REASONS)
+        counters = own["counters"].view(np.uint64).reshape(NUMBERS, FRONT_REASONS, 2)
         counters[:] = 0
         reason, out = program.run(frame, room)
-        counted = [(int(number), int(place)) for number, place in np.argwhere(counters)]
-        assert len(counted) == 1 and counters.sum() == 1, f"not counted once: {counted} for {frame.hex()}"
+        counted = [(int(number), int(place)) for number, place in np.argwhere(counters[:, :, 0])]
+        once = (counters[:, :, 0].sum(), counters[:, :, 1].sum()) == (1, len(frame))
+        assert once and len(counted) == 1, f"not counted once: {counted} for {frame.hex()}"
         number, place = counted[0]
         assert place == reason, f"{REASONS[reason]} counted under {REASONS[place]} for {frame.hex()}"
         return Outcome(REASONS[reason], number, out)

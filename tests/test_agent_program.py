@@ -28,7 +28,7 @@ from strategies import frames
 from hardtack.agent.locals import key_of
 from hardtack.compiler import objects
 from hardtack.kernel.datapath import Datapath
-from hardtack.packet.entries import ONLY, clock_entry, keys_entry, promise_entry
+from hardtack.packet.entries import ONLY, bytes_of, clock_entry, frames_of, keys_entry, promise_entry
 from hardtack.packet.host.round_lo import LOOPBACK
 from hardtack.packet.programs import AGENT
 from hardtack.packet.reasons import Reason
@@ -65,13 +65,16 @@ class Agent:
         after = self.datapath.counters()
         assert (ran.verdict, ran.frame.hex()) == (NEXT, given_frame.hex())
         grown = {reason.name: now - then for reason, then, now in of_each(before, after) if now != then}
-        assert sum(after) - sum(before) == 1 and len(grown) == 1, f"not counted once: {grown} for {given_frame.hex()}"
+        size = sum(bytes_of(after)) - sum(bytes_of(before))
+        once = sum(frames_of(after)) - sum(frames_of(before)) == 1
+        assert once and size == len(given_frame) and len(grown) == 1, f"not counted once: {grown} for {given_frame.hex()}"
         return next(iter(grown))
 
 
 def of_each(before: list[int], after: list[int]) -> Iterator[tuple[Reason, int, int]]:
     """Each reason, and how often it was counted then and now."""
-    return ((reason, before[reason], after[reason]) for reason in Reason)
+    then, now = frames_of(before), frames_of(after)
+    return ((reason, then[reason], now[reason]) for reason in Reason)
 
 
 @pytest.fixture(scope="module")

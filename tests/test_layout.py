@@ -18,7 +18,7 @@ from hardtack.packet import layout
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys_entry
 from hardtack.packet.host import admit, again, place, round_lo
 from hardtack.packet.layout import Clock, Keys
-from hardtack.packet.reasons import REASONS, Reason
+from hardtack.packet.reasons import FRONT_REASONS, REASONS, Reason, Verdict, verdict
 from hardtack.packet.records import Attributes, Tuple4, Tuple6
 
 needs_btf = pytest.mark.skipif(not btf.readable(), reason="this kernel shows no BTF")
@@ -103,7 +103,9 @@ def test_every_word_lies_at_an_even_address(name: str) -> None:
 
 
 def test_every_reason_has_a_counter() -> None:
-    assert layout.Counters.itemsize == 8 * REASONS and max(Reason) < REASONS and len({*Reason}) == len(Reason)
+    assert layout.AgentCounters.itemsize == 16 * REASONS and max(Reason) < REASONS and len({*Reason}) == len(Reason)
+    assert layout.Counters.itemsize == 16 * FRONT_REASONS
+    assert {verdict(reason) for reason in Reason if reason >= FRONT_REASONS} == {Verdict.PASS}  # the agent's
 
 
 schedules = st.dictionaries(st.integers(0, 2**40), st.binary(min_size=16, max_size=16), max_size=10)

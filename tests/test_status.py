@@ -23,7 +23,7 @@ from hardtack.control.search import search
 from hardtack.kernel import links, maps, programs
 from hardtack.kernel.assembly import returning
 from hardtack.keys import EPOCH
-from hardtack.packet.layout import BY_GRACE, BY_HOST, CLIENT_FIN, COUNTERS, HOST_FIN, HOST_SEEN
+from hardtack.packet.layout import AGENT_COUNTERS, BY_GRACE, BY_HOST, CLIENT_FIN, HOST_FIN, HOST_SEEN
 from hardtack.packet.reasons import Reason
 
 pytestmark = needs_root
@@ -129,7 +129,7 @@ def wait_for_gone(root: Path) -> list[readout.Attached]:
 
 def test_the_agent_in_the_fronts_process_has_counters_of_its_own(ground: Ground, root: Path) -> None:
     assert read(root).agent is None
-    ground.add(COUNTERS, "agent-")
+    ground.add(AGENT_COUNTERS, "agent-")
     ground.count(0, Reason.admitted, 4, "agent-")
     agent = read(root).agent
     assert agent and agent.reasons == {"admitted": 4 * CPUS}

@@ -23,7 +23,8 @@ from hardtack.kernel.assembly import returning
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.interfaces import find
 from hardtack.kernel.links import Direction, Link
-from hardtack.packet.layout import REASONS, SEEN, Counters
+from hardtack.packet.entries import frames_of
+from hardtack.packet.layout import SEEN
 from hardtack.packet.programs import AGENT, FRONT, INSIDE, LEAVING
 from hardtack.packet.reasons import Reason
 
@@ -157,25 +158,24 @@ def test_programs_of_the_older_qdisc_come_behind() -> None:
         with journal() as said:
             ground.watch.write()
             send(3 * MANY, into="")
-            assert eventually(lambda: sum(ground.datapath.counters()) >= 3 * MANY, PATIENCE)
+            assert eventually(lambda: sum(frames_of(ground.datapath.counters())) >= 3 * MANY, PATIENCE)
             ground.watch.write()
     assert said == []
 
 
 def count(datapath: Datapath, reason: Reason, frames: int, number: int) -> None:
     """Have it counted."""
-    entry = [0] * REASONS
-    entry[reason] = frames
-    assert Counters.itemsize == 8 * REASONS
-    rows = [b"".join(word.to_bytes(8, "little") for word in entry)]
     counters = datapath.tables["counters"]
-    rows += [bytes(Counters.itemsize)] * (len(counters.lookup_all(key_of(number))) - 1)
+    entry = [0] * (counters.table.value_size // 8)
+    entry[2 * reason] = frames
+    rows = [b"".join(word.to_bytes(8, "little") for word in entry)]
+    rows += [bytes(counters.table.value_size)] * (len(counters.lookup_all(key_of(number))) - 1)
     counters.update_all(key_of(number), rows)
 
 
 @pytest.mark.parametrize(
     ("reason", "number"),
-    [(Reason.answered, 1), (Reason.answered, 15), (Reason.connection, HOST), (Reason.not_tcp, HOST)],
+    [(Reason.answered, 1), (Reason.answered, 15), (Reason.connection, HOST), (Reason.default_pass, HOST)],
 )
 def test_what_the_front_sends_from_the_driver_is_not_for_leaving(reason: Reason, number: int) -> None:
     """Answers, and frames sent on by the interface they came in by: the interface counts them, no stack sees them."""

@@ -11,7 +11,8 @@ from hardtack.image import Table
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder, Role
 from hardtack.lab.links import Interface
-from hardtack.packet.layout import COUNTERS
+from hardtack.packet.entries import frames_of
+from hardtack.packet.layout import AGENT_COUNTERS, COUNTERS
 from hardtack.packet.reasons import Reason
 
 
@@ -36,6 +37,6 @@ def counts(interface: Interface, role: Role = "front", owner: str = "") -> Count
 
 def counts_by_host(interface: Interface, role: Role = "front", owner: str = "") -> list[Counter[Reason]]:
     """Entry n: of host number n, from 1; entry 0: of frames that are no host's."""
-    with pinned(interface, COUNTERS, role, owner) as table:
-        rows = [table.totals(struct.pack("=I", number)) for number in range(table.table.entries)]
-    return [Counter({reason: row[reason] for reason in Reason}) for row in rows]
+    with pinned(interface, AGENT_COUNTERS if role == "agent" or owner else COUNTERS, role, owner) as table:
+        rows = [frames_of(table.totals(struct.pack("=I", number))) for number in range(table.table.entries)]
+    return [Counter({reason: row[reason] for reason in Reason if reason < len(row)}) for row in rows]

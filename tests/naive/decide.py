@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hardtack.packet.reasons import Reason, Verdict, verdict
+from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
 from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, teaching
 from naive.connections import name_of
 from naive.forward import Action, forward
@@ -14,24 +14,10 @@ from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transpo
 from naive.reply import reply
 from naive.state import PLENTY, Connection, Host, Name, Origin, State, Via, mapped
 
-# Of the agent alone
-AGENT = {
-    "fragment",
-    "extension",
-    "not_tcp",
-    "not_ack",
-    "known",
-    "no_listener",
-    "admitted",
-    "bad_cookie",
-    "not_admitted",
-}
-AGENT |= {"time_wait_ended", "time_wait_kept", "connection_ended", "connection_kept", "behind", "elsewhere"}
-
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 CHRISTMAS = FIN | PSH | URG
 NOBODY = 0  # the number of no host
-REASONS = {reason for reason in Reason if reason.name not in AGENT}
+REASONS = {reason for reason in Reason if reason < FRONT_REASONS}
 
 
 @dataclass(frozen=True)

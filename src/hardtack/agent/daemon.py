@@ -27,7 +27,7 @@ from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.kernel.tcp import USUAL_SCALE
 from hardtack.keys import read_key
-from hardtack.packet.entries import promise_entry
+from hardtack.packet.entries import frames_of, promise_entry
 from hardtack.packet.reasons import Reason
 
 LASTING = (("counters",),)  # what a restart goes on with; keys and clock are written anew
@@ -61,7 +61,7 @@ def places(interface: str) -> list[Place]:
 
 def summary(agent: Standing) -> dict[str, int]:
     """What the agent has done, by the names of its reasons."""
-    counted = agent.tables["counters"].totals(ONLY)
+    counted = frames_of(agent.tables["counters"].totals(ONLY))
     return {reason.name: counted[reason] for reason in TOLD}
 
 

@@ -14,6 +14,7 @@ from hardtack.diagnosis.telling import warn
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces
 from hardtack.kernel.maps import Map
+from hardtack.packet.entries import frames_of
 
 EVERY = 10  # seconds, as `until_ended` counts them
 MANY = 100  # frames: of a few, all may have been lost before they came as far as a program
@@ -95,7 +96,7 @@ class Arrivals:
 
     def seen(self) -> bool:
         """Whether it has counted more."""
-        before, self.counted = self.counted, sum(self.counters.totals(ONLY))
+        before, self.counted = self.counted, sum(frames_of(self.counters.totals(ONLY)))
         return self.counted != before
 
 

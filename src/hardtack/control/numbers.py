@@ -7,7 +7,7 @@ from itertools import chain
 
 from hardtack.packet.layout import MOST_HOST_ADDRESSES
 
-FEWEST_COUNTERS = 16  # entries of `counters`, 1 KB for each CPU; then twice as many: a host more seldom is a table anew
+FEWEST_COUNTERS = 16  # entries of `counters`, 2 KB for each CPU; then twice as many: a host more seldom is a table anew
 
 Numbering = Mapping[str, int]  # by name of the host, from 1
 

@@ -22,8 +22,8 @@ from hardtack.kernel.interfaces import InterfaceError
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.keys import EPOCH
-from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, NEVER
-from hardtack.packet.layout import CONNECTIONS, COUNTERS, KEYS, PLACES, POLICY, TAGS, WAYS, Keys, Policy
+from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, NEVER, bytes_of, frames_of
+from hardtack.packet.layout import AGENT_COUNTERS, CONNECTIONS, COUNTERS, KEYS, PLACES, POLICY, TAGS, WAYS, Keys, Policy
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
 AGENTS_OWN = "agent-"  # before the names of tables that an agent in the front's process has for itself
@@ -40,10 +40,11 @@ class Attached:
 
 @dataclass(frozen=True)
 class Frames:
-    """How many frames had each verdict, and each reason that is not 0."""
+    """How many frames had each verdict, and each reason that is not 0; and how many bytes they were."""
 
     verdicts: dict[str, int]
     reasons: dict[str, int]
+    bytes: dict[str, int]  # by reason
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def read(folder: Folder) -> Readout:
     process = record.read(record.place(folder.role, folder.namespace, folder.interface))
     with Tables(folder) as tables:
         front = folder.role == "front"
-        frames = counted(tables.get(COUNTERS))
-        own = counted(tables.get(COUNTERS, AGENTS_OWN)) if front else frames
+        frames = counted(tables.get(COUNTERS)) if front else []
+        own = counted(tables.get(AGENT_COUNTERS, AGENTS_OWN if front else ""))
         return Readout(
             role=folder.role,
             interface=folder.interface,
@@ -151,13 +152,14 @@ def named(frames: list[Frames], names: list[str]) -> dict[str, Frames]:
     return {name: one for name, ours, one in known if name and (ours or one.reasons)}
 
 
-def tally(totals: list[int]) -> Frames:
-    """Frames by reason's number, told by name."""
-    reasons = {reason: totals[reason] for reason in Reason if totals[reason]}
+def tally(tallies: list[int]) -> Frames:
+    """An entry of `counters`, told by name."""
+    frames, octets = frames_of(tallies), bytes_of(tallies)
+    seen = [reason for reason in Reason if reason < len(frames) and frames[reason]]
     verdicts = {one.name: 0 for one in Verdict}
-    for reason, frames in reasons.items():
-        verdicts[verdict(reason).name] += frames
-    return Frames(verdicts, {reason.name: frames for reason, frames in reasons.items()})
+    for reason in seen:
+        verdicts[verdict(reason).name] += frames[reason]
+    return Frames(verdicts, {one.name: frames[one] for one in seen}, {one.name: octets[one] for one in seen})
 
 
 def keys_until(keys: Map | None) -> float | None:

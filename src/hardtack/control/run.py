@@ -23,6 +23,7 @@ from hardtack.engines import xdp
 from hardtack.kernel import features, interfaces, pins, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.keys import read_key
+from hardtack.packet.entries import frames_of
 from hardtack.packet.reasons import Reason
 
 
@@ -97,7 +98,7 @@ def counted(counters: Map) -> dict[str, int]:
     """Frames by reason, of all hosts together, without those that no frame has had."""
     total = Counter[int]()
     for number in range(counters.table.entries):
-        total.update(dict(enumerate(counters.totals(key_of(number)))))
+        total.update(dict(enumerate(frames_of(counters.totals(key_of(number))))))
     return {reason.name: total[reason] for reason in Reason if total[reason]}
 
 

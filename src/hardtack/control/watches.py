@@ -15,6 +15,7 @@ from hardtack.image import ONLY
 from hardtack.kernel import interfaces
 from hardtack.kernel.maps import Map
 from hardtack.kernel.standing import Standing
+from hardtack.packet.entries import frames_of
 from hardtack.packet.layout import SEEN, Seen
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
@@ -100,11 +101,11 @@ class LetThrough:
 
     def seen(self) -> bool:
         """Whether the agent has counted more."""
-        before, self.known = self.known, sum(self.agent.totals(ONLY))
+        before, self.known = self.known, sum(frames_of(self.agent.totals(ONLY)))
         return self.known != before
 
 
 def counted(counters: Map, number: int, reasons: list[Reason]) -> int:
     """Frames of a host by these reasons, all CPUs added up."""
-    rows = np.frombuffer(b"".join(counters.lookup_all(key_of(number))), "u8").reshape(-1, counters.table.value_size // 8)
-    return int(rows[:, reasons].sum())
+    tallies = frames_of(counters.totals(key_of(number)))
+    return sum(tallies[reason] for reason in reasons if reason < len(tallies))

@@ -23,7 +23,7 @@ from hardtack.packet.host.again import INTERFACE
 from hardtack.packet.host.round_lo import LOOPBACK, NUMBERS, OURS, OURS_SHIFT, PRIORITY
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow
-from hardtack.packet.state.count import count
+from hardtack.packet.state.count import count_at_agent
 
 NEXT = -1  # TCX_NEXT: whatever else is attached, then the network stack
 REDIRECT = 7  # TCX_REDIRECT: where the program has said
@@ -40,11 +40,12 @@ def agent(frame):
         return NEXT
     make_whole(frame)
     make_linear(frame)
-    reason = admit(frame, new_flow())
+    flow = new_flow()
+    reason = admit(frame, flow)
     if reason == ADMITTED:
         mark(frame, round_lo)
     if reason != ADMITTED or not round_lo:
-        count(reason, 0)
+        count_at_agent(reason, flow.size)
     return REDIRECT if reason == BEHIND else NEXT
 
 

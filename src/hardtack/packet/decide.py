@@ -33,24 +33,54 @@ new_name = new(Name)
 
 @inlined
 def decide(frame, flow):
-    """The frame's reason, which carries its verdict; the frame is rewritten only if the verdict is REPLY."""
+    """The frame's reason, which carries its verdict; the frame is rewritten only if the verdict is REPLY.
+
+    Phase by phase: each is a function of one frame and of what the phases before it have found (`flow`, `name`), answers
+    with a reason, or NONE and the next one goes on. To act on the verdict is left to whoever asks: front.py.
+    """
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
-    if flow.version == 6 and is_mapped(flow.destination_high, flow.destination_low):
-        return NOT_OURS
-    flow.place = find_host(flow.destination_high, flow.destination_low)
-    if flow.place == NO_HOST:
-        return NOT_OURS
-    host, name = host_at(flow.place), new_name()
-    reason = judge_header(frame, flow, host, name) if flow.kind == NONE else judge_other(frame, flow, host, name)
+    reason = find_destination(flow)
+    if reason != NONE:
+        return reason
+    return decide_for_host(frame, flow)
+
+
+@inlined
+def decide_for_host(frame, flow):
+    """The same from where the host is known."""
+    name = new_name()
+    reason = read_segment(frame, flow, name)
     if reason != NONE:
         return reason
     moment = own_moment()
     if absent(moment):
         return NO_KEY
     update(moment)
-    entry = find(name)
+    return judge(frame, flow, name, find(name), moment)
+
+
+@inlined
+def find_destination(flow):
+    """Whom a frame is for: `flow.place`."""
+    if flow.version == 6 and is_mapped(flow.destination_high, flow.destination_low):
+        return NOT_OURS
+    flow.place = find_host(flow.destination_high, flow.destination_low)
+    return NOT_OURS if flow.place == NO_HOST else NONE
+
+
+@inlined
+def read_segment(frame, flow, name):
+    """What can be said of it by itself; NONE if it may be of a connection, whose `name` is known then."""
+    host = host_at(flow.place)
+    return judge_header(frame, flow, host, name) if flow.kind == NONE else judge_other(frame, flow, host, name)
+
+
+@inlined
+def judge(frame, flow, name, entry, moment):
+    """What becomes of it: `entry` is its connection, if it is known."""
+    host = host_at(flow.place)
     if flow.kind != NONE:
         return judge_error(flow, host, entry, name, moment.ms)
     if absent(entry) and is_martian(flow):

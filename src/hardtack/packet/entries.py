@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hardtack.image import ONLY as ONLY  # whoever writes entries needs it
 
@@ -38,3 +38,13 @@ def clock_entry(offset_ns: int, still_ns: int = 0) -> bytes:
 def promise_entry(scale: int) -> bytes:
     """The `promise` table of an agent: the window scale that its fronts have told clients."""
     return struct.pack("<Q", scale)
+
+
+def frames_of(tallies: Sequence[int]) -> Sequence[int]:
+    """Of an entry of `counters`: frames, by reason."""
+    return tallies[0::2]
+
+
+def bytes_of(tallies: Sequence[int]) -> Sequence[int]:
+    """Likewise: their bytes, as they came."""
+    return tallies[1::2]

@@ -6,19 +6,18 @@ tunnels drop what is of no type that they know.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import inlined, new
+from hardtack.compiler.language import i64, inlined, new, u64
 from hardtack.packet.decide import decide
 from hardtack.packet.frame.linear import make_linear
 from hardtack.packet.host.again import send_back, was_sent_by_us
 from hardtack.packet.layout import NO_HOST, SWITCHED
 from hardtack.packet.out.forward import forward
-from hardtack.packet.reasons import VERDICT_SHIFT, Verdict
+from hardtack.packet.reasons import GROUP_SHIFT, VERDICTS, Verdict
 from hardtack.packet.records import Flow
 from hardtack.packet.state.count import count
 from hardtack.packet.state.hosts import host_at, number_of
 from hardtack.packet.state.seen import seen_by_front
 
-ACTIONS = 0x312  # 4 bits a verdict: XDP_PASS, XDP_DROP, XDP_TX (enum xdp_action)
 FORWARD, PASS, REPLY, DROP = (int(one) for one in (Verdict.FORWARD, Verdict.PASS, Verdict.REPLY, Verdict.DROP))
 NEXT, SHOT = -1, 2  # TCX_NEXT, TCX_DROP
 
@@ -31,7 +30,7 @@ def front(frame):
     reason = judged(frame, flow)
     if goes_on(reason, flow):
         return forward(frame, flow)
-    return (ACTIONS >> ((reason >> VERDICT_SHIFT) * 4)) & 15
+    return verdict_of(reason)
 
 
 def front_ip(frame):
@@ -40,9 +39,9 @@ def front_ip(frame):
         return NEXT
     make_linear(frame)
     reason = judged(frame, new_flow())
-    if reason >> VERDICT_SHIFT == REPLY:
+    if verdict_of(reason) == REPLY:
         return send_back(frame)
-    return SHOT if reason >> VERDICT_SHIFT == DROP else NEXT
+    return SHOT if verdict_of(reason) == DROP else NEXT
 
 
 def front_reason(frame):
@@ -57,9 +56,15 @@ def front_reason(frame):
 @inlined
 def goes_on(reason, flow):
     """Whether the frame is sent on to its host. Where the front is a switch, that is also what it just lets pass."""
-    if reason >> VERDICT_SHIFT == FORWARD:
+    if verdict_of(reason) == FORWARD:
         return True
-    return reason >> VERDICT_SHIFT == PASS and flow.place != NO_HOST and host_at(flow.place).via == SWITCHED
+    return verdict_of(reason) == PASS and flow.place != NO_HOST and host_at(flow.place).via == SWITCHED
+
+
+@inlined
+def verdict_of(reason):
+    """What reasons.verdict says: but for FORWARD, an XDP action (enum xdp_action)."""
+    return i64(u64(VERDICTS) >> u64((reason >> GROUP_SHIFT) * 2)) & 3
 
 
 @inlined
@@ -68,5 +73,5 @@ def judged(frame, flow):
     flow.place = NO_HOST
     seen_by_front()
     reason = decide(frame, flow)
-    count(reason, number_of(flow))
+    count(reason, number_of(flow), flow.size)
     return reason

@@ -59,7 +59,7 @@ def leaving(frame):
     if reason == NONE:
         host = host_at(flow.place)
         reason = learn_from(flow, host, load32(frame, CAME_BY) == load32(frame, LEAVES_BY) and not host.one_armed)
-    count(reason, number_of(flow))
+    count(reason, number_of(flow), flow.size)
     return NEXT
 
 
@@ -72,7 +72,7 @@ def inside_learned(frame):
     reason = read_host(frame, flow)
     if reason == NONE:
         reason = learn_from(flow, host_at(flow.place), is_anothers(frame, flow))
-    count(reason, number_of(flow))
+    count(reason, number_of(flow), flow.size)
     return reason
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from hardtack.image import MMAPABLE, Table, TableKind
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
-from hardtack.packet.reasons import REASONS, Reason
+from hardtack.packet.reasons import FRONT_REASONS, REASONS, Reason
 from hardtack.packet.records import Search, Sheet, Walk
 
 PORT_WORDS = 65536 // 64
@@ -230,7 +230,9 @@ Waiting = np.dtype(
 # Programs that have run since the front's process looked
 Seen = np.dtype([("front", "u8"), ("inside", "u8"), ("leaving", "u8")], align=True)
 
-Counters = np.dtype([("reasons", "u8", (REASONS,))], align=True)
+# By reason: frames, then their bytes, as they came
+Counters = np.dtype([("tallies", "u8", (2 * FRONT_REASONS,))], align=True)
+AgentCounters = np.dtype([("tallies", "u8", (2 * REASONS,))], align=True)
 
 
 def table(name: str, kind: TableKind, value: np.dtype[Any], entries: int = 1, flags: int = 0, also: str = "") -> Table:
@@ -264,9 +266,12 @@ DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 WAITING = Table("waiting", "lru_hash", Waiter.itemsize, Waiting.itemsize, MOST_WAITING, layout=f"{Waiting.descr}")
 LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in the host's byte order, 16 bytes
 
+NUMBERED_REASONS = " ".join(f"{reason}:{reason.name}" for reason in Reason)
+AGENT_COUNTERS = table("counters", "percpu_array", AgentCounters, also=NUMBERED_REASONS)  # of a table of its own
+
 # `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places;
 # words of two sets of marks
-COUNTERS = table("counters", "percpu_array", Counters, also=" ".join(f"{reason}:{reason.name}" for reason in Reason))
+COUNTERS = table("counters", "percpu_array", Counters, also=NUMBERED_REASONS)
 TAGS = table("tags", "array", Tags, 1024, MMAPABLE)
 CONNECTIONS = table("connections", "array", Connection, 1024 * WAYS, MMAPABLE)
 MARKS = table("marks", "array", Mark, 2 * FEWEST_MARKS // 64, MMAPABLE, also=PLACING)

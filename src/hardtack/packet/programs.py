@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hardtack.compiler.program import Source
 from hardtack.packet.layout import (
+    AGENT_COUNTERS,
     ASKED_FOR,
     BUDGETS,
     CLOCK,
@@ -51,7 +52,7 @@ INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGI
 INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", (*KNOWN, ORIGINS))
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
-AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, COUNTERS, WALK, LOCALS, WAITING))
+AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
 FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")

@@ -1,24 +1,27 @@
 """Why a frame got its verdict. Every frame gets exactly one reason, and every reason has a counter of its own.
 
-A reason's number says its verdict: verdict = reason >> 5. Standard library only, so that reading counters needs no compiler.
+Reasons come in groups of eight, and all of a group have one verdict: a new feature takes a group, or a free number of one.
+The front's are 0 to 127, each counted for every host on every CPU; from 128 on they are the agent's. Standard library only,
+so that reading counters needs no compiler.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum, unique
 
-VERDICT_SHIFT = 5  # bits of a reason below its verdict
-REASONS = 1 << (VERDICT_SHIFT + 2)  # numbers there can be: entries of the counter table
+GROUP_SHIFT = 3  # bits of a reason below its group
+FRONT_REASONS = 128  # numbers that a front's can have: entries of a host's counters
+REASONS = 256  # that any can have
 
 
 @unique
 class Verdict(IntEnum):
-    """What happens to a frame."""
+    """What happens to a frame. The numbers are XDP's (enum xdp_action); FORWARD may become any."""
 
-    PASS = 0  # on to the kernel's network stack, untouched
+    PASS = 2  # on to the kernel's network stack, untouched
     DROP = 1
-    REPLY = 2  # rewritten, back out of the interface it came in by
-    FORWARD = 3  # on to the host
+    REPLY = 3  # rewritten, back out of the interface it came in by
+    FORWARD = 0  # on to the host
 
 
 @unique
@@ -34,41 +37,26 @@ class Reason(IntEnum):
         reason.text = text
         return reason
 
-    # PASS: front and agent
+    # PASS: whoever looks, and what is not for a front to judge
     not_ip = 0, "neither IPv4 nor IPv6 (ARP, a third VLAN tag, ...)"
     truncated = 1, "the frame ends before the header it announces"
     bad_header = 2, "a header that cannot be: version, header length or total length is impossible"
-    # PASS: the agent, which leaves to the kernel what it does not judge
-    fragment = 3, "a fragment of an IP packet"
-    extension = 4, "more than 6 IPv6 extension headers, or a routing header with segments left"
-    not_tcp = 5, "IP, but not TCP"
-    not_ack = 10, "TCP without ACK, or with SYN or RST: it admits nobody"
-    known = 11, "for a socket that exists"
-    no_listener = 12, "no socket listens there"
-    admitted = 13, "a good cookie: the socket is made of it"
-    bad_cookie = 14, "for a listening socket, without a good cookie: the kernel judges by its own lights"
-    not_admitted = 15, "a good cookie, but the kernel makes no socket of it: an MPTCP listener"
-    time_wait_ended = 16, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
-    time_wait_kept = 17, "a good cookie, reset: the last connection stays in TIME_WAIT (it may be newer; tcp_rfc1337 is set)"
-    connection_ended = 28, "a good cookie: the last connection of this address and port, in another state, is ended for it"
-    connection_kept = 29, "a good cookie, reset: the last connection of this address and port stays (it may be newer)"
-    elsewhere = 31, "a good cookie, for an address that is not this machine's: of a host that is reached through it"
-    behind = 18, "data or a FIN for a listening socket: it comes in again, behind an ACK that may be on its way to TCP"
-    # PASS: the front
-    not_ours = 6, "neither end is a protected address"
-    other_port = 7, "the host protects other ports"
-    default_pass = 8, "for a protected host, but not TCP: its `default` lets it pass"
-    no_key = 9, "no key for this epoch: hosts answer by themselves"
-    icmp_error = 19, "an ICMP error about a known connection"
-    neighbour = 20, "IPv6 neighbour discovery, without which nobody reaches the host"
-    outbound = 21, "from a host, of a known connection"
-    taught = 22, "from a host, of a connection that the front did not know: now it does"
-    outbound_end = 23, "from a host: its RST ends a known connection"
-    outbound_other = 24, "from a host, nothing to be learned from: not TCP, another port, SYN-ACK or RST of no connection"
-    not_for_us = 25, "a SYN for a protected host, sent to another machine's MAC address or to all: not ours to answer"
-    outbound_forged = 26, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
-    teach_limit = 27, "from a host, of a connection that the front did not know, beyond what a host may teach"
-    icmp_quote = 30, "an ICMP error about a protected port of the host's, of no connection known here, within a budget"
+    not_ours = 3, "neither end is a protected address"
+    other_port = 4, "the host protects other ports"
+    default_pass = 5, "for a protected host, but not TCP: its `default` lets it pass"
+    no_key = 6, "no key for this epoch: hosts answer by themselves"
+    not_for_us = 7, "a SYN for a protected host, sent to another machine's MAC address or to all: not ours to answer"
+    # PASS: the front, about ICMP
+    icmp_error = 8, "an ICMP error about a known connection"
+    icmp_quote = 9, "an ICMP error about a protected port of the host's, of no connection known here, within a budget"
+    neighbour = 10, "IPv6 neighbour discovery, without which nobody reaches the host"
+    # PASS: the front, what hosts send
+    outbound = 16, "from a host, of a known connection"
+    taught = 17, "from a host, of a connection that the front did not know: now it does"
+    outbound_end = 18, "from a host: its RST ends a known connection"
+    outbound_other = 19, "from a host, nothing to be learned from: not TCP, another port, SYN-ACK or RST of no connection"
+    outbound_forged = 20, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
+    teach_limit = 21, "from a host, of a connection that the front did not know, beyond what a host may teach"
     # DROP
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
@@ -100,7 +88,7 @@ class Reason(IntEnum):
     newcomer_limit = 59, "a good cookie, beyond the connections that its source prefix may open"
     prefix_cap = 60, "a SYN beyond what may be answered for a source prefix in any case"
     # REPLY
-    answered = 64, "a SYN answered with a cookie"
+    answered = 88, "a SYN answered with a cookie"
     # FORWARD
     connection = 96, "of a known connection"
     remembered = 97, "a good cookie: the connection is known from now on"
@@ -109,8 +97,39 @@ class Reason(IntEnum):
     reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
     reset_asked = 101, "RST of a known connection, near what the host expects: it judges, and asks back (RFC 5961 3)"
     doubtful = 102, "of a known connection, with numbers that its host cannot expect: one now and then, for it to judge"
+    # PASS: the agent, which leaves to the kernel what it does not judge
+    fragment = 128, "a fragment of an IP packet"
+    extension = 129, "more than 6 IPv6 extension headers, or a routing header with segments left"
+    not_tcp = 130, "IP, but not TCP"
+    not_ack = 131, "TCP without ACK, or with SYN or RST: it admits nobody"
+    known = 132, "for a socket that exists"
+    no_listener = 133, "no socket listens there"
+    admitted = 134, "a good cookie: the socket is made of it"
+    bad_cookie = 135, "for a listening socket, without a good cookie: the kernel judges by its own lights"
+    not_admitted = 136, "a good cookie, but the kernel makes no socket of it: an MPTCP listener"
+    time_wait_ended = 137, "a good cookie: the last connection of this address and port, in TIME_WAIT, is ended for it"
+    time_wait_kept = 138, "a good cookie, reset: the last connection stays in TIME_WAIT (it may be newer or tcp_rfc1337 set)"
+    connection_ended = 139, "a good cookie: the last connection of this address and port, in another state, is ended for it"
+    connection_kept = 140, "a good cookie, reset: the last connection of this address and port stays (it may be newer)"
+    elsewhere = 141, "a good cookie, for an address that is not this machine's: of a host that is reached through it"
+    behind = 142, "data or a FIN for a listening socket: it comes in again, behind an ACK that may be on its way to TCP"
+
+
+# Verdict -> its groups. What has no verdict yet passes.
+GROUPS = {Verdict.DROP: range(4, 11), Verdict.REPLY: range(11, 12), Verdict.FORWARD: range(12, 14)}
+
+
+def packed() -> int:
+    """Two bits for each group, its verdict: what a program shifts a reason's out of."""
+    verdicts = {group: verdict for verdict, groups in GROUPS.items() for group in groups}
+    return sum(verdicts.get(group, Verdict.PASS) << 2 * group for group in range(REASONS >> GROUP_SHIFT))
+
+
+VERDICTS = packed()
 
 
 def verdict(reason: int) -> Verdict:
-    """The verdict that a reason's number carries. ValueError if the number is none (negative, or past FORWARD's)."""
-    return Verdict(reason >> VERDICT_SHIFT)
+    """The verdict that a reason's number carries. ValueError if the number is none."""
+    if not 0 <= reason < REASONS:
+        raise ValueError(f"{reason} is no reason")
+    return Verdict(VERDICTS >> (reason >> GROUP_SHIFT) * 2 & 3)

@@ -15,6 +15,7 @@ Flow = np.dtype(
         ("place", "i8"),  # of the protected address's record among the records; NO_HOST: it is none
         ("network", "i8"),  # offset of the IP header
         ("transport", "i8"),  # offset of the TCP header
+        ("size", "i8"),  # of the frame in bytes, as it came
         ("version", "i8"),  # 4 or 6
         ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
         ("protocol", "i8"),  # only if `kind` is not NONE: what the packet carries, behind extension headers

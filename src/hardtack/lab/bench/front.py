@@ -27,6 +27,7 @@ from hardtack.lab.bench.kinds import MANY, VERSIONS, Kind
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.packets import crowd
+from hardtack.packet.entries import frames_of
 from hardtack.packet.layout import BURST, COUNTERS, NUMBERED
 from hardtack.packet.programs import FRONT
 from hardtack.packet.reasons import Reason
@@ -94,7 +95,7 @@ class Front:
     def reasons(self) -> list[int]:
         """Frames so far, by reason."""
         counters = self.tables["counters"]
-        hosts = [counters.totals(number.to_bytes(4, "little")) for number in range(counters.table.entries)]
+        hosts = [frames_of(counters.totals(number.to_bytes(4, "little"))) for number in range(counters.table.entries)]
         return [sum(column) for column in zip(*hosts, strict=True)]
 
 

@@ -24,7 +24,8 @@ from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.talker import pattern
 from hardtack.lab.topology import Link, Topology
-from hardtack.packet.layout import COUNTERS
+from hardtack.packet.entries import frames_of
+from hardtack.packet.layout import AGENT_COUNTERS, COUNTERS
 from hardtack.packet.reasons import Reason
 
 TALK = 7
@@ -203,11 +204,12 @@ def counted(place: Ground) -> tuple[int, int]:
 
 def total(interface: Interface, role: Role, owner: str, reason: Reason) -> int:
     """A reason's counter, of all hosts."""
-    found = Folder(role, interface.name, interface.namespace.identity[1]).open(COUNTERS, owner)
+    counters = AGENT_COUNTERS if role == "agent" or owner else COUNTERS
+    found = Folder(role, interface.name, interface.namespace.identity[1]).open(counters, owner)
     if not found:
         return 0
     with found:
-        rows = (found.totals(struct.pack("=I", number)) for number in range(found.table.entries))
+        rows = (frames_of(found.totals(struct.pack("=I", number))) for number in range(found.table.entries))
         return sum(row[reason] for row in rows)
 
 

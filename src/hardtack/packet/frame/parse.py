@@ -20,7 +20,7 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.packet.frame.opaque import opaque
-from hardtack.packet.frame.platform import head, network_of, protocol_of, tail
+from hardtack.packet.frame.platform import head, network_of, protocol_of, tail, whole_length
 from hardtack.packet.frame.wire import (
     DESTINATION_OPTIONS,
     ETHERNET,
@@ -62,6 +62,7 @@ EXTENSION = int(Reason.extension)
 def parse(frame, flow):
     """Fill `flow` from the frame, TCP options not yet looked into."""
     start, end = head(frame), tail(frame)
+    flow.size = whole_length(frame)
     if beyond(start, ETHERNET, end):
         return TRUNCATED
     network, kind, most = ETHERNET, load16be(start, 12), MOST_NETWORK
