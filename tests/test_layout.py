@@ -78,6 +78,7 @@ SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for n
     "PREFIXES": layout.Prefix.itemsize,
     "ORIGINS": layout.Origin.itemsize,
     "ASKED_FOR": layout.Asked.itemsize,
+    "AGENT_COUNTERS": layout.AgentCounters.itemsize,
 }
 KEY_SIZES = {"WAITING": 40, "LOCALS": 20}  # bytes; of others a number
 RECORDS = {name: record for name, record in vars(layout).items() if isinstance(record, np.dtype)}
@@ -86,7 +87,7 @@ RECORDS = {name: record for name, record in vars(layout).items() if isinstance(r
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_as_large_as_its_record(name: str) -> None:
     table, size = TABLES[name], SIZES[name]
-    named, keyed = name.lower().removesuffix("_for"), KEY_SIZES.get(name, len(ONLY))
+    named, keyed = name.lower().removeprefix("agent_").removesuffix("_for"), KEY_SIZES.get(name, len(ONLY))
     assert (table.name, table.key_size, table.value_size) == (named, keyed, size)
 
 
