@@ -27,12 +27,11 @@ from naive.prefixes import mixed
 from naive.prefixes import network as prefix
 from naive.state import WAYS, Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, budgets, exits_entry, known, places_entry, policy_entry, updates
+from tables_under_test import BUCKETS, LO, Updates, budgets, known, places_entry, policy_entry, updates, ways
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
-from hardtack.control.tables import outside_entry
 from hardtack.image import Table
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
@@ -57,7 +56,6 @@ REASONS = {int(reason): reason for reason in Reason}
 SHORTEST = 14  # bytes; BPF_PROG_TEST_RUN takes no shorter frame
 NS = 1_000_000  # in a millisecond
 PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
-LO = 1  # an interface that every namespace has; no test sends anything by it
 SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS}
 OF_HOSTS = (layout.TAUGHT, layout.QUOTED)
 LIMITS = [*range(NUMBERS), layout.LEARNING, *(of + n for of in OF_HOSTS for n in range(1, NUMBERS))]  # budgets of any test
@@ -118,7 +116,7 @@ class Ebpf:
         self._touched: set[int] = set()  # cells of prefixes: there are too many to clear them all
         for table, key, value in updates(state):
             self._tables[table].update(key, value)
-        for place in state.exits:
+        for place in range(layout.MOST_EXITS):
             self._tables["devices"].update(place.to_bytes(4, "little"), LO.to_bytes(4, "little"))
         self._tags = np.frombuffer(self._tables["tags"].memory(), np.uint8)
         self._connections = np.frombuffer(self._tables["connections"].memory(), np.uint8)
@@ -168,8 +166,8 @@ class Ebpf:
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
-        self._tables["outside"].update(ONLY, outside_entry(state.macs, state.unfinished))
-        self._tables["exits"].update(ONLY, exits_entry(state.exits))
+        for table, key, value in ways(state):
+            self._tables[table].update(key, value)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""
@@ -210,9 +208,7 @@ class Native:
     def __init__(self, state: State | None = None) -> None:
         self._kinds = {table.name: table for source in (FRONT_REASON, INSIDE_REASON) for table in source.tables}
         self.tables = {name: memory(name, self._kinds) for name, table in self._kinds.items() if not is_own(table)}
-        for table, key, value in updates(state or world.state()):
-            start = int.from_bytes(key, "little") * len(value)
-            self.tables[table][start : start + len(value)] = np.frombuffer(value, np.uint8)
+        self._write(updates(state or world.state()))
         self._own: dict[int, Tables] = {}
         self._linked: dict[tuple[int, Source], NativeProgram] = {}
 
@@ -225,7 +221,7 @@ class Native:
         self.tables["clock"][:] = np.frombuffer(clock, np.uint8)
         counters = own["counters"].view(np.uint64).reshape(NUMBERS, FRONT_REASONS, 2)
         counters[:] = 0
-        reason, out = program.run(frame, room)
+        reason, out = program.run(frame, room, LO)
         counted = [(int(number), int(place)) for number, place in np.argwhere(counters[:, :, 0])]
         once = (counters[:, :, 0].sum(), counters[:, :, 1].sum()) == (1, len(frame))
         assert once and len(counted) == 1, f"not counted once: {counted} for {frame.hex()}"
@@ -252,8 +248,12 @@ class Native:
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
-        self.tables["outside"][:] = np.frombuffer(outside_entry(state.macs, state.unfinished), np.uint8)
-        self.tables["exits"][:] = np.frombuffer(exits_entry(state.exits), np.uint8)
+        self._write(ways(state))
+
+    def _write(self, entries: Updates) -> None:
+        for table, key, value in entries:
+            start = int.from_bytes(key, "little") * len(value)
+            self.tables[table][start : start + len(value)] = np.frombuffer(value, np.uint8)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""

@@ -20,6 +20,7 @@ from rows import (
     sent_on,
     strangers,
     transport,
+    uplinks,
 )
 from rows.row import Row
 
@@ -37,4 +38,5 @@ ROWS: list[Row] = [
     *outward.ROWS,
     *sent_on.ROWS,
     *finished.ROWS,
+    *uplinks.ROWS,
 ]

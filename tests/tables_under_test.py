@@ -11,13 +11,15 @@ from naive.budget import LEARNING
 from naive.state import Exit, Host, Name, Origin, State
 from naive.world import FACTORS
 
-from hardtack.control.tables import index_entry, outside_entry
+from hardtack.control.tables import index_entry
+from hardtack.control.uplinks import Uplink, outside_entry
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, keys_entry
 from hardtack.packet.layout import KEEP_TAG, NO_TAG
 
 Updates = Iterator[tuple[str, bytes, bytes]]  # table, key, value
 WORD = 1 << 32
+LO = 1  # an interface that every namespace has; no test sends anything by it
 BUCKETS = 1024  # of the table of connections: room for all of a test's
 BITS = {
     "client_fin": layout.CLIENT_FIN,
@@ -45,11 +47,16 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
     yield "hosts", ONLY, hosts.tobytes()
     yield "index", ONLY, index_entry([*state.hosts])
     yield "keys", ONLY, keys_entry(*(schedule.items() for schedule in state.keys))
-    yield "exits", ONLY, exits_entry(state.exits)
-    yield "outside", ONLY, outside_entry(state.macs, state.unfinished)
     yield "places", ONLY, places_entry(buckets)
-    yield from hop_updates(state)
     yield "policy", ONLY, policy_entry(state)
+    yield from ways(state)
+
+
+def ways(state: State) -> Updates:
+    """All that is known of interfaces, and what goes by which."""
+    yield "exits", ONLY, exits_entry(state.exits)
+    yield "outside", ONLY, outside_of(state)
+    yield from hop_updates(state)
 
 
 def record_of(host: Host, place: int) -> npt.NDArray[np.void]:
@@ -71,6 +78,13 @@ def policy_entry(state: State) -> bytes:
     for field in ("grace_until", "learned", "taught", "replies", "prefix_replies", "prefix_connections"):
         record[field] = getattr(state, field)
     return record.tobytes()
+
+
+def outside_of(state: State) -> bytes:
+    """The ways in. All frames of a test come by the same, which is the loopback device to the kernel."""
+    here = {state.uplink: Uplink(state.macs, state.unfinished, [LO])}
+    others = {number: Uplink(macs, not state.unfinished, [LO + number]) for number, macs in state.elsewhere.items()}
+    return outside_entry(here | others)
 
 
 def exits_entry(exits: Mapping[int, Exit]) -> bytes:

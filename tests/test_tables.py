@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardtack.control.configuration.reading import read
@@ -22,14 +22,13 @@ from hardtack.control.tables import (
     host_entry,
     host_updates,
     next_hop_entry,
-    outside_entry,
     per_ms,
     per_span,
     per_window,
     policy_entry,
 )
 from hardtack.packet import layout
-from hardtack.packet.layout import BUDGETS, COUNTERS, DEVICES, SHARES, Exits, Host, Hosts, NextHop, Outside, Policy
+from hardtack.packet.layout import BUDGETS, COUNTERS, DEVICES, SHARES, Exits, Host, Hosts, NextHop, Policy
 
 CONFIGURATION = """
 [front]
@@ -218,18 +217,6 @@ def test_exits_are_written_as_a_frame_has_them() -> None:
     assert [int(slot["scatters"]) for slot in slots] == [0, 1] + [0] * (layout.MOST_EXITS - 2)
     assert [*device_entries(exits)] == [(b"\0\0\0\0", b"\2\0\0\0"), (b"\1\0\0\0", b"\x2c\1\0\0")]
     assert (DEVICES.key_size, DEVICES.value_size) == (4, 4)
-
-
-@given(st.lists(st.binary(min_size=6, max_size=6), min_size=1, max_size=layout.MOST_MACS, unique=True), st.booleans())
-@settings(deadline=None)
-def test_mac_addresses_are_found_at_their_places(macs: list[bytes], unfinished: bool) -> None:
-    """The interface's own first, each of the others where its product with the factor says, and nothing else."""
-    record = np.frombuffer(outside_entry(macs, unfinished), Outside)[0]
-    own, *others = (int.from_bytes(mac, "little") << layout.MAC_SHIFT for mac in macs)
-    assert (int(record["mac"]), bool(record["unfinished"])) == (own, unfinished)
-    for word in others:
-        assert record["others"][(word * int(record["factor"]) % (1 << 64)) >> (64 - layout.MAC_SLOTS_BITS)] == word
-    assert sorted(int(word) for word in record["others"] if word != layout.NO_MAC) == sorted(others)
 
 
 @given(st.binary(min_size=6, max_size=6), st.integers(0, layout.MOST_EXITS - 1))

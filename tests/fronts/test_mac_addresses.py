@@ -82,8 +82,8 @@ def known(outside: Interface) -> set[bytes]:
     """The MAC addresses that the packet program has for its own."""
     with pinned(outside, OUTSIDE) as table:
         record = np.frombuffer(table.lookup(ONLY) or b"", Outside)[0]
-    words = [int(record["mac"]), *map(int, record["others"])]
-    return {(word >> MAC_SHIFT).to_bytes(6, "little") for word in words if not word & 0xFFFF}
+    words = [int(record["mac"]), *(int(word) for word in record["others"] if word)]
+    return {(word >> MAC_SHIFT).to_bytes(6, "little") for word in words}
 
 
 @contextmanager

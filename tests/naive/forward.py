@@ -13,7 +13,7 @@ from naive.state import Host, State, Via, mapped
 VLAN = 0x8100
 PRIORITY = 0xF000  # bits of a tag: priority, and drop eligible
 HOP_BY_HOP = 0
-INCOMING = 0  # the exit that is the way in
+INCOMING = 0  # the exit that is the way in, whichever it is
 
 
 class Action(Enum):
@@ -43,7 +43,8 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
     hop = state.hops.get(mapped(packet.destination))
     if host.via == Via.kernel or hop is None or packet.link[:6] not in state.macs:
         return Sent(Action.kernel, frame)
-    leaving = state.exits[hop.exit]
+    number = state.uplink if hop.exit == INCOMING else hop.exit
+    leaving = state.exits[number]
     header = packet.header
     if size(header) > leaving.mtu:
         return Sent(Action.kernel, frame)
@@ -56,7 +57,7 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
     link = hop.mac + leaving.mac + tagged(packet.link[12:], host)
     if len(link) > len(packet.link) + room:
         return Sent(Action.kernel, frame)
-    return Sent(Action.back if hop.exit == INCOMING else Action.exit, link + header + rest)
+    return Sent(Action.back if number == state.uplink else Action.exit, link + header + rest)
 
 
 def speaks_to_routers(header: bytes) -> bool:

@@ -133,6 +133,8 @@ class Connection:
 class State:
     """Everything but the frame and the time. Hosts, next hops and origins are by `mapped` address; exit 0 is the way in.
 
+    If there are several ways in, exit 0 is whichever it was: `uplink`, one of the others. `macs`, `unfinished` are of it.
+
     The twin's table of connections has no end, or (`slots`) it is a single bucket.
     """
 
@@ -142,6 +144,8 @@ class State:
     hops: dict[bytes, Hop] = field(default_factory=dict)
     exits: Mapping[int, Exit] = field(default_factory=dict)
     macs: Sequence[bytes] = ()  # of this machine, where frames come in
+    uplink: int = 0  # the exit that this is
+    elsewhere: Mapping[int, Sequence[bytes]] = field(default_factory=dict)  # of this machine at other uplinks, by exit
     unfinished: bool = False  # checksums of what comes in may be left to do
     origins: Mapping[bytes, bytes] = field(default_factory=dict)  # the MAC address that its frames come from, where known
     replies: int = PLENTY  # SYN-ACKs in a window, for all hosts

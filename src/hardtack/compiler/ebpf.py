@@ -13,7 +13,7 @@ from hardtack.compiler.lines import lines_of
 from hardtack.compiler.optimise import merge, optimise
 from hardtack.compiler.program import FIELD, Source
 from hardtack.compiler.refuse import refuse_unsupported
-from hardtack.compiler.target import BOUNDS, COPY, CPU, LAYOUT, TRIPLE
+from hardtack.compiler.target import BOUNDS, COPY, CPU, INTERFACE, LAYOUT, TRIPLE
 from hardtack.image import Image, Reference, Table
 
 LOAD_IMMEDIATE, CALL = 0x18, 0x85  # BPF_LD | BPF_IMM | BPF_DW, BPF_JMP | BPF_CALL
@@ -38,6 +38,12 @@ define i64 @copy(ptr %frame, i64 %from, ptr %to, i64 %size) alwaysinline {{
   %length = trunc i64 %size to i32
   %failed = call i64 inttoptr (i64 {copy} to ptr)(ptr %frame, i32 %offset, ptr %to, i32 %length)
   ret i64 %failed
+}}
+define i64 @interface_of(ptr %frame) alwaysinline {{
+  %place = getelementptr i8, ptr %frame, i64 {interface}
+  %low = load i32, ptr %place, align 4
+  %wide = zext i32 %low to i64
+  ret i64 %wide
 }}
 """
 
@@ -180,7 +186,8 @@ CALLS = {"devmap": DEVICES, "lpm_trie": KEYED, "lru_hash": KEYED}
 def platform(source: Source) -> str:
     """The platform calls for this kind of program, as IR."""
     head, tail = BOUNDS[source.kind]
-    parts = [COMMON.format(head=head, tail=tail, copy=COPY[source.kind]), LINK[source.kind], CLOCK[source.clock]]
+    places = {"head": head, "tail": tail, "interface": INTERFACE[source.kind]}
+    parts = [COMMON.format(copy=COPY[source.kind], **places), LINK[source.kind], CLOCK[source.clock]]
     parts.append(RESIZE if source.kind == "xdp" else RESIZE_BUFFER)
     parts += [CALLS.get(table.kind, TABLE).format(name=table.name) for table in source.tables]
     return "\n".join(parts)

@@ -70,6 +70,11 @@ yes:
   store ptr %wanted, ptr %frame
   ret i64 0
 }
+define i64 @interface_of(ptr %frame) alwaysinline {
+  %place = getelementptr i8, ptr %frame, i64 32
+  %number = load i64, ptr %place
+  ret i64 %number
+}
 define i64 @network_of(ptr %frame) alwaysinline { ret i64 14 }
 define i64 @protocol_of(ptr %frame) alwaysinline { ret i64 0 }
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
@@ -128,9 +133,9 @@ Tables = Mapping[str, npt.NDArray[np.uint8]]
 
 
 class Frame(ctypes.Structure):
-    """What the entry takes: the frame's first byte, the place after its last one, and how far either may move."""
+    """What the entry takes: the frame's first byte, the place after its last one, how far either may move; its interface."""
 
-    _fields_ = [(name, ctypes.c_void_p) for name in ("head", "tail", "limit", "floor")]
+    _fields_ = [*((name, ctypes.c_void_p) for name in ("head", "tail", "limit", "floor")), ("interface", ctypes.c_uint64)]
 
 
 class NativeProgram:
@@ -148,12 +153,15 @@ class NativeProgram:
         self._tracker = library.export_symbol(ENTRY).link(self._engine, name)
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(Frame))(self._tracker[ENTRY])
 
-    def run(self, frame: bytes, room: int = 256) -> tuple[int, bytes]:
-        """What the entry returns for one frame that may grow by `room` bytes at each end, and the frame afterwards."""
+    def run(self, frame: bytes, room: int = 256, interface: int = 0) -> tuple[int, bytes]:
+        """What the entry returns for one frame that may grow by `room` bytes at each end, and the frame afterwards.
+
+        `interface`: the number of the one that it came in by.
+        """
         memory = ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
         floor = ctypes.addressof(memory)
         start, end = floor + room, floor + room + len(frame)
-        bounds = Frame(start, end, end + room, floor)
+        bounds = Frame(start, end, end + room, floor, interface)
         result = int(self._entry(ctypes.byref(bounds)))
         return result, memory.raw[bounds.head - floor : bounds.tail - floor]
 

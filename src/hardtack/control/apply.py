@@ -27,6 +27,7 @@ from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.plan import Plan
 from hardtack.control.succession import Before
 from hardtack.control.tables import device_entries, host_updates, policy_entry
+from hardtack.control.uplinks import ONLY_ONE
 from hardtack.control.watches import watches
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
@@ -72,7 +73,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     fill(front, plan, exits, grace_until)
     upkeep = Upkeep(front.tables, given.masters)
     upkeep.write()  # before a frame can ask for a key
-    outside = Outside(exits[0].index, front.tables["outside"])
+    outside = Outside({ONLY_ONE: exits[0].index}, front.tables["outside"])
     followers: list[Keeper | Locals] = [outside, *followers_of(plan, front, exits)]
     for follower in followers:
         parts.enter_context(follower)

@@ -21,10 +21,7 @@ from hardtack.packet.layout import (
     INDEX_BITS,
     KEEP_TAG,
     KERNEL,
-    MAC_SHIFT,
-    MAC_SLOTS_BITS,
     MOST_HOST_ADDRESSES,
-    NO_MAC,
     NO_TAG,
     PORT_WORDS,
     PROBES,
@@ -39,7 +36,6 @@ from hardtack.packet.layout import (
     Exits,
     Host,
     Index,
-    Outside,
     Policy,
 )
 
@@ -188,22 +184,6 @@ def exits_entry(exits: Sequence[Exit]) -> bytes:
     for place, one in enumerate(exits):
         record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu, one.scatters
     return record.tobytes()
-
-
-def outside_entry(macs: Sequence[bytes], unfinished: bool) -> bytes:
-    """The `outside` table: at most MOST_MACS MAC addresses, the interface's own first.
-
-    Multipliers are tried until one gives each a slot of its own, as for `index`; with 64 of 1,024 it takes seven or so.
-    """
-    own, *others = (int.from_bytes(mac, "little") << MAC_SHIFT for mac in macs)
-    record = np.zeros((), Outside)
-    record["mac"], record["unfinished"], record["others"] = own, unfinished, NO_MAC
-    for factor in factors():
-        places = [((mac * factor) & WORD) >> (64 - MAC_SLOTS_BITS) for mac in others]
-        if len(set(places)) == len(places):
-            record["factor"], record["others"][places] = factor, others
-            return record.tobytes()
-    raise ValueError("no arrangement of these addresses was found")
 
 
 def device_entries(exits: Sequence[Exit]) -> Iterator[tuple[bytes, bytes]]:

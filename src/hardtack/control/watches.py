@@ -11,6 +11,7 @@ from hardtack.agent.watch import AT_TCX, AT_XDP, Watch
 from hardtack.control.configuration.schema import Config
 from hardtack.control.numbers import Numbering
 from hardtack.control.pinned import key_of
+from hardtack.control.uplinks import ONLY_ONE
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces
 from hardtack.kernel.maps import Map
@@ -27,7 +28,7 @@ def watches(config: Config, numbers: Numbering, front: Standing, agent: Standing
     outside, inside = config.front.interface, config.front.inside
     flags, counters = front.tables[SEEN.name], front.tables["counters"]
     here = interfaces.find(outside).index
-    yield Watch("front", outside, remedy([outside]), Arriving(flags, "front", [here]))
+    yield Watch("front", outside, remedy([outside]), Arriving(flags, "front", [here], ONLY_ONE))
     if inside:
         indices = [interfaces.find(name).index for name in inside]
         yield Watch("inside", ", ".join(inside), remedy(inside), Arriving(flags, "inside", indices))
@@ -45,10 +46,10 @@ def remedy(names: Iterable[str]) -> str:
 
 
 class Flag:
-    """A program's word in the table `seen`."""
+    """A program's word in the table `seen`; if it has several, that of this uplink."""
 
-    def __init__(self, table: Map, program: str) -> None:
-        self._word = np.frombuffer(table.memory(), Seen, 1)[program]
+    def __init__(self, table: Map, program: str, uplink: int = 0) -> None:
+        self._word = np.frombuffer(table.memory(), Seen, 1)[program].reshape(-1)[uplink:]
 
     def seen(self) -> bool:
         """Whether the program has set it since."""
@@ -60,8 +61,8 @@ class Flag:
 class Arriving(Flag):
     """What comes in by interfaces where a program is to see it all."""
 
-    def __init__(self, table: Map, program: str, indices: Iterable[int]) -> None:
-        super().__init__(table, program)
+    def __init__(self, table: Map, program: str, indices: Iterable[int], uplink: int = 0) -> None:
+        super().__init__(table, program, uplink)
         self._indices = [*indices]
 
     def passed(self) -> int:

@@ -1,4 +1,4 @@
-"""The MAC addresses by which frames that come in at an interface are this machine's.
+"""The MAC addresses by which frames that come in at an interface are this machine's, and by which interface they come then.
 
 As the kernel takes them: the interface's own (eth_type_trans); those that its hardware filter has besides, which macvlans,
 VLANs with addresses of their own and `bridge fdb add ... self` put there (dev_uc_add); the same of the bridge, bond or team
@@ -19,6 +19,7 @@ IFLA_ADDRESS, IFLA_MASTER = 1, 10
 NDA_DST, NDA_LLADDR = 1, 2
 PERMANENT = 0x80  # NUD_PERMANENT: neither learned nor of a machine behind a bridge's port
 JOINING = frozenset({"bridge", "bond", "team"})  # interfaces whose ports' frames are theirs
+BUNDLING = JOINING - {"bridge"}  # and all of whose ports lead to the same
 GONE = (errno.ENODEV, errno.EOPNOTSUPP)
 GROUP = 1  # bit of a first byte: IEEE 802.3 3.2.3
 
@@ -58,13 +59,36 @@ def filtered(kernel: socket.socket, interface: int) -> Iterator[bytes]:
             yield facts.get(NDA_LLADDR, b"")
 
 
+def ways_in(kernel: socket.socket, interface: int) -> tuple[int, ...]:
+    """The interfaces that a frame may be said to come in by that comes in at this one: their indices, itself first. OSError.
+
+    Where a bond or team runs an XDP program it is on its ports, and what comes in at a port is later said to be the bond's.
+    """
+    facts = facts_of(kernel, interface)
+    found = [interface]
+    if kind(facts) in BUNDLING:
+        found += [index for index, _ in members(kernel, interface)]
+    while (master := int.from_bytes(facts.get(IFLA_MASTER, b""), "little")) and master not in found:
+        facts = facts_of(kernel, master)
+        if kind(facts) not in BUNDLING:
+            break
+        found.append(master)
+    return tuple(found)
+
+
 def ports_of(kernel: socket.socket, master: int) -> Iterator[bytes]:
     """The MAC addresses of what belongs to a bridge, bond or team."""
+    for _, facts in members(kernel, master):
+        yield facts.get(IFLA_ADDRESS, b"")
+
+
+def members(kernel: socket.socket, master: int) -> Iterator[tuple[int, Attributes]]:
+    """Indices and attributes of what belongs to it."""
     wanted = struct.pack("=I", master)
     for body in dump(kernel, GETLINK, about(0) + attribute(IFLA_MASTER, wanted)):
         facts = attributes(body[16:])
         if facts.get(IFLA_MASTER) == wanted:
-            yield facts.get(IFLA_ADDRESS, b"")
+            yield struct.unpack_from("=i", body, 4)[0], facts
 
 
 def about(interface: int, family: int = socket.AF_UNSPEC) -> bytes:

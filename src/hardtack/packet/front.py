@@ -9,6 +9,7 @@ from __future__ import annotations
 from hardtack.compiler.language import i64, inlined, new, u64
 from hardtack.packet.decide import decide
 from hardtack.packet.frame.linear import make_linear
+from hardtack.packet.frame.link import came_by
 from hardtack.packet.host.again import send_back, was_sent_by_us
 from hardtack.packet.layout import NO_HOST, SWITCHED
 from hardtack.packet.out.forward import forward
@@ -71,7 +72,7 @@ def verdict_of(reason):
 def judged(frame, flow):
     """The frame's reason, counted."""
     flow.place = NO_HOST
-    seen_by_front()
+    seen_by_front(came_by(frame))
     reason = decide(frame, flow)
     count(reason, number_of(flow), flow.size)
     return reason

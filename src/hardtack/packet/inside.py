@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, beyond, entry_at, inlined, load32, load64, new, u64
 from hardtack.packet.frame.linear import make_linear
-from hardtack.packet.frame.link import has_ethernet
+from hardtack.packet.frame.link import has_ethernet, is_uplink
 from hardtack.packet.frame.parse import NONE
 from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.frame.wire import ETHERNET
@@ -22,7 +22,7 @@ from hardtack.packet.state.seen import seen_by_inside, seen_by_leaving
 
 PASS = 2  # XDP_PASS
 NEXT = -1  # TCX_NEXT
-CAME_BY, LEAVES_BY = 36, 40  # of __sk_buff: ingress_ifindex, ifindex
+CAME_BY = 36  # of __sk_buff: ingress_ifindex
 SOURCE_MAC, MAC_SHIFT = 6, 16  # it is in a frame's bytes 6 to 11
 
 new_flow = new(Flow)
@@ -58,7 +58,7 @@ def leaving(frame):
     reason = read_host(frame, flow)
     if reason == NONE:
         host = host_at(flow.place)
-        reason = learn_from(flow, host, load32(frame, CAME_BY) == load32(frame, LEAVES_BY) and not host.one_armed)
+        reason = learn_from(flow, host, is_uplink(load32(frame, CAME_BY)) and not host.one_armed)
     count(reason, number_of(flow), flow.size)
     return NEXT
 

@@ -42,7 +42,11 @@ MOST_LOCALS = 1 << 16  # networks that are an agent's own machine
 MAC_SHIFT = 16  # a MAC address lies in the upper 48 bits of a word of Outside
 MOST_MACS = 64  # that are this machine's at one interface
 MAC_SLOTS_BITS = 10  # each has a slot of its own, by one multiplication
-NO_MAC = 1  # what an empty slot holds: no address is so
+NO_MAC = 1  # instead of an address: none is so
+MOST_UPLINKS = 8  # interfaces that face the internet; those that the others leave room for are exits
+MOST_WAYS_IN = 32  # interfaces that their frames may be said to come in by
+WAYS_IN_BITS = 8  # each has a slot of its own, as MAC addresses have
+INTERFACE_SHIFT = 8  # an interface's number lies above this in a word of Outside
 LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
 TAUGHT = LEARNING  # + a host's number: the budget of connections that this host may teach
 QUOTED = TAUGHT + MOST_HOST_ADDRESSES  # likewise: of ICMP errors about connections that nobody here knows
@@ -209,15 +213,26 @@ Crowds = np.dtype([("cells", "u8", (CROWD_CELLS,))], align=True)
 NextHop = np.dtype([("word", "u8")], align=True)
 # The MAC address that a protected address's frames come from, as it lies in a frame. 0: not known, any.
 Origin = np.dtype([("mac", "u8")], align=True)
-# An interface that frames are sent out of. Place 0 is the one that they came in by. `scatters` 1: it takes frames of several
-# buffers.
+# An interface that frames are sent out of. Place 0 is the one that they came in by: if there are several such uplinks, they
+# have the places from 1 on, and place 0 is whichever of them it was. `scatters` 1: it takes frames of several buffers.
 Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
 Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
-# The interface that frames come in by: its MAC address as it lies in a frame, << MAC_SHIFT; and the others of this machine
-# that frames may come in for, each at the place that the upper bits of its product with `factor` say. `unfinished` 1: the
-# checksums of TCP and UDP may be left to do.
+# The uplinks, which frames come in by: each has a number, its place in `exits`. `mac`: that of the only one there is, as it
+# lies in a frame, << MAC_SHIFT; NO_MAC if there are `several`. `others`: further addresses of this machine that frames may
+# come in for, each at the place that the upper bits of its product with `factor` say; in the low bits, 1 << the number of
+# each uplink where it is ours. `unfinished`: likewise, where checksums of TCP and UDP may be left to do. `ways_in`: by the
+# product of an interface's index with `spread`, this index << INTERFACE_SHIFT | the number of the uplink that it belongs to.
 Outside = np.dtype(
-    [("mac", "u8"), ("factor", "u8"), ("unfinished", "u8"), ("others", "u8", (1 << MAC_SLOTS_BITS,))], align=True
+    [
+        ("mac", "u8"),
+        ("factor", "u8"),
+        ("unfinished", "u8"),
+        ("several", "u8"),
+        ("spread", "u8"),
+        ("others", "u8", (1 << MAC_SLOTS_BITS,)),
+        ("ways_in", "u8", (1 << WAYS_IN_BITS,)),
+    ],
+    align=True,
 )
 
 # Whose ACK may have found a full accept queue, all as it lay in the segment: client and host, both ports; what it said
@@ -227,8 +242,8 @@ Waiter = np.dtype(
 Waiting = np.dtype(
     [(name, "u4") for name in ("sequence", "acknowledgment", "timestamps", "tsval", "tsecr", "said")], align=True
 )
-# Programs that have run since the front's process looked
-Seen = np.dtype([("front", "u8"), ("inside", "u8"), ("leaving", "u8")], align=True)
+# Programs that have run since the front's process looked; `front` by the uplink's number
+Seen = np.dtype([("front", "u8", (MOST_EXITS,)), ("inside", "u8"), ("leaving", "u8")], align=True)
 
 # By reason: frames, then their bytes, as they came
 Counters = np.dtype([("tallies", "u8", (2 * FRONT_REASONS,))], align=True)

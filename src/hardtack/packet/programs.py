@@ -50,7 +50,7 @@ FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FR
 FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", KNOWN + JUDGED)
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
 INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", (*KNOWN, ORIGINS))
-LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", KNOWN)
+LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE))
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
 

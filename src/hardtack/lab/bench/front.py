@@ -16,6 +16,7 @@ from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import numbered
 from hardtack.control.succession import open_table
+from hardtack.control.uplinks import ONLY_ONE, Uplink, outside_entry
 from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
@@ -158,7 +159,7 @@ def configure(common: Mapping[str, Map], settings: Config, exits: list[Exit]) ->
         common[name].update(key, value)
     common["policy"].update(ONLY, tables.policy_entry(settings, 0))
     common["exits"].update(ONLY, tables.exits_entry(exits))
-    common["outside"].update(ONLY, tables.outside_entry([exits[0].mac], unfinished=False))
+    common["outside"].update(ONLY, outside_entry({ONLY_ONE: Uplink([exits[0].mac])}))
     for key, value in tables.device_entries(exits):
         common["devices"].update(key, value)
 

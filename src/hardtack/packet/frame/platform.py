@@ -13,6 +13,9 @@ tail = external("tail", Pointer, Pointer)
 network_of = external("network_of", i64, Pointer)
 protocol_of = external("protocol_of", i64, Pointer)
 
+# The number of the interface that the frame came in by, as the kernel counts them; 0: not known.
+interface_of = external("interface_of", i64, Pointer)
+
 # Length of the frame in bytes, also of the part beyond `tail` that a frame of several buffers has.
 whole_length = external("whole_length", i64, Pointer)
 

@@ -26,13 +26,13 @@ from hardtack.compiler.language import (
 from hardtack.packet.out.finish import finish
 from hardtack.packet.state.hosts import host_at
 from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
-from hardtack.packet.frame.link import is_for_us, outside
+from hardtack.packet.frame.link import came_by, is_for_us, outside
 from hardtack.packet.frame.platform import head, move_head, send, tail
 from hardtack.packet.frame.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
 PASS, TX = 2, 3  # enum xdp_action
 MAC_BITS = (1 << 48) - 1
-SAME = 0  # the exit that is the interface which the frame came in by
+SAME = 0  # the exit that is the uplink which the frame came in by, whichever
 TTL_4, CHECKSUM_4, NEXT_6, HOPS_6 = 8, 10, 6, 7  # places in the IP header
 VID_BITS, PRIORITY_BITS = 0x0FFF, 0xF000  # of a tag's second word, priority and DEI
 EXIT_SIZE = Exit.itemsize
@@ -54,7 +54,9 @@ def forward(frame, flow):
         return PASS
     if not is_for_us(frame):
         return PASS
-    number = i64(to >> u64(48)) & (MOST_EXITS - 1)
+    uplink, number = came_by(frame), i64(to >> u64(48)) & (MOST_EXITS - 1)
+    if number == SAME:
+        number = uplink
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
     if host.via == ROUTED and not may_travel(frame, flow):
         return PASS
@@ -68,9 +70,9 @@ def forward(frame, flow):
     write_addresses(start, to & u64(MAC_BITS), way.mac)
     if host.via == ROUTED:
         count_hop(frame, flow, network)
-    if outside().unfinished:
+    if (outside().unfinished >> u64(uplink)) & u64(1):
         finish(frame, network, flow.version)
-    return TX if number == SAME else send(number)
+    return TX if number == uplink else send(number)
 
 
 @inlined

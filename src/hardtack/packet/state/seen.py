@@ -12,10 +12,10 @@ seen = entry_of(SEEN, Seen)
 
 
 @inlined
-def seen_by_front():
-    """It runs."""
-    if seen().front == u64(0):
-        seen().front = u64(1)
+def seen_by_front(uplink):
+    """It runs, where this uplink is."""
+    if seen().front[uplink] == u64(0):
+        seen().front[uplink] = u64(1)
 
 
 @inlined
