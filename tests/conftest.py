@@ -11,6 +11,7 @@ COMPUTING = {
     *("test_compiler", "test_connections", "test_cookie_check", "test_fairness", "test_front_frames", "test_front_ip"),
     *("test_front_generated", "test_guessing", "test_hosts", "test_skewed_cpus"),
     *("test_kernel_btf", "test_kernel_structures", "test_keys", "test_layout", "test_marking", "test_naive"),
+    *("test_agreement", "test_expressions", "test_random_code", "test_rule_programs"),  # pcap/
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
     "test_units",
 }
@@ -19,6 +20,7 @@ COMPUTING = {
 QUICK = {
     *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
     *("test_kernels", "test_naive_cookie", "test_places", "test_privileges", "test_record", "test_units"),
+    "test_expressions",  # pcap/
 }
 
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.

@@ -9,6 +9,7 @@ from hardtack.kernel import interfaces, pins
 from hardtack.kernel.interfaces import Interface
 from hardtack.kernel.pins import Folder
 
+INSIDE = "inside-"
 ROLES: tuple[Role, ...] = ("front", "agent")
 
 
@@ -40,10 +41,9 @@ def at_work() -> Iterator[Site]:
 def of_folder(folder: Folder) -> Iterator[Site]:
     """By the names of its links."""
     for name in sorted(folder.links()):
-        program, interface = pins.parted(name)
-        if program == "inside":
-            yield Site("inside", interface)
-        elif program == "front":
-            yield Site("front", interface)
-        elif program == "agent" and interface in folder.interfaces:
-            yield Site("agent", interface)
+        if name == "agent":
+            yield Site("agent", folder.interface)
+        elif name == "front":
+            yield Site("front", folder.interface)
+        elif name.startswith(INSIDE):
+            yield Site("inside", name.removeprefix(INSIDE))

@@ -1,1 +1,0 @@
-"""Prefixes of addresses: lists of them, and the trees that packet programs look them up in."""
