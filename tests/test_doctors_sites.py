@@ -46,7 +46,7 @@ def test_what_is_at_work(root: Path) -> None:
         for folder, interface in ((front, "left"), (agent, "right")):
             folder.make()
             with links.attach_tcx(made.program, find(interface).index) as link:
-                folder.pin_link("agent", link)
+                folder.pin_link(pins.link_name("agent", interface), link)
     assert sites(seen(), named=False) == [Site("agent", "left"), Site("agent", "right")]
     assert sites([find("right")], named=False) == [Site("agent", "right")]
     for folder in (front, agent):

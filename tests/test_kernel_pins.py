@@ -61,6 +61,21 @@ def test_a_folder_is_named_and_found(root: Path, folder: Folder) -> None:
         assert pins.here("front", root) == []
 
 
+def test_a_front_on_several_interfaces_is_found_by_any_of_them(folder: Folder, root: Path) -> None:
+    with veth_pair(), programs.load(image(returning(PASS)), {}) as program:
+        made = pins.folder("front", "left", root)
+        made.make()
+        for name in ("left", "right"):
+            with links.attach_xdp(program, find(name).index) as link:
+                made.pin_link(pins.link_name("front", name), link)
+        assert made.interfaces == ("left", "right")
+        assert pins.on(["right"], "front", root) == pins.on(["eth9", "left"], "front", root) == [made]
+        assert pins.on(["right"], "agent", root) == pins.on(["eth0.100"], "front", root) == []
+        other = made.renamed("right")
+        assert (other.interfaces, pins.here("front", root)) == (("right", "left"), [other])
+        other.remove()
+
+
 def test_tables_are_told_apart_by_layout_and_not_by_size(folder: Folder) -> None:
     larger, other = replace(WORDS, entries=9), replace(WORDS, layout="half a word, twice")
     with maps.create(larger) as table:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from kernel_ground import image, needs_root
 
-from hardtack.compiler.language import Pointer, field_offset
+from hardtack.compiler.language import Pointer
 from hardtack.compiler.objects import compiled
 from hardtack.compiler.program import Source
+from hardtack.compiler.told_later import field_offset
 from hardtack.image import Image, ImageError, Reference
 from hardtack.kernel import btf, programs, relocation
 from hardtack.kernel.assembly import EXIT, LOAD_LONG_IMMEDIATE, op, returning

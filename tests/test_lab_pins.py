@@ -32,7 +32,7 @@ def leave(namespace: Namespace, interface: str) -> Folder:
         with namespace.call(links.attach_tcx, program, index) as link:
             folder.pin_link("leaving", link)
     Lock(lock_path(folder)).close()
-    record.write(record.place("front", folder.namespace, interface))
+    record.write(record.place("front", folder.namespace, interface), [interface])
     return folder
 
 

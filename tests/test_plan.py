@@ -30,11 +30,11 @@ def plan_of(*hosts: dict[str, Any], **front: Any) -> Plan:
 @pytest.mark.parametrize(
     ("hosts", "front", "facts", "links"),
     [
-        ([{}], {}, MACHINE, ["leaving/egress", "front/xdp"]),
-        ([{}], {"inside": ["eth1"]}, MACHINE, ["inside-eth1/xdp", "front/xdp"]),
-        ([{"via": "local"}], {"inside": ["eth1"]}, MACHINE, ["leaving/egress", "inside-eth1/xdp", "front/xdp"]),
-        ([{}], {"inside": ["tun0"]}, Facts(Speech(), frozenset(["tun0"])), ["inside-tun0/ingress", "front/xdp"]),
-        ([{}], {"interface": "tun0"}, Facts(Speech(), frozenset(["tun0"])), ["leaving/egress", "front/ingress"]),
+        ([{}], {}, MACHINE, ["leaving-eth0/egress", "front-eth0/xdp"]),
+        ([{}], {"inside": ["eth1"]}, MACHINE, ["inside-eth1/xdp", "front-eth0/xdp"]),
+        ([{"via": "local"}], {"inside": ["eth1"]}, MACHINE, ["leaving-eth0/egress", "inside-eth1/xdp", "front-eth0/xdp"]),
+        ([{}], {"inside": ["tun0"]}, Facts(Speech(), frozenset(["tun0"])), ["inside-tun0/ingress", "front-eth0/xdp"]),
+        ([{}], {"interface": "tun0"}, Facts(Speech(), frozenset(["tun0"])), ["leaving-tun0/egress", "front-tun0/ingress"]),
     ],
 )
 def test_where_programs_are_to_be(

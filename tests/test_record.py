@@ -19,13 +19,14 @@ def test_a_process_leaves_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     path = record.place("front", 4026531833, "eth0", tmp_path / "run")
     assert record.read(path) is None
-    record.write(path, Path("hardtack.toml"))
+    record.write(path, ["eth0", "eth1"], Path("hardtack.toml"))
     found = record.read(path)
     assert found and found.running
     assert (found.pid, found.configuration) == (os.getpid(), str(tmp_path / "hardtack.toml"))
+    assert found.interfaces == ("eth0", "eth1")
     assert path.parent.stat().st_mode & 0o777 == 0o700  # so that nobody else gets at it
     assert [entry.name for entry in path.parent.iterdir()] == ["front-4026531833-eth0.json"]
-    record.write(path)
+    record.write(path, ["eth0"])
     again = record.read(path)
     assert again and again.configuration == ""
     record.remove(path)
@@ -35,7 +36,7 @@ def test_a_process_leaves_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_later_process_of_that_number_is_another(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    record.write(path)
+    record.write(path, ["eth0"])
     found = record.read(path)
     assert found and not replace(found, birth=found.birth - 1).running
 
@@ -49,7 +50,10 @@ def test_whoever_has_ended_does_not_run() -> None:
     assert record.birth_of(ended.pid) == 0
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"pid": 1, "birth": 2, "started": 3.0, "more": 4})])
+MORE = {"pid": 1, "birth": 2, "started": 3.0, "interfaces": [], "more": 4}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps(MORE)])
 def test_what_is_no_record_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text(text)

@@ -105,14 +105,14 @@ def test_programs_and_where_they_are(root: Path) -> None:
     with programs.load(image(returning(2)), {}) as program:
         with veth_pair() as (left, _), front(root, "left") as made:
             with links.attach_xdp(program, left) as link:
-                made.folder.pin_link("front", link)
+                made.folder.pin_link("front-left", link)
             seen = read(root)
             assert seen.programs == [readout.Attached("front", "left", program.id)]
-            assert seen.mode == "driver"
-            made.folder.remove_link(made.folder.link_path("front"))
+            assert (seen.interfaces, seen.modes) == (["left"], {"left": "driver"})
+            made.folder.remove_link(made.folder.link_path("front-left"))
         with front(root, "gone") as made:
             with veth_pair() as (left, _), links.attach_xdp(program, left) as link:
-                made.folder.pin_link("front", link)
+                made.folder.pin_link("front-gone", link)
             assert wait_for_gone(root) == [readout.Attached("front", "", program.id)]
             assert "front (its interface has gone)" in shown(readout.everything(None, root))
 
@@ -182,7 +182,7 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     told = json.loads(json.dumps(panel.report(readout.everything(None, root))))
     assert list(told) == ["time", "attached"]
     assert list(told["attached"][0]) == [
-        *("role", "interface", "mode", "programs", "process", "started", "configuration"),
+        *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
         *("keys_until", "grace_left", "hosts", "no_host", "connections", "agent"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]

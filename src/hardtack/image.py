@@ -15,7 +15,7 @@ from hardtack.mistake import Mistake
 
 TableKind = Literal["array", "percpu_array", "hash", "lru_hash", "lpm_trie", "devmap", "xskmap", "prog_array"]
 ProgramKind = Literal["xdp", "tcx"]
-ReferenceKind = Literal["map", "value", "kfunc", "field"]
+ReferenceKind = Literal["map", "value", "kfunc", "field", "size"]
 
 MMAPABLE = 1 << 10  # BPF_F_MMAPABLE: of a table that a process may map; its values begin at a page
 ONLY = bytes(4)  # the key of a table's one entry
@@ -42,7 +42,8 @@ class Table:
 class Reference:
     """Instruction `index` refers to table `name` ("map": the table; "value": its one entry's memory) or to the kernel's own.
 
-    "kfunc": its function `name`. "field": the place, in bytes, of a member in a structure, `structure.member.member`.
+    "size": the bytes of that entry. "kfunc": its function `name`. "field": the place, in bytes, of a member in a structure,
+    `structure.member.member`.
     """
 
     index: int

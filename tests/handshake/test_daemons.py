@@ -236,7 +236,7 @@ def test_another_configuration_takes_over(net: Topology, tmp_path: Path) -> None
         with started_front(net, configuration) as changed:
             assert said(changed, "moved")["connections"] == "1"
             assert not [line for line in changed.lines if " dropped " in line]
-            assert said(changed, "removed")["program"] == "leaving"
+            assert said(changed, "removed")["program"] == f"leaving-{net.outside.name}"
             assert said(changed, "ready")["connections"] == "1"
             assert xdp_mode(net.inside) == "driver"
             check_echoes([connection])

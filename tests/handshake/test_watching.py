@@ -37,7 +37,7 @@ def test_what_is_counted_and_known_is_shown(stage: Stage, version: int) -> None:
         (row,) = (row for row in map(json.loads, out.splitlines()) if row["client_port"] == port)
         assert (row["address"], row["host"], row["state"]) == (ADDRESSES[version], "some-ports", "established")
         assert told.endswith(f", {seen['connections']['count']:,} known\n")
-    assert (seen["mode"], seen["process"]) == ("driver", stage.front.pid)
+    assert (seen["modes"], seen["process"]) == ({stage.net.outside.name: "driver"}, stage.front.pid)
     programs = {(name, stage.net.outside.name) for name in ("front", "leaving", *["agent"] * stage.net.is_local)}
     lo = {("agent", "lo")} if stage.net.is_local else set()
     assert {(one["program"], one["interface"]) for one in seen["programs"]} == programs | lo

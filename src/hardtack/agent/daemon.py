@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -51,12 +51,12 @@ def promise(agent: Standing, scale: int) -> None:
 
 def place(interface: str) -> Place:
     """Where it is to be."""
-    return Place("agent", "agent", interface, "ingress")
+    return Place(pins.link_name("agent", interface), "agent", interface, "ingress")
 
 
-def places(interface: str) -> list[Place]:
-    """And on lo, for what comes in once more there: see `round_lo`."""
-    return [Place("agent-lo", "agent", "lo", "ingress"), place(interface)]
+def places(interfaces: Iterable[str]) -> list[Place]:
+    """On all of these, and on lo, for what comes in once more there: see `round_lo`."""
+    return [place(name) for name in dict.fromkeys(["lo", *interfaces])]
 
 
 def summary(agent: Standing) -> dict[str, int]:
@@ -94,10 +94,10 @@ def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUA
         for table, why in agent.dropped.items():
             journal.note("dropped", logging.WARNING, table=table, why=why)
         adopted = agent.takes_over(place(interface))
-        agent.attach(places(interface))
+        agent.attach(places([interface]))
         agent.keep()
         folder.keep(agent.pinned(), agent.links())
-        record.write(record.place("agent", folder.namespace, interface))
+        record.write(record.place("agent", folder.namespace, interface), [interface])
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
         windows = {"window_scale": scale, "wanted": tcp.own().scale}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from hardtack.agent import record
-from hardtack.kernel import lock
+from hardtack.kernel import lock, pins
 from hardtack.kernel.lock import Busy, Lock
-from hardtack.kernel.pins import Folder
+from hardtack.kernel.pins import Folder, Role
 from hardtack.mistake import Mistake
 
 NAMES = {"front": "a front", "agent": "an agent"}
@@ -22,32 +24,71 @@ class AtWork(Mistake):
 
 
 def lock_path(folder: Folder) -> Path:
-    """The file that the process at work on this interface holds locked."""
+    """The file that the process at work on this folder's interface holds locked: of several, the one it is named by."""
     return lock.FOLDER / f"{folder.role}-{folder.namespace}-{folder.interface}.lock"
+
+
+class Hold:
+    """Nobody else of this role starts on these interfaces, or removes what is pinned there, meanwhile. AtWork.
+
+    Of what nothing is pinned in the end, no file stays under /run either.
+    """
+
+    def __init__(self, role: Role, interfaces: Collection[str], root: Path = pins.ROOT) -> None:
+        self._role, self._root = role, root
+        self._locks: dict[str, Lock] = {}
+        try:
+            self.take(interfaces)
+        except BaseException:
+            self.close()
+            raise
+
+    def take(self, interfaces: Collection[str]) -> None:
+        """Hold these as well. AtWork: some of them may be held then."""
+        for interface in interfaces:
+            if interface not in self._locks:
+                self._locks[interface] = taken(self._folder(interface))
+
+    def let_go(self, interfaces: Collection[str]) -> None:
+        """Somebody else may have these."""
+        for interface in interfaces:
+            with suppress(PermissionError):  # whoever may not look any more has pinned something there before
+                self._tidy(interface)
+            self._locks.pop(interface).close()
+
+    def _tidy(self, interface: str) -> None:
+        named = self._folder(interface)
+        if not named.path.exists():
+            record.remove(record.place(named.role, named.namespace, interface))
+            if not pins.on([interface], self._role, self._root):
+                lock_path(named).unlink(missing_ok=True)
+
+    def _folder(self, interface: str) -> Folder:
+        return pins.folder(self._role, interface, self._root)
+
+    def close(self) -> None:
+        """Let go of all."""
+        self.let_go([*self._locks])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
 
 @contextmanager
 def held(folder: Folder) -> Iterator[None]:
-    """Nobody else of this role starts on this interface, or removes what is pinned there, meanwhile. AtWork.
+    """All interfaces of a folder are held."""
+    with Hold(folder.role, folder.interfaces, folder.root):
+        yield
 
-    Where nothing is pinned in the end, no file stays under /run either.
-    """
+
+def taken(folder: Folder) -> Lock:
+    """The lock of the interface that a folder is named by, or would be. AtWork."""
     try:
-        holding = Lock(lock_path(folder))
+        return Lock(lock_path(folder))
     except Busy as busy:
         who = f"process {busy.pid}" if busy.pid else "a process that cannot be seen from here"
         end = f"kill {busy.pid}" if busy.pid else f"fuser -v {lock_path(folder)} tells which"
         raise AtWork(f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first: {end}") from None
-    with holding:
-        try:
-            yield
-        finally:
-            with suppress(PermissionError):  # whoever may not look any more has pinned something there before
-                if not folder.path.exists():
-                    forget(folder)
-
-
-def forget(folder: Folder) -> None:
-    """Remove the files under /run of an interface where nothing is pinned any more."""
-    record.remove(record.place(folder.role, folder.namespace, folder.interface))
-    lock_path(folder).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Record:
     birth: int
     started: float  # unix time in s
     configuration: str  # path; an agent has none: ""
+    interfaces: tuple[str, ...]
 
     @property
     def running(self) -> bool:
@@ -54,14 +56,18 @@ def birth_of(pid: int) -> int:
 
 
 def place(role: Role, namespace: int, interface: str, run: Path = RUN) -> Path:
-    """Where the record of the front or agent on `interface` is; `namespace`: the inode of its network namespace."""
+    """Where the record of the front or agent is whose folder is named by `interface`.
+
+    `namespace`: the inode of its network namespace.
+    """
     return run / f"{role}-{namespace}-{interface}.json"
 
 
-def write(path: Path, configuration: Path | None = None) -> None:
+def write(path: Path, interfaces: Iterable[str], configuration: Path | None = None) -> None:
     """Put this process's record at `path` in one step: a reader sees the old one or the new one. OSError, Mistake."""
     pid = os.getpid()
-    own = Record(pid, birth_of(pid), time.time(), str(configuration.absolute()) if configuration else "")
+    where = str(configuration.absolute()) if configuration else ""
+    own = Record(pid, birth_of(pid), time.time(), where, tuple(interfaces))
     have_private(path.parent)
     draft = path.with_name(f".{path.name}.{pid}")
     try:
@@ -79,8 +85,9 @@ def read(path: Path) -> Record | None:
     except FileNotFoundError:
         return None
     try:
-        return Record(**json.loads(text))
-    except (ValueError, TypeError) as error:
+        told = json.loads(text)
+        return Record(**told | {"interfaces": tuple(told["interfaces"])})
+    except (ValueError, TypeError, KeyError) as error:
         raise RecordError(f"{path}: not the record of a front or an agent; remove it: rm {path}") from error
 
 

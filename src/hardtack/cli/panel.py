@@ -45,8 +45,8 @@ def same(one: Readout, before: Snapshot | None) -> Readout | None:
 
 def headlines(one: Readout, now: float) -> Iterator[str]:
     """What is not counters, in a line each."""
-    mode = f", {one.mode} mode" if one.mode else ""
-    yield f"[bold]{one.role} on {escape(one.interface)}[/]{mode}"
+    modes = {name: f", {mode} mode" for name, mode in one.modes.items() if mode}
+    yield f"[bold]{one.role} on {'; '.join(escape(name) + modes.get(name, '') for name in one.interfaces)}[/]"
     yield f"programs: {', '.join(map(program, one.programs)) or '[red]none: nothing is attached[/]'}"
     yield process(one)
     yield keys(one, now)

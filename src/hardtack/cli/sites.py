@@ -9,7 +9,6 @@ from hardtack.kernel import interfaces, pins
 from hardtack.kernel.interfaces import Interface
 from hardtack.kernel.pins import Folder
 
-INSIDE = "inside-"
 ROLES: tuple[Role, ...] = ("front", "agent")
 
 
@@ -41,9 +40,10 @@ def at_work() -> Iterator[Site]:
 def of_folder(folder: Folder) -> Iterator[Site]:
     """By the names of its links."""
     for name in sorted(folder.links()):
-        if name == "agent":
-            yield Site("agent", folder.interface)
-        elif name == "front":
-            yield Site("front", folder.interface)
-        elif name.startswith(INSIDE):
-            yield Site("inside", name.removeprefix(INSIDE))
+        program, interface = pins.parted(name)
+        if program == "inside":
+            yield Site("inside", interface)
+        elif program == "front":
+            yield Site("front", interface)
+        elif program == "agent" and interface in folder.interfaces:
+            yield Site("agent", interface)

@@ -11,7 +11,7 @@ from hardtack.compiler import falls, sums, zeros
 from hardtack.compiler.errors import CompileError
 from hardtack.compiler.lines import lines_of
 from hardtack.compiler.optimise import merge, optimise
-from hardtack.compiler.program import FIELD, Source
+from hardtack.compiler.program import FIELD, SIZE, Source
 from hardtack.compiler.refuse import refuse_unsupported
 from hardtack.compiler.target import BOUNDS, COPY, CPU, INTERFACE, LAYOUT, TRIPLE
 from hardtack.image import Image, Reference, Table
@@ -230,6 +230,8 @@ def _references(elf: ELFFile, code: bytes, source: Source) -> tuple[Reference, .
             found.append(Reference(index, "value" if _is_plain(tables[name]) else "map", name))
         elif opcode == LOAD_IMMEDIATE and name.startswith(FIELD):
             found.append(Reference(index, "field", name.removeprefix(FIELD)))
+        elif opcode == LOAD_IMMEDIATE and name.startswith(SIZE):
+            found.append(Reference(index, "size", name.removeprefix(SIZE)))
         elif opcode == CALL and name:
             found.append(Reference(index, "kfunc", name))
         else:

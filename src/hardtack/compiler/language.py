@@ -21,7 +21,6 @@ from numba import from_dtype, njit, types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
-from hardtack.compiler.program import FIELD
 from hardtack.image import Table
 
 Pointer = types.CPointer(types.uint8)
@@ -98,6 +97,12 @@ def swap32(_context, value):  # type: ignore[no-untyped-def]
         return b.zext(b.bswap(b.trunc(a[0], ir.IntType(32))), I64)
 
     return types.int64(types.int64), emit
+
+
+@intrinsic
+def swap64(_context, value):  # type: ignore[no-untyped-def]
+    """A 64-bit word in the other byte order."""
+    return types.uint64(types.uint64), lambda _cx, b, _sig, a: b.bswap(a[0])
 
 
 @intrinsic
@@ -309,26 +314,6 @@ def set_bits(_context, place, bits):  # type: ignore[no-untyped-def]
         return cx.get_dummy_value()
 
     return types.void(Pointer, types.uint64), emit
-
-
-def field_offset(path: str) -> Callable[..., Any]:
-    """A word for the place, in bytes, of a member in a structure of the kernel that will load the program.
-
-    `path`: "tcp_timewait_sock.tw_ts_recent"; more members lead into structures inside. For eBPF only.
-    """
-    name = FIELD + path
-    llvm.add_symbol(name, 1)
-
-    @intrinsic
-    def offset(_context):  # type: ignore[no-untyped-def]
-        def emit(_cx, b, _sig, _a):  # type: ignore[no-untyped-def]
-            module = b.module
-            symbol = module.globals.get(name) or ir.GlobalVariable(module, ir.IntType(8), name)
-            return b.ptrtoint(symbol, I64)
-
-        return types.int64(), emit
-
-    return offset
 
 
 def nothing_of(dtype: np.dtype[Any]) -> Callable[..., Any]:

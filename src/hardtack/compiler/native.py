@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hardtack.compiler import frontend, objects
 from hardtack.compiler.optimise import ENTRY, merge, optimise
-from hardtack.compiler.program import Source
+from hardtack.compiler.program import SIZE, Source
 from hardtack.compiler.refuse import refuse_unsupported
 
 PLATFORM = """
@@ -148,6 +148,7 @@ class NativeProgram:
         library = llvm.JITLibraryBuilder().add_object_img(objects.cached(source, "native", build))
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
+            library.import_symbol(SIZE + name, memory.nbytes)
         self._engine = llvm.create_lljit_compiler(_machine())
         name = f"{source.name}-{next(self._names)}"
         self._tracker = library.export_symbol(ENTRY).link(self._engine, name)

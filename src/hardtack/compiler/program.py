@@ -11,6 +11,7 @@ from hardtack.image import ProgramKind, Table
 
 Clock = Literal["coarse", "table"]
 FIELD = "field:"  # begins the name of a symbol that stands for the place of a member in a kernel structure
+SIZE = "size:"  # likewise, for the size of a table's one entry
 
 
 @dataclass(frozen=True)

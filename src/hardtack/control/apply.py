@@ -85,7 +85,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
     connections = succession.take_over(front, new_to(plan.numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
-        agent.attach(daemon.places(plan.interface))
+        agent.attach(daemon.places([plan.interface]))
     refused = front.attach(plan.places)
     keep(front, agent)
     outside.write()  # now that it is known whether the driver runs the program

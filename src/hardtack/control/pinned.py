@@ -1,4 +1,4 @@
-"""The pinned tables of one interface, opened once each, to be read."""
+"""The pinned tables of one front or agent, opened once each, to be read."""
 
 from __future__ import annotations
 
@@ -114,12 +114,12 @@ def at(role: pins.Role, interface: str | None, root: Path = pins.ROOT) -> list[F
     """What is pinned in this network namespace, or for one interface of it. NothingHere if it is not root who asks."""
     if not bpf.privileged():
         raise NothingHere(f"only root may look into hardtack's tables: {bpf.PRIVILEGES}")
-    return [folder for folder in pins.here(role, root) if interface in (None, folder.interface)]
+    return pins.here(role, root) if interface is None else pins.on([interface], role, root)
 
 
 def nothing(interface: str | None, root: Path = pins.ROOT) -> NothingHere:
     """What to say where nothing is found."""
-    others = ", ".join(folder.interface for folder in pins.here("front", root))
+    others = ", ".join(name for folder in pins.here("front", root) for name in folder.interfaces)
     if interface and others:
         return NothingHere(f"no front is attached to {interface}; there is one on {others}")
     where = f"to {interface}" if interface else "in this network namespace"

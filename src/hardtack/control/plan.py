@@ -69,7 +69,7 @@ def planned(config: Config, facts: Facts, earlier: Sequence[str] = ()) -> Plan:
 
 def places(config: Config, facts: Facts) -> list[Place]:
     """Where programs are to be."""
-    return xdp.places(config.front.interface, config.front.inside, config.leaving, facts.without_ethernet)
+    return xdp.places([config.front.interface], config.front.inside, config.leaving, facts.without_ethernet)
 
 
 def sites(config: Config, facts: Facts) -> list[Site]:

@@ -61,11 +61,15 @@ class Connections:
 
 @dataclass(frozen=True)
 class Readout:
-    """A front or an agent on an interface. Times are unix time in seconds. None: not here, or not known."""
+    """A front or an agent. Times are unix time in seconds. None: not here, or not known.
+
+    `interface`: the one that it is named by, of all its `interfaces`.
+    """
 
     role: record.Role
     interface: str
-    mode: str | None  # of a front's program: "driver", "generic"
+    interfaces: list[str]
+    modes: dict[str, str | None]  # of a front's program, by interface: "driver", "generic", "tcx"
     programs: list[Attached]
     process: int | None
     started: float | None
@@ -87,7 +91,7 @@ class Snapshot:
 
 
 def everything(interface: str | None = None, root: Path = pins.ROOT) -> Snapshot:
-    """All of it, or what is on one interface. NothingHere if there is nothing; else as `read`."""
+    """All of it, or who is on one interface. NothingHere if there is nothing; else as `read`."""
     folders = [*at("front", interface, root), *at("agent", interface, root)]
     if not folders:
         raise nothing(interface, root)
@@ -95,7 +99,7 @@ def everything(interface: str | None = None, root: Path = pins.ROOT) -> Snapshot
 
 
 def read(folder: Folder) -> Readout:
-    """Everything about one interface. BpfError, MismatchError, RecordError."""
+    """Everything about one front or agent. BpfError, MismatchError, RecordError."""
     process = record.read(record.place(folder.role, folder.namespace, folder.interface))
     with Tables(folder) as tables:
         front = folder.role == "front"
@@ -104,7 +108,8 @@ def read(folder: Folder) -> Readout:
         return Readout(
             role=folder.role,
             interface=folder.interface,
-            mode=mode(folder) if front else None,
+            interfaces=[*folder.interfaces],
+            modes={interface: mode(folder, interface) for interface in folder.interfaces} if front else {},
             programs=[*programs(folder)],
             process=process.pid if process and process.running else None,
             started=process.started if process else None,
@@ -118,13 +123,13 @@ def read(folder: Folder) -> Readout:
         )
 
 
-def mode(folder: Folder) -> str | None:
-    """How the front's program runs; None if it does not, or the interface has gone."""
+def mode(folder: Folder, interface: str) -> str | None:
+    """How the front's program runs there; None if it does not, or the interface has gone."""
     try:
-        found = interfaces.find(folder.interface)
+        found = interfaces.find(interface)
     except InterfaceError:
         return None
-    link = folder.living("front", found.index, "ingress")
+    link = folder.living(pins.link_name("front", interface), found.index, "ingress")
     if link is None:
         return found.attached or None
     link.close()
@@ -136,7 +141,7 @@ def programs(folder: Folder) -> Iterator[Attached]:
     for name, path in sorted(folder.links().items()):
         with links.adopt(path) as link:
             where = links.interface_name(link.ifindex) if link.ifindex else ""
-            yield Attached(name.split("-")[0], where, link.program_id)
+            yield Attached(pins.parted(name)[0], where, link.program_id)
 
 
 def counted(counters: Map | None) -> list[Frames]:

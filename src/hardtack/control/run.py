@@ -47,7 +47,7 @@ def run(config: Config, path: Path, verbose: bool = False) -> int:
         parts.enter_context(held(folder))
         earlier = succession.before(folder)
         here = apply.start(planned(config, facts, earlier.hosts), earlier, folder, given, parts)
-        record.write(record.place("front", folder.namespace, interface), path)
+        record.write(record.place("front", folder.namespace, interface), [interface], path)
         privileges.drop()
         tell_ready(here, time.perf_counter() - started)
         ended = until_ended(bell, works(here), here.followers)

@@ -174,8 +174,11 @@ class Map:
 
 
 def sized(table: Table, sizes: Mapping[str, int]) -> Table:
-    """`table` with the number of entries that `sizes` has for it, if it has."""
-    return replace(table, entries=sizes.get(table.name, table.entries))
+    """`table` as large as `sizes` says, if it does: entries; of an array of one that all CPUs share, that one's bytes."""
+    size = sizes.get(table.name)
+    if size is None:
+        return table
+    return replace(table, value_size=size) if (table.kind, table.entries) == ("array", 1) else replace(table, entries=size)
 
 
 def create(table: Table) -> Map:

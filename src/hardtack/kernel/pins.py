@@ -1,8 +1,10 @@
-"""What is at work without a process: tables and links by name, in a folder of a bpffs for each interface.
+"""What is at work without a process: tables and links by name, in a folder of a bpffs for each front and agent.
 
-    /sys/fs/bpf/hardtack/front-4026531833-eth0/     whose it is, the inode of the network namespace, the interface
+    /sys/fs/bpf/hardtack/front-4026531833-eth0/     whose it is, the inode of the network namespace, an interface
         connections-1f3a99c0                        a table, and a hash of its layout: another version's has another name
-        link-front                                  what holds a program to an interface
+        link-front-eth0                             what holds a program to an interface
+
+A front may be on several interfaces. Its folder is named by one of them, and found by any.
 
 New tables take the places of old ones all at once, whenever the process that pins them is killed. They are pinned in a
 folder `draft`, which counts for nothing. Once all are there it is renamed `whole`: from then on what is in it counts, before
@@ -20,7 +22,7 @@ import os
 import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -48,7 +50,7 @@ class PinError(Mistake):
 
 @dataclass(frozen=True)
 class Folder:
-    """One interface's. `namespace` is the inode of the network namespace that the interface is in."""
+    """A front's or an agent's. `namespace` is the inode of the network namespace that the interface is in."""
 
     role: Role
     interface: str
@@ -59,6 +61,18 @@ class Folder:
     def path(self) -> Path:
         """Where it is, if it is there."""
         return self.root / f"{self.role}-{self.namespace}-{self.interface.replace('.', ':')}"
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """All that it is on: that which it is named by first, then a front's others."""
+        links = map(parted, self.links()) if self.role == "front" else ()
+        return tuple(dict.fromkeys([self.interface, *(interface for program, interface in links if program == "front")]))
+
+    def renamed(self, interface: str) -> Folder:
+        """The same, named by another interface from now on. OSError: there is one of this name."""
+        other = replace(self, interface=interface)
+        self.path.rename(other.path)
+        return other
 
     def make(self) -> None:
         """Have it there, empty if it was not. PinError."""
@@ -186,6 +200,17 @@ def clear(folder: Path) -> None:
         folder.rmdir()
 
 
+def link_name(program: str, interface: str) -> str:
+    """Of what holds a program to an interface."""
+    return f"{program}-{interface}"
+
+
+def parted(link: str) -> tuple[str, str]:
+    """The program and the interface in a link's name."""
+    program, _, interface = link.partition("-")
+    return program, interface
+
+
 def layout_of(table: Table) -> str:
     """8 hex digits of all that two tables must have in common but the number of entries."""
     text = repr((table.kind, table.key_size, table.value_size, table.flags, table.layout))
@@ -215,3 +240,8 @@ def folders(root: Path = ROOT) -> list[Folder]:
 def here(role: Role, root: Path = ROOT) -> list[Folder]:
     """Those of interfaces of this thread's network namespace."""
     return [one for one in folders(root) if (one.role, one.namespace) == (role, this_namespace())]
+
+
+def on(interfaces: Collection[str], role: Role, root: Path = ROOT) -> list[Folder]:
+    """Those of them that are on any of these interfaces."""
+    return [one for one in here(role, root) if not set(interfaces).isdisjoint(one.interfaces)]

@@ -15,7 +15,13 @@ from hardtack.kernel.structures import member_places
 
 LOAD, CALL = 0x18, 0x85  # opcodes: BPF_LD | BPF_IMM | BPF_DW, which is two instructions long; BPF_JMP | BPF_CALL
 NUMBER, MAP_FD, MAP_VALUE, KFUNC = 0, 1, 2, 2  # what the source register field then means
-FORMS = {"map": (LOAD, MAP_FD), "value": (LOAD, MAP_VALUE), "kfunc": (CALL, KFUNC), "field": (LOAD, NUMBER)}
+FORMS = {
+    "map": (LOAD, MAP_FD),
+    "value": (LOAD, MAP_VALUE),
+    "size": (LOAD, NUMBER),
+    "kfunc": (CALL, KFUNC),
+    "field": (LOAD, NUMBER),
+}
 
 
 def fill(image: Image, maps: Mapping[str, Map]) -> bytes:
@@ -36,6 +42,9 @@ def fill(image: Image, maps: Mapping[str, Map]) -> bytes:
             continue
         if reference.name not in maps:
             raise ImageError(f"program {image.name} refers to table {reference.name}, which it was not given")
+        if reference.kind == "size":
+            struct.pack_into("=i4xi", code, at + 4, maps[reference.name].table.value_size, 0)
+            continue
         struct.pack_into("=i", code, at + 4, maps[reference.name].fd)
         if reference.kind == "map":
             struct.pack_into("=i", code, at + 12, 0)  # of a value, this is the offset: it stays

@@ -59,6 +59,12 @@ ASKED_CELLS = 16384
 BURST = 8192  # frames that a connection may send at once: more than a window of 8 MB takes
 AHEAD = 60_000  # ms by which another CPU's stamp may be ahead of ours, and far more: such a one is of now
 START = 64  # the same until its host, where it is seen, has confirmed the connection; an initial window is 10, RFC 6928
+FEWEST_NETWORK_WORDS = 1 << 19  # 4 MiB: before Linux 6.3 an entry has no more
+NODE_WORDS = 40  # where a node's words begin, in bytes
+SKIP_WORD = 24  # where a skip's word is
+NETWORKS_END = 8192  # bytes that a block may reach beyond its beginning: the last ones of the table are not used
+MOST_BLOCKS = 17  # on the way to a prefix: one for each byte, and one for the rest
+IN_WORD = 0x7FFFFFFF  # the value of a prefix in a word's low half, whose highest bit says that there is one
 PLACING = "mixed 1"  # how packet/state/connections.py places connections: another way, another word
 
 # Where an address's record is. The control plane places the slots so that each is found within PROBES of its hash;
@@ -245,6 +251,9 @@ Waiting = np.dtype(
 # Programs that have run since the front's process looked; `front` by the uplink's number
 Seen = np.dtype([("front", "u8", (MOST_EXITS,)), ("inside", "u8"), ("leaving", "u8")], align=True)
 
+# Trees of prefixes: see packet/state/networks.py. As many words as whoever makes the table chooses
+Networks = np.dtype([("words", "u8", (FEWEST_NETWORK_WORDS,))], align=True)
+
 # By reason: frames, then their bytes, as they came
 Counters = np.dtype([("tallies", "u8", (2 * FRONT_REASONS,))], align=True)
 AgentCounters = np.dtype([("tallies", "u8", (2 * REASONS,))], align=True)
@@ -260,6 +269,7 @@ HOSTS = table("hosts", "array", Hosts)
 POLICY = table("policy", "array", Policy)
 KEYS = table("keys", "array", Keys)
 PROMISE = table("promise", "array", Promise)
+NETWORKS = table("networks", "array", Networks, flags=MMAPABLE)
 MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)

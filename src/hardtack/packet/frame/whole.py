@@ -10,7 +10,6 @@ from __future__ import annotations
 from hardtack.compiler.language import (
     Pointer,
     external,
-    field_offset,
     helper,
     i64,
     inlined,
@@ -19,6 +18,7 @@ from hardtack.compiler.language import (
     types,
     u64,
 )
+from hardtack.compiler.told_later import field_offset
 from hardtack.packet.frame.platform import network_of
 from hardtack.packet.frame.wire import ETHERNET
 

@@ -22,7 +22,6 @@ from hardtack.compiler.language import (
     absent,
     at,
     beyond,
-    field_offset,
     helper,
     i64,
     inlined,
@@ -35,6 +34,7 @@ from hardtack.compiler.language import (
     types,
     u64,
 )
+from hardtack.compiler.told_later import field_offset
 from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.frame.wire import RST, TCP
 from hardtack.packet.host.again import copy_comes_again

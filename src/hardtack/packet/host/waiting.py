@@ -7,7 +7,8 @@ be asked: its answer would be from behind that, where the cookie does not hold, 
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, field_offset, inlined, load32, new, put_in, swap32, u64
+from hardtack.compiler.language import address, inlined, load32, new, put_in, swap32, u64
+from hardtack.compiler.told_later import field_offset
 from hardtack.packet.frame.wire import FIN
 from hardtack.packet.layout import WAITING, Waiter, Waiting
 

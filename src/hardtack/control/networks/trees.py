@@ -1,0 +1,153 @@
+"""The table of prefixes: every tree in it, filled at once or changed one by one while programs look things up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hardtack.control.networks.build import Builder
+from hardtack.control.networks.change import Changer, Prefix
+from hardtack.control.networks.difference import Difference, difference
+from hardtack.control.networks.memory import UNIT, Memory, TableFull
+from hardtack.control.networks.prefixes import Content, Network, Prefixes, words_of
+from hardtack.control.networks.walk import blocks_below
+from hardtack.kernel import grace
+from hardtack.packet.layout import FEWEST_NETWORK_WORDS, NETWORKS_END
+
+__all__ = ["FIRST_ROOT", "TableFull", "Trees"]
+
+FIRST_ROOT = UNIT  # the number of the first root that a new table gives
+NO_ROOT = 0  # a root that has nothing, in every table
+MOST_BYTES = 256 << 20  # of a table; places in words have room for more
+ONE_BY_ONE = 64  # changes, or one for so many prefixes, whichever is more; with more a tree is made anew
+ONE_OF = 512
+Version = int  # 0: IPv4, 1: IPv6; the order of a root's words
+
+
+class Trees:
+    """Trees of prefixes in a table's memory, each under the number of its *root*: packet/state/networks.py looks up there.
+
+    Each change is one that look-ups see at once, an address's old value or its new one. Whatever does not fit raises
+    TableFull, and nothing has changed then.
+
+        trees = Trees.draft()                                   # in this process's memory, as large as can be
+        root = trees.new(content_of({IPv4Network("192.0.2.0/24"): 7}))
+        table = maps.create(maps.sized(NETWORKS, {"networks": trees.wanted()}))
+        trees = trees.moved(table.memory())                     # from now on, changes are the programs'
+        trees.set(root, IPv4Network("192.0.2.1/32"), 0)         # 0: within 192.0.2.0/24, but nothing is found
+        trees.replace(root, content_of({...}))                  # whatever is different
+    """
+
+    def __init__(self, memory: Any, wait: Callable[[], None] = grace.wait_for_programs) -> None:
+        """`memory`: all of the table, as a writable buffer of zeros. `wait`: comes back when no look-up is under way that
+        had begun before."""
+        self.memory = Memory(np.frombuffer(memory, np.uint64), wait)
+        self._contents: dict[int, list[Prefixes]] = {}
+
+    @classmethod
+    def draft(cls) -> Trees:
+        """In memory that nobody else sees: to be filled, and then moved to a table that is large enough."""
+        return cls(np.zeros(MOST_BYTES >> 3, np.uint64), lambda: None)  # the kernel gives what is touched
+
+    def wanted(self) -> int:
+        """Bytes of a table for what is in this one, with room for all of it to be made anew beside the old."""
+        used = 8 * UNIT * (self.memory.end + self.memory.used)
+        return min(max(used + NETWORKS_END, 8 * FEWEST_NETWORK_WORDS), MOST_BYTES) & ~4095
+
+    def moved(self, memory: Any, wait: Callable[[], None] = grace.wait_for_programs) -> Trees:
+        """The same trees in a table of `wanted` bytes, all zeros; roots keep their numbers."""
+        there = Trees(memory, wait)
+        there.memory.copy(self.memory)
+        there._contents = {root: [*content] for root, content in self._contents.items()}
+        return there
+
+    def new(self, content: Content | None = None) -> int:
+        """Another tree: its root's number."""
+        place = int(self.memory.take(np.array([2]))[0])
+        self.memory.words[place : place + 2] = 0
+        self._contents[place] = [*Content().versions]
+        if content:
+            try:
+                self.replace(place, content)
+            except TableFull:
+                self.free(place)
+                raise
+        return place
+
+    def free(self, root: int) -> None:
+        """A tree that nothing leads to any more: no record has its root's number."""
+        for version in range(2):
+            self._publish(root + version, 0, [blocks_below(self.memory.words, int(self.memory.words[root + version]))])
+        del self._contents[root]
+        self.memory.give(np.array([root]), np.array([2]))
+
+    def content(self, root: int) -> Content:
+        """What a tree holds."""
+        return Content(*self._contents[root])
+
+    def set(self, root: int, network: Network, value: int) -> None:
+        """A prefix's value, 0 to 2^31 - 1. 0 hides shorter prefixes: what is in none has 0, too."""
+        if not 0 <= value < 1 << 31:
+            raise ValueError(f"value {value} of {network}: 0 to {(1 << 31) - 1}")
+        self._change(root, network.version == 6, Prefix(*number_of(network), value))
+
+    def remove(self, root: int, network: Network) -> None:
+        """A prefix out of a tree; nothing if it is not there."""
+        self._change(root, network.version == 6, Prefix(*number_of(network), None))
+
+    def replace(self, root: int, content: Content) -> int:
+        """Make a tree hold just this: how many prefixes came, went or have another value.
+
+        Few changes are made one by one, in an order in which each address has its old value or its new one at any time:
+        what comes or changes, the longest first; then what goes, the shortest first. With many the whole tree of an IP
+        version is made anew, and put in the old one's place.
+        """
+        total = 0
+        for version, (old, new) in enumerate(zip(self._contents[root], content.versions, strict=True)):
+            changes = difference(old, new)
+            total += len(changes)
+            if len(old) and len(changes) <= max(ONE_BY_ONE, len(old) // ONE_OF):
+                self._one_by_one(root, version, changes)
+            elif len(changes):
+                self._anew(root, version, new)
+        return total
+
+    def _one_by_one(self, root: int, version: Version, changes: Difference) -> None:
+        for prefix in changes:
+            self._change(root, version, prefix)
+
+    def _anew(self, root: int, version: Version, prefixes: Prefixes) -> None:
+        builder, place = Builder(self.memory, prefixes), root + version
+        word = builder.build(0, len(prefixes))
+        self._publish(place, word, [blocks_below(self.memory.words, int(self.memory.words[place]))])
+        self._contents[root][version] = prefixes
+
+    def _change(self, root: int, version: Version, prefix: Prefix) -> None:
+        old = self._contents[root][version]
+        place, there = old.place_of(prefix.number, prefix.length)
+        if prefix.value is None:
+            if not there:
+                return
+            new = old.without_one(place)
+        else:
+            if there and int(old.value[place]) == prefix.value:
+                return
+            new = old.with_one(prefix.number, prefix.length, prefix.value)
+        change = Changer(self.memory, new, prefix).work_out(root + version)
+        self._publish(change.place, change.word, change.old)
+        self._contents[root][version] = new
+
+    def _publish(self, place: int, word: int, old: Any) -> None:
+        """The one word that leads to what is new, and no longer to what was."""
+        grace.keep_order()
+        self.memory.words[place] = word
+        for places, sizes in old:
+            self.memory.give(places, sizes)
+
+
+def number_of(network: Network) -> tuple[int, int]:
+    """Address, as a number of 128 bits, and length."""
+    high, low = words_of(network)
+    return high << 64 | low, network.prefixlen
