@@ -54,6 +54,10 @@ class Prefixes:
         """Some of them, in order: as NumPy indexes."""
         return type(self)(*(one[which] for one in self.arrays))
 
+    def over(self, other: Prefixes) -> Self:
+        """Both; of a prefix that both have, the value of this one."""
+        return self.sorted(*(np.concatenate([theirs, ours]) for ours, theirs in zip(self.arrays, other.arrays, strict=True)))
+
     def find(self, number: int) -> int:
         """The first prefix whose address is not below this number of 128 bits."""
         if number > ADDRESS:
@@ -104,6 +108,10 @@ class Content:
 
     def __len__(self) -> int:
         return len(self.ipv4) + len(self.ipv6)
+
+    def over(self, other: Content) -> Content:
+        """Both; of a prefix that both have, the value of this one."""
+        return Content(*(ours.over(theirs) for ours, theirs in zip(self.versions, other.versions, strict=True)))
 
     @property
     def versions(self) -> tuple[Prefixes, Prefixes]:

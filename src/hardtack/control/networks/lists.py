@@ -1,0 +1,121 @@
+"""Lists of prefixes from files: one prefix a line, IPv4 or IPv6; what follows # or ; is a comment.
+
+A million lines take a second or two.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hardtack.control.networks.lines import Lines, bounds, joined, one_by_one, plain_ipv4
+from hardtack.control.networks.prefixes import BITS, Content, Prefixes
+from hardtack.mistake import Mistake
+
+MOST_BYTES = 128 << 20
+MOST_TOLD = 10  # lines that are no prefixes
+MOST_SHOWN = 50  # characters of a line
+WORD_OF_ONES = ~np.uint64(0)
+MAPPED = 0xFFFF  # RFC 4291 2.5.5.2
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+EXAMPLE = "write one prefix a line, such as 192.0.2.0/24 or 2001:db8::/32"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A line that is no prefix, and what to write."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a file lists. `wrong`: the first lines that are no prefixes, in order; `mistakes`: how many are not."""
+
+    content: Content
+    wrong: tuple[Wrong, ...] = ()
+    mistakes: int = 0
+
+
+class ListError(Mistake):
+    """A list that cannot be used: why, with file and line; the first ones of many."""
+
+    def __init__(self, path: Path, why: str = "", listed: Listed | None = None) -> None:
+        told = [f"{path}: {why}"] if why else []
+        if listed:
+            told += [f"{path}:{one.line}: {one.text}" for one in listed.wrong]
+            if more := listed.mistakes - len(listed.wrong):
+                told.append(f"{path}: and {more:,} more lines like these; put these right first")
+        super().__init__("\n".join(told))
+
+
+def load(path: Path, value: int = 1) -> Content:
+    """The prefixes in a file, each with this value. ListError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ListError(path, "not a regular file; give the path of a list of prefixes")
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ListError(path, f"cannot read it: {error.strerror}; give the path of a file you may read") from error
+    if len(data) > MOST_BYTES:
+        raise ListError(path, f"more than {MOST_BYTES >> 20} MiB; a list of prefixes has no more")
+    listed = parsed(data, value)
+    if listed.mistakes:
+        raise ListError(path, listed=listed)
+    return listed.content
+
+
+def parsed(data: bytes, value: int = 1) -> Listed:
+    """The prefixes in a file's bytes. What is there twice counts once."""
+    text = data.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    characters = np.frombuffer(text + b"\n", np.uint8)
+    starts, ends = bounds(characters)
+    plain, ipv4 = plain_ipv4(characters, starts, ends)
+    others, ipv6, bad = one_by_one(text, np.flatnonzero((ends > starts) & ~plain), starts, ends)
+    wrong = [Wrong(line + 1, f"found {shown(text[starts[line] : ends[line]])}; {EXAMPLE}") for line in bad[:MOST_TOLD]]
+    mistakes, versions = len(bad), []
+    for version, lines in ((4, joined(ipv4, others)), (6, ipv6)):
+        stray = strays(lines, version)
+        wrong += [told(lines, version, place) for place in stray[:MOST_TOLD]]
+        mistakes += len(stray)
+        values = np.full(len(lines.line), value, np.uint32)
+        versions.append(Prefixes.sorted(lines.high, lines.low, lines.length, values))
+    return Listed(Content(*versions), tuple(sorted(wrong, key=lambda one: one.line)[:MOST_TOLD]), mistakes)
+
+
+def strays(lines: Lines, version: int) -> list[int]:
+    """Which prefixes say more than their length: they may have been meant otherwise. And IPv4 as IPv6 writes it."""
+    length = lines.length.astype(np.uint64)
+    high = lines.high & (WORD_OF_ONES >> np.minimum(length, 63)) & np.where(length < 64, WORD_OF_ONES, 0).astype(np.uint64)
+    behind = np.where(length > 64, length - np.minimum(length, 64), 0)
+    low = lines.low & np.where(behind < 64, WORD_OF_ONES >> np.minimum(behind, 63), 0).astype(np.uint64)
+    mapped = (lines.high == 0) & (lines.low >> np.uint64(32) == MAPPED) & (length >= 96) & (version == 6)
+    places: list[int] = np.flatnonzero((high != 0) | (low != 0) | mapped).tolist()
+    return places
+
+
+def told(lines: Lines, version: int, place: int) -> Wrong:
+    """One of those, and what to write."""
+    number, bits = int(lines.high[place]) << 64 | int(lines.low[place]), int(lines.length[place])
+    line = int(lines.line[place]) + 1
+    if version == 6 and number >> 32 == MAPPED:
+        plain = ipaddress.IPv4Network((number & 0xFFFFFFFF, bits - 96), strict=False)
+        return Wrong(line, f"found {ipaddress.IPv6Address(number)}/{bits}, IPv4 as IPv6 writes it; write {plain}")
+    address = ipaddress.IPv4Address(number >> 96) if version == 4 else ipaddress.IPv6Address(number)
+    network = ipaddress.ip_network((address, bits), strict=False)
+    free = BITS[version] - bits
+    return Wrong(line, f"found {address}/{bits}, whose last {free} bits are not all 0; write {network}, or {address}")
+
+
+def shown(found: bytes) -> str:
+    """A line for people: no longer than they want, and no control characters."""
+    text = found.strip()[: MOST_SHOWN + 1].decode("utf-8", "replace")
+    return ascii(text[:MOST_SHOWN] + "..." * (len(text) > MOST_SHOWN))
