@@ -19,8 +19,9 @@ from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
 from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, WAYS, Clock, Places
 
-# The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's.
-NAMES = Table("names", "array", 4, 64, 1, layout="name")
+# The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's,
+# and there are as many as it is made for.
+NAMES = Table("names", "array", 4, 64, 2, layout="name")
 
 
 class NothingHere(Mistake):
