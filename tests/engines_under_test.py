@@ -32,7 +32,7 @@ from tables_under_test import BUCKETS, LO, Updates, budgets, known, places_entry
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
-from hardtack.image import Table
+from hardtack.image import MMAPABLE, Table
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
 from hardtack.packet import layout
@@ -56,9 +56,9 @@ REASONS = {int(reason): reason for reason in Reason}
 SHORTEST = 14  # bytes; BPF_PROG_TEST_RUN takes no shorter frame
 NS = 1_000_000  # in a millisecond
 PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
-SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS}
-OF_HOSTS = (layout.TAUGHT, layout.QUOTED)
-LIMITS = [*range(NUMBERS), layout.LEARNING, *(of + n for of in OF_HOSTS for n in range(1, NUMBERS))]  # budgets of any test
+LIMITS = range(NUMBERS * layout.BUDGETS_EACH)  # budgets of any test
+SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS, "budgets": len(LIMITS), "shares": len(LIMITS)}
+SIZES |= {"ports": NUMBERS * layout.PORT_WORDS}
 PER_CPU = ("shares", "crowds", "prefixes", "asked")  # what a CPU remembers
 
 
@@ -114,8 +114,7 @@ class Ebpf:
         self._clock, self._cpu = (-1, -1), -1
         self._cpus = sorted(os.sched_getaffinity(0))
         self._touched: set[int] = set()  # cells of prefixes: there are too many to clear them all
-        for table, key, value in updates(state):
-            self._tables[table].update(key, value)
+        self._write(updates(state))
         for place in range(layout.MOST_EXITS):
             self._tables["devices"].update(place.to_bytes(4, "little"), LO.to_bytes(4, "little"))
         self._tags = np.frombuffer(self._tables["tags"].memory(), np.uint8)
@@ -166,8 +165,15 @@ class Ebpf:
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
-        for table, key, value in ways(state):
-            self._tables[table].update(key, value)
+        self._write(ways(state))
+
+    def _write(self, entries: Updates) -> None:
+        for name, key, value in entries:
+            table = self._tables[name]
+            if table.table.flags & MMAPABLE:
+                table.memory()[: len(value)] = value
+            else:
+                table.update(key, value)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""

@@ -20,6 +20,7 @@ from hardtack.packet.layout import KEEP_TAG, NO_TAG
 Updates = Iterator[tuple[str, bytes, bytes]]  # table, key, value
 WORD = 1 << 32
 LO = 1  # an interface that every namespace has; no test sends anything by it
+MAPPED = bytes(10) + b"\xff\xff"
 BUCKETS = 1024  # of the table of connections: room for all of a test's
 BITS = {
     "client_fin": layout.CLIENT_FIN,
@@ -40,12 +41,9 @@ NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "beg
 
 
 def updates(state: State, buckets: int = BUCKETS) -> Updates:
-    """All that is configured; `buckets` of the table of connections are in use."""
-    hosts = np.zeros((), layout.Hosts)
-    for place, host in enumerate(state.hosts.values()):
-        hosts["records"][place] = record_of(host, place)
-    yield "hosts", ONLY, hosts.tobytes()
-    yield "index", ONLY, index_entry([*state.hosts])
+    """All that is configured, as tables begin; `buckets` of the table of connections are in use."""
+    yield from host_updates(state)
+    yield "index", ONLY, index_entry({address: place for place, address in enumerate(state.hosts, 1)})
     yield "keys", ONLY, keys_entry(*(schedule.items() for schedule in state.keys))
     yield "places", ONLY, places_entry(buckets)
     yield "policy", ONLY, policy_entry(state)
@@ -56,20 +54,51 @@ def ways(state: State) -> Updates:
     """All that is known of interfaces, and what goes by which."""
     yield "exits", ONLY, exits_entry(state.exits)
     yield "outside", ONLY, outside_of(state)
-    yield from hop_updates(state)
+    yield "nets", ONLY, nets_entry(state)
 
 
-def record_of(host: Host, place: int) -> npt.NDArray[np.void]:
-    """A host's record, at this place."""
+def host_updates(state: State) -> Updates:
+    """Each host's record and set of ports, at its number; addresses of one number are of one host, but for its MSS."""
+    records = np.zeros(1 + max(host.number for host in state.hosts.values()), layout.Host)
+    for address, host in state.hosts.items():
+        told = {name: records[host.number][name] for name in ("mss_4", "mss_6")}
+        told["mss_4" if address.startswith(MAPPED) else "mss_6"] = host.mss
+        records[host.number] = record_of(host)
+        for name, mss in told.items():
+            records[host.number][name] = mss
+    yield "hosts", ONLY, records.tobytes()
+    sets = {host.number: bits_of(host.ports) for host in state.hosts.values()} | {layout.ALL_PORTS: bits_of(None)}
+    yield "ports", ONLY, b"".join(sets.get(number, bytes(len(sets[0]))) for number in range(1 + max(sets)))
+
+
+def record_of(host: Host) -> npt.NDArray[np.void]:
+    """A host's record, but for its MSS."""
     record = np.zeros((), layout.Host)
-    for field in ("number", "mss", "keys", "replies", "frames", "heard", "one_armed", "scale"):
+    for field in ("number", "keys", "replies", "frames", "heard", "one_armed", "scale"):
         record[field] = getattr(host, field)
-    record["place"], record["via"], record["other"] = place, host.via.value, host.drops
+    record["via"], record["other"] = host.via.value, host.drops
     record["speaks"] = sum(1 << bit for name, bit in SPOKEN.items() if name in host.speaks)
     record["tag"] = KEEP_TAG if host.tag is None else NO_TAG if host.tag == "none" else host.tag
-    for port in range(65536) if host.ports is None else host.ports:
-        record["ports"][port >> 6] |= np.uint64(1 << (port & 63))
+    record["ports"] = 0 if host.ports is None else host.number
     return record
+
+
+def bits_of(ports: frozenset[int] | None) -> bytes:
+    """A set of ports; None: all of them."""
+    bits = np.zeros(1 << 16, np.uint8)
+    bits[[*range(1 << 16)] if ports is None else [*ports]] = 1
+    return np.packbits(bits, bitorder="little").tobytes()
+
+
+def nets_entry(state: State) -> bytes:
+    """Whose each address is, where frames for it go, and where its own come from; in the order of `hosts`, from 1."""
+    records = np.zeros(1 + len(state.hosts), layout.Net)
+    for place, (address, host) in enumerate(state.hosts.items(), 1):
+        hop = state.hops.get(address)
+        word = 0 if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
+        origin = int.from_bytes(state.origins.get(address, b""), "little")
+        records[place] = host.number, word, origin, 0
+    return records.tobytes()
 
 
 def policy_entry(state: State) -> bytes:
@@ -93,16 +122,6 @@ def exits_entry(exits: Mapping[int, Exit]) -> bytes:
     for place, one in exits.items():
         record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu, 1
     return record.tobytes()
-
-
-def hop_updates(state: State) -> Updates:
-    """Where frames for each address go, and where its own come from: entries for each record of `hosts`, in its order."""
-    for place, address in enumerate(state.hosts):
-        hop = state.hops.get(address)
-        word = 0 if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
-        yield "next_hops", place.to_bytes(4, "little"), word.to_bytes(8, "little")
-        origin = int.from_bytes(state.origins.get(address, b""), "little")
-        yield "origins", place.to_bytes(4, "little"), origin.to_bytes(8, "little")
 
 
 def places_entry(buckets: int, marks: int = layout.FEWEST_MARKS) -> bytes:
@@ -162,7 +181,7 @@ def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, .
     shares = {index_of(whose): share for whose, share in own.shares.items() if share.window}
     return {
         "shares": {number: tuple(int(getattr(share, name)) for name in SHARE) for number, share in shares.items()},
-        "wanted": {number: (share.wanted,) for number, share in shares.items() if number < layout.LEARNING},
+        "wanted": {number: (share.wanted,) for number, share in shares.items() if number % layout.BUDGETS_EACH == 0},
         "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items() if cell.window},
         "asked": {number: (asked.when << 3 | asked.tries,) for number, asked in own.asked.items() if asked.when},
         "crowds": {number: (when << 32 | count,) for number, (when, count) in own.crowds.items()},
@@ -173,10 +192,11 @@ def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, .
 def index_of(whose: int | str) -> int:
     """A budget's place in the table."""
     if isinstance(whose, int):
-        return whose
+        return whose * layout.BUDGETS_EACH
     if whose == LEARNING:
         return layout.LEARNING
-    return (layout.QUOTED if whose.startswith("quoted") else layout.TAUGHT) + int(whose.rpartition(" ")[2])
+    kind = layout.QUOTED if whose.startswith("quoted") else layout.TAUGHT
+    return int(whose.rpartition(" ")[2]) * layout.BUDGETS_EACH + kind
 
 
 def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int]) -> dict[str, dict[int, tuple[int, ...]]]:
@@ -186,7 +206,7 @@ def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int])
     taken = tables["budgets"].view(layout.Budget)["taken"]
     return {
         "shares": {n: tuple(int(shares[n][name]) for name in SHARE) for n in numbers if shares[n]["window"]},
-        "wanted": {n: (wanted(shares[n]),) for n in numbers if n < layout.LEARNING and shares[n]["window"]},
+        "wanted": {n: (wanted(shares[n]),) for n in numbers if n % layout.BUDGETS_EACH == 0 and shares[n]["window"]},
         "cells": {int(n): tuple(int(cells[n][name]) for name in CELL) for n in np.flatnonzero(cells["window"])},
         "asked": {int(n): (int(asked[n]),) for n in np.flatnonzero(asked)},
         "crowds": {int(n): (int(crowds[n]),) for n in np.flatnonzero(crowds)},

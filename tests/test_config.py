@@ -97,11 +97,10 @@ def test_a_relative_key_file_stands_beside_the_configuration(tmp_path: Path) -> 
 
 
 def test_mss_by_family() -> None:
-    four, six = ip_address("192.0.2.1"), ip_address("2001:db8::1")
     host = read(FRONT + HOST, Path("x.toml")).hosts[0]
-    assert (host.mss_for(four), host.mss_for(six)) == (1460, 1440)
+    assert (host.mss_for(4), host.mss_for(6)) == (1460, 1440)
     host = read(FRONT + HOST + "mss = 8940\n", Path("x.toml")).hosts[0]
-    assert (host.mss_for(four), host.mss_for(six)) == (8940, 8940)
+    assert (host.mss_for(4), host.mss_for(6)) == (8940, 8940)
 
 
 def test_what_clients_are_promised() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import numpy as np
 import pytest
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from naive.frames import IPv4, IPv6, Tcp, frame
 from parts.engines import TARGETS, Part, part
 
-from hardtack.control.tables import TooManyAddresses, address_key, host_entry, host_updates, index_entry, place_of
+from hardtack.control.protected import Protected, bits_of, columns
+from hardtack.control.tables import TooManyAddresses, address_key, addresses_in, index_entry, place_of
 from hardtack.mistake import Mistake
-from hardtack.packet.layout import MOST_HOST_ADDRESSES, PROBES, Index
+from hardtack.packet.layout import MOST_HOST_ADDRESSES, NO_PLACE, PROBES, Host, Index
 
 Address = IPv4Address | IPv6Address
 PORT = 443
@@ -33,13 +34,13 @@ OTHERS = [
 
 
 def looked_up(written: bytes, address: bytes) -> int | None:
-    """The number under which an index holds an address; the twin of packet/state/hosts.py."""
+    """The place that an index has for an address; the twin of packet/state/hosts.py."""
     index = np.frombuffer(written, Index)[0]
     high, low = map(int, np.frombuffer(address, "<u8"))
     first = place_of(high, low, int(index["factor"]))
     for slot in index["slots"][first : first + PROBES]:
         if (int(slot["high"]), int(slot["low"])) == (high, low):
-            return int(slot["host"]) if slot["host"] < MOST_HOST_ADDRESSES else None
+            return int(slot["place"]) if slot["place"] != NO_PLACE else None
     return None
 
 
@@ -51,9 +52,21 @@ def finding(request: pytest.FixtureRequest) -> Iterator[Part]:
 
 def write(finding: Part, addresses: list[Address]) -> None:
     """Protect these: each with a number, an MSS and a port of its own, next to PORT."""
-    records = {address_key(a): host_entry(n, 1000 + n, (PORT, 1000 + n)) for n, a in enumerate(addresses)}
-    for table, _, value in host_updates(records):
-        finding.write(table, value)
+    sets = {bits_of((PORT, 1000 + n)): n for n in range(1, len(addresses) + 1)}
+    networks = {ip_network(address): n for n, address in enumerate(addresses, 1)}
+    protected = Protected({n: record(n) for n in networks.values()}, sets, networks, networks)
+    for table, first, step, words, _ in columns(protected):
+        whole = np.zeros(step * len(words), np.uint64)
+        whole[first::step] = words
+        finding.write(table, whole.tobytes())
+    finding.write("index", index_entry(addresses_in(networks)))
+
+
+def record(number: int) -> bytes:
+    """A host's, with an MSS and a set of ports of its own."""
+    host = np.zeros((), Host)
+    host["number"], host["ports"], host["mss_4"] = number, number, 1000 + number
+    return host.tobytes()
 
 
 def found(finding: Part, address: Address, port: int = PORT) -> list[int]:
@@ -68,9 +81,9 @@ def found(finding: Part, address: Address, port: int = PORT) -> list[int]:
 @settings(deadline=None, max_examples=50)
 def test_an_index_holds_its_addresses_and_no_others(addresses: set[Address]) -> None:
     several = [*addresses]
-    written = index_entry([address_key(address) for address in several])
+    written = index_entry({address_key(address): place for place, address in enumerate(several, 1)})
     assert len(written) == Index.itemsize
-    for number, address in enumerate(several):
+    for number, address in enumerate(several, 1):
         assert looked_up(written, address_key(address)) == number
     for address in {*OTHERS, *NETWORK4[:20]} - addresses:
         assert looked_up(written, address_key(address)) is None
@@ -81,7 +94,7 @@ def test_a_thousand_neighbours_are_all_found(finding: Part, name: str) -> None:
     addresses: list[Address] = [*NETWORKS[name]]
     assert len(addresses) == MOST_HOST_ADDRESSES
     write(finding, addresses)
-    for number, address in enumerate(addresses):
+    for number, address in enumerate(addresses, 1):
         assert found(finding, address) == [number, 1000 + number, 1]
         assert found(finding, address, 1000 + number) == [number, 1000 + number, 1]
         assert found(finding, address, 80) == [number, 1000 + number, 0]
@@ -96,7 +109,7 @@ def test_an_address_one_bit_off_is_another(finding: Part) -> None:
         assert found(finding, IPv4Address(int(ours[0]) ^ 1 << bit)) == []
     for bit in range(128):
         assert found(finding, IPv6Address(int(ours[1]) ^ 1 << bit)) == []
-    assert found(finding, ours[0])[0] == 0 and found(finding, ours[1])[0] == 1
+    assert found(finding, ours[0])[0] == 1 and found(finding, ours[1])[0] == 2
 
 
 def test_generated_sets_are_found(finding: Part) -> None:
@@ -105,7 +118,7 @@ def test_generated_sets_are_found(finding: Part) -> None:
     def each(addresses: set[Address], others: set[Address]) -> None:
         several = [*addresses]
         write(finding, several)
-        for number, address in enumerate(several):
+        for number, address in enumerate(several, 1):
             assert found(finding, address)[:2] == [number, 1000 + number]
         for address in others - addresses:
             assert found(finding, address) == []
@@ -122,5 +135,5 @@ def test_nothing_is_found_where_nothing_is_written(finding: Part) -> None:
 def test_too_many_addresses_are_a_mistake_told_in_a_line() -> None:
     keys = [address_key(address) for address in (*NETWORK4, IPv4Address("192.0.2.1"))]
     with pytest.raises(TooManyAddresses, match=str(MOST_HOST_ADDRESSES)) as refused:
-        index_entry(keys)
+        index_entry(dict.fromkeys(keys, 1))
     assert isinstance(refused.value, Mistake) and "\n" not in str(refused.value)

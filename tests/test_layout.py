@@ -72,11 +72,9 @@ TABLES = {name: table for name, table in vars(layout).items() if isinstance(tabl
 SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for name in TABLES} | {
     "BUDGETS": layout.Budget.itemsize,
     "SHARES": layout.Share.itemsize,
-    "NEXT_HOPS": layout.NextHop.itemsize,
     "CONNECTIONS": layout.Connection.itemsize,
     "MARKS": layout.Mark.itemsize,
     "PREFIXES": layout.Prefix.itemsize,
-    "ORIGINS": layout.Origin.itemsize,
     "ASKED_FOR": layout.Asked.itemsize,
     "AGENT_COUNTERS": layout.AgentCounters.itemsize,
 }

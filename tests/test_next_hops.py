@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit, find_exits
 from hardtack.control.next_hops import BY_KERNEL, NextHops
+from hardtack.control.protected import NetColumn
 from hardtack.control.tables import next_hop_entry
 from hardtack.image import ONLY
 from hardtack.kernel import maps, privileges
@@ -38,13 +40,14 @@ from hardtack.lab.addresses import CLIENT, INSIDE, SECOND, SERVER
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import EXITS, MOST_EXITS, NEXT_HOPS, Exits
+from hardtack.packet.layout import EXITS, MOST_EXITS, NETS, Exits
 
 pytestmark = needs_root
 
 GATEWAY = ("192.0.2.77", "2001:db8::77")  # nobody's; the front is told its MAC address
 GATEWAY_MAC = bytes.fromhex("020000000077")
 OTHER_MAC = "02:00:00:00:00:55"
+PLACES = {ip_network(address): place for place, address in enumerate(SERVER)}
 OUTSIDE, INSIDE_PLACE, SECOND_PLACE = 0, 1, 2
 both = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 
@@ -73,14 +76,15 @@ class Front:
     def __init__(self, front: Namespace, config: Config, lines: list[str]) -> None:
         self._front = front
         self.exits: tuple[Exit, ...] = front.call(find_exits, config)
-        self.table: Map = maps.create(NEXT_HOPS)
+        self.table: Map = maps.create(NETS)
+        self._column = NetColumn(self.table, "next_hop")
         self.exits_table: Map = maps.create(EXITS)
-        self.hops = front.call(NextHops, config, self.exits, self.table, self.exits_table)
+        self.hops = front.call(NextHops, config, PLACES, self.exits, self._column, self.exits_table)
         self.lines = lines
 
     def entry(self, place: int) -> bytes:
         """What the packet program finds there."""
-        return self.table.lookup(place.to_bytes(4, "little")) or b""
+        return self._column.lookup(place.to_bytes(4, "little"))
 
     def sources(self) -> list[bytes]:
         """The MAC addresses that frames leave with, by exit."""
@@ -423,7 +427,7 @@ def test_without_such_hosts_there_is_nothing_to_do(ground: Ground) -> None:
         forget(ground)
         ground.net.front.call(front.hops.follow)
         front.write()
-        assert front.table.lookup(bytes(4)) == BY_KERNEL and front.lines == []
+        assert front.entry(0) == BY_KERNEL and front.lines == []
         assert [one.name for one in front.exits] == [ground.net.outside.name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 
 from kernel_ground import needs_root
@@ -13,10 +14,11 @@ from test_next_hops import Ground, both, forget, ground, neighbour, route, speak
 from hardtack.control import origins
 from hardtack.control.configuration.reading import read
 from hardtack.control.origins import ANYBODY, NOBODY, Origins
+from hardtack.control.protected import NetColumn
 from hardtack.kernel import maps
 from hardtack.kernel.maps import Map
 from hardtack.lab.addresses import INSIDE, SERVER
-from hardtack.packet.layout import ORIGINS
+from hardtack.packet.layout import NETS
 
 __all__ = ["ground"]
 pytestmark = needs_root
@@ -24,6 +26,7 @@ pytestmark = needs_root
 OTHER = bytes.fromhex("020000000055")
 HERE = 2  # places: behind the server's addresses, one of this machine, one with a MAC address that is configured
 FIXED = 3
+PLACES = {ip_network(address): place for place, address in enumerate((*SERVER, "203.0.113.77", "203.0.113.78"))}
 HOSTS = f"""
 [[host]]
 name = "behind"
@@ -52,13 +55,14 @@ class Front:
             f'[front]\ninterface = "{ground.net.outside.name}"\ninside = ["{ground.net.inside.name}"]\nkey_file = "key"\n'
         )
         self._front = ground.net.front
-        self.table: Map = maps.create(ORIGINS)
-        self.origins = self._front.call(Origins, read(front + HOSTS, Path("x.toml")), self.table)
+        self.table: Map = maps.create(NETS)
+        self._column = NetColumn(self.table, "origin")
+        self.origins = self._front.call(Origins, read(front + HOSTS, Path("x.toml")), PLACES, self._column)
         self._front.call(self.origins.write)
 
     def entry(self, place: int) -> bytes:
         """What the packet program finds there."""
-        return self.table.lookup(place.to_bytes(4, "little")) or b""
+        return self._column.lookup(place.to_bytes(4, "little"))
 
     def becomes(self, place: int, expected: bytes) -> bool:
         """Whether following the news, and nothing else, brings about this entry."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,13 +15,15 @@ from kernel_ground import needs_root
 from hardtack.control import succession
 from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable
+from hardtack.control.coverage import widened
+from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import numbered
 from hardtack.control.pinned import key_of
-from hardtack.control.succession import Before, bring_counters, disown, protected, widened
-from hardtack.control.tables import host_entries, host_updates
+from hardtack.control.protected import EVERY_PORT, Protected, fill_protected, ports_of, protect
+from hardtack.control.succession import Before, bring_counters, disown, protected
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.kernel import maps
-from hardtack.packet.layout import COUNTERS, Connection
+from hardtack.packet.layout import COUNTERS, HOSTS, NETS, PORT_WORDS, PORTS, Connection
 
 SOMETIME = 70_000  # monotonic ms: of a grace period that is over, if this machine has been up for longer
 
@@ -36,26 +39,29 @@ def config(*hosts: tuple[list[str], list[int] | None], grace: str = "30s") -> Co
     return Config.model_validate({"front": front, "host": written})
 
 
-def entries_of(config: Config) -> dict[bytes, bytes]:
-    """The host records of a first start."""
-    return host_entries(config, numbered(host.name for host in config.hosts))
+def protected_by(config: Config) -> Protected:
+    """What a first start protects."""
+    return protect(config, numbered(host.name for host in config.hosts))
 
 
 def left_by(earlier: Config) -> Before:
     """What a front of this configuration leaves."""
-    values = {table: value for table, _, value in host_updates(entries_of(earlier))}
     names = [host.name for host in earlier.hosts]
-    return Before(names, protected(values["index"], values["hosts"]), SOMETIME)
+    return Before(names, ports_of(protected_by(earlier)), SOMETIME)
 
 
 WEB = config((["192.0.2.10", "2001:db8::10"], [80, 443]), (["192.0.2.11"], None))
 
 
+@needs_root
 def test_who_was_protected_is_read_from_the_tables() -> None:
-    entries = entries_of(WEB)
-    assert left_by(WEB).protected.keys() == entries.keys()
-    assert not widened(left_by(WEB), entries)
-    assert protected(None, None) == {}
+    kinds = (HOSTS, NETS, LISTED, replace(PORTS, entries=4 * PORT_WORDS))
+    with ExitStack() as parts:
+        tables = {kind.name: parts.enter_context(maps.create(kind)) for kind in kinds}
+        fill_protected(tables, protected_by(WEB))
+        fill_listed(tables[LISTED.name], protected_by(WEB))
+        assert protected(tables) == left_by(WEB).protected
+        assert protected({name: table for name, table in tables.items() if name != "hosts"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def test_who_was_protected_is_read_from_the_tables() -> None:
     ],
 )
 def test_more_than_before(now: Config, more: bool) -> None:
-    assert widened(left_by(WEB), entries_of(now)) == more
+    assert widened(left_by(WEB).protected, ports_of(protected_by(now)), EVERY_PORT) == more
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_more_than_before(now: Config, more: bool) -> None:
 def test_when_grace_begins(now: Config, adopted: tuple[str, ...], goes_on: bool, kept: bool) -> None:
     front: Any = SimpleNamespace(adopted=set(adopted))
     began = time.monotonic()
-    until = succession.grace_until(now, left_by(WEB), front, entries_of(now), goes_on)
+    until = succession.grace_until(now, left_by(WEB), front, protected_by(now), goes_on)
     assert (until == SOMETIME) == kept
     if not kept:  # by the clock that nobody sets
         assert began <= until / 1000 - 30 + 0.001 <= time.monotonic() + 0.001
@@ -94,7 +100,7 @@ def test_when_grace_begins(now: Config, adopted: tuple[str, ...], goes_on: bool,
 def test_a_grace_period_of_no_length_never_begins() -> None:
     now = config((["192.0.2.99"], None), grace="0s")
     front: Any = SimpleNamespace(adopted=set())
-    assert succession.grace_until(now, left_by(WEB), front, entries_of(now), goes_on=False) == 0
+    assert succession.grace_until(now, left_by(WEB), front, protected_by(now), goes_on=False) == 0
 
 
 def test_connections_of_a_host_that_is_no_more_are_nobodys() -> None:

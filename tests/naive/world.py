@@ -39,27 +39,27 @@ HOSTS = {
     mapped(packed(address)): host
     for address, host in {
         WEB: Host(WEB_PORTS, 1460, number=1),
-        WEB6: Host(frozenset({80}), 1440, number=1),
+        WEB6: Host(WEB_PORTS, 1440, number=1),
         ANY_PORT: Host(None, 1400, number=2),
         ANY_PORT6: Host(None, 8940, number=2),
         EDGES: Host(frozenset({1, 65535}), 536, number=3, drops=True),
         ROUTED: Host(WEB_PORTS, 1460, number=4, via=Via.routed),
-        ROUTED6: Host(WEB_PORTS, 1440, number=4, via=Via.routed, tag=100),
+        ROUTED6: Host(WEB_PORTS, 1440, number=13, via=Via.routed, tag=100),
         SWITCHED: Host(WEB_PORTS, 1460, number=5, via=Via.switched, tag=4094, drops=True, heard=True),
-        SWITCHED6: Host(WEB_PORTS, 1440, number=5, via=Via.switched, tag="none", drops=True, heard=True),
+        SWITCHED6: Host(WEB_PORTS, 1440, number=14, via=Via.switched, tag="none", drops=True, heard=True),
         BACK: Host(WEB_PORTS, 1460, number=6, via=Via.switched, one_armed=True),
         BACK6: Host(WEB_PORTS, 1440, number=6, via=Via.switched, one_armed=True),
         LOST: Host(WEB_PORTS, 1460, number=7, keys=1, via=Via.routed),
-        SCARCE: Host(WEB_PORTS, 1460, number=8, replies=1),
+        SCARCE: Host(WEB_PORTS, 1460, number=8, replies=1, drops=True),
         SCARCE6: Host(WEB_PORTS, 1440, number=8, replies=1, drops=True),
         HEARD: Host(WEB_PORTS, 1460, number=9, heard=True),
         HEARD6: Host(WEB_PORTS, 1440, number=9, heard=True),
         SLOW: Host(WEB_PORTS, 1460, number=10, heard=True, frames=1),
         SLOW6: Host(WEB_PORTS, 1440, number=10, heard=True, frames=1),
         PLAIN: Host(WEB_PORTS, 1460, number=11, speaks=frozenset()),
-        PLAIN6: Host(WEB_PORTS, 1440, number=11, speaks=frozenset({"timestamps"})),
+        PLAIN6: Host(WEB_PORTS, 1440, number=15, speaks=frozenset({"timestamps"})),
         WIDE: Host(WEB_PORTS, 1460, number=12, speaks=frozenset({"sack", "window_scaling", "ecn"}), scale=12, heard=True),
-        WIDE6: Host(WEB_PORTS, 1440, number=12, speaks=frozenset({"timestamps", "window_scaling"}), scale=0, heard=True),
+        WIDE6: Host(WEB_PORTS, 1440, number=16, speaks=frozenset({"timestamps", "window_scaling"}), scale=0, heard=True),
     }.items()
 }
 # For generated frames: all but those of which it matters how many came before

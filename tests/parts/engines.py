@@ -14,6 +14,7 @@ from naive.world import KEYS
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
+from hardtack.image import MMAPABLE
 from hardtack.kernel.datapath import Datapath
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
@@ -21,12 +22,14 @@ from parts.entries import DONE
 
 Target = Literal["eBPF", "native"]
 TARGETS = [pytest.param("eBPF", marks=needs_root), pytest.param("native")]
-TABLES = (layout.KEYS, layout.CLOCK, layout.WALK, layout.INDEX, layout.HOSTS)
+TABLES = (layout.KEYS, layout.CLOCK, layout.WALK, layout.INDEX, layout.NETS, layout.HOSTS, layout.PORTS)
+SETS = 1100  # of ports: more than a test has
+SIZES = {layout.PORTS.name: SETS * layout.PORT_WORDS}
 NS = 1_000_000  # in a millisecond
 
 
 class Part:
-    """One entry on one target, the keys of `naive.world` in its table. `write` writes a table's one entry."""
+    """One entry on one target, the keys of `naive.world` in its table. `write` writes how a table begins."""
 
     def __init__(self, run: Callable[[bytes], tuple[int, bytes]], write: Callable[[str, bytes], None]) -> None:
         self._run, self.write = run, write
@@ -52,21 +55,27 @@ def part(entry: str, target: Target) -> Iterator[Part]:
     if target == "native":
         yield native(source)
         return
-    with Datapath(objects.compiled(source)) as datapath:
+    with Datapath(objects.compiled(source), sizes=SIZES) as datapath:
 
         def run(frame: bytes) -> tuple[int, bytes]:
             ran = datapath.program.test_run(frame)
             return ran.verdict, ran.frame
 
-        yield Part(run, lambda table, value: datapath.tables[table].update(ONLY, value))
+        def write(table: str, value: bytes) -> None:
+            if datapath.tables[table].table.flags & MMAPABLE:
+                datapath.tables[table].memory()[: len(value)] = value
+            else:
+                datapath.tables[table].update(ONLY, value)
+
+        yield Part(run, write)
 
 
 def native(source: Source) -> Part:
     """As machine code, over tables in this process's memory."""
-    tables = {table.name: np.zeros(table.value_size, np.uint8) for table in source.tables}
+    tables = {table.name: np.zeros(table.value_size * SIZES.get(table.name, 1), np.uint8) for table in source.tables}
     program = NativeProgram(source, tables)
 
     def write(table: str, value: bytes) -> None:
-        tables[table][:] = np.frombuffer(value, np.uint8)
+        tables[table][: len(value)] = np.frombuffer(value, np.uint8)
 
     return Part(program.run, write)

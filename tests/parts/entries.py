@@ -16,9 +16,9 @@ from hardtack.packet.frame.options import read_options
 from hardtack.packet.frame.parse import NONE, parse, parse_tcp
 from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.host.former import is_newer
-from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
+from hardtack.packet.layout import ALL_SPOKEN
 from hardtack.packet.records import Flow
-from hardtack.packet.state.hosts import find_host, host_at, protects
+from hardtack.packet.state.hosts import find_host, host_of, protects
 
 DONE, REFUSED = 2, 1
 OUR_SCALE = 7
@@ -109,11 +109,10 @@ def host(frame: Any) -> int:
     start = head(frame)
     if not is_tcp(frame, flow) or beyond(start, 24, tail(frame)):
         return REFUSED
-    place = find_host(flow.destination_high, flow.destination_low)
-    if place == NO_HOST:
+    if not find_host(flow, flow.destination_high, flow.destination_low):
         return REFUSED
-    found = host_at(place)
+    found = host_of(flow)
     store64(start, 0, u64(found.number))
-    store64(start, 8, u64(found.mss))
-    store64(start, 16, u64(protects(found, flow.dport)))
+    store64(start, 8, u64(found.mss_4))
+    store64(start, 16, u64(1 if protects(found, flow.dport) else 0))
     return DONE

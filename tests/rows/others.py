@@ -207,7 +207,7 @@ def datagram(ip: IPv4 | IPv6) -> bytes:
 REST = [
     Row("UDP for a host that lets it pass", datagram(IPv4()), PASSES, number=1),
     Row("UDP for a host that drops it", datagram(IPv4(destination=EDGES)), DROPS, number=3),
-    Row("UDP over IPv6 for a host that drops it", datagram(IPv6(destination=SWITCHED6)), DROPS, number=5),
+    Row("UDP over IPv6 for a host that drops it", datagram(IPv6(destination=SWITCHED6)), DROPS, number=14),
     Row("an echo request for a host that drops it", error4(8, ip=IPv4(destination=SWITCHED)), DROPS),
     Row("a fragment of UDP for a host that drops it", datagram(IPv4(destination=EDGES, fragment=1)), DROPS),
     Row(

@@ -136,9 +136,9 @@ ORIGIN4, ORIGIN6 = Ethernet(source=bytes.fromhex("020000000a05")), Ethernet(sour
 SAID = Tcp(80, 40000, flags=ACK)
 TENANTS = [
     alone("by its own MAC address", frame(S4, SAID, ORIGIN4), Reason.taught, 5),
-    alone("by its own MAC address over IPv6", frame(S6, SAID, ORIGIN6), Reason.taught, 5),
+    alone("by its own MAC address over IPv6", frame(S6, SAID, ORIGIN6), Reason.taught, 14),
     alone("by another MAC address", frame(S4, SAID), FORGED, 5),
-    alone("by another MAC address over IPv6", frame(S6, SAID), FORGED, 5),
+    alone("by another MAC address over IPv6", frame(S6, SAID), FORGED, 14),
     alone("by a MAC address that differs in its first bit", frame(S4, SAID, ORIGIN6), FORGED, 5),
     alone("by another MAC address, of another port", frame(S4, replace(SAID, source_port=22)), OTHER, 5),
     alone("by another MAC address, UDP", frame(replace(S4, protocol=17), SAID), OTHER, 5),

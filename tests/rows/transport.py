@@ -93,7 +93,7 @@ PORTS = [
     Row("the port above", frame(tcp=Tcp(destination_port=444)), Reason.other_port),
     Row("the port with its bytes the wrong way round", frame(tcp=Tcp(destination_port=0xBB01)), Reason.other_port),
     Row("from a protected port to another", frame(tcp=Tcp(source_port=443, destination_port=40000)), Reason.other_port),
-    Row("port 443 of an IPv6 host that protects 80", frame(IPv6(), Tcp()), Reason.other_port),
+    Row("port 444 of an IPv6 host that protects 443", frame(IPv6(), Tcp(destination_port=444)), Reason.other_port),
     answered("port 1, protected", BARE, IPv4(destination=EDGES), Tcp(destination_port=1)),
     answered("port 65535, protected", BARE, IPv4(destination=EDGES), Tcp(destination_port=65535)),
     Row("port 0", frame(IPv4(destination=EDGES), Tcp(destination_port=0)), Reason.other_port),

@@ -138,4 +138,4 @@ def way(host: Host) -> str:
 
 def mss(host: Host) -> str:
     """The MSS of each address, on the address's line."""
-    return "\n".join(str(host.mss_for(address)) for address in host.addresses)
+    return "\n".join(str(host.mss_for(address.version)) for address in host.addresses)

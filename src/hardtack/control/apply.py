@@ -18,6 +18,7 @@ from hardtack.control import succession
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.exits import Exit, find_exits
 from hardtack.control.following import Keeper
+from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.marking import Marking
 from hardtack.control.next_hops import NextHops
 from hardtack.control.numbers import new_to
@@ -25,8 +26,9 @@ from hardtack.control.origins import Origins
 from hardtack.control.outside import Outside
 from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.plan import Plan
+from hardtack.control.protected import NetColumn, fill_protected
 from hardtack.control.succession import Before
-from hardtack.control.tables import device_entries, host_updates, policy_entry
+from hardtack.control.tables import addresses_in, device_entries, index_entry, policy_entry
 from hardtack.control.uplinks import ONLY_ONE
 from hardtack.control.watches import watches
 from hardtack.engines import xdp
@@ -66,9 +68,9 @@ class AtWork:
 
 def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
-    front = parts.enter_context(xdp.load(folder, given.images, plan.sizes, [NAMES]))
+    front = parts.enter_context(xdp.load(folder, given.images, plan.sizes, [NAMES, LISTED]))
     goes_on = front.takes_over(plan.places[-1])
-    grace_until = succession.grace_until(plan.config, earlier, front, plan.hosts, goes_on)
+    grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
     exits = find_exits(plan.config)
     fill(front, plan, exits, grace_until)
     upkeep = Upkeep(front.tables, given.masters)
@@ -100,9 +102,12 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
 
 def followers_of(plan: Plan, front: Standing, exits: Sequence[Exit]) -> list[Keeper]:
     """Who keep what the plan cannot know: ways to hosts, and where their frames come from."""
-    followers: list[Keeper] = [NextHops(plan.config, exits, front.tables["next_hops"], front.tables["exits"])]
+    nets, places = front.tables["nets"], plan.protected.places
+    followers: list[Keeper] = [
+        NextHops(plan.config, places, exits, NetColumn(nets, "next_hop"), front.tables["exits"])
+    ]
     if plan.config.front.inside:  # only what comes in there is compared
-        followers.append(Origins(plan.config, front.tables["origins"]))
+        followers.append(Origins(plan.config, places, NetColumn(nets, "origin")))
     return followers
 
 
@@ -119,8 +124,9 @@ def start_agent(plan: Plan, front: Standing, image: Image, parts: ExitStack) -> 
 def fill(front: Standing, plan: Plan, exits: Sequence[Exit], grace_until: int) -> None:
     """Write what the plan says; and where connections may be, if the table is new."""
     tables = front.tables
-    for table, key, value in host_updates(plan.hosts):
-        tables[table].update(key, value)
+    fill_protected(tables, plan.protected)
+    fill_listed(tables[LISTED.name], plan.protected)
+    tables["index"].update(ONLY, index_entry(addresses_in(plan.protected.places)))
     tables["policy"].update(ONLY, policy_entry(plan.config, grace_until))
     for name, number in plan.numbers.items():
         tables[NAMES.name].update(key_of(number), name.encode().ljust(NAMES.value_size, b"\0"))

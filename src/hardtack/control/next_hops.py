@@ -1,4 +1,4 @@
-"""Where frames for hosts with via = "direct" or "mac" go: the `next_hops` table, kept as the kernel knows the way.
+"""Where frames for hosts with via = "direct" or "mac" go: Net.next_hop, kept as the kernel knows the way.
 
 What the kernel does not know, or what only it can do, has no entry: the packet program then hands the frame to the kernel,
 which asks for the neighbour, answers with an ICMP error, encapsulates. Entries are single words, written whole.
@@ -17,13 +17,13 @@ from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.configuration.values import Address
 from hardtack.control.exits import Closed, Exit, as_now, closed
 from hardtack.control.following import Entries, Follower
-from hardtack.control.tables import addresses_of, exits_entry, next_hop_entry
+from hardtack.control.protected import Places, networks_of
+from hardtack.control.tables import exits_entry, next_hop_entry
 from hardtack.image import ONLY
 from hardtack.kernel import routes
 from hardtack.kernel.routes import Link
-from hardtack.packet.layout import NextHop
 
-BY_KERNEL = bytes(NextHop.itemsize)
+BY_KERNEL = bytes(8)
 STIR_AGAIN = 10.0  # s between attempts to have the kernel ask for a neighbour
 MOST_NAMES = 10  # of hosts in a line of the journal
 
@@ -40,7 +40,7 @@ class Hop:
 
     @property
     def entry(self) -> bytes:
-        """The entry of `next_hops`."""
+        """Net.next_hop."""
         return next_hop_entry(self.mac, self.place) if self.mac else BY_KERNEL
 
 
@@ -57,14 +57,19 @@ class Destination:
 
 
 class NextHops(Follower[Destination]):
-    """Keeps the `next_hops` table of a front, and the MAC addresses of its `exits`."""
+    """Keeps Net.next_hop of a front's networks, and the MAC addresses of its `exits`."""
 
-    def __init__(self, config: Config, exits: Sequence[Exit], table: Entries, exits_table: Entries) -> None:
+    def __init__(
+        self, config: Config, places: Places, exits: Sequence[Exit], table: Entries, exits_table: Entries
+    ) -> None:
         super().__init__(table)
         self._exits, self._exits_table = tuple(exits), exits_table
         exits_table.update(ONLY, exits_entry(exits))
-        numbered = enumerate(addresses_of(config))
-        self._all = [Destination(place, *which) for place, which in numbered if which[0].via in ("direct", "mac")]
+        self._all = [
+            Destination(places[network], host, network.network_address)
+            for host, network in networks_of(config)
+            if host.via in ("direct", "mac")
+        ]
         self._place_of = {one.index: place for place, one in enumerate(exits)}
         self._place_named = {one.name: place for place, one in enumerate(exits)}
         self._stirred: dict[tuple[int, bytes], float] = {}

@@ -1,4 +1,4 @@
-"""Which MAC address a host's frames come from: the `origins` table, kept as the kernel knows its neighbours.
+"""Which MAC address a host's frames come from: Net.origin, kept as the kernel knows its neighbours.
 
 Several hosts may be behind one `inside` interface, and one of them, taken over, could speak in another's name: end its
 connections, or open holes for strangers. So a frame teaches only if it comes from where frames for its sender would go, as
@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.configuration.values import Address
 from hardtack.control.following import Entries, Follower
-from hardtack.control.tables import addresses_of
+from hardtack.control.protected import Places, networks_of
 from hardtack.kernel import routes
-from hardtack.packet.layout import Origin
 
-ANYBODY = bytes(Origin.itemsize)
-NOBODY = b"\xff" * Origin.itemsize  # no MAC address is so long: what this machine sends itself does not come in
+ANYBODY = bytes(8)
+NOBODY = b"\xff" * 8  # no MAC address is so long: what this machine sends itself does not come in
 
 
 @dataclass
@@ -33,18 +32,18 @@ class Source:
 
 
 class Origins(Follower[Source]):
-    """Keeps the `origins` table of a front.
+    """Keeps Net.origin of a front's networks.
 
     Whoever keeps the next hops has the kernel ask for neighbours; here they are only looked at.
     """
 
-    def __init__(self, config: Config, table: Entries) -> None:
+    def __init__(self, config: Config, places: Places, table: Entries) -> None:
         super().__init__(table)
-        for place, (host, address) in enumerate(addresses_of(config)):
+        for host, network in networks_of(config):
             if host.via in ("kernel", "direct"):
-                self._all.append(Source(place, address))
+                self._all.append(Source(places[network], network.network_address))
             else:
-                self._table.update(key_of(place), fixed(host))
+                self._table.update(key_of(places[network]), fixed(host))
 
     def _look(self, those: Iterable[Source]) -> None:
         """Ask the kernel for each one's neighbour, and write what has changed."""
@@ -72,7 +71,7 @@ def fixed(host: Host) -> bytes:
 
 def word(mac: bytes) -> bytes:
     """A MAC address as an entry."""
-    return mac.ljust(Origin.itemsize, b"\0")
+    return mac.ljust(8, b"\0")
 
 
 def key_of(place: int) -> bytes:

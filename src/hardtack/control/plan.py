@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardtack.control import numbers as numbering
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.connections import table_sizes
-from hardtack.control.numbers import Numbering, counters_for, names_for, numbered
-from hardtack.control.pinned import NAMES
-from hardtack.control.tables import host_entries
+from hardtack.control.numbers import Numbering, numbered
+from hardtack.control.protected import NOTHING, Protected, protect
 from hardtack.diagnosis.finding import Site
 from hardtack.engines import xdp
 from hardtack.kernel.features import Purpose
@@ -32,16 +32,15 @@ class Facts:
 class Plan:
     """A whole front.
 
-    `key_files`: the file of each set of the table `keys`, in order. `hosts`: the record of every protected address, by
-    address key, in the order of their places. `promised`: the window scale that the agent of this machine is told; None
-    where it is no host.
+    `key_files`: the file of each set of the table `keys`, in order. `promised`: the window scale that the agent of
+    this machine is told; None where it is no host.
     """
 
     config: Config
     facts: Facts
     numbers: Numbering
     key_files: Sequence[Path]
-    hosts: Mapping[bytes, bytes]
+    protected: Protected
     places: Sequence[Place]
     sizes: Mapping[str, int]
     promised: int | None
@@ -52,17 +51,22 @@ class Plan:
         return self.config.front.interface
 
 
-def planned(config: Config, facts: Facts, earlier: Sequence[str] = ()) -> Plan:
-    """The plan for a configuration. `earlier`: names of hosts by number from 1, as `numbered` has them. TooManyAddresses."""
+def planned(config: Config, facts: Facts, earlier: Sequence[str] = (), before: Protected = NOTHING) -> Plan:
+    """The plan for a configuration. `earlier`: names of hosts by number from 1, as `numbered` has them.
+
+    `before`: what the tables hold that are to be changed; new ones hold nothing.
+    """
     numbers = numbered((host.name for host in config.hosts), earlier)
+    protected = protect(config, numbers, facts.speech, before)
+    sizes = numbering.table_sizes(numbers, protected.sets)
     return Plan(
         config=config,
         facts=facts,
         numbers=numbers,
         key_files=config.key_files,
-        hosts=host_entries(config, numbers, facts.speech),
+        protected=protected,
         places=places(config, facts),
-        sizes=table_sizes(config.front.connections) | {"counters": counters_for(numbers), NAMES.name: names_for(numbers)},
+        sizes=table_sizes(config.front.connections) | sizes,
         promised=config.promised_here(facts.speech).scale if config.has_local else None,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,73 +17,65 @@ import numpy as np
 from hardtack import journal
 from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable, moved
+from hardtack.control.coverage import Network, widened
+from hardtack.control.listed import LISTED, all_listed
 from hardtack.control.pinned import Tables, key_of
+from hardtack.control.protected import EVERY_PORT, Protected, ports_of
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Standing
-from hardtack.packet.layout import HOSTS, INDEX, MOST_HOST_ADDRESSES, POLICY, Host, Hosts, Index, Policy
+from hardtack.packet.layout import ALL_PORTS, HOSTS, NETS, POLICY, PORT_WORDS, PORTS, Host, Net, Policy
+
+KEPT = (POLICY, LISTED, NETS, HOSTS, PORTS)  # tables that say what a front protects
 
 
 @dataclass(frozen=True)
 class Before:
     """The front before, as it is pinned. Nothing of it is read that is of another layout.
 
-    `hosts`: names, by number from 1; "" is nobody's. `protected`: by address key, the words of bits of the ports.
+    `hosts`: names, by number from 1; "" is nobody's. `protected`: each network's ports, as `ports_of` has them.
     `grace_until`: monotonic ms.
     """
 
     hosts: list[str]
-    protected: Mapping[bytes, bytes]
+    protected: Mapping[Network, bytes]
     grace_until: int
 
 
 def before(folder: Folder) -> Before:
     """What is there now; nothing at all at a first start."""
-    with Tables(folder) as tables:
-        names = tables.hosts()
-    policy = value_of(folder.open(POLICY))
-    until = int(np.frombuffer(policy, Policy)["grace_until"][0]) if policy else 0
-    return Before(names, protected(value_of(folder.open(INDEX)), value_of(folder.open(HOSTS))), until)
+    with ExitStack() as parts:
+        tables = parts.enter_context(Tables(folder))
+        found = {table.name: parts.enter_context(one) for table in KEPT if (one := folder.open(table))}
+        policy = found[POLICY.name].lookup(ONLY) if POLICY.name in found else None
+        until = int(np.frombuffer(policy, Policy)["grace_until"][0]) if policy else 0
+        return Before(tables.hosts(), protected(found), until)
 
 
-def value_of(table: Map | None) -> bytes | None:
-    """The one entry of a table, which is closed then; None without a table."""
-    if table is None:
-        return None
-    with table:
-        return table.lookup(ONLY)
-
-
-def protected(index: bytes | None, hosts: bytes | None) -> dict[bytes, bytes]:
-    """By address key, the ports that these two tables have as protected."""
-    if not index or not hosts:
+def protected(tables: Mapping[str, Map]) -> dict[Network, bytes]:
+    """The ports of each network that these tables have as protected; nothing if one of them is missing."""
+    if not tables.keys() >= {LISTED.name, NETS.name, HOSTS.name, PORTS.name}:
         return {}
-    slots = np.frombuffer(index, Index)["slots"][0]
-    records = np.frombuffer(hosts, Hosts)["records"][0]
-    used = slots[slots["host"] < MOST_HOST_ADDRESSES]
-    return {slot["high"].tobytes() + slot["low"].tobytes(): records[slot["host"]]["ports"].tobytes() for slot in used}
+    nets = np.frombuffer(tables[NETS.name].memory(), Net)
+    hosts = np.frombuffer(tables[HOSTS.name].memory(), Host)
+    sets = np.frombuffer(tables[PORTS.name].memory(), np.uint64).reshape(-1, PORT_WORDS)
+    found = {}
+    for place, network in all_listed(tables[LISTED.name]).items():
+        ports = int(hosts[int(nets[place]["host"])]["ports"])
+        found[network] = b"" if ports == ALL_PORTS else sets[ports].tobytes()
+    return found
 
 
-def widened(earlier: Before, entries: Mapping[bytes, bytes]) -> bool:
-    """Whether the host records `entries`, by address key, protect an address or a port that was not protected before."""
-    for key, entry in entries.items():
-        ports = np.frombuffer(entry, Host)["ports"][0]
-        known = np.frombuffer(earlier.protected.get(key, bytes(ports.nbytes)), ports.dtype)
-        if (ports & ~known).any():
-            return True
-    return False
-
-
-def grace_until(config: Config, earlier: Before, front: Standing, entries: Mapping[bytes, bytes], goes_on: bool) -> int:
+def grace_until(config: Config, earlier: Before, front: Standing, now: Protected, goes_on: bool) -> int:
     """Monotonic ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
 
     Tables do not outlive the machine's start, so that what an old one says is of the same clock.
 
     `goes_on`: a front's program is at work, so that nothing has passed by.
     """
-    if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier, entries):
+    if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier.protected, ports_of(now), EVERY_PORT):
         return earlier.grace_until
     if not config.front.grace:
         return 0

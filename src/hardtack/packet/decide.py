@@ -13,13 +13,13 @@ from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
 from hardtack.packet.judge.syn import judge_syn
 from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought
-from hardtack.packet.layout import ALL_SPOKEN, NO_HOST
+from hardtack.packet.layout import ALL_SPOKEN
 from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host
-from hardtack.packet.state.hosts import find_host, host_at
+from hardtack.packet.state.hosts import find_host, host_of
 from hardtack.packet.state.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
 
 MARTIAN = int(Reason.martian)
@@ -63,24 +63,23 @@ def decide_for_host(frame, flow):
 
 @inlined
 def find_destination(flow):
-    """Whom a frame is for: `flow.place`."""
+    """Whom a frame is for: `flow.host`, and `flow.place`."""
     if flow.version == 6 and is_mapped(flow.destination_high, flow.destination_low):
         return NOT_OURS
-    flow.place = find_host(flow.destination_high, flow.destination_low)
-    return NOT_OURS if flow.place == NO_HOST else NONE
+    return NONE if find_host(flow, flow.destination_high, flow.destination_low) else NOT_OURS
 
 
 @inlined
 def read_segment(frame, flow, name):
     """What can be said of it by itself; NONE if it may be of a connection, whose `name` is known then."""
-    host = host_at(flow.place)
+    host = host_of(flow)
     return judge_header(frame, flow, host, name) if flow.kind == NONE else judge_other(frame, flow, host, name)
 
 
 @inlined
 def judge(frame, flow, name, entry, moment):
     """What becomes of it: `entry` is its connection, if it is known."""
-    host = host_at(flow.place)
+    host = host_of(flow)
     if flow.kind != NONE:
         return judge_error(flow, host, entry, name, moment.ms)
     if absent(entry) and is_martian(flow):

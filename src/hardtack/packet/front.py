@@ -16,7 +16,7 @@ from hardtack.packet.out.forward import forward
 from hardtack.packet.reasons import GROUP_SHIFT, VERDICTS, Verdict
 from hardtack.packet.records import Flow
 from hardtack.packet.state.count import count
-from hardtack.packet.state.hosts import host_at, number_of
+from hardtack.packet.state.hosts import host_of
 from hardtack.packet.state.seen import seen_by_front
 
 FORWARD, PASS, REPLY, DROP = (int(one) for one in (Verdict.FORWARD, Verdict.PASS, Verdict.REPLY, Verdict.DROP))
@@ -59,7 +59,7 @@ def goes_on(reason, flow):
     """Whether the frame is sent on to its host. Where the front is a switch, that is also what it just lets pass."""
     if verdict_of(reason) == FORWARD:
         return True
-    return verdict_of(reason) == PASS and flow.place != NO_HOST and host_at(flow.place).via == SWITCHED
+    return verdict_of(reason) == PASS and flow.host != NO_HOST and host_of(flow).via == SWITCHED
 
 
 @inlined
@@ -71,8 +71,8 @@ def verdict_of(reason):
 @inlined
 def judged(frame, flow):
     """The frame's reason, counted."""
-    flow.place = NO_HOST
+    flow.host = NO_HOST
     seen_by_front(came_by(frame))
     reason = decide(frame, flow)
-    count(reason, number_of(flow), flow.size)
+    count(reason, flow.host, flow.size)
     return reason

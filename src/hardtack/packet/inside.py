@@ -6,17 +6,17 @@ by; where frames leave for the internet, unless they have come from there.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, beyond, entry_at, inlined, load32, load64, new, u64
+from hardtack.compiler.language import beyond, inlined, load32, load64, new, u64
 from hardtack.packet.frame.linear import make_linear
 from hardtack.packet.frame.link import has_ethernet, is_uplink
 from hardtack.packet.frame.parse import NONE
 from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.frame.wire import ETHERNET
 from hardtack.packet.host.again import was_sent_by_us
-from hardtack.packet.layout import NO_HOST, ORIGINS, Origin
+from hardtack.packet.layout import NO_HOST
 from hardtack.packet.records import Flow
 from hardtack.packet.state.count import count
-from hardtack.packet.state.hosts import host_at, number_of
+from hardtack.packet.state.hosts import host_of, net_at
 from hardtack.packet.state.learn import learn_from, read_host
 from hardtack.packet.state.seen import seen_by_inside, seen_by_leaving
 
@@ -26,7 +26,6 @@ CAME_BY = 36  # of __sk_buff: ingress_ifindex
 SOURCE_MAC, MAC_SHIFT = 6, 16  # it is in a frame's bytes 6 to 11
 
 new_flow = new(Flow)
-origin_at = entry_at(ORIGINS, Origin)
 
 
 def inside(frame):
@@ -54,12 +53,12 @@ def leaving(frame):
         return NEXT
     make_linear(frame)
     flow = new_flow()
-    flow.place = NO_HOST
+    flow.host = NO_HOST
     reason = read_host(frame, flow)
     if reason == NONE:
-        host = host_at(flow.place)
+        host = host_of(flow)
         reason = learn_from(flow, host, is_uplink(load32(frame, CAME_BY)) and not host.one_armed)
-    count(reason, number_of(flow), flow.size)
+    count(reason, flow.host, flow.size)
     return NEXT
 
 
@@ -68,11 +67,11 @@ def inside_learned(frame):
     """The frame's reason, counted."""
     seen_by_inside()
     flow = new_flow()
-    flow.place = NO_HOST
+    flow.host = NO_HOST
     reason = read_host(frame, flow)
     if reason == NONE:
-        reason = learn_from(flow, host_at(flow.place), is_anothers(frame, flow))
-    count(reason, number_of(flow), flow.size)
+        reason = learn_from(flow, host_of(flow), is_anothers(frame, flow))
+    count(reason, flow.host, flow.size)
     return reason
 
 
@@ -81,7 +80,7 @@ def is_anothers(frame, flow):
     """Whether another machine than the host has sent it, as far as the host's MAC address is known, and there are any."""
     if not has_ethernet(frame):
         return False
-    start, origin = head(frame), origin_at(flow.place)
-    if absent(origin) or origin.mac == u64(0) or beyond(start, ETHERNET, tail(frame)):
+    start, origin = head(frame), net_at(flow.place).origin
+    if origin == u64(0) or beyond(start, ETHERNET, tail(frame)):
         return False
-    return (load64(start, SOURCE_MAC) << u64(MAC_SHIFT)) >> u64(MAC_SHIFT) != origin.mac  # more than 48 bits: nobody
+    return (load64(start, SOURCE_MAC) << u64(MAC_SHIFT)) >> u64(MAC_SHIFT) != origin  # more than 48 bits: nobody

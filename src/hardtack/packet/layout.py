@@ -16,6 +16,9 @@ from hardtack.packet.reasons import FRONT_REASONS, REASONS, Reason
 from hardtack.packet.records import Search, Sheet, Walk
 
 PORT_WORDS = 65536 // 64
+MOST_HOSTS = (1 << 16) - 1  # numbers from 1: a connection says in 16 bits whose it is
+MOST_NETS = 1 << 17  # protected networks and addresses, at places from 1
+ALL_PORTS = 0  # Host.ports: the set of every port
 MOST_HOST_ADDRESSES = 1024
 INDEX_BITS = 12  # of the hash of an address: four times as many slots as addresses
 INDEX_SLOTS = 1 << INDEX_BITS
@@ -35,7 +38,8 @@ KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to t
 SACK_SPOKEN, TIMESTAMPS_SPOKEN, SCALE_SPOKEN, ECN_SPOKEN = range(4)  # Host.speaks, bits
 ALL_SPOKEN = 15
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
-NO_HOST = MOST_HOST_ADDRESSES  # Slot.host, Flow.place: no such record
+NO_HOST = 0  # Flow.host, Net.host: nobody's
+NO_PLACE = 0  # Slot.place, Flow.place: none
 MOST_EXITS = 16
 MOST_WAITING = 4096  # clients that an agent asks for their ACK again
 MOST_LOCALS = 1 << 16  # networks that are an agent's own machine
@@ -47,10 +51,10 @@ MOST_UPLINKS = 8  # interfaces that face the internet; those that the others lea
 MOST_WAYS_IN = 32  # interfaces that their frames may be said to come in by
 WAYS_IN_BITS = 8  # each has a slot of its own, as MAC addresses have
 INTERFACE_SHIFT = 8  # an interface's number lies above this in a word of Outside
-LEARNING = MOST_HOST_ADDRESSES + 1  # the budget of connections learned in the grace period
-TAUGHT = LEARNING  # + a host's number: the budget of connections that this host may teach
-QUOTED = TAUGHT + MOST_HOST_ADDRESSES  # likewise: of ICMP errors about connections that nobody here knows
-MOST_BUDGETS = 3 * MOST_HOST_ADDRESSES + 2
+# A host's budgets, one behind the other, by its number: SYNs answered; connections that it may teach; ICMP errors about
+# connections that nobody here knows. Nobody's are everybody's: SYNs answered; connections learned in the grace period
+REPLIES, TAUGHT, QUOTED, BUDGETS_EACH = 0, 1, 2, 3
+EVERYBODY, LEARNING = REPLIES, TAUGHT
 WINDOW_BITS = 7  # of monotonic ms: budgets begin anew every 128 ms
 SECOND_BITS = 10  # likewise: what a source prefix may have, begins anew every 1.024 s
 CROWD_CELLS = 2048
@@ -69,32 +73,54 @@ PLACING = "mixed 1"  # how packet/state/connections.py places connections: anoth
 
 # Where an address's record is. The control plane places the slots so that each is found within PROBES of its hash;
 # a helper call and the kernel's own hash would cost as much as half a SipHash.
-Slot = np.dtype([("high", "u8"), ("low", "u8"), ("host", "u8")], align=True)
+Slot = np.dtype([("high", "u8"), ("low", "u8"), ("place", "u8")], align=True)
 Index = np.dtype([("factor", "u8"), ("slots", Slot, (INDEX_SLOTS + PROBES,))], align=True)
 
-# A protected address.
-Host = np.dtype(
+# A protected network, or address. Each word is written whole, while programs read.
+Net = np.dtype(
     [
-        ("mss", "u4"),  # of our SYN-ACKs towards this address's clients
-        ("number", "u4"),  # which host it belongs to, from 1: its place in `counters` and in `budgets`
-        ("place", "u4"),  # of this record among the records: its place in `next_hops`
-        ("keys", "u4"),  # which set of `keys`
-        ("replies", "u4"),  # SYN-ACKs in a window of WINDOW_BITS, for the whole host
-        ("frames", "u4"),  # that a client may send on a connection in a ms, beside those that the host's progress earns
-        ("via", "u1"),  # KERNEL, ROUTED or SWITCHED
-        ("other", "u1"),  # 1: what is not TCP is dropped
-        ("tag", "u2"),  # VLAN of frames sent on: KEEP_TAG, NO_TAG, or 1 to 4094
-        ("heard", "u1"),  # 1: all that it sends is seen here, so what it does not confirm is nothing
-        ("one_armed", "u1"),  # 1: what it sends comes in by the interface that faces the internet
-        ("speaks", "u1"),  # bits: which options it takes, SACK_SPOKEN and so on
-        ("scale", "u1"),  # of its windows, as SYN-ACKs say
-        ("ports", "u8", (PORT_WORDS,)),  # bit p & 63 of word p >> 6: port p is protected
+        ("host", "u8"),  # whose it is: Host.number
+        # where frames for it go: low 48 bits the MAC address as it lies in a frame, high 16 the place in `exits`, from 1.
+        # 0: not known, the kernel does it
+        ("next_hop", "u8"),
+        ("origin", "u8"),  # the MAC address that its frames come from, as it lies in a frame. 0: not known, any
+        ("reserved", "u8"),
     ],
     align=True,
 )
 
-# One entry of the table, so that a record is found without a call
-Hosts = np.dtype([("records", Host, (MOST_HOST_ADDRESSES,))], align=True)
+# A host. What belongs together is in one word of 64 bits, which is written whole, while programs read.
+Host = np.dtype(
+    [
+        # what its SYN-ACKs say, and how cookies are made
+        ("mss_4", "u2"),  # to clients of its IPv4 addresses
+        ("mss_6", "u2"),
+        ("keys", "u2"),  # which set of `keys`
+        ("speaks", "u1"),  # bits: which options it takes, SACK_SPOKEN and so on
+        ("scale", "u1"),  # of its windows
+        # limits
+        ("replies", "u4"),  # SYN-ACKs in a window of WINDOW_BITS
+        ("frames", "u4"),  # that a client may send on a connection in a ms, beside those that the host's progress earns
+        # what is protected, and whose this is
+        ("ports", "u4"),  # which set of `ports`
+        ("number", "u4"),  # its place here, in `counters` and in `budgets`; 0: there is no such host
+        # the way there and back
+        ("tag", "u2"),  # VLAN of frames sent on: KEEP_TAG, NO_TAG, or 1 to 4094
+        ("via", "u1"),  # KERNEL, ROUTED or SWITCHED
+        ("other", "u1"),  # 1: what is not TCP is dropped
+        ("heard", "u1"),  # 1: all that it sends is seen here, so what it does not confirm is nothing
+        ("one_armed", "u1"),  # 1: what it sends comes in by the interface that faces the internet
+        ("reserved", "u1", (2,)),
+    ],
+    align=True,
+)
+
+# One entry of a table each, so that a record is found without a call
+Hosts = np.dtype([("records", Host, (MOST_HOSTS + 1,))], align=True)
+Nets = np.dtype([("records", Net, (MOST_NETS,))], align=True)
+
+# Of a set of ports, 64 of them: bit p & 63 of word p >> 6, port p is protected
+Ports = np.dtype([("word", "u8")], align=True)
 
 Key = np.dtype([("epoch", "u8"), ("low", "u8"), ("high", "u8")], align=True)
 Keys = np.dtype([("slots", Key, (KEY_SETS * KEY_SLOTS,))], align=True)  # set by set
@@ -174,8 +200,7 @@ Mark = np.dtype([("word", "u8")], align=True)
 # How far the other set is made anew: the next place to be looked at.
 Sweep = np.dtype([("place", "u8")], align=True)
 
-# One CPU's part of a budget: what it may still spend in a window. Budget 0 is everybody's, then each host's, by number,
-# LEARNING, then what each host may teach. Beyond `left`, all is about SYNs.
+# One CPU's part of a budget: what it may still spend in a window. Beyond `left`, all is about SYNs.
 Share = np.dtype(
     [
         ("window", "u8"),  # what follows is of this one
@@ -214,11 +239,6 @@ Asked = np.dtype([("cells", "u2", (ASKED_CELLS,))], align=True)
 # SYN-ACKs of a source prefix in a window, on one CPU, while a limit bites: window << 32 | count
 Crowds = np.dtype([("cells", "u8", (CROWD_CELLS,))], align=True)
 
-# Where frames for an address go: low 48 bits its MAC address as it lies in a frame, high 16 the place in `exits`, from 1.
-# 0: not known, the kernel does it.
-NextHop = np.dtype([("word", "u8")], align=True)
-# The MAC address that a protected address's frames come from, as it lies in a frame. 0: not known, any.
-Origin = np.dtype([("mac", "u8")], align=True)
 # An interface that frames are sent out of. Place 0 is the one that they came in by: if there are several such uplinks, they
 # have the places from 1 on, and place 0 is whichever of them it was. `scatters` 1: it takes frames of several buffers.
 Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
@@ -265,7 +285,8 @@ def table(name: str, kind: TableKind, value: np.dtype[Any], entries: int = 1, fl
 
 
 INDEX = table("index", "array", Index)
-HOSTS = table("hosts", "array", Hosts)
+HOSTS = table("hosts", "array", Hosts, flags=MMAPABLE)
+NETS = table("nets", "array", Nets, flags=MMAPABLE)
 POLICY = table("policy", "array", Policy)
 KEYS = table("keys", "array", Keys)
 PROMISE = table("promise", "array", Promise)
@@ -276,13 +297,9 @@ WALK = table("walk", "percpu_array", Walk)
 SEARCH = table("search", "percpu_array", Search)
 PLACES = table("places", "array", Places, also=PLACING)
 SWEEP = table("sweep", "array", Sweep)
-BUDGETS = table("budgets", "array", Budget, MOST_BUDGETS)
-SHARES = table("shares", "percpu_array", Share, MOST_BUDGETS)
 CROWDS = table("crowds", "percpu_array", Crowds)
 PREFIXES = table("prefixes", "percpu_array", Prefix, PREFIX_CELLS)
 ASKED_FOR = table("asked", "percpu_array", Asked)
-ORIGINS = table("origins", "array", Origin, MOST_HOST_ADDRESSES)
-NEXT_HOPS = table("next_hops", "array", NextHop, MOST_HOST_ADDRESSES)
 EXITS = table("exits", "array", Exits)
 SEEN = table("seen", "array", Seen, flags=MMAPABLE)
 OUTSIDE = table("outside", "array", Outside)
@@ -294,9 +311,12 @@ LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in t
 NUMBERED_REASONS = " ".join(f"{reason}:{reason.name}" for reason in Reason)
 AGENT_COUNTERS = table("counters", "percpu_array", AgentCounters, also=NUMBERED_REASONS)  # of a table of its own
 
-# `entries` of these is for whoever makes them to choose: as many counters as hosts; buckets, and WAYS times as many places;
-# words of two sets of marks
+# `entries` of these is for whoever makes them to choose: as many counters as hosts, and BUDGETS_EACH times as many budgets;
+# PORT_WORDS for each set of ports; buckets, and WAYS times as many places; words of two sets of marks
 COUNTERS = table("counters", "percpu_array", Counters, also=NUMBERED_REASONS)
+BUDGETS = table("budgets", "array", Budget, BUDGETS_EACH)
+SHARES = table("shares", "percpu_array", Share, BUDGETS_EACH)
+PORTS = table("ports", "array", Ports, PORT_WORDS, MMAPABLE)
 TAGS = table("tags", "array", Tags, 1024, MMAPABLE)
 CONNECTIONS = table("connections", "array", Connection, 1024 * WAYS, MMAPABLE)
 MARKS = table("marks", "array", Mark, 2 * FEWEST_MARKS // 64, MMAPABLE, also=PLACING)

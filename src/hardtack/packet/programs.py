@@ -21,11 +21,11 @@ from hardtack.packet.layout import (
     LOCALS,
     MARKS,
     MOMENT,
-    NEXT_HOPS,
-    ORIGINS,
+    NETS,
     OUTSIDE,
     PLACES,
     POLICY,
+    PORTS,
     PREFIXES,
     PROMISE,
     SEARCH,
@@ -42,14 +42,15 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
-KNOWN = (*TABLE, INDEX, HOSTS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
-JUDGED = (KEYS, CROWDS, ASKED_FOR, NEXT_HOPS, EXITS, DEVICES, OUTSIDE, SHEET)
+OURS = (INDEX, NETS, HOSTS, PORTS)  # what is protected
+KNOWN = (*TABLE, *OURS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
+JUDGED = (KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET)
 
 # `_ip`: where frames begin with IP
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)
 FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", KNOWN + JUDGED)
-INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, ORIGINS), FRAGS)
-INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", (*KNOWN, ORIGINS))
+INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", KNOWN, FRAGS)
+INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", KNOWN)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE))
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))

@@ -12,7 +12,8 @@ SHEET_SIZE = 512  # bytes that are added up at a time: as many as bpf_csum_diff 
 # What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
 Flow = np.dtype(
     [
-        ("place", "i8"),  # of the protected address's record among the records; NO_HOST: it is none
+        ("place", "i8"),  # of the record of the protected network that it is for, or comes from
+        ("host", "i8"),  # whose that is: Host.number; NO_HOST: it is nobody's
         ("network", "i8"),  # offset of the IP header
         ("transport", "i8"),  # offset of the TCP header
         ("size", "i8"),  # of the frame in bytes, as it came

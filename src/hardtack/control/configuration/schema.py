@@ -117,9 +117,9 @@ class Host(Inert):
         """Whether what it sends comes in by the interface that faces the internet, and goes out by it again."""
         return self.via == "mac" and not self.out
 
-    def mss_for(self, address: Address) -> int:
-        """The MSS, in bytes, that clients of `address` are told."""
-        return self.mss or USUAL_MSS[address.version]
+    def mss_for(self, version: int) -> int:
+        """The MSS, in bytes, that clients of addresses of this IP version are told."""
+        return self.mss or USUAL_MSS[version]
 
     def promises(self, here: Speech) -> Speech:
         """What TCP its clients are promised, if they offer it. `here`: what this machine speaks."""

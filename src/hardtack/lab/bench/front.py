@@ -11,10 +11,13 @@ from random import Random
 from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
 from hardtack.control import connections, tables
+from hardtack.control import numbers as numbering
 from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
-from hardtack.control.numbers import numbered
+from hardtack.control.numbers import Numbering, numbered
+from hardtack.control.origins import key_of
+from hardtack.control.protected import NetColumn, fill_protected, networks_of, protect
 from hardtack.control.succession import open_table
 from hardtack.control.uplinks import ONLY_ONE, Uplink, outside_entry
 from hardtack.image import ONLY
@@ -129,7 +132,8 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
     """All of them, each with a table for SIZE connections."""
     settings = read(CONFIGURATION + DIRECT, Path("bench.toml"))
     buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
-    sizes = connections.table_sizes(SIZE) | {COUNTERS.name: 1 + len(settings.hosts)}
+    own, numbers = connections.table_sizes(SIZE), numbers_of(settings)
+    sizes = own | numbering.table_sizes(numbers, protect(settings, numbers).sets)
     image = compiled(FRONT)
     with ExitStack() as parts:
         found: dict[tuple[int, int], Front] = {}
@@ -138,7 +142,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
             for count in kinds.CROWDS:
                 front = Front(parts.enter_context(Datapath(image, common, sizes)))
                 if not common:
-                    common = {name: table for name, table in front.tables.items() if name not in sizes}
+                    common = {name: table for name, table in front.tables.items() if name not in (*own, COUNTERS.name)}
                     common["places"].update(ONLY, connections.places_entry(buckets, bits, Random(SEED).randbytes))
                     place.net.front.call(configure, common, settings, [exit_of(place.net.outside), exit_of(place.inside)])
                     direct_to(place.far.mac, common, settings)
@@ -154,9 +158,10 @@ def exit_of(interface: Interface) -> Exit:
 
 def configure(common: Mapping[str, Map], settings: Config, exits: list[Exit]) -> None:
     """Fill the tables that are the same for all. To be called where the exits are: the kernel looks for them there."""
-    numbers = numbered(host.name for host in settings.hosts)
-    for name, key, value in tables.host_updates(tables.host_entries(settings, numbers)):
-        common[name].update(key, value)
+    numbers = numbers_of(settings)
+    protected = protect(settings, numbers)
+    fill_protected(common, protected)
+    common["index"].update(ONLY, tables.index_entry(tables.addresses_in(protected.places)))
     common["policy"].update(ONLY, tables.policy_entry(settings, 0))
     common["exits"].update(ONLY, tables.exits_entry(exits))
     common["outside"].update(ONLY, outside_entry({ONLY_ONE: Uplink([exits[0].mac])}))
@@ -164,11 +169,17 @@ def configure(common: Mapping[str, Map], settings: Config, exits: list[Exit]) ->
         common["devices"].update(key, value)
 
 
+def numbers_of(settings: Config) -> Numbering:
+    """The hosts' numbers."""
+    return numbered(host.name for host in settings.hosts)
+
+
 def direct_to(mac: bytes, common: Mapping[str, Map], settings: Config) -> None:
     """What is for hosts with via = "direct" goes straight out of `inside` to this MAC address."""
-    for number, (host, _) in enumerate(tables.addresses_of(settings)):
+    places, hops = protect(settings, numbers_of(settings)).places, NetColumn(common["nets"], "next_hop")
+    for host, network in networks_of(settings):
         if host.via == "direct":
-            common["next_hops"].update(number.to_bytes(4, "little"), tables.next_hop_entry(mac, STRAIGHT))
+            hops.update(key_of(places[network]), tables.next_hop_entry(mac, STRAIGHT))
 
 
 def know(front: Front, version: int, count: int) -> None:

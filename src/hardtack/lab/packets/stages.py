@@ -46,7 +46,7 @@ from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow, Name
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.follow import follow_client
-from hardtack.packet.state.hosts import NO_HOST, find_host, host_at
+from hardtack.packet.state.hosts import find_host, host_of
 
 DROP, TX, REDIRECT = 1, 3, 4  # enum xdp_action
 SHORTEST, SECOND_LINE = 60, 72  # bytes of frame; a frame of SECOND_LINE reaches into its second cache line
@@ -108,21 +108,20 @@ def cut(last: Step) -> Callable[..., int]:
             return DROP
         if to_parse:
             return back(frame, ends(flow))
-        flow.place = find_host(flow.destination_high, flow.destination_low)
-        if flow.place == NO_HOST:
+        if not find_host(flow, flow.destination_high, flow.destination_low):
             return DROP
-        host, name = host_at(flow.place), new_name()
+        host, name = host_of(flow), new_name()
         if to_host:
-            return back(frame, ends(flow) ^ u64(host.mss))
+            return back(frame, ends(flow) ^ u64(host.mss_4))
         if flow.kind != NONE or judge_header(frame, flow, host, name) != NONE:
             return DROP
         if to_segment:
-            return back(frame, identity(flow) ^ u64(host.mss))
+            return back(frame, identity(flow) ^ u64(host.mss_4))
         moment = own_moment()
         if absent(moment):
             return DROP
         update(moment)
-        seen = identity(flow) ^ u64(host.mss) ^ moment.now
+        seen = identity(flow) ^ u64(host.mss_4) ^ moment.now
         if to_time:
             return back(frame, seen)
         entry = find(name)

@@ -23,7 +23,7 @@ def answer_syn(frame, flow, host, moment, tag, said):
     ecn = accepts_ecn(frame, flow) & (i64(host.speaks) >> ECN_SPOKEN)
     answer = new_answer()
     answer.size = header_length(flow)
-    answer.mss, answer.scale = i64(host.mss), i64(host.scale)
+    answer.mss, answer.scale = i64(host.mss_4 if flow.version == 4 else host.mss_6), i64(host.scale)
     answer.flags = SYN | ACK | (ECE if ecn else 0)
     answer.sequence = sequence_of(tag, said, moment.epoch)
     answer.tsval = tsval_of(tag, moment.now, said, ecn)

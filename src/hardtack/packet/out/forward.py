@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import (
-    absent,
     address,
     at,
     barrier,
     beyond,
-    entry_at,
     entry_of,
     i64,
     inlined,
@@ -24,8 +22,8 @@ from hardtack.compiler.language import (
     viewed,
 )
 from hardtack.packet.out.finish import finish
-from hardtack.packet.state.hosts import host_at
-from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NEXT_HOPS, NO_TAG, ROUTED, Exit, Exits, NextHop
+from hardtack.packet.state.hosts import host_of, net_at
+from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, Exit, Exits
 from hardtack.packet.frame.link import came_by, is_for_us, outside
 from hardtack.packet.frame.platform import head, move_head, send, tail
 from hardtack.packet.frame.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
@@ -38,7 +36,6 @@ VID_BITS, PRIORITY_BITS = 0x0FFF, 0xF000  # of a tag's second word, priority and
 EXIT_SIZE = Exit.itemsize
 LONGEST = 0xFFFF  # bytes that the verifier lets a pointer go
 
-next_hop_at = entry_at(NEXT_HOPS, NextHop)
 exits = entry_of(EXITS, Exits)
 exit_at = viewed(Exit)
 
@@ -46,10 +43,10 @@ exit_at = viewed(Exit)
 @inlined
 def forward(frame, flow):
     """Carry out the verdict FORWARD: an XDP action. What cannot go straight goes by way of the kernel."""
-    host, hop = host_at(flow.place), next_hop_at(flow.place)
-    if host.via == KERNEL or absent(hop):
+    host = host_of(flow)
+    if host.via == KERNEL:
         return PASS
-    to = hop.word
+    to = net_at(flow.place).next_hop
     if to == u64(0):
         return PASS
     if not is_for_us(frame):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, address, compare_exchange, entry_at, entry_of, i64, inlined, u64
 from hardtack.packet.cookie.time import window_of
-from hardtack.packet.layout import BUDGETS, LEARNING, POLICY, QUOTED, SHARES, TAUGHT, Budget, Policy, Share
+from hardtack.packet.layout import BUDGETS, BUDGETS_EACH, LEARNING, POLICY, QUOTED, SHARES, TAUGHT, Budget, Policy, Share
 
-EVERYBODY = 0  # the budget of all hosts together
 RESERVE_SHIFT = 3  # an 8th is for those who may have it
 CHUNK_BITS = 6  # a CPU takes a 64th of what is left at a time
 QUOTES = 128  # in a window, about 1,000 a second: as many ICMP errors as Linux sends (icmp_msgs_per_sec)
@@ -32,13 +31,19 @@ def may_learn(ms):
 @inlined
 def may_teach(host, ms):
     """Whether the host may teach one more connection, which is then paid for."""
-    return may_have_one(TAUGHT + i64(host.number), policy().taught, ms)
+    return may_have_one(budget_of(host, TAUGHT), policy().taught, ms)
 
 
 @inlined
 def may_quote(host, ms):
     """Whether the host may have one more ICMP error about a connection that nobody here knows, which is then paid for."""
-    return may_have_one(QUOTED + i64(host.number), u64(QUOTES), ms)
+    return may_have_one(budget_of(host, QUOTED), u64(QUOTES), ms)
+
+
+@inlined
+def budget_of(host, kind):
+    """The number of one of a host's budgets."""
+    return i64(host.number) * BUDGETS_EACH + kind
 
 
 @inlined

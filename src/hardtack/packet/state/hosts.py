@@ -1,59 +1,81 @@
-"""Which protected address a frame is for. The control plane has arranged the index: see control/tables.py."""
+"""Whose a frame is: the protected network that an address is in, and its host. control/protected.py writes it all."""
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, at, entry_of, i64, inlined, u64, viewed
+from hardtack.compiler.language import absent, address, at, entry_at, entry_of, i64, inlined, u64, viewed
 from hardtack.packet.layout import (
     HOSTS,
     INDEX,
     INDEX_BITS,
-    MOST_HOST_ADDRESSES,
+    MOST_HOSTS,
+    MOST_NETS,
+    NETS,
     NO_HOST,
+    NO_PLACE,
+    PORTS,
     PROBES,
     SPREAD,
     Host,
     Hosts,
     Index,
+    Net,
+    Nets,
+    Ports,
     Slot,
 )
 
 SLOTS = Index["factor"].itemsize  # offset: they come right behind it
-SLOT_SIZE, HOST_SIZE = Slot.itemsize, Host.itemsize
+SLOT_SIZE, HOST_SIZE, NET_SIZE = Slot.itemsize, Host.itemsize, Net.itemsize
+PORT_BITS = 16 - 6  # of a set of ports, as words
 
 index = entry_of(INDEX, Index)
 slot_at = viewed(Slot)
 hosts = entry_of(HOSTS, Hosts)
-record_at = viewed(Host)
+host_record = viewed(Host)
+nets = entry_of(NETS, Nets)
+net_record = viewed(Net)
+ports_at = entry_at(PORTS, Ports)
 
 
 @inlined
-def find_host(high, low):
-    """The place of an address's record (two words, as in Flow), or NO_HOST."""
+def find_host(flow, high, low):
+    """Whether an address (two words, as in Flow) is protected; then `flow.host` says whose it is, and `flow.place` where."""
+    flow.place = find_place(high, low)
+    if flow.place == NO_PLACE:  # its record says that it is nobody's, but the verifier does not know
+        return False
+    flow.host = i64(net_at(flow.place).host)
+    return flow.host != NO_HOST
+
+
+@inlined
+def find_place(high, low):
+    """The place of the record that holds for an address; or NO_PLACE, whose record is nobody's."""
     table = index()
-    place = i64(((low ^ (high * u64(SPREAD))) * table.factor) >> u64(64 - INDEX_BITS))
-    slots = at(address(table), SLOTS + place * SLOT_SIZE)
-    number = NO_HOST  # what empty slots hold, too
+    first = i64(((low ^ (high * u64(SPREAD))) * table.factor) >> u64(64 - INDEX_BITS))
+    slots = at(address(table), SLOTS + first * SLOT_SIZE)
+    place = NO_PLACE  # what empty slots hold, too
     for probe in range(PROBES):
         slot = slot_at(at(slots, probe * SLOT_SIZE))
         if slot.low == low and slot.high == high:
-            number = i64(slot.host)
+            place = i64(slot.place)
             break
-    return number
+    return place
 
 
 @inlined
-def host_at(place):
+def net_at(place):
     """The record at a place. The mask is for the verifier."""
-    return record_at(at(address(hosts()), (place & (MOST_HOST_ADDRESSES - 1)) * HOST_SIZE))
+    return net_record(at(address(nets()), (place & (MOST_NETS - 1)) * NET_SIZE))
 
 
 @inlined
-def number_of(flow):
-    """Of the flow's host, for counting; 0 if it has none."""
-    return 0 if flow.place == NO_HOST else i64(host_at(flow.place).number)
+def host_of(flow):
+    """The record of the flow's host. The mask is for the verifier."""
+    return host_record(at(address(hosts()), (flow.host & MOST_HOSTS) * HOST_SIZE))
 
 
 @inlined
 def protects(host, port):
     """Whether the port is one of those protected."""
-    return (host.ports[port >> 6] >> u64(port & 63)) & u64(1)
+    some = ports_at((i64(host.ports) << PORT_BITS) | (port >> 6))
+    return False if absent(some) else (some.word >> u64(port & 63)) & u64(1) != u64(0)

@@ -7,14 +7,14 @@ from hardtack.packet.cookie.time import own_moment, update
 from hardtack.packet.frame.martians import is_mapped
 from hardtack.packet.frame.parse import NONE, parse, parse_tcp
 from hardtack.packet.frame.wire import ACK, FIN, RST, SYN
-from hardtack.packet.layout import ASKED, BY_HOST, HOST_FIN, NO_HOST
+from hardtack.packet.layout import ASKED, BY_HOST, HOST_FIN
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
 from hardtack.packet.state.budget import may_teach
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.eviction import take_place
 from hardtack.packet.state.follow import acknowledge, begin, behind_it, follow_host
-from hardtack.packet.state.hosts import find_host, host_at, protects
+from hardtack.packet.state.hosts import find_host, host_of, protects
 from hardtack.packet.state.names import name_from_host
 
 NOT_OURS = int(Reason.not_ours)
@@ -28,16 +28,15 @@ new_name = new(Name)
 
 @inlined
 def read_host(frame, flow):
-    """Why a frame is of no host's connection; NONE if it is a segment of one, whose host then is in `flow.place`."""
+    """Why a frame is of no host's connection; NONE if it is a segment of one, whose host then is in `flow.host`."""
     reason = parse(frame, flow)
     if reason != NONE:
         return reason
     if flow.version == 6 and is_mapped(flow.source_high, flow.source_low):
         return NOT_OURS
-    flow.place = find_host(flow.source_high, flow.source_low)
-    if flow.place == NO_HOST:
+    if not find_host(flow, flow.source_high, flow.source_low):
         return NOT_OURS
-    if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not protects(host_at(flow.place), flow.sport):
+    if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not protects(host_of(flow), flow.sport):
         return OTHER
     return NONE
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, entry_at, i64, inlined, nothing_of, own_entry, u64
 from hardtack.packet.cookie.time import second_of
-from hardtack.packet.layout import ASKED_CELLS, ASKED_FOR, PREFIX_CELLS, PREFIXES, Asked, Prefix
-from hardtack.packet.state.budget import EVERYBODY, at_least_one, policy, share_at
+from hardtack.packet.layout import ASKED_CELLS, ASKED_FOR, EVERYBODY, PREFIX_CELLS, PREFIXES, Asked, Prefix
+from hardtack.packet.state.budget import at_least_one, policy, share_at
 from hardtack.packet.state.connections import places
 from hardtack.packet.state.names import prefix_of
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, address, at, compare_exchange, i64, inlined, own_entry, u64
 from hardtack.packet.cookie.time import second_of, window_of
 from hardtack.packet.frame.parse import NONE
-from hardtack.packet.layout import CROWD_CELLS, CROWDS, Budget, Crowds
+from hardtack.packet.layout import CROWD_CELLS, CROWDS, EVERYBODY, REPLIES, Budget, Crowds
 from hardtack.packet.reasons import Reason
-from hardtack.packet.state.budget import ATTEMPTS, EVERYBODY, LOW_32, at_least_one, budget_at, pay, policy, share_at
+from hardtack.packet.state.budget import ATTEMPTS, LOW_32, at_least_one, budget_at, budget_of, pay, policy, share_at
 from hardtack.packet.state.cap import is_capped
 from hardtack.packet.state.connections import places
 from hardtack.packet.state.names import prefix_of
@@ -35,7 +35,7 @@ own_crowds = own_entry(CROWDS, Crowds)
 @inlined
 def reply_refused(flow, host, name, ms):
     """Why this SYN gets no answer; NONE if it may have one, which is then paid for."""
-    everybody, ours = share_at(EVERYBODY), share_at(i64(host.number))
+    everybody, ours = share_at(EVERYBODY), share_at(budget_of(host, REPLIES))
     second, mixed = second_of(ms), mixed_prefix(flow)
     cell = cell_for(mixed, second)
     if absent(everybody) or absent(ours) or absent(cell):
@@ -75,7 +75,7 @@ def judge_budgets(flow, host, name, everybody, ours, cell, mixed, ms):
     if everybody.tight | ours.tight:
         fair = fair_if_proven(everybody, ours, total if total < limit else limit) if proven else ours.fair
         refused = judge_fairness(flow, host, everybody, ours, fair)
-    if refused == NONE and not pay(ours, i64(host.number), limit, proven):
+    if refused == NONE and not pay(ours, budget_of(host, REPLIES), limit, proven):
         refused = HOST_LIMIT
     if refused == NONE and not pay(everybody, EVERYBODY, total, proven):
         refused = TOTAL_LIMIT

@@ -1,0 +1,55 @@
+"""Longest prefix, slowly: in which of many networks another one lies, and what that means to two sets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import Generic, TypeVar
+
+Network = IPv4Network | IPv6Network
+Value = TypeVar("Value")
+Key = tuple[int, int, int]  # IP version, bits of the prefix, how many
+
+
+class Prefixes(Generic[Value]):
+    """Networks, and what each stands for."""
+
+    def __init__(self, values: Mapping[Network, Value]) -> None:
+        self._values = {key_of(network): value for network, value in values.items()}
+        self._lengths = {
+            version: sorted({length for found, _, length in self._values if found == version}, reverse=True)
+            for version in (4, 6)
+        }
+
+    def holding(self, network: Network) -> Value | None:
+        """The value of the longest prefix that all of `network` has; None if there is none."""
+        version, bits, size = key_of(network)
+        for length in self._lengths[version]:
+            if length <= size and (found := (version, bits >> (size - length), length)) in self._values:
+                return self._values[found]
+        return None
+
+
+def key_of(network: Network) -> Key:
+    """A network as numbers."""
+    return network.version, int(network.network_address) >> (network.max_prefixlen - network.prefixlen), network.prefixlen
+
+
+def widened(before: Mapping[Network, bytes], after: Mapping[Network, bytes], every: bytes) -> bool:
+    """Whether there is an address that has a bit in `after` which it does not have in `before`; by longest prefix.
+
+    `every`: all bits. A network all of whose addresses are in longer prefixes counts, too, though it means nothing.
+    """
+    if before == after:
+        return False
+    old, new = Prefixes(before), Prefixes(after)
+    changed: Iterable[Network] = before.keys() | after.keys()
+    return any(is_more(new.holding(network), old.holding(network), every) for network in changed)
+
+
+def is_more(bits: bytes | None, than: bytes | None, every: bytes) -> bool:
+    """Whether `bits` has one that the other has not. None has none, b"" has all."""
+    if bits is None or bits == than or than == b"":
+        return False
+    known, wanted = int.from_bytes(than or b"", "little"), int.from_bytes(bits or every, "little")
+    return wanted & ~known != 0

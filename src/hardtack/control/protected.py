@@ -1,0 +1,184 @@
+"""What is protected, as the packet program has it: the tables `hosts`, `ports` and `nets`. Pure, up to `fill`.
+
+Host records are by host's number, sets of ports by their own, networks by their place. Whoever had a number keeps it, so
+that of two of these only what differs is to be written; in words, each of which means something by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hardtack.control.configuration.schema import Config
+from hardtack.control.configuration.schema import Host as Configured
+from hardtack.control.coverage import Network
+from hardtack.control.numbers import Numbering, assigned
+from hardtack.control.rates import per_ms, per_window
+from hardtack.kernel.maps import Map
+from hardtack.kernel.tcp import Speech
+from hardtack.packet.layout import (
+    ALL_PORTS,
+    ECN_SPOKEN,
+    KEEP_TAG,
+    KERNEL,
+    MOST_NETS,
+    NO_TAG,
+    PORT_WORDS,
+    ROUTED,
+    SACK_SPOKEN,
+    SCALE_SPOKEN,
+    SWITCHED,
+    TIMESTAMPS_SPOKEN,
+    Host,
+    Net,
+)
+
+VIA = {"kernel": KERNEL, "local": KERNEL, "direct": ROUTED, "mac": SWITCHED}
+SPOKEN = {
+    "sack": SACK_SPOKEN,
+    "timestamps": TIMESTAMPS_SPOKEN,
+    "window_scaling": SCALE_SPOKEN,
+    "ecn": ECN_SPOKEN,
+}
+USUAL = Speech()  # where nobody says otherwise
+EVERY_PORT = b"\xff" * (8 * PORT_WORDS)
+
+Words = npt.NDArray[np.uint64]
+Places = Mapping[Network, int]
+
+
+@dataclass(frozen=True)
+class Protected:
+    """`hosts`: records by number; `sets`: numbers of sets of ports, by their bits; each network's place, and its host."""
+
+    hosts: Mapping[int, bytes] = field(default_factory=dict)
+    sets: Mapping[bytes, int] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
+    owners: Mapping[Network, int] = field(default_factory=dict)
+
+
+class Column(NamedTuple):
+    """Words of a table: number n of them is its word first + n * step. `there`: which of them mean something."""
+
+    table: str
+    first: int
+    step: int
+    words: Words
+    there: npt.NDArray[np.bool_]
+
+
+NOTHING = Protected()
+
+
+def protect(config: Config, numbers: Numbering, here: Speech = USUAL, earlier: Protected = NOTHING) -> Protected:
+    """All that the configuration protects. `here`: the TCP that this machine speaks, for hosts that it is itself.
+
+    `earlier`: what was protected before, whose numbers and places are kept.
+    """
+    sets = assigned((bits for host in config.hosts if (bits := bits_of(host.ports))), earlier.sets)
+    owners = {network: numbers[host.name] for host, network in networks_of(config)}
+    hosts = {numbers[host.name]: record_of(config, host, numbers, sets, here) for host in config.hosts}
+    return Protected(hosts, sets, assigned(owners, earlier.places, MOST_NETS - 1), owners)
+
+
+def networks_of(config: Config) -> Iterator[tuple[Configured, Network]]:
+    """Every protected network and its host; a single address is one, too."""
+    return ((host, ip_network(address)) for host in config.hosts for address in host.addresses)
+
+
+def ports_of(protected: Protected) -> dict[Network, bytes]:
+    """What is protected of each network: a set of ports as bits; b"" is every port."""
+    bits = {number: bits for bits, number in protected.sets.items()} | {ALL_PORTS: b""}
+    sets = {number: bits[int(np.frombuffer(record, Host)["ports"][0])] for number, record in protected.hosts.items()}
+    return {network: sets[number] for network, number in protected.owners.items()}
+
+
+def record_of(config: Config, host: Configured, numbers: Numbering, sets: Mapping[bytes, int], here: Speech) -> bytes:
+    """A host's record."""
+    record, promised = np.zeros((), Host), host.promises(here)
+    record["mss_4"], record["mss_6"] = host.mss_for(4), host.mss_for(6)
+    record["keys"] = config.key_files.index(config.key_file_for(host))
+    record["speaks"], record["scale"] = sum(1 << SPOKEN[name] for name in promised.options), promised.scale
+    record["replies"], record["frames"] = per_window(host.replies_per_second), per_ms(host.frames_per_connection)
+    bits = bits_of(host.ports)
+    record["ports"], record["number"] = sets[bits] if bits else ALL_PORTS, numbers[host.name]
+    record["tag"], record["via"], record["other"] = tag_of(host), VIA[host.via], host.default == "drop"
+    record["heard"], record["one_armed"] = config.hears(host), host.one_armed
+    return record.tobytes()
+
+
+def bits_of(ports: Iterable[int] | None) -> bytes:
+    """A set of ports, as `ports` has it; b"" of None: all of them."""
+    if ports is None:
+        return b""
+    bits = np.zeros(PORT_WORDS * 64, np.uint8)
+    bits[np.fromiter(ports, int)] = 1
+    return np.packbits(bits, bitorder="little").tobytes()
+
+
+def tag_of(host: Configured) -> int:
+    """Host.tag: what to do with the VLAN tags of frames for this host."""
+    return KEEP_TAG if host.vlan is None else NO_TAG if host.vlan == "none" else host.vlan
+
+
+def columns(protected: Protected) -> tuple[Column, ...]:
+    """What the tables hold, in the order in which it is to be written: what is referred to comes first."""
+    sets = {number: bits for bits, number in protected.sets.items()}
+    if protected.hosts:
+        sets[ALL_PORTS] = EVERY_PORT
+    owners = {protected.places[network]: number.to_bytes(8, "little") for network, number in protected.owners.items()}
+    return (
+        Column("ports", 0, 1, *by_number(sets, PORT_WORDS)),
+        Column("hosts", 0, 1, *by_number(protected.hosts, Host.itemsize // 8)),
+        Column("nets", Net.names.index("host"), len(Net.names), *by_number(owners, 1)),  # type: ignore[union-attr, arg-type]
+    )
+
+
+def by_number(records: Mapping[int, bytes], words: int) -> tuple[Words, npt.NDArray[np.bool_]]:
+    """Records of so many words, one behind the other; and where there are any."""
+    found = np.zeros((1 + max(records, default=0), words), np.uint64)
+    there = np.zeros(found.shape, bool)
+    numbers = [*records]
+    found[numbers] = np.frombuffer(b"".join(records.values()), np.uint64).reshape(-1, words)
+    there[numbers] = True
+    return found.ravel(), there.ravel()
+
+
+def changes(before: Protected, after: Protected) -> Iterator[tuple[str, npt.NDArray[np.intp], Words]]:
+    """What is to be written where `before` is: table, which of its words, and what they are then; in this order.
+
+    What nobody refers to any more stays as it is: a frame may be on its way through it.
+    """
+    for old, new in zip(columns(before), columns(after), strict=True):
+        size = min(len(old.words), len(new.words))
+        differs = new.there.copy()
+        differs[:size] &= ~old.there[:size] | (old.words[:size] != new.words[:size])
+        if differs.any():
+            changed = np.flatnonzero(differs)
+            yield new.table, new.first + changed * new.step, new.words[changed]
+
+
+def fill_protected(tables: Mapping[str, Map], after: Protected, before: Protected = NOTHING) -> None:
+    """Write what has changed into tables that programs may be reading: by mapped memory, a word of 64 bits at a time."""
+    for table, places, words in changes(before, after):
+        np.frombuffer(tables[table].memory(), np.uint64)[places] = words
+
+
+class NetColumn:
+    """A field of the records of `nets`, as a table of its own: the key is the place, the value the word."""
+
+    def __init__(self, nets: Map, name: str) -> None:
+        self._words = np.frombuffer(nets.memory(), Net)[name]
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Write one."""
+        self._words[int.from_bytes(key, "little")] = np.frombuffer(value, np.uint64)[0]
+
+    def lookup(self, key: bytes) -> bytes:
+        """Read one."""
+        return bytes(self._words[int.from_bytes(key, "little")].tobytes())

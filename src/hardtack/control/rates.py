@@ -1,0 +1,20 @@
+"""Rates as the packet program counts: so many in a window."""
+
+from __future__ import annotations
+
+from hardtack.packet.layout import SECOND_BITS, WINDOW_BITS
+
+
+def per_window(rate: int) -> int:
+    """So many a second, as so many in a window of WINDOW_BITS; at least one."""
+    return max(1, -(-(rate << WINDOW_BITS) // 1000))
+
+
+def per_span(rate: int) -> int:
+    """So many a second, as so many in SECOND_BITS; at least one."""
+    return max(1, -(-(rate << SECOND_BITS) // 1000))
+
+
+def per_ms(rate: int) -> int:
+    """So many a second, as so many in a ms; at least one."""
+    return max(1, -(-rate // 1000))
