@@ -47,7 +47,7 @@ def test_the_example_is_what_it_says() -> None:
     web, mail, shop = config.hosts
     assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"), inside=("eth1",))
     assert web.addresses == (ip_address("192.0.2.10"), ip_address("2001:db8::10"))
-    assert (web.ports, web.handshake, web.via, web.mss, web.default) == ((80, 443), "agent", "kernel", None, "pass")
+    assert (str(web.ports), web.handshake, web.via, web.mss, web.default) == ("80, 443", "agent", "kernel", None, "pass")
     assert (mail.name, mail.ports, mail.mss, mail.via, mail.vlan) == ("mail", None, 1380, "direct", 100)
     assert (shop.via, shop.mac, shop.out, shop.replies_per_second) == ("mac", "52:54:00:12:34:56", "eth2", 100_000)
     assert (web.frames_per_connection, shop.frames_per_connection) == (5_000, 50_000)
@@ -73,7 +73,7 @@ def test_the_example_shows_every_key() -> None:
 def followed(told: str, text: str) -> str:
     """`text` with what the advice says to write in the place of its key."""
     line = told.split(" (")[0].split(", from")[0].split(", each")[0].split(", a ")[0].split(", the")[0]
-    line = line.split(", or leave")[0].split(" or ")[0]
+    line = line.split(", or ")[0].split(" or ")[0]
     kept = [old for old in text.splitlines() if not old.startswith(line.split(" ")[0] + " ")]
     return "\n".join([*kept, line, ""])
 
@@ -150,188 +150,6 @@ def test_made_in_python() -> None:
         host=(Host(name="a", addresses=(ip_address("10.0.0.1"),), ports=None, handshake="agent", via="local"),),
     )
     assert config.hosts[0].addresses == (ip_address("10.0.0.1"),)
-
-
-MISTAKES = [
-    (
-        "interface = eth0",
-        "1: not TOML (Invalid value (at line 1, column 13)): found interface = eth0; write key = value",
-    ),
-    ("a = [1,\n2", "2: not TOML"),
-    ("a = 1\na = 2", "2: not TOML"),
-    ("", "[front]: missing; write a [front] table with interface and key_file"),
-    (FRONT, "[[host]]: missing; write a [[host]] table, in double brackets, for each protected server"),
-    (FRONT + "[host]\nname = 'x'", '4: [[host]]: found {"name": "x"}; write a [[host]] table, in double brackets'),
-    ("front = 3\n" + HOST, "1: [front]: found 3; write a [front] table"),
-    ("host = [3]\n" + FRONT, "1: [[host]] 1: found 3; write a [[host]] table"),
-    ("[[hosts]]\n" + FRONT + HOST, "1: hosts: unknown key; did you mean host?"),
-    ("colour = 1\n" + FRONT + HOST, "1: colour: unknown key; the keys here are: front, host"),
-    (FRONT.replace("key_file", "keyfile") + HOST, "3: [front] keyfile: unknown key; did you mean key_file?"),
-    (FRONT.replace("key_file", "keyfile") + HOST, '1: [front] key_file: missing; write key_file = "/etc/hardtack/key"'),
-    (FRONT.replace('"key"', '""') + HOST, '3: [front] key_file: found "", which is no path; write key_file = '),
-    (FRONT.replace('"key"', '"a\\u0000"') + HOST, '3: [front] key_file: found "a\\u0000", which is no path'),
-    (FRONT.replace('"key"', "7") + HOST, "3: [front] key_file: found 7; write key_file = "),
-    (FRONT.replace('"eth0"', "0") + HOST, '2: [front] interface: found 0; write interface = "eth0"'),
-    (FRONT.replace("eth0", "a/b") + HOST, '2: [front] interface: found "a/b", which cannot be an interface\'s name'),
-    (FRONT.replace("eth0", "a" * 16) + HOST, "2: [front] interface: found"),
-    (FRONT + HOST.replace('"web"', '"a b"'), '5: [[host]] "a b" name: found "a b", which cannot be a host\'s name'),
-    (FRONT + HOST.replace('name = "web"\n', ""), '4: [[host]] 1 name: missing; write name = "web"'),
-    (
-        FRONT + HOST.replace("80", "0"),
-        '7: [[host]] "web" ports: found 0; write ports = [80, 443], each from 1 to 65535',
-    ),
-    (FRONT + HOST.replace("80", "65536"), '7: [[host]] "web" ports: found 65536; write ports ='),
-    (FRONT + HOST.replace("80", '"80"'), '7: [[host]] "web" ports: found "80"; write ports ='),
-    (FRONT + HOST.replace("80", "true"), '7: [[host]] "web" ports: found true; write ports ='),
-    (FRONT + HOST.replace("[80]", "80"), '7: [[host]] "web" ports: found 80; write ports ='),
-    (FRONT + HOST.replace("80", ""), '7: [[host]] "web" ports: found [], which is empty; write ports ='),
-    (
-        FRONT + HOST.replace("80", "80, 81, 80"),
-        '7: [[host]] "web" ports: found [80, 81, 80], which has 80 more than once',
-    ),
-    (
-        FRONT + HOST.replace('"agent"', '"proxy"'),
-        '8: [[host]] "web" handshake: found "proxy", which is not there yet; write',
-    ),
-    (
-        FRONT + HOST.replace('"agent"', '"pass"'),
-        '8: [[host]] "web" handshake: found "pass", which is not there yet; write',
-    ),
-    (
-        FRONT + HOST.replace('"agent"', '"x"'),
-        '8: [[host]] "web" handshake: found "x", which this version does not know',
-    ),
-    (
-        FRONT + HOST.replace('"kernel"', '"192.0.2.1"'),
-        '9: [[host]] "web" via: found "192.0.2.1", which this version does',
-    ),
-    (FRONT + HOST + "mss = 535", '10: [[host]] "web" mss: found 535; write mss = 1460, from 536 to 8940'),
-    (FRONT + HOST + "mss = 8941", '10: [[host]] "web" mss: found 8941; write mss'),
-    (FRONT + HOST + "mss = 1460.0", '10: [[host]] "web" mss: found 1460.0; write mss'),
-    (FRONT + HOST + 'options = ["sack", "md5"]', '10: [[host]] "web" options: found "md5", which this version does not'),
-    (FRONT + HOST + 'options = "sack"', '10: [[host]] "web" options: found "sack"; write options = ["sack", "timestamps"'),
-    (FRONT + HOST + 'options = ["ecn", "ecn"]', '10: [[host]] "web" options: found ["ecn", "ecn"], which has ecn more'),
-    (FRONT + HOST + "window_scale = 15", '10: [[host]] "web" window_scale: found 15; write window_scale = 7, from 0 to 14'),
-    (FRONT + HOST + "window_scale = true", '10: [[host]] "web" window_scale: found true; write window_scale = 7'),
-    (FRONT + "connections = 999\n" + HOST, "4: [front] connections: found 999, which is too small; write connec"),
-    (FRONT + "connections = 100_000_001\n" + HOST, "4: [front] connections: found 100000001, which is too large; write"),
-    (FRONT + 'connections = "1m"\n' + HOST, '4: [front] connections: found "1m", which is no count as 5_000 or "5k"; wri'),
-    (FRONT + "connections = true\n" + HOST, "4: [front] connections: found true, which is no count"),
-    (FRONT + "replies_per_second = 7\n" + HOST, "4: [front] replies_per_second: found 7, which is too small; write repl"),
-    (FRONT + "replies_per_prefix = 7\n" + HOST, "4: [front] replies_per_prefix: found 7, which is too small; write "),
-    (FRONT + 'connections_per_prefix = "no"\n' + HOST, '4: [front] connections_per_prefix: found "no", which is no rate as'),
-    (FRONT + HOST + "frames_per_connection = 999", '10: [[host]] "web" frames_per_connection: found 999, which is too sm'),
-    (FRONT + HOST + "replies_per_prefix = 9", '10: [[host]] "web" replies_per_prefix: unknown key; did you mean replies'),
-    (FRONT + "grace = 30\n" + HOST, '4: [front] grace: found 30, which is no duration as "30s" or "5m"; write gra'),
-    (FRONT + 'grace = "1h"\n' + HOST, '4: [front] grace: found "1h", which is too large; write grace = "30s", from "0s"'),
-    (FRONT + 'grace = "-1s"\n' + HOST, '4: [front] grace: found "-1s", which is no duration as "30s" or "5m"; write'),
-    (FRONT + 'grace = "1.5s"\n' + HOST, '4: [front] grace: found "1.5s", which is no duration as "30s" or "5m"; write'),
-    (FRONT + 'grace = "601s"\n' + HOST, '4: [front] grace: found "601s", which is too large; write grace = "30s", from'),
-    (FRONT + 'inside = "eth1"\n' + HOST, '4: [front] inside: found "eth1"; write inside = ["eth1"], the interfaces'),
-    (FRONT + "inside = []\n" + HOST, "4: [front] inside: found [], which is empty; write inside = "),
-    (FRONT + 'inside = ["a b"]\n' + HOST, '4: [front] inside: found "a b", which cannot be an interface\'s name; write'),
-    (FRONT + 'inside = ["a", "a"]\n' + HOST, '4: [front] inside: found ["a", "a"], which has a more than once; write'),
-    (
-        FRONT + 'inside = ["eth1", "eth0"]\n' + HOST,
-        '4: [front] inside: found "eth0", which faces the internet; write the interfaces towards the hosts',
-    ),
-    (FRONT + HOST + "replies_per_second = 1e6", '10: [[host]] "web" replies_per_second: found 1000000.0, which is no r'),
-    (FRONT + HOST + "replies_per_second = 1_000_000_001", '10: [[host]] "web" replies_per_second: found 1000000001,'),
-    (FRONT + HOST + 'default = "reject"', '10: [[host]] "web" default: found "reject", which this version does not know;'),
-    (FRONT + HOST + 'key_file = ""', '10: [[host]] "web" key_file: found "", which is no path; write key_file = '),
-    (FRONT + MAC.replace("52:", ""), '10: [[host]] "web" mac: found "54:00:12:34:56", which is not a MAC address; write'),
-    (FRONT + MAC.replace("52:54:", "5254."), '10: [[host]] "web" mac: found "5254.00:12:34:56", which is not a MAC'),
-    (
-        FRONT + MAC.replace("52:", "53:"),
-        '10: [[host]] "web" mac: found "53:54:00:12:34:56", which is the MAC address of a g',
-    ),
-    (FRONT + MAC.replace("52:54:00:12:34:56", "ff:ff:ff:ff:ff:ff"), '10: [[host]] "web" mac: found "ff:ff:ff:ff:ff:ff", w'),
-    (FRONT + MAC.replace("52:54:00:12:34:56", "00:00:00:00:00:00"), '10: [[host]] "web" mac: found "00:00:00:00:00:00", w'),
-    (
-        FRONT + MAC.replace('"52:54:00:12:34:56"', "52"),
-        '10: [[host]] "web" mac: found 52, which is not a MAC address; write',
-    ),
-    (FRONT + MAC + "vlan = 0", '11: [[host]] "web" vlan: found 0, which is no VLAN; write vlan = 100, from 1 to 4094'),
-    (FRONT + MAC + "vlan = 4095", '11: [[host]] "web" vlan: found 4095, which is no VLAN; write vlan = 100, from'),
-    (FRONT + MAC + "vlan = true", '11: [[host]] "web" vlan: found true, which is no VLAN; write vlan = 100, from'),
-    (FRONT + MAC + 'vlan = "100"', '11: [[host]] "web" vlan: found "100", which is no VLAN; write vlan = 100, from'),
-    (FRONT + MAC + "out = 1", '11: [[host]] "web" out: found 1; write out = "eth1", a name that `ip link` shows'),
-    (
-        FRONT + MAC + 'out = "eth0"',
-        '11: [[host]] "web" out: found "eth0", which faces the internet; to send back out of it, leave the key out',
-    ),
-    (
-        FRONT + HOST.replace('"kernel"', '"mac"'),
-        '4: [[host]] "web" mac: missing, with via = "mac"; write mac = "52:54:00:12:34:56"',
-    ),
-    *(
-        (
-            FRONT + MAC.replace('"mac"', f'"{via}"') + 'out = "eth1"',
-            f'{line}: [[host]] "web" {key}: found {value}, with via = "{via}"; leave it out, or write via = "mac"',
-        )
-        for via in ("kernel", "local", "direct")
-        for line, key, value in ((10, "mac", '"52:54:00:12:34:56"'), (11, "out", '"eth1"'))
-    ),
-    *(
-        (
-            FRONT + HOST.replace("kernel", via) + "vlan = 100",
-            f'10: [[host]] "web" vlan: found 100, with via = "{via}"; leave it out, or write via = "direct" or via = "mac"',
-        )
-        for via in ("kernel", "local")
-    ),
-    (
-        FRONT + HOST.replace("kernel", "local") + HOST.replace("kernel", "local").replace("web", "b") + 'key_file = "b"',
-        '16: [[host]] "b" key_file: found "b", and "key" on line 3; write the same file for all hosts with via = "local"',
-    ),
-    (
-        FRONT + HOST.replace("kernel", "local") + 'key_file = "b"\n' + HOST.replace("kernel", "local").replace("web", "b"),
-        '11: [[host]] "b" key_file: found "key", and "b" on line 10; write the same file for all hosts with via = "local"',
-    ),
-    *(
-        (
-            FRONT + HOST.replace("kernel", "local") + first + HOST.replace("kernel", "local").replace("web", "b") + second,
-            f'{line}: [[host]] "b" window_scale: {told}; write the same for all hosts with via = "local"',
-        )
-        for first, second, line, told in [
-            ("window_scale = 7\n", "window_scale = 9\n", 17, "found 9, and 7 on line 10"),
-            ("window_scale = 7\n", "", 11, "left out, and 7 on line 10"),
-            ("", "window_scale = 9\n", 16, "found 9, and left out on line 4"),
-        ]
-    ),
-    (
-        FRONT + "".join(HOST.replace("web", f"h{n}") + f'key_file = "{n}"\n' for n in range(17)),
-        '122: [[host]] "h16" key_file: found "16", key number 17; a front takes 16: split the hosts among several',
-    ),
-    (
-        FRONT + "".join(MAC.replace("web", f"h{n}") + f'out = "e{n}"\n' for n in range(16)),
-        '131: [[host]] "h15" out: found "e15", interface number 16; a front sends out of 15: split the hosts among several',
-    ),
-    (
-        FRONT + HOST.replace('"192.0.2.10"', ", ".join(f'"10.0.{n >> 8}.{n & 255}"' for n in range(1, 1026))),
-        '6: [[host]] "web" addresses: found address number 1025; a front takes 1024: split the hosts among several',
-    ),
-    (FRONT + HOST + "limit = 1", '10: [[host]] "web" limit: unknown key; the keys here are: name, addresses, ports'),
-    (
-        FRONT + HOST + HOST.replace(".10", ".11"),
-        '11: [[host]] "web" name: found "web", which line 5 has too; write it once',
-    ),
-    (
-        FRONT + HOST + HOST.replace("web", "www"),
-        '12: [[host]] "www" addresses: found "192.0.2.10", which line 6 has too; write it once',
-    ),
-    (
-        FRONT
-        + HOST.replace("192.0.2.10", "2001:DB8:0::1")
-        + HOST.replace("web", "www").replace("192.0.2.10", "2001:db8::1"),
-        '12: [[host]] "www" addresses: found "2001:db8::1", which line 6 has too; write it once',
-    ),
-]
-
-
-@pytest.mark.parametrize(("text", "start"), MISTAKES, ids=[start[:50] for _, start in MISTAKES])
-def test_mistakes(text: str, start: str) -> None:
-    told = problems(text)
-    assert any(line.startswith(start) for line in told), told
 
 
 @pytest.mark.parametrize(
@@ -442,7 +260,7 @@ def test_any_document_is_read_or_told(front: dict[str, Any], hosts: list[dict[st
     except ConfigError as error:
         count = len(text.split("\n"))
         assert error.problems
-        assert all(problem.line is None or problem.line <= count for problem in error.problems)
+        assert all(problem.spot.line is None or problem.spot.line <= count for problem in error.problems)
 
 
 def written(table: dict[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ LAYERS = (
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
     ("hardtack.image",),
-    ("hardtack.mistake", "hardtack"),
+    ("hardtack.mistake", "hardtack.printable", "hardtack"),
 )
 RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
@@ -58,6 +58,7 @@ BARE = (
     "hardtack.packet.reasons",
     "hardtack.packet.host.round_lo",
     "hardtack.prebuilt",
+    "hardtack.printable",
 )
 
 

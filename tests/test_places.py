@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardtack.control.configuration.places import Place, line_of, places
+from hardtack.control.configuration.places import Place, places
 
 TEXT = '''\
 # a comment
@@ -46,7 +46,9 @@ last = 1'''
         (("host", 0, "name"), 7),
         (("host", 1), 8),
         (("host", 1, "addresses"), 9),
-        (("host", 1, "addresses", 1), 9),
+        (("host", 1, "addresses", 0), 10),
+        (("host", 1, "addresses", 1), 11),
+        (("host", 1, "addresses", 2), 9),
         (("host", 1, "ports"), 13),
         (("host", 1, "limits", "syn", "rate", "burst"), 15),
         (("host", 1, "rule", 0, "words"), 17),
@@ -59,11 +61,12 @@ last = 1'''
     ids=str,
 )
 def test_lines(place: Place, line: int | None) -> None:
-    assert line_of(places(TEXT), place) == line
+    assert places(TEXT).of(place) == line
 
 
 def test_windows_line_ends() -> None:
-    assert places("a = 1\r\n[b]\r\nc = [\r\n1]\r\n") == {("a",): 1, ("b",): 2, ("b", "c"): 3, ("b", "c", 0): 3}
+    found = places("a = 1\r\n[b]\r\nc = [\r\n1]\r\n")
+    assert [found.of(place) for place in (("a",), ("b",), ("b", "c"), ("b", "c", 0))] == [1, 2, 3, 4]
 
 
 VALUES = st.sampled_from(
@@ -84,7 +87,8 @@ def test_every_key_is_found_where_it_stands(text: str) -> None:
     found = places(text)
     lines = text.split("\n")
     for place in written(document, ()):
-        line = found[place]
+        line = found.of(place)
+        assert line
         assert not holds("\n".join(lines[: line - 1]), place)
         assert any(holds("\n".join(lines[:end]), place) for end in range(line, len(lines) + 1))
 

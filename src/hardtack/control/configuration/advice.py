@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
@@ -9,14 +11,16 @@ from hardtack.control.configuration.schema import TABLES, Write
 from hardtack.control.configuration.units import Between
 
 
+@cache
 def fields(table: str) -> dict[str, FieldInfo]:
     """Key -> what the schema has of it, in its order."""
     return {field.alias or name: field for name, field in TABLES[table].model_fields.items()}
 
 
-def known(table: str) -> list[str]:
+@cache
+def known(table: str) -> tuple[str, ...]:
     """The keys that a table may have."""
-    return list(fields(table))
+    return tuple(fields(table))
 
 
 def advice(table: str, key: str) -> str:

@@ -5,52 +5,68 @@ Judged by the document, not by the shape made of it, so that these mistakes are 
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
-from hardtack.control.configuration.places import Place, line_of
+from hardtack.control.configuration.document import Document
+from hardtack.control.configuration.places import Place
+from hardtack.control.configuration.shown import shown
 from hardtack.packet.entries import KEY_SETS
 from hardtack.packet.layout import MOST_EXITS, MOST_HOST_ADDRESSES
 
-LONGEST_FOUND = 60  # characters of a wrong value that are shown
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
 MOST_OUT = MOST_EXITS - 1  # the interface that faces the internet is one, too
+SPLIT = "split the hosts among several"
 
 Table = Mapping[str, Any]
 Found = Iterator[tuple[Place, str]]
 
 
-def contradictions(document: Table, lines: Mapping[Place, int]) -> Found:
+def contradictions(document: Document) -> Found:
     """Place and complaint of everything of the kind, as far as the document has the right shape."""
-    values = document.get("host")
-    hosts = {index: host for index, host in enumerate(values if isinstance(values, list) else ()) if isinstance(host, dict)}
-    front = document.get("front")
+    hosts = {index: host for index, host in enumerate(document.hosts) if isinstance(host, dict)}
+    front = document.data.get("front")
     front = front if isinstance(front, dict) else {}
-    yield from twice(hosts, lines)
+    yield from twice(hosts, document)
     yield from via_and_its_keys(hosts)
     yield from interfaces(front, hosts)
-    yield from keys_of_local_hosts(front, hosts, lines)
-    yield from scales_of_local_hosts(hosts, lines)
-    yield from too_many(front, hosts)
+    files = Files(front, hosts, document)
+    yield from keys_of_local_hosts(hosts, files, document)
+    yield from scales_of_local_hosts(hosts, document)
+    yield from too_many_keys(files)
+    yield from too_many_ways(hosts)
+    yield from too_many_addresses(hosts)
 
 
-def shown(value: Any) -> str:
-    """A wrong value as it looks in TOML, or nearly, cut to a length that fits on a line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= LONGEST_FOUND else text[:LONGEST_FOUND] + "..."
+class Files:
+    """Key files of the hosts, by what they are and not by how they are spelled."""
+
+    def __init__(self, front: Table, hosts: Mapping[int, Table], document: Document) -> None:
+        self.written: dict[int, tuple[str, Place]] = {}  # by host: what is written, and where
+        self.real: dict[int, str] = {}
+        known: dict[str, str] = {}
+        for index, host in hosts.items():
+            own = "key_file" in host
+            file = host.get("key_file") if own else front.get("key_file")
+            if isinstance(file, str) and "\0" not in file:
+                self.written[index] = file, ("host", index, "key_file") if own else ("front", "key_file")
+                path = str(document.folder(index if own else None) / file)
+                if path not in known:
+                    known[path] = os.path.realpath(path)
+                self.real[index] = known[path]
 
 
-def twice(hosts: Mapping[int, Table], lines: Mapping[Place, int]) -> Found:
+def twice(hosts: Mapping[int, Table], document: Document) -> Found:
     """Names and addresses that more than one host has, or one host more than once."""
     seen: dict[object, Place] = {}
     for place, value in names_and_addresses(hosts):
         if value in seen:
-            yield place, f"found {shown(str(value))}, which line {line_of(lines, seen[value])} has too; write it once"
+            there = document.elsewhere(seen[value], place)
+            yield place, f"found {shown(str(value))}, which {there} has too; write it once"
         seen.setdefault(value, place)
 
 
@@ -60,9 +76,10 @@ def names_and_addresses(hosts: Mapping[int, Table]) -> Iterator[tuple[Place, obj
         if isinstance(host.get("name"), str):
             yield ("host", index, "name"), host["name"]
         addresses = host.get("addresses")
-        for text in addresses if isinstance(addresses, list) else ():
-            with suppress(ValueError):
-                yield ("host", index, "addresses"), ip_address(str(text))
+        for number, text in enumerate(addresses if isinstance(addresses, list) else ()):
+            if isinstance(text, str):
+                with suppress(ValueError):
+                    yield ("host", index, "addresses", number), ip_address(text)
 
 
 def via_and_its_keys(hosts: Mapping[int, Table]) -> Found:
@@ -86,72 +103,68 @@ def interfaces(front: Table, hosts: Mapping[int, Table]) -> Found:
     inside = front.get("inside")
     if isinstance(inside, list) and outside in inside:
         found = f"found {shown(outside)}, which faces the internet"
-        yield ("front", "inside"), f"{found}; write the interfaces towards the hosts"
+        yield ("front", "inside", inside.index(outside)), f"{found}; write the interfaces towards the hosts"
     for index, host in hosts.items():
         if host.get("out") == outside:
             found = f"found {shown(outside)}, which faces the internet"
             yield ("host", index, "out"), f"{found}; to send back out of it, leave the key out"
 
 
-def keys_of_local_hosts(front: Table, hosts: Mapping[int, Table], lines: Mapping[Place, int]) -> Found:
+def keys_of_local_hosts(hosts: Mapping[int, Table], files: Files, document: Document) -> Found:
     """This machine has one agent, and an agent has one key."""
-    first: tuple[str, Place] | None = None
-    for index, host in hosts.items():
-        place: Place = ("host", index, "key_file") if "key_file" in host else ("front", "key_file")
-        file = host.get("key_file", front.get("key_file"))
-        if host.get("via") != "local" or not isinstance(file, str):
-            continue
-        if first and Path(file) != Path(first[0]):
-            other = line_of(lines, first[1])
-            yield (
-                ("host", index, "key_file"),
-                f"found {shown(file)}, and {shown(first[0])} on line {other}; "
-                'write the same file for all hosts with via = "local"',
-            )
-        first = first or (file, place)
+    local = [index for index, host in hosts.items() if host.get("via") == "local" and index in files.real]
+    for index in local[1:]:
+        if files.real[index] != files.real[local[0]]:
+            (file, _), (other, there) = files.written[index], files.written[local[0]]
+            place: Place = ("host", index, "key_file")
+            remedy = 'write the same file for all hosts with via = "local"'
+            yield place, f"found {shown(file)}, and {shown(other)} on {document.elsewhere(there, place)}; {remedy}"
 
 
-def scales_of_local_hosts(hosts: Mapping[int, Table], lines: Mapping[Place, int]) -> Found:
+def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Found:
     """This machine has one agent, and an agent knows one window scale."""
     local = [index for index, host in hosts.items() if host.get("via") == "local"]
     for index in local[1:]:
         first, found = hosts[local[0]].get("window_scale"), hosts[index].get("window_scale")
         if found != first:
-            other = line_of(lines, ("host", local[0], "window_scale"))
+            place: Place = ("host", index, "window_scale")
+            other = document.elsewhere(("host", local[0], "window_scale"), place)
             text = "left out" if found is None else f"found {shown(found)}"
             there = "left out" if first is None else shown(first)
             remedy = 'write the same for all hosts with via = "local"'
-            yield ("host", index, "window_scale"), f"{text}, and {there} on line {other}; {remedy}"
+            yield place, f"{text}, and {there} on {other}; {remedy}"
 
 
-def too_many(front: Table, hosts: Mapping[int, Table]) -> Found:
-    """More than the packet program's tables have room for."""
-    files: set[str] = set()
-    ways_out: set[str] = set()
-    addresses: set[str] = set()
+def too_many_keys(files: Files) -> Found:
+    """More key files than the packet program's tables have room for."""
+    seen: set[str] = set()
+    for index, real in files.real.items():
+        if real not in seen:
+            seen.add(real)
+            if len(seen) == KEY_SETS + 1:
+                found = f"found {shown(files.written[index][0])}, key number {len(seen)}"
+                yield ("host", index, "key_file"), f"{found}; a front takes {KEY_SETS}: {SPLIT}"
+
+
+def too_many_ways(hosts: Mapping[int, Table]) -> Found:
+    """More interfaces that frames leave by."""
+    seen: set[str] = set()
     for index, host in hosts.items():
-        file, out = host.get("key_file", front.get("key_file")), host.get("out")
-        if isinstance(file, str) and file not in files:
-            files.add(file)
-            if len(files) == KEY_SETS + 1:
-                yield (
-                    ("host", index, "key_file"),
-                    f"found {shown(file)}, key number {len(files)}; a front takes {KEY_SETS}: split the hosts among several",
-                )
-        if isinstance(out, str) and out not in ways_out:
-            ways_out.add(out)
-            if len(ways_out) == MOST_OUT + 1:
-                yield (
-                    ("host", index, "out"),
-                    f"found {shown(out)}, interface number {len(ways_out)}; a front sends out of {MOST_OUT}: "
-                    "split the hosts among several",
-                )
+        out = host.get("out")
+        if isinstance(out, str) and out not in seen:
+            seen.add(out)
+            if len(seen) == MOST_OUT + 1:
+                found = f"found {shown(out)}, interface number {len(seen)}"
+                yield ("host", index, "out"), f"{found}; a front sends out of {MOST_OUT}: {SPLIT}"
+
+
+def too_many_addresses(hosts: Mapping[int, Table]) -> Found:
+    """More addresses."""
+    total = 0
+    for index, host in hosts.items():
         listed = host.get("addresses")
-        before = len(addresses)
-        addresses |= {str(address) for address in listed} if isinstance(listed, list) else set()
-        if before <= MOST_HOST_ADDRESSES < len(addresses):
-            yield (
-                ("host", index, "addresses"),
-                f"found address number {MOST_HOST_ADDRESSES + 1}; a front takes {MOST_HOST_ADDRESSES}: "
-                "split the hosts among several",
-            )
+        before, total = total, total + (len(listed) if isinstance(listed, list) else 0)
+        if before <= MOST_HOST_ADDRESSES < total:
+            found = f"found address number {MOST_HOST_ADDRESSES + 1}"
+            place: Place = ("host", index, "addresses", MOST_HOST_ADDRESSES - before)
+            yield place, f"{found}; a front takes {MOST_HOST_ADDRESSES}: {SPLIT}"

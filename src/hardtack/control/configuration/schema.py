@@ -5,19 +5,23 @@ All there is to say of one key stands in one place: its type, what to write (for
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
+from hardtack.control.configuration.lists import Each, check_once, listed
+from hardtack.control.configuration.ports import Ports, read_ports
 from hardtack.control.configuration.units import count, duration, rate
 from hardtack.control.configuration.values import (
     Address,
     check_interface,
     check_name,
-    check_once,
-    check_some,
+    check_option,
+    check_pattern,
     read_address,
     read_handshake,
     read_mac,
@@ -48,17 +52,16 @@ class Inert(BaseModel):
 
 
 TcpOption = Literal["sack", "timestamps", "window_scaling", "ecn"]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 KeyFile = Annotated[Path, BeforeValidator(resolve)]
-InterfaceName = Annotated[str, AfterValidator(check_interface)]
-InterfaceNames = Annotated[tuple[InterfaceName, ...], AfterValidator(check_some), AfterValidator(check_once)]
-Addresses = Annotated[tuple[Annotated[Address, BeforeValidator(read_address)], ...], AfterValidator(check_some)]
-Ports = Annotated[tuple[Port, ...], AfterValidator(check_some), AfterValidator(check_once)]
+InterfaceName = Annotated[str, BeforeValidator(check_interface)]
+InterfaceNames = Annotated[tuple[str, ...], AfterValidator(check_once), BeforeValidator(Each(check_interface))]
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(Each(read_address))]
+SomePorts = Annotated[Ports, PlainValidator(read_ports), PlainSerializer(Ports.written)]
 Handshake = Annotated[Literal["agent"], BeforeValidator(read_handshake)]
 Mac = Annotated[str, BeforeValidator(read_mac)]
 Vlan = Annotated[int | Literal["none"], BeforeValidator(read_vlan)]
 Mss = Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)]
-Options = Annotated[tuple[TcpOption, ...], AfterValidator(check_once)]
+Options = Annotated[tuple[TcpOption, ...], AfterValidator(check_once), BeforeValidator(Each(check_option, empty=True))]
 Scale = Annotated[int, Field(strict=True, ge=0, le=MOST_SCALE)]
 
 
@@ -88,7 +91,9 @@ class Host(Inert):
 
     name: Annotated[str, AfterValidator(check_name), Write('name = "web"')]
     addresses: Annotated[Addresses, Write('addresses = ["192.0.2.10", "2001:db8::10"]')]
-    ports: Annotated[Ports | None, Write("ports = [80, 443], each from 1 to 65535", "all TCP ports")] = None
+    ports: Annotated[
+        SomePorts | None, Write('ports = [80, 443, "8000-8099"], or ports = "all but 22, 5000-5999"', "all TCP ports")
+    ] = None
     handshake: Annotated[Handshake, Write('handshake = "agent"')]
     via: Annotated[
         Literal["kernel", "local", "direct", "mac"],
@@ -129,18 +134,23 @@ class Host(Inert):
 
 
 class Config(Inert):
-    """The whole file."""
+    """The whole file, and what it includes."""
 
+    include: Annotated[
+        tuple[str, ...],
+        BeforeValidator(Each(check_pattern)),
+        Write('include = ["hosts.d/*.toml"], files with [[host]] tables; wildcards in their names only'),
+    ] = ()
     front: Annotated[Front, Write("a [front] table with interface and key_file")]
     hosts: Annotated[
         tuple[Host, ...],
-        AfterValidator(check_some),
+        BeforeValidator(listed),
         Write("a [[host]] table, in double brackets, for each protected server"),
     ] = Field(alias="host")
 
     def key_file_for(self, host: Host) -> Path:
-        """Where a host's master key is."""
-        return host.key_file or self.front.key_file
+        """Where a host's master key is: of several spellings of one file, the first."""
+        return self.spellings[host.key_file or self.front.key_file]
 
     @property
     def has_local(self) -> bool:
@@ -169,8 +179,15 @@ class Config(Inert):
     @property
     def key_files(self) -> tuple[Path, ...]:
         """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
+        return tuple(dict.fromkeys(self.spellings.values()))
+
+    @cached_property
+    def spellings(self) -> dict[Path, Path]:
+        """Each key file as it is written, that of this machine's hosts first -> how it was written the first time."""
         ours_first = sorted(self.hosts, key=lambda host: host.via != "local")
-        return tuple(dict.fromkeys(map(self.key_file_for, ours_first)))
+        real: dict[str, Path] = {}
+        files = dict.fromkeys(host.key_file or self.front.key_file for host in ours_first)
+        return {file: real.setdefault(os.path.realpath(file), file) for file in files}
 
 
 TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host}  # "": the file itself

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationInfo
 
+from hardtack.kernel.tcp import OPTIONS
+
 Address = IPv4Address | IPv6Address
 
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-BROADCAST = IPv4Address("255.255.255.255")
+WILDCARD = re.compile(r"[*?[]")
+
+# Where no client gets to: IANA's special addresses (RFC 6890) but those that NAT may lead to
+NOWHERE = tuple(
+    (network.version, int(network[0]), int(network[-1]), why)
+    for text, why in (
+        ("0.0.0.0/32", "an unspecified address"),
+        ("::/128", "an unspecified address"),
+        ("0.0.0.0/8", "an address of 0.0.0.0/8, which no route leads to"),  # RFC 1122 3.2.1.3
+        ("127.0.0.0/8", "a loopback address"),
+        ("::1/128", "a loopback address"),
+        ("169.254.0.0/16", "a link-local address, which no route leads to from the internet"),  # RFC 3927
+        ("fe80::/10", "a link-local address, which no route leads to from the internet"),
+        ("224.0.0.0/4", "a multicast address"),
+        ("ff00::/8", "a multicast address"),
+        ("255.255.255.255/32", "the broadcast address"),
+        ("240.0.0.0/4", "a reserved address, of 240.0.0.0/4, which no route leads to"),  # RFC 1112 4
+    )
+    for network in [ip_network(text)]
+)
 
 
-def check_interface(name: str) -> str:
-    """A name the kernel would take: dev_valid_name() in net/core/dev.c, IFNAMSIZ."""
-    if not re.fullmatch(r"[^\s/:\0]+", name) or len(name.encode()) > 15 or name in (".", ".."):
+def check_interface(name: Any) -> str:
+    """A name the kernel would take: dev_valid_name() in net/core/dev.c, IFNAMSIZ; and a log."""
+    if not isinstance(name, str):
+        raise ValueError("which is not in quotes")
+    if not re.fullmatch(r"[^\s/:]+", name) or not name.isprintable() or len(name.encode()) > 15 or name in (".", ".."):
         raise ValueError("which cannot be an interface's name")
     return name
 
@@ -39,26 +62,17 @@ def read_address(value: Any) -> Address:
         raise ValueError("which is a network" if "/" in str(value) else "which is not an IP address") from None
     if isinstance(address, IPv6Address) and (address.scope_id or address.ipv4_mapped):
         raise ValueError("which names an interface" if address.scope_id else "which is an IPv4 address in IPv6 form")
-    for kind in ("multicast", "unspecified", "loopback"):
-        if getattr(address, f"is_{kind}"):
-            raise ValueError(f"which is {'an' if kind[0] == 'u' else 'a'} {kind} address")
-    if address == BROADCAST:
-        raise ValueError("which is the broadcast address")
+    for version, first, last, why in NOWHERE:
+        if version == address.version and first <= int(address) <= last:
+            raise ValueError(f"which is {why}")
     return address
 
 
-def check_some(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """At least one."""
-    if not values:
-        raise ValueError("which is empty")
-    return values
-
-
-def check_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Each value once."""
-    if twice := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"which has {', '.join(map(str, twice))} more than once")
-    return values
+def check_option(name: Any) -> str:
+    """One of TCP's that clients can be promised."""
+    if name not in OPTIONS:
+        raise ValueError("which this version does not know")
+    return str(name)
 
 
 def read_handshake(value: Any) -> Any:
@@ -85,6 +99,23 @@ def read_vlan(value: Any) -> Any:
     if value != "none" and (type(value) is not int or not 1 <= value <= 4094):
         raise ValueError("which is no VLAN")
     return value
+
+
+def check_pattern(pattern: Any) -> str:
+    """Of files to be included."""
+    if not isinstance(pattern, str):
+        raise ValueError("which is not in quotes")
+    *folders, name = pattern.split("/")
+    if not name or "\0" in pattern:
+        raise ValueError("which is no path of a file")
+    if any(map(has_wildcard, folders)):
+        raise ValueError("which has a wildcard among its folders")
+    return pattern
+
+
+def has_wildcard(name: str) -> bool:
+    """Whether it may be the name of several files."""
+    return bool(WILDCARD.search(name))
 
 
 def resolve(path: Any, info: ValidationInfo) -> Any:

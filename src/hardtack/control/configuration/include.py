@@ -1,0 +1,134 @@
+"""The main file and those that it includes: `include = ["hosts.d/*.toml"]`. One level, so that nothing goes round."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from hardtack.control.configuration.advice import advice, known
+from hardtack.control.configuration.complaints import bracketed
+from hardtack.control.configuration.document import Document, Source, Spot
+from hardtack.control.configuration.files import Reader, Unread
+from hardtack.control.configuration.problems import Origin, Problem
+from hardtack.control.configuration.shown import shown
+from hardtack.control.configuration.toml import parse
+from hardtack.control.configuration.values import check_pattern, has_wildcard
+
+MOST_FILES = 20_000  # that a pattern's folder may have
+
+
+@dataclass
+class Gathering:
+    """What has been read so far. `whole`: nothing was left out for being no TOML, or no file."""
+
+    reader: Reader = field(default_factory=Reader)
+    problems: list[Problem] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    whole: bool = True
+
+    @property
+    def origin(self) -> Origin:
+        """So far."""
+        return Origin(tuple(self.files), tuple(dict.fromkeys(self.folders)))
+
+    def take(self, path: Path, text: str | None = None) -> tuple[Source, dict[str, Any]] | None:
+        """A file's tables, as many as can be told; its problems are noted. `text`: what is in it, if that is known."""
+        self.files.append(path)
+        try:
+            parsed = parse(self.reader.text(path) if text is None else text.replace("\r\n", "\n"))
+        except Unread as unread:
+            self.refuse(path, unread.line, unread.why)
+            return None
+        for line, why in parsed.broken:
+            self.refuse(path, line, why)
+        if parsed.document is None:
+            return None
+        hosts = parsed.document.get("host")
+        return Source(path, parsed.text, hosts=len(hosts) if isinstance(hosts, list) else 0), parsed.document
+
+    def refuse(self, path: Path, line: int | None, why: str) -> None:
+        """Note what keeps a file from being read as a whole."""
+        self.problems.append(Problem(Spot(path, line), why))
+        self.whole = False
+
+
+def gather(path: Path, text: str | None = None) -> tuple[Document | None, Gathering]:
+    """The configuration whose main file is at `path`. `text`: what is in that file, if it is not to be read."""
+    so_far = Gathering()
+    taken = so_far.take(path, text)
+    if not taken:
+        return None, so_far
+    main, data = taken
+    included: list[Source] = []
+    hosts = data.get("host", [])
+    hosts = [*hosts] if isinstance(hosts, list) else hosts
+    total = main.hosts
+    for file in files_of(main, data, so_far):
+        if more := so_far.take(file):
+            source, tables = more
+            so_far.problems += strangers(source, tables, path)
+            included.append(replace(source, first=total))
+            total += source.hosts
+            if source.hosts and isinstance(hosts, list):
+                hosts += tables["host"]
+    if included and hosts:
+        data = {**data, "host": hosts}
+    return Document(main, data, tuple(included)), so_far
+
+
+def files_of(main: Source, data: dict[str, Any], so_far: Gathering) -> Iterator[Path]:
+    """The files to be included, each once, in the order of patterns and names."""
+    seen = {os.path.realpath(main.path)}
+    patterns = data.get("include")
+    for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+        spot = Spot(main.path, main.lines.of(("include", index)))
+        try:
+            found = matching(main.path.parent, pattern, so_far)
+        except (OSError, ValueError) as error:
+            why = f"which leads nowhere: {error.strerror}" if isinstance(error, OSError) else str(error)
+            so_far.problems.append(Problem(spot, f"include: found {shown(pattern)}, {why}; write {advice('', 'include')}"))
+            so_far.whole = False
+            continue
+        for file in found:
+            real = os.path.realpath(file)
+            if real == os.path.realpath(main.path):
+                text = f"include: found {shown(pattern)}, which leads back to this file; have hosts in a folder of their own"
+                so_far.problems.append(Problem(spot, text))
+            elif real not in seen:
+                seen.add(real)
+                yield file
+
+
+def matching(folder: Path, pattern: Any, so_far: Gathering) -> list[Path]:
+    """The files of one pattern, by name; hidden ones only if it begins with a dot. OSError, ValueError."""
+    if not isinstance(pattern, str):
+        return []  # the schema says so
+    try:
+        check_pattern(pattern)
+    except ValueError:
+        return []  # likewise
+    folder, name = (folder / pattern).parent, Path(pattern).name
+    if not has_wildcard(name):
+        (folder / name).stat()
+        return [folder / name]
+    so_far.folders.append(folder)
+    found = [file for file in folder.iterdir() if fnmatchcase(file.name, name)]
+    if len(found) > MOST_FILES:
+        raise ValueError(f"which are {len(found):,} files, and {MOST_FILES:,} the most")
+    return sorted(file for file in found if file.name.startswith(".") == name.startswith("."))
+
+
+def strangers(source: Source, tables: dict[str, Any], main: Path) -> Iterator[Problem]:
+    """What an included file may not have."""
+    for key, value in tables.items():
+        spot = Spot(source.path, source.lines.of((key,)))
+        if key != "host":
+            wrong = f"{bracketed(key, value)}: not in a file that is included, which has [[host]] tables and nothing else"
+            yield Problem(spot, f"{wrong}; write it in {main}" if key in known("") else wrong)
+        elif not isinstance(value, list):
+            yield Problem(spot, f"{bracketed(key, value)}: found {shown(value)}; write {advice('', 'host')}")
