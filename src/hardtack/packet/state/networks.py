@@ -52,6 +52,7 @@ def look_up(root, high, low):
     """
     table, end = address(networks()), networks_size() - NETWORKS_END
     place = (untold(root) & PLACE) << 3
+    nothing = load64(table, 0)  # the verifier does not know that it is 0, so it has no cases of its own for it
     if high == u64(0) and (low & u64(LOW_32)) == u64(MAPPED):
         high, low = swap64(low) << u64(32), u64(0)
     else:
@@ -61,6 +62,7 @@ def look_up(root, high, low):
         return 0
     word, best = load64(at(table, place), 0), u64(0)
     for _ in range(MOST_BLOCKS):
+        high, low = high ^ nothing, low ^ nothing
         value, child = word & u64(LOW_32), i64(word >> u64(32))
         if child >> 31:  # the address's next bits are compared with its own
             differs = ((high >> u64(40)) ^ u64(child)) & u64(0xFFFFFF)
@@ -79,7 +81,7 @@ def look_up(root, high, low):
             place += (untold(i64(high >> (u64(56) - (wide << u64(3))))) & 0xFFFF) << 3
             if place > end:
                 break
-            word = load64(at(table, place), 0)
+            word = u64(untold(i64(load64(at(table, place), 0))))
             shift = u64(8) + (wide << u64(3))
             high, low = (high << shift) | (low >> (u64(64) - shift)), low << shift
         elif child & (1 << 30):
@@ -95,14 +97,14 @@ def look_up(root, high, low):
                 if different | ((low ^ load64(block, 8)) >> left):
                     break
                 high, low = low << (length & u64(63)), u64(0)
-            word = load64(block, SKIP_WORD)
+            word = u64(untold(i64(load64(block, SKIP_WORD))))
         else:
             block, each = at(table, place), i64(high >> u64(56))
             bits = load64(block, 8 + ((each >> 6) << 3)) << (u64(63 - (each & 63)))
             if not untold(i64(bits >> u64(63)) | (child & 1)):
                 break
             before = i64(load64(block, 0) >> u64((each >> 6) << 3)) & 255
-            word = load64(block, NODE_WORDS - 8 + ((before + ones_of(bits)) << 3))
+            word = u64(untold(i64(load64(block, NODE_WORDS - 8 + ((before + ones_of(bits)) << 3)))))
             high, low = (high << u64(8)) | (low >> u64(56)), low << u64(8)
     return i64(best & u64(IN_WORD))
 
