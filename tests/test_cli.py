@@ -17,7 +17,7 @@ from hardtack.control.configuration.reading import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"
-COMMANDS = ["doctor", "key", "check", "front", "agent", "status", "connections", "demo", "bench"]
+COMMANDS = ["doctor", "key", "check", "filter", "front", "agent", "status", "connections", "demo", "bench"]
 SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "rich"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
 HARDTACK = [sys.executable, "-m", "hardtack"]

@@ -1,4 +1,4 @@
-"""The agent on a host where nothing is installed but Python, from the wheel that people get."""
+"""The wheel that people get: an agent on a host where nothing else is installed; rules on a front without Numba."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import llvmlite
 import pytest
 
 from handshake.stage import ADDRESSES, PATIENCE, TALK, front_command, write_configuration
@@ -25,6 +26,23 @@ ROOT = Path(__file__).parents[2]
 OURS = ["llvmlite", "numba", "numpy", "pydantic", "pyroute2", "rich", "typer", "pip", "setuptools"]
 MISSING = f"import importlib.util, json; print(json.dumps([n for n in {OURS!r} if importlib.util.find_spec(n)]))"
 FOUND = "import hardtack.agent.daemon, json, sys; print(json.dumps([hardtack.__file__, sorted(sys.modules)]))"
+
+RULES = """
+import importlib.util, sys
+sys.path.append(sys.argv[1])
+from hardtack.image import ONLY, Table
+from hardtack.kernel import maps, programs
+from hardtack.pcap.libpcap import compile
+from hardtack.pcap.programs import Onward, matcher, rule_program
+rules, frame = [compile("udp"), compile("ip")], bytes(12) + bytes.fromhex("0800") + bytes(60)
+record, onward = Table("record", "percpu_array", 4, 8, 1), Table("next", "prog_array", 4, 4, 1)
+with maps.create(record) as one, maps.create(onward) as other:
+    image = rule_program(rules, Onward(record, 0, onward, 0, 2))
+    with programs.load(image, {"record": one, "next": other}) as program:
+        print(program.test_run(frame).verdict, *(row[0] for row in one.lookup_all(ONLY) if row[0]))
+    with programs.load(matcher(rules), {}) as program:
+        print(program.test_run(frame).verdict, importlib.util.find_spec("numba"))
+"""
 
 pytestmark = [
     pytest.mark.skipif(not find_spec("hatchling"), reason="needs hatchling, to build the wheel"),
@@ -68,6 +86,12 @@ def test_what_is_imported_is_pythons_own_or_ours(python: Path) -> None:
     roots = {name.partition(".")[0] for name in modules} - {"__main__", "hardtack"}
     assert roots <= sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
     assert not any(name.startswith("hardtack.compiler") for name in modules)
+
+
+def test_rules_need_llvmlite_and_libpcap_alone(python: Path, tmp_path: Path) -> None:
+    for folder in Path(llvmlite.__file__).parents[1].glob("llvmlite*"):
+        (tmp_path / folder.name).symlink_to(folder)
+    assert run([python, "-I", "-c", RULES, tmp_path], None, timeout=PATIENCE).stdout == b"2 2\n2 None\n"
 
 
 def test_it_serves(net: Topology, python: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hardtack.kernel import programs
 from hardtack.kernel.bpf import BpfError, privileged
 from hardtack.kernel.programs import Program
 from hardtack.pcap import size
-from hardtack.pcap.libpcap import Expression, compile
+from hardtack.pcap.libpcap import Expression, ExpressionError, compile
 from hardtack.pcap.native import Batch, Matcher
 from hardtack.pcap.programs import matcher
 from pcap.corpus import EXPRESSIONS
@@ -95,6 +95,22 @@ def check_buffers(program: Program, expression: Expression) -> None:
     for frame in choice.sample([frame for frame in frames() if 60 < len(frame) < 2000], 25):
         first = choice.choice(FIRST_BUFFERS)
         assert in_buffers(program, frame, first) == judge.match(frame), (expression.text, frame.hex(), first)
+
+
+@needs_root
+def test_packets_without_ethernet_agree() -> None:
+    """A test's frames have Ethernet at tcx, too; but the kernel says where the packet begins."""
+    places = list(takes("tcx"))
+    packets = [frames()[index][14:] for index in places]
+    batch = Batch(packets)
+    for text in EXPRESSIONS[::4]:
+        with suppress(ExpressionError):  # Ethernet's own
+            expression = compile(text, "ip")
+            judge = Libpcap(expression)
+            answers = [judge.match(packet) for packet in packets]
+            assert list(map(bool, batch.run(Matcher([expression])))) == answers, text
+            with programs.load(matcher([expression], "tcx"), {}) as program:
+                assert [bool(program.test_run(frames()[index]).verdict) for index in places] == answers, text
 
 
 @needs_root

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 def tell(found: list[Found], limit: int | None, as_json: bool) -> None:
     """Print all of them, or `limit`, and at last how many there are. A reader who has seen enough may close the pipe."""
     shown = 0
-    try:
+    with until_nobody_reads():
         for row in batches(found, limit):
             shown += len(row)
             if as_json:
@@ -29,11 +30,18 @@ def tell(found: list[Found], limit: int | None, as_json: bool) -> None:
             else:
                 text = "".join(lines(row, headed=shown == len(row)))
             sys.stdout.write(text)
+    matching, known = sum(len(one.rows) for one in found), sum(one.known for one in found)
+    print(f"{shown:,} shown, {matching:,} match, {known:,} known", file=sys.stderr)
+
+
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """What is printed here is at standard output's other end afterwards, or that has been closed, and all is well."""
+    try:
+        yield
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
-    matching, known = sum(len(one.rows) for one in found), sum(one.known for one in found)
-    print(f"{shown:,} shown, {matching:,} match, {known:,} known", file=sys.stderr)
 
 
 def batches(found: list[Found], limit: int | None) -> Iterator[list[Row]]:

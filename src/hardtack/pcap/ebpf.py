@@ -12,192 +12,31 @@ and the verifier would carry all that was learnt of them from expression to expr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from hardtack.compiler.target import BOUNDS, COPY
+from hardtack.compiler.target import BOUNDS
 from hardtack.image import ProgramKind
-from hardtack.pcap import classic
+from hardtack.pcap import classic, emit
 from hardtack.pcap.body import Loads, Ways, matching
 from hardtack.pcap.libpcap import Expression
-from hardtack.pcap.reading import TAGS_AT, TWO_TAGS, at, joined, opaque, read, scattered, shift_of
+from hardtack.pcap.loads import BEFORE, COPIED, SURE, Careful, Frame, Quick
+from hardtack.pcap.reading import TAGS_AT, TWO_TAGS, at, first_of, opaque, shift_of
 from hardtack.pcap.writer import Writer
 
-SURE = 34  # bytes: Ethernet and IPv4 without options
-COPIED = 64  # bytes that the second body has on the stack; a power of two
-BEFORE = 2  # bytes before them, so that IP headers are aligned
-ROOM = 80  # bytes: both, and what the verifier thinks may be written behind
-NEAR = 0x3FFF  # bytes: how far a pointer into the frame may go, a mask; the verifier allows 0xffff
-FARTHEST = 1 << 30  # no frame is so long
-GET_LENGTH = 188  # bpf_xdp_get_buff_len
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What the program knows of the frame: names of values. `nothing` is 0, but the verifier takes it for 0 or 1."""
-
-    kind: ProgramKind
-    start: str
-    end: str
-    nothing: str
-    slot: str  # four bytes on the stack
-
-    def fetch(self, writer: Writer, place: str, size: int, no: str) -> str:
-        """Bytes at an offset (i64, below 4 GB) by the helper; `no` if the frame has them not."""
-        writer.leave(self.copy(writer, place, self.slot, str(size)), no)
-        return read(writer, self.slot, size, size)
-
-    def copy(self, writer: Writer, place: str, to: str, size: str) -> str:
-        """Whether the helper failed to copy so many bytes (i32)."""
-        offset = writer.let(f"trunc i64 {place} to i32")
-        helper = f"inttoptr (i64 {COPY[self.kind]} to ptr)"
-        failed = writer.let(f"call i64 {helper}(ptr %context, i32 {offset}, ptr {to}, i32 {size})")
-        return writer.let(f"icmp ne i64 {failed}, 0")
-
-    def whole(self, writer: Writer) -> str:
-        """The frame's whole length, all buffers counted (i64)."""
-        if self.kind == "xdp":
-            return writer.let(f"call i64 inttoptr (i64 {GET_LENGTH} to ptr)(ptr %context)")
-        return writer.let(f"zext i32 {writer.let('load volatile i32, ptr %context, align 4')} to i64")
-
-
-@dataclass(frozen=True)
-class Quick:
-    """Loads of one expression, where the first `SURE` bytes (as far as any expression wants them) are in the first buffer.
-
-    Places from `first` on are `shift` bytes further in memory, and count from `base`.
-    """
-
-    frame: Frame
-    first: int
-    shift: str
-    base: str
-    whole: str
-
-    def begin(self, writer: Writer) -> None:
-        """Nothing to do."""
-
-    def length(self, writer: Writer) -> str:
-        """Without the tags."""
-        return writer.let(f"trunc i64 {writer.let(f'sub i64 {self.whole}, {self.shift}')} to i32")
-
-    def constant(self, writer: Writer, place: int, size: int, no: str) -> str:
-        """Straight from the frame if that is sure; else see `checked`."""
-        if place + size > SURE:
-            if place + size > NEAR:
-                return self.frame.fetch(writer, writer.let(f"add i64 {self.shift}, {place}"), size, no)
-            pointer = self.moved(writer, self.frame.start, self.shift)
-            return self.checked(writer, pointer, place, size, writer.name(), str(place), no)
-        if place < self.first < place + size:
-            return joined(writer, [self.constant(writer, place + index, 1, no) for index in range(size)])
-        pointer = self.frame.start if place < self.first else self.base
-        return read(writer, at(writer, pointer, place), size, size)
-
-    def indexed(self, writer: Writer, index: str, place: int, size: int, no: str) -> str:
-        """Checked as it comes; what begins before the tags, byte by byte."""
-        offset = offset_of(writer, index, place, no)
-        if place >= self.first:
-            return self.behind(writer, offset, size, no)
-        early, late, done = writer.name(), writer.name(), writer.name()
-        writer.branch(writer.let(f"icmp ult i64 {offset}, {self.first}"), early, late)
-        writer.block(early)
-        ways = [(bytewise(writer, self.frame, offset, size, self.shift, no), writer.here)]
-        writer.go(done)
-        writer.block(late)
-        ways.append((self.behind(writer, offset, size, no), writer.here))
-        writer.go(done)
-        writer.block(done)
-        return writer.join(ways)
-
-    def behind(self, writer: Writer, offset: str, size: int, no: str) -> str:
-        """At an offset (i64) that is not before the tags."""
-        outside = writer.name()
-        writer.leave(writer.let(f"icmp ugt i64 {offset}, {NEAR}"), outside)
-        masked = writer.let(f"and i64 {opaque(writer, offset)}, {NEAR}")
-        pointer = self.moved(writer, self.base, masked)
-        return self.checked(writer, pointer, 0, size, outside, offset, no)
-
-    def moved(self, writer: Writer, pointer: str, by: str) -> str:
-        """A pointer that the verifier takes for one of its own, so that what is checked on it is nobody else's business."""
-        return opaque(writer, at(writer, pointer, opaque(writer, by)), "ptr")
-
-    def checked(self, writer: Writer, pointer: str, place: int, size: int, outside: str, offset: str, no: str) -> str:
-        """`size` bytes `place` behind the pointer if the first buffer has them.
-
-        Else, and from wherever leads to the block `outside`, by the helper, at `offset` and shift.
-        """
-        inside, done = writer.name(), writer.name()
-        behind = at(writer, pointer, place + size)
-        writer.branch(writer.let(f"icmp ugt ptr {behind}, {self.frame.end}"), outside, inside)
-        writer.block(inside)
-        ways = [(read(writer, at(writer, pointer, place), size, size), inside)]
-        writer.go(done)
-        writer.block(outside)
-        ways.append((self.frame.fetch(writer, writer.let(f"add i64 {self.shift}, {offset}"), size, no), writer.here))
-        writer.go(done)
-        writer.block(done)
-        return writer.join(ways)
-
-
-@dataclass
-class Careful:
-    """Loads of one expression in the second body. `copy`: the frame's first bytes, as this expression sees them."""
-
-    frame: Frame
-    first: int
-    shift: str
-    copy: str
-    whole: str
-    left: str = ""
-
-    def begin(self, writer: Writer) -> None:
-        """A length of its own: what the verifier learns of it here, the next expression does not know."""
-        own = writer.let(f"sub i64 {self.whole}, {self.shift}")
-        self.left = writer.let(f"add i64 {own}, {opaque(writer, self.frame.nothing)}")
-
-    def length(self, writer: Writer) -> str:
-        """Without the tags."""
-        return writer.let(f"trunc i64 {self.left} to i32")
-
-    def constant(self, writer: Writer, place: int, size: int, no: str) -> str:
-        """From the copy, or by the helper."""
-        if place + size > COPIED:
-            return self.frame.fetch(writer, writer.let(f"add i64 {self.shift}, {place}"), size, no)
-        writer.leave(writer.let(f"icmp ult i64 {self.left}, {place + size}"), no)
-        align = (place + BEFORE) & -(place + BEFORE)
-        return read(writer, at(writer, self.copy, place + BEFORE), size, min(align, size))
-
-    def indexed(self, writer: Writer, index: str, place: int, size: int, no: str) -> str:
-        """By the helper."""
-        offset = offset_of(writer, index, place, no)
-        if place < self.first:
-            return bytewise(writer, self.frame, offset, size, self.shift, no)
-        return self.frame.fetch(writer, writer.let(f"add i64 {offset}, {self.shift}"), size, no)
-
-
-def offset_of(writer: Writer, index: str, place: int, no: str) -> str:
-    """Index and place added up (i64), if that may be in a frame."""
-    offset = writer.let(f"add i64 {writer.let(f'zext i32 {index} to i64')}, {place}")
-    writer.leave(writer.let(f"icmp ugt i64 {offset}, {FARTHEST}"), no)
-    return offset
-
-
-def bytewise(writer: Writer, frame: Frame, offset: str, size: int, shift: str, no: str) -> str:
-    """A load around the tags, byte by byte, by the helper."""
-    return scattered(writer, offset, size, shift, lambda place: frame.fetch(writer, place, 1, no))
-
-
-def first_of(expression: Expression) -> int:
-    """From where on an expression sees the frame without its tags."""
-    return 0 if expression.sees_tags or expression.link == "ip" else TAGS_AT
+ROOM = 80  # bytes: of the copy, before it, and what the verifier thinks may be written behind
+MOST_OUTER = 127  # a mask, above any offset of an IP header: as in packet/frame/parse.py
 
 
 def match(writer: Writer, expressions: Sequence[Expression], kind: ProgramKind) -> str:
     """Code from the entry to the block `found`, and there the position (i32)."""
     head, tail = (bound(writer, place) for place in BOUNDS[kind])
-    length = writer.let(f"sub i64 {writer.let(f'ptrtoint ptr {tail} to i64')}, {writer.let(f'ptrtoint ptr {head} to i64')}")
-    nothing = writer.let(f"and i64 {writer.let(f'lshr i64 {opaque(writer, length)}, 32')}, 1")
-    frame = Frame(kind, head, tail, nothing, writer.variable())
-    ways = quickly(writer, frame, expressions) + carefully(writer, frame, expressions)
+    ends = [writer.let(f"ptrtoint ptr {pointer} to i64") for pointer in (head, tail)]
+    length = opaque(writer, writer.let(f"sub i64 {ends[1]}, {ends[0]}"))
+    begin = nothing = writer.let(f"and i64 {writer.let(f'lshr i64 {length}, 32')}, 1")
+    ways: Ways = []
+    if expressions[0].link == "ip":
+        begin = network(writer, ends[0], ways)
+    frame = Frame(kind, head, tail, nothing, begin, writer.variable())
+    ways += quickly(writer, frame, expressions) + carefully(writer, frame, expressions)
     writer.block("found")
     return writer.join(ways)
 
@@ -208,11 +47,29 @@ def bound(writer: Writer, place: int) -> str:
     return writer.let(f"inttoptr i64 {writer.let(f'zext i32 {low} to i64')} to ptr")
 
 
+def network(writer: Writer, start: str, ways: Ways) -> str:
+    """Where the network header begins, as the kernel knows it: not at 0 behind another one, as of a tunnel. Not at all: 0.
+
+    sk_buff.network_header counts from head; what the program sees begins at data, which is `start`.
+    """
+    buffer = writer.let("call ptr @bpf_cast_to_kern_ctx(ptr %context)")
+    head = writer.let(f"load i64, ptr {at(writer, buffer, emit.number(writer, emit.HEAD))}, align 8")
+    header = writer.let(f"load i16, ptr {at(writer, buffer, emit.number(writer, emit.NETWORK))}, align 2")
+    before = writer.let(f"sub i64 {start}, {head}")
+    place = writer.let(f"sub i64 {writer.let(f'zext i16 {header} to i64')}, {before}")
+    none, some = writer.name(), writer.name()
+    writer.branch(writer.let(f"icmp ugt i64 {place}, {MOST_OUTER}"), none, some)
+    ways.append(("0", writer.block(none)))
+    writer.go("found")
+    writer.block(some)
+    return writer.let(f"and i64 {opaque(writer, place)}, {MOST_OUTER}")
+
+
 def quickly(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -> Ways:
     """The first body; to the block `careful` if it is not for this frame."""
     whole = frame.whole(writer) if any(is_length(here.code, here.mode) for e in expressions for here in e.code) else "0"
     shift, bare = "0", [expression for expression in expressions if first_of(expression)]
-    bases = {0: opaque(writer, at(writer, frame.start, frame.nothing), "ptr")}
+    bases = {0: opaque(writer, at(writer, frame.start, opaque(writer, frame.begin)), "ptr")}
     if bare:
         beyond(writer, frame.start, TWO_TAGS, frame.end)
         kinds = [writer.let(f"load i16, ptr {at(writer, frame.start, place)}, align 2") for place in (TAGS_AT, TAGS_AT + 4)]
@@ -224,7 +81,7 @@ def quickly(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -> 
 
     def loads(expression: Expression) -> Loads:
         first = first_of(expression)
-        return Quick(frame, first, shift if first else frame.nothing, bases[first], whole)
+        return Quick(frame, first, shift if first else frame.begin, bases[first], whole)
 
     return matching(writer, expressions, loads, "found")
 
@@ -251,7 +108,7 @@ def carefully(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -
     writer.block("careful")
     whole, failed = frame.whole(writer), writer.name()
     raw = buffer(writer)
-    fill(writer, frame, raw, "0", whole, COPIED, failed)
+    fill(writer, frame, raw, frame.begin, writer.let(f"sub i64 {whole}, {frame.begin}"), COPIED, failed)
     shift, copies = "0", {0: raw}
     if any(first_of(expression) for expression in expressions):
         kinds = [writer.let(f"load i16, ptr {at(writer, raw, place + BEFORE)}, align 2") for place in (TAGS_AT, TAGS_AT + 4)]
@@ -266,7 +123,7 @@ def carefully(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -
 
     def loads(expression: Expression) -> Loads:
         first = first_of(expression)
-        return Careful(frame, first, shift if first else "0", copies[first], whole)
+        return Careful(frame, first, shift if first else frame.begin, copies[first], whole)
 
     ways = matching(writer, expressions, loads, "found")
     ways.append(("0", writer.block(failed)))

@@ -49,7 +49,7 @@ class ExpressionError(Mistake):
 class NoLibpcap(Mistake):
     """libpcap is not installed, or too old."""
 
-    status = 1
+    status = 2  # only a person can put it right
 
 
 @dataclass(frozen=True)

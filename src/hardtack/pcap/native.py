@@ -12,9 +12,9 @@ from threading import Lock
 import llvmlite.binding as llvm
 
 from hardtack.pcap.body import Loads, matching
-from hardtack.pcap.ebpf import first_of, offset_of
 from hardtack.pcap.libpcap import Expression
-from hardtack.pcap.reading import ONE_TAG, TAG, TAGS_AT, TWO_TAGS, at, is_tag, joined, read, scattered
+from hardtack.pcap.loads import offset_of
+from hardtack.pcap.reading import ONE_TAG, TAG, TAGS_AT, TWO_TAGS, at, first_of, is_tag, joined, read, scattered
 from hardtack.pcap.writer import Writer
 
 # The same for many frames: their bytes in a row, where each ends, and its length on the wire.

@@ -4,7 +4,10 @@
   for measuring.
 - `rule_program`: writes that position into a per-CPU record and goes on in another program, by a tail call.
 
-The images are as all others: kernel.programs.load(image, maps) takes them, with maps of the tables' names.
+The images are as all others: kernel.programs.load(image, maps) takes them, with maps of the tables' names. XDP programs are
+for frames of several buffers; for the generic hook take that flag away, as kernel/generic.py does: all programs of a program
+array must agree on it. Programs for frames that begin with IP (`link="ip"`) are for tcx, and see the packet from its network
+header on, as packet/frame/parse.py does.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from hardtack.pcap.reading import at
 from hardtack.pcap.writer import Writer
 
 MOST_EXPRESSIONS = 256
-HAS_FRAGMENTS = 32  # BPF_F_XDP_HAS_FRAGS: all programs of a program array must agree on it
+HAS_FRAGMENTS = 32  # BPF_F_XDP_HAS_FRAGS
 LOOK_UP, TAIL_CALL = 1, 12  # helpers: linux/bpf.h
 
 
@@ -97,3 +100,10 @@ def finished(writer: Writer, kind: ProgramKind, name: str, tables: tuple[Table, 
     code, references = emit.build(writer, [table.name for table in tables])
     flags = HAS_FRAGMENTS if kind == "xdp" else 0
     return Image(name, kind, code, references, tables, (), "", flags=flags)
+
+
+def assembly(expressions: Sequence[Expression], kind: ProgramKind = "xdp") -> list[str]:
+    """What `matcher` makes, as LLVM writes it down: a line for each instruction, and labels. TooLarge."""
+    writer = begun(expressions, kind)
+    writer.put(f"  ret i32 {ebpf.match(writer, expressions, kind)}")
+    return emit.assembly(writer)

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hardtack.pcap.libpcap import Expression
 from hardtack.pcap.writer import Writer
 
 TAGS_AT = 12  # bytes: two MAC addresses
 TAG = 4  # bytes
 TYPES = (0x0081, 0xA888)  # 802.1Q, 802.1ad, as little-endian loads see them
 ONE_TAG, TWO_TAGS = 18, 22  # the length of a frame that has one, or two, and a type behind
+
+
+def first_of(expression: Expression) -> int:
+    """From where on an expression sees the frame without its tags."""
+    return 0 if expression.sees_tags or expression.link == "ip" else TAGS_AT
 
 
 def opaque(writer: Writer, value: str, kind: str = "i64") -> str:

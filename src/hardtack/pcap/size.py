@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hardtack.pcap import classic, ebpf
+from hardtack.pcap import classic, loads
 from hardtack.pcap.classic import Instruction
 from hardtack.pcap.libpcap import Expression
+from hardtack.pcap.reading import first_of
 
 MOST = 30_000  # instructions: jumps have 16 bits
 FRAME = 300  # what is around the expressions
@@ -15,12 +16,12 @@ SURE, COPIED, FETCHED, INDEXED, BYTE = 7, 30, 30, 44, 40
 
 def estimate(expression: Expression) -> int:
     """Both bodies together."""
-    first = ebpf.first_of(expression)
+    first = first_of(expression)
     return 10 + sum(cost(here, first) for here in expression.code)
 
 
 def cost(here: Instruction, first: int) -> int:
-    """One instruction; `first` as in ebpf.Quick."""
+    """One instruction; `first` as in loads.Quick."""
     if here.reads_frame:
         return load(here, first)
     if here.kind == classic.JUMP:
@@ -37,4 +38,4 @@ def load(here: Instruction, first: int) -> int:
     end = here.k + here.size
     if here.k < first < end:
         return SURE * here.size
-    return SURE if end <= ebpf.SURE else COPIED if end <= ebpf.COPIED else FETCHED
+    return SURE if end <= loads.SURE else COPIED if end <= loads.COPIED else FETCHED
