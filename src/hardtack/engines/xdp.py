@@ -22,7 +22,9 @@ CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four ta
 COUNTERS = ("counters",)
 
 
-def places(uplinks: Sequence[str], inside: Sequence[str], leaving: bool, without_ethernet: Collection[str]) -> list[Place]:
+def places(
+    uplinks: Sequence[str], inside: Sequence[str], leaving: bool, without_ethernet: Collection[str]
+) -> list[Place]:
     """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged.
 
     `without_ethernet`: interfaces where frames begin with IP.

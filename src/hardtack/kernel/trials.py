@@ -77,7 +77,9 @@ def assign(vmlinux: Path) -> bool:
         return False
     code = op(MOV_REGISTER, 6, 1) + op(MOV)
     code += b"".join(op(STORE_LONG, FRAME, 0, -8 * slot) for slot in range(1, 6))  # tuple at -16, attributes at -40
-    code += op(MOV_REGISTER, 2, FRAME) + op(ADD, 2, value=-16) + op(MOV, 3, value=12) + op(MOV, 4, value=-1) + op(MOV, 5)
+    code += (
+        op(MOV_REGISTER, 2, FRAME) + op(ADD, 2, value=-16) + op(MOV, 3, value=12) + op(MOV, 4, value=-1) + op(MOV, 5)
+    )
     code += op(CALL, value=SKC_LOOKUP_TCP) + op(JUMP_EQUAL, 0, offset=12) + op(MOV_REGISTER, 7)
     code += op(MOV_REGISTER, 1, 7) + op(CALL, value=SKC_TO_TCP_SOCK) + op(JUMP_EQUAL, 0, offset=6)
     code += op(MOV_REGISTER, 1, 6) + op(MOV_REGISTER, 2, 0) + op(MOV_REGISTER, 3, FRAME) + op(ADD, 3, value=-40)
@@ -122,7 +124,9 @@ def takes(code: bytes, kind: ProgramKind = "xdp", references: tuple[Reference, .
     return True
 
 
-def load(code: bytes, kind: ProgramKind = "xdp", references: tuple[Reference, ...] = (), flags: int = 0) -> programs.Program:
+def load(
+    code: bytes, kind: ProgramKind = "xdp", references: tuple[Reference, ...] = (), flags: int = 0
+) -> programs.Program:
     """A tiny program, through the same loader as the real ones."""
     return programs.load(Image("trial", kind, code, references, (), (), "", flags=flags), {})
 

@@ -109,9 +109,9 @@ class Host(Inert):
         KeyFile | None, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`', "the front's")
     ] = None
     mss: Annotated[Mss | None, Write(f"mss = 1460, from {SHORTEST_MSS} to {LONGEST_MSS}")] = None
-    options: Annotated[Options | None, Write('options = ["sack", "timestamps", "window_scaling", "ecn"]', "all of them")] = (
-        None
-    )
+    options: Annotated[
+        Options | None, Write('options = ["sack", "timestamps", "window_scaling", "ecn"]', "all of them")
+    ] = None
     window_scale: Annotated[Scale | None, Write(f"window_scale = 7, from 0 to {MOST_SCALE}")] = None
     default: Annotated[Literal["pass", "drop"], Write('default = "pass" or default = "drop"')] = "pass"
     replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 5_000_000")] = 5_000_000

@@ -30,7 +30,9 @@ class Prefixes:
     value: npt.NDArray[np.uint32]
 
     @classmethod
-    def sorted(cls, high: npt.ArrayLike, low: npt.ArrayLike, length: npt.ArrayLike, value: npt.ArrayLike = ()) -> Self:
+    def sorted(
+        cls, high: npt.ArrayLike, low: npt.ArrayLike, length: npt.ArrayLike, value: npt.ArrayLike = ()
+    ) -> Self:
         """From arrays in any order; of what is there twice the last counts. Without `value`: each is 1."""
         highs, lows = np.asarray(high, np.uint64), np.asarray(low, np.uint64)
         lengths = np.asarray(length, np.uint8)
@@ -38,7 +40,9 @@ class Prefixes:
         order = np.lexsort((lengths, lows, highs))  # stable
         one = cls(highs[order], lows[order], lengths[order], values[order])
         last = np.ones(len(order), bool)
-        last[:-1] = (one.high[1:] != one.high[:-1]) | (one.low[1:] != one.low[:-1]) | (one.length[1:] != one.length[:-1])
+        last[:-1] = (
+            (one.high[1:] != one.high[:-1]) | (one.low[1:] != one.low[:-1]) | (one.length[1:] != one.length[:-1])
+        )
         return one if last.all() else one.only(last)
 
     @property
@@ -64,6 +68,7 @@ class Prefixes:
 
     def __len__(self) -> int:
         return len(self.high)
+
 
     def place_of(self, number: int, length: int) -> tuple[int, bool]:
         """Where a prefix is, or would be; and whether it is there."""

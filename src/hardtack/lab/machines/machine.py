@@ -82,17 +82,14 @@ def guest(tools: Tools, arch: Arch, vmlinuz: Path, initrd: Path, disks: Disks, o
     console = Path(f"{out}.console")
     line = command(tools, arch, vmlinuz, initrd, disks, console)
     start = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), "", "0", "", "--"]
-    with (
-        Path(f"{out}.qemu").open("wb") as complaints,
-        subprocess.Popen(
-            [*start, "nice", *line],
-            env=tools.environment(),
-            stdin=subprocess.PIPE,  # open for as long as we are: else the port were closed
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            start_new_session=True,  # Ctrl-C is for us, who then end it
-        ) as process,
-    ):
+    with Path(f"{out}.qemu").open("wb") as complaints, subprocess.Popen(
+        [*start, "nice", *line],
+        env=tools.environment(),
+        stdin=subprocess.PIPE,  # open for as long as we are: else the port were closed
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        start_new_session=True,  # Ctrl-C is for us, who then end it
+    ) as process:
         try:
             yield Guest(process, console)
         finally:
