@@ -135,8 +135,15 @@ def test_a_full_table_is_told_and_stays_as_it_is(asked: Asked) -> None:
     assert isinstance(refused.value, Mistake) and "\n" not in str(refused.value)
     with pytest.raises(TableFull):
         trees.new(content(nested(dice, 4, 3000)))
+    with pytest.raises(TableFull), trees.together():
+        trees.replace(root, content(nested(dice, 4, 200)))
+        trees.set(root, IPv6Network("::/0"), 9)
+        other = trees.new(content({(4, 0, 0): 9}))
+        trees.free(other)
+        trees.new(content(nested(dice, 4, 3000)))
     trees.memory.settle()
-    assert trees.memory.used == used
+    assert trees.memory.used == used and len(trees.content(root)) == len(prefixes)
+    assert asked(root, addresses) == [longest(prefixes, address) for address in addresses]
     with pytest.raises(TableFull):
         for number in range(3000):
             trees.set(root, IPv6Network((number << 64, 128)), 1)
@@ -169,6 +176,8 @@ def test_values_and_roots_that_cannot_be() -> None:
     for value in (-1, 1 << 31):
         with pytest.raises(ValueError, match=f"value {value} of 10.0.0.0/8"):
             trees.set(root, ip_network("10.0.0.0/8"), value)
+    with pytest.raises(ValueError, match="value 2147483648 of a prefix"):
+        trees.replace(root, content({(4, 0, 0): 1 << 31}))
 
 
 def test_a_table_of_one_entry_is_made_as_large_as_wanted() -> None:

@@ -177,7 +177,8 @@ class Builder:
         slots, below = key[deep], which[deep]
         first = np.flatnonzero(np.diff(slots, prepend=-1))
         ends = np.append(first[1:], len(slots)) - 1
-        every = np.union1d(keys, slots[first])
+        every = np.sort(np.concatenate([keys, slots[first]]), kind="stable")  # two sorted runs
+        every = every[np.diff(every, prepend=-1) != 0]
         nothing = np.zeros(len(every), np.uint32)
         entries = Entries(every >> width, every & ((1 << width) - 1), nothing, np.zeros(len(every), bool))
         entries.value[np.searchsorted(every, keys)] = values
@@ -219,12 +220,11 @@ def written_out(
         key += node << width
     if not free.any():
         return key, value
-    order = np.argsort(-free, kind="stable")  # the longest comes last
-    each = np.repeat(order, 1 << free[order])
-    keys = spread(key[order], 1 << free[order])
-    sequence = np.argsort(keys, kind="stable")
-    last = sequence[np.flatnonzero(np.diff(keys[sequence], append=-1))]
-    return keys[last], value[each[last]]
+    order = np.argsort(-free, kind="stable")  # the longest comes last, and stays
+    every = np.zeros((int(key.max()) >> width) + 1 << width, np.uint32)
+    every[spread(key[order], 1 << free[order])] = np.repeat(value[order], 1 << free[order])
+    filled = np.flatnonzero(every)
+    return filled, every[filled]
 
 
 def window(prefixes: Prefixes, which: Places, depth: int) -> Words:

@@ -33,10 +33,12 @@ class Prefixes:
     def sorted(
         cls, high: npt.ArrayLike, low: npt.ArrayLike, length: npt.ArrayLike, value: npt.ArrayLike = ()
     ) -> Self:
-        """From arrays in any order; of what is there twice the last counts. Without `value`: each is 1."""
+        """From arrays in any order; of what is there twice the last counts. Without `value`: each is 1. ValueError."""
         highs, lows = np.asarray(high, np.uint64), np.asarray(low, np.uint64)
         lengths = np.asarray(length, np.uint8)
         values = np.asarray(value, np.uint32) if np.size(value) else np.ones(len(highs), np.uint32)
+        if len(values) and values.max() >> 31:
+            raise ValueError(f"value {values.max()} of a prefix: 0 to {(1 << 31) - 1}")
         order = np.lexsort((lengths, lows, highs))  # stable
         one = cls(highs[order], lows[order], lengths[order], values[order])
         last = np.ones(len(order), bool)

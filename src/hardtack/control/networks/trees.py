@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hardtack.control.networks.build import Builder
 from hardtack.control.networks.change import Changer, Prefix
-from hardtack.control.networks.difference import Difference, difference
+from hardtack.control.networks.difference import difference
 from hardtack.control.networks.memory import UNIT, Memory, TableFull
 from hardtack.control.networks.prefixes import Content, Network, Prefixes, words_of
-from hardtack.control.networks.walk import blocks_below
+from hardtack.control.networks.walk import Blocks, blocks_below
 from hardtack.kernel import grace
 from hardtack.packet.layout import FEWEST_NETWORK_WORDS, NETWORKS_END
 
@@ -26,11 +28,20 @@ ONE_OF = 512
 Version = int  # 0: IPv4, 1: IPv6; the order of a root's words
 
 
+@dataclass
+class Undo:
+    """What takes changes back: words that were written, with what was there, and the blocks that were made, or given up."""
+
+    words: list[tuple[int, int]] = field(default_factory=list)
+    made: list[Blocks] = field(default_factory=list)
+    old: list[Blocks] = field(default_factory=list)
+
+
 class Trees:
     """Trees of prefixes in a table's memory, each under the number of its *root*: packet/state/networks.py looks up there.
 
-    Each change is one that look-ups see at once, an address's old value or its new one. Whatever does not fit raises
-    TableFull, and nothing has changed then.
+    Look-ups see each change at once: an address has its old value or its new one. Whatever does not fit raises TableFull,
+    and then all is as it was before the call, or before the outermost `with trees.together():` around it.
 
         trees = Trees.draft()                                   # in this process's memory, as large as can be
         root = trees.new(content_of({IPv4Network("192.0.2.0/24"): 7}))
@@ -44,7 +55,8 @@ class Trees:
         """`memory`: all of the table, as a writable buffer of zeros. `wait`: comes back when no look-up is under way that
         had begun before."""
         self.memory = Memory(np.frombuffer(memory, np.uint64), wait)
-        self._contents: dict[int, list[Prefixes]] = {}
+        self._contents: dict[int, tuple[Prefixes, ...]] = {}
+        self._undo: Undo | None = None
 
     @classmethod
     def draft(cls) -> Trees:
@@ -60,28 +72,47 @@ class Trees:
         """The same trees in a table of `wanted` bytes, all zeros; roots keep their numbers."""
         there = Trees(memory, wait)
         there.memory.copy(self.memory)
-        there._contents = {root: [*content] for root, content in self._contents.items()}
+        there._contents = {**self._contents}
         return there
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Several changes, all of them or none: whatever is raised, every tree is as it was. They are seen one by one."""
+        if self._undo:
+            yield
+            return
+        self._undo, contents = Undo(), {**self._contents}
+        try:
+            yield
+        except BaseException:
+            self._contents = contents
+            for place, word in reversed(self._undo.words):
+                self._write(place, word)
+            self._give(self._undo.made)
+            raise
+        else:
+            self._give(self._undo.old)
+        finally:
+            self._undo = None
 
     def new(self, content: Content | None = None) -> int:
         """Another tree: its root's number."""
-        place = int(self.memory.take(np.array([2]))[0])
-        self.memory.words[place : place + 2] = 0
-        self._contents[place] = [*Content().versions]
-        if content:
-            try:
-                self.replace(place, content)
-            except TableFull:
-                self.free(place)
-                raise
+        with self.together():
+            block = self.memory.take(np.array([2]))
+            place = int(block[0])
+            self.memory.words[place : place + 2] = 0
+            self._publish(place, 0, [(block, np.array([2]))], [])
+            self._contents[place] = Content().versions
+            self.replace(place, content or Content())
         return place
 
     def free(self, root: int) -> None:
         """A tree that nothing leads to any more: no record has its root's number."""
-        for version in range(2):
-            self._publish(root + version, 0, [blocks_below(self.memory.words, int(self.memory.words[root + version]))])
-        del self._contents[root]
-        self.memory.give(np.array([root]), np.array([2]))
+        with self.together():
+            for place in (root, root + 1):
+                self._publish(place, 0, [], [blocks_below(self.memory.words, int(self.memory.words[place]))])
+            self._publish(root, 0, [], [(np.array([root]), np.array([2]))])
+            del self._contents[root]
 
     def content(self, root: int) -> Content:
         """What a tree holds."""
@@ -105,24 +136,23 @@ class Trees:
         version is made anew, and put in the old one's place.
         """
         total = 0
-        for version, (old, new) in enumerate(zip(self._contents[root], content.versions, strict=True)):
-            changes = difference(old, new)
-            total += len(changes)
-            if len(old) and len(changes) <= max(ONE_BY_ONE, len(old) // ONE_OF):
-                self._one_by_one(root, version, changes)
-            elif len(changes):
-                self._anew(root, version, new)
+        with self.together():
+            for version, (old, new) in enumerate(zip(self._contents[root], content.versions, strict=True)):
+                changes = difference(old, new)
+                total += len(changes)
+                if not len(old) or len(changes) > max(ONE_BY_ONE, len(old) // ONE_OF):
+                    self._anew(root, version, new)
+                    continue
+                for prefix in changes:
+                    self._change(root, version, prefix)
         return total
-
-    def _one_by_one(self, root: int, version: Version, changes: Difference) -> None:
-        for prefix in changes:
-            self._change(root, version, prefix)
 
     def _anew(self, root: int, version: Version, prefixes: Prefixes) -> None:
         builder, place = Builder(self.memory, prefixes), root + version
         word = builder.build(0, len(prefixes))
-        self._publish(place, word, [blocks_below(self.memory.words, int(self.memory.words[place]))])
-        self._contents[root][version] = prefixes
+        old = blocks_below(self.memory.words, int(self.memory.words[place]))
+        self._publish(place, word, builder.blocks, [old])
+        self._hold(root, version, prefixes)
 
     def _change(self, root: int, version: Version, prefix: Prefix) -> None:
         old = self._contents[root][version]
@@ -135,15 +165,29 @@ class Trees:
             if there and int(old.value[place]) == prefix.value:
                 return
             new = old.with_one(prefix.number, prefix.length, prefix.value)
-        change = Changer(self.memory, new, prefix).work_out(root + version)
-        self._publish(change.place, change.word, change.old)
-        self._contents[root][version] = new
+        with self.together():
+            change = Changer(self.memory, new, prefix).work_out(root + version)
+            self._publish(change.place, change.word, change.made, change.old)
+            self._hold(root, version, new)
 
-    def _publish(self, place: int, word: int, old: Any) -> None:
-        """The one word that leads to what is new, and no longer to what was."""
+    def _hold(self, root: int, version: Version, prefixes: Prefixes) -> None:
+        ipv4, ipv6 = self._contents[root]
+        self._contents[root] = (ipv4, prefixes) if version else (prefixes, ipv6)
+
+    def _publish(self, place: int, word: int, made: list[Blocks], old: list[Blocks]) -> None:
+        """The one word that leads to what is new, and no longer to what was: which nobody gets until all is well."""
+        assert self._undo
+        self._undo.made += made
+        self._undo.old += old
+        self._undo.words.append((place, int(self.memory.words[place])))
+        self._write(place, word)
+
+    def _write(self, place: int, word: int) -> None:
         grace.keep_order()
         self.memory.words[place] = word
-        for places, sizes in old:
+
+    def _give(self, blocks: list[Blocks]) -> None:
+        for places, sizes in blocks:
             self.memory.give(places, sizes)
 
 
