@@ -84,6 +84,7 @@ def test_a_list_may_be_empty(data: bytes) -> None:
             )
         ],
         ("\x1b[31m", f"found '\\x1b[31m'; {EXAMPLE}"),
+        ("näher", f"found 'näher'; {EXAMPLE}"),
         ("x" * 5000, f"found '{'x' * 50}...'; {EXAMPLE}"),
         ("192.0.2.1/24", "found 192.0.2.1/24, whose last 8 bits are not all 0; write 192.0.2.0/24, or 192.0.2.1"),
         ("2001:db8::1/64", "found 2001:db8::1/64, whose last 64 bits are not all 0; write 2001:db8::/64, or 2001:db8::1"),
@@ -118,11 +119,12 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     missing, large = tmp_path / "missing", tmp_path / "large"
     assert refusal(missing) == f"{missing}: cannot read it: No such file or directory; give the path of a file you may read"
-    assert refusal(Path("/dev/zero")) == "/dev/zero: not a regular file; give the path of a list of prefixes"
+    assert refusal(Path("/dev/zero")) == "/dev/zero: found a device; give the path of a list of prefixes"
+    assert refusal(Path("a\0b")) == "a\\x00b: cannot read it: embedded null byte; give the path of a file you may read"
     assert refusal(tmp_path) == f"{tmp_path}: cannot read it: Is a directory; give the path of a file you may read"
     monkeypatch.setattr(lists, "MOST_BYTES", 1 << 20)
     large.write_bytes(b"\n" * ((1 << 20) + 1))
-    assert refusal(large) == f"{large}: more than 1 MiB; a list of prefixes has no more"
+    assert refusal(large) == f"{large}: found more than 1 MiB; a list of prefixes has no more"
 
 
 networks4 = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32)).map(

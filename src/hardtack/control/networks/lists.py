@@ -13,9 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from hardtack.control.configuration.document import Spot
+from hardtack.control.configuration.files import KINDS
+from hardtack.control.configuration.problems import Problem
 from hardtack.control.networks.lines import Lines, bounds, joined, one_by_one, plain_ipv4
 from hardtack.control.networks.prefixes import BITS, Content, Prefixes
 from hardtack.mistake import Mistake
+from hardtack.printable import cut, printable
 
 MOST_BYTES = 128 << 20
 MOST_TOLD = 10  # lines that are no prefixes
@@ -44,33 +48,40 @@ class Listed:
 
 
 class ListError(Mistake):
-    """A list that cannot be used: why, with file and line; the first ones of many."""
+    """A list that cannot be used: what to put right, with file and line; the first ones of many."""
 
-    def __init__(self, path: Path, why: str = "", listed: Listed | None = None) -> None:
-        told = [f"{path}: {why}"] if why else []
-        if listed:
-            told += [f"{path}:{one.line}: {one.text}" for one in listed.wrong]
-            if more := listed.mistakes - len(listed.wrong):
-                told.append(f"{path}: and {more:,} more lines like these; put these right first")
-        super().__init__("\n".join(told))
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))
 
 
 def load(path: Path, value: int = 1) -> Content:
     """The prefixes in a file, each with this value. ListError."""
+    listed = parsed(contents(path), value)
+    if listed.mistakes:
+        problems = [Problem(Spot(path, one.line), one.text) for one in listed.wrong]
+        if more := listed.mistakes - len(problems):
+            problems.append(Problem(Spot(path, None), f"and {more:,} more lines like these; put these right first"))
+        raise ListError(*problems)
+    return listed.content
+
+
+def contents(path: Path) -> bytes:
+    """What is in a file, if it is a regular one of bearable size. ListError."""
+    here = Spot(path, None)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ListError(path, "not a regular file; give the path of a list of prefixes")
+            kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+            if kind != stat.S_IFREG:
+                raise ListError(Problem(here, f"found {KINDS.get(kind, 'no file')}; give the path of a list of prefixes"))
             data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ListError(path, f"cannot read it: {error.strerror}; give the path of a file you may read") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ListError(Problem(here, f"cannot read it: {why}; give the path of a file you may read")) from error
     if len(data) > MOST_BYTES:
-        raise ListError(path, f"more than {MOST_BYTES >> 20} MiB; a list of prefixes has no more")
-    listed = parsed(data, value)
-    if listed.mistakes:
-        raise ListError(path, listed=listed)
-    return listed.content
+        raise ListError(Problem(here, f"found more than {MOST_BYTES >> 20} MiB; a list of prefixes has no more"))
+    return data
 
 
 def parsed(data: bytes, value: int = 1) -> Listed:
@@ -117,5 +128,4 @@ def told(lines: Lines, version: int, place: int) -> Wrong:
 
 def shown(found: bytes) -> str:
     """A line for people: no longer than they want, and no control characters."""
-    text = found.strip()[: MOST_SHOWN + 1].decode("utf-8", "replace")
-    return ascii(text[:MOST_SHOWN] + "..." * (len(text) > MOST_SHOWN))
+    return f"'{printable(cut(found.strip()[: 4 * MOST_SHOWN + 4].decode('utf-8', 'replace'), MOST_SHOWN))}'"
