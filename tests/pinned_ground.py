@@ -14,7 +14,7 @@ import numpy as np
 from kernel_ground import pin_directory
 
 from hardtack.control.connections import places_entry
-from hardtack.control.pinned import NAMES, key_of
+from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.image import ONLY, Table
 from hardtack.kernel import maps
 from hardtack.kernel.maps import Map
@@ -58,7 +58,7 @@ class Ground:
         ):
             self.add(replace(table, entries=entries))
         for number, name in enumerate(self.hosts, 1):
-            self.tables["names"].update(key_of(number), name.encode().ljust(64, b"\0"))
+            self.tables["names"].update(key_of(number), name_entry(name))
         self.tables["places"].update(ONLY, places_entry(BUCKETS))
         self.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns(), AHEAD_NS))
 

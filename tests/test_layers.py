@@ -45,6 +45,7 @@ LIBRARIES = {
     "pyroute2": ("hardtack.lab",),
     "rich": ("hardtack.cli", "hardtack.lab"),
     "typer": ("hardtack.cli",),
+    "watchfiles": ("hardtack.control.helper",),
 }
 # Needs nothing but Python, whatever the table above says.
 BARE = (

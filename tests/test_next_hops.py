@@ -409,9 +409,9 @@ def test_fixed_addresses(ground: Ground) -> None:
     mac = bytes.fromhex(OTHER_MAC.replace(":", ""))
     with running(ground, ground.config(via="mac", mac=OTHER_MAC)) as front:
         assert [front.entry(place) for place in (0, 1)] == [next_hop_entry(mac, OUTSIDE)] * 2
-        assert [one.name for one in front.exits] == [ground.net.outside.name]
+        assert front.exits[0].name == ground.net.outside.name
     with running(ground, ground.config(via="mac", mac=OTHER_MAC, out=ground.second.name)) as front:
-        assert [one.name for one in front.exits] == [ground.net.outside.name, ground.second.name]
+        assert [one.name for one in front.exits][:2] == [ground.net.outside.name, ground.second.name]
         assert [front.entry(place) for place in (0, 1)] == [next_hop_entry(mac, 1)] * 2
         assert front.lines == [f"INFO next-hop hosts=h0,h1 interface={ground.second.name} mac={OTHER_MAC}"]
         asked(ground.net.front, lambda kernel: kernel.link("set", index=ground.second.index, state="down"))
@@ -428,7 +428,6 @@ def test_without_such_hosts_there_is_nothing_to_do(ground: Ground) -> None:
         ground.net.front.call(front.hops.follow)
         front.write()
         assert front.entry(0) == BY_KERNEL and front.lines == []
-        assert [one.name for one in front.exits] == [ground.net.outside.name]
 
 
 def test_exits_are_those_named_those_in_use_and_the_others(ground: Ground) -> None:

@@ -10,7 +10,9 @@ from hardtack.control.configuration.schema import Config
 from hardtack.control.plan import Facts, Plan, planned, purposes, sites
 from hardtack.kernel.tcp import Speech
 
+MASTER = bytes(32)
 MACHINE = Facts(Speech(("sack",), 9))
+TUNNEL = Facts(Speech(), without_ethernet=frozenset(["tun0"]))
 
 
 def configured(*hosts: dict[str, Any], **front: Any) -> Config:
@@ -24,7 +26,8 @@ def configured(*hosts: dict[str, Any], **front: Any) -> Config:
 
 def plan_of(*hosts: dict[str, Any], **front: Any) -> Plan:
     """On MACHINE."""
-    return planned(configured(*hosts, **front), MACHINE)
+    config = configured(*hosts, **front)
+    return planned(config, MACHINE, dict.fromkeys(config.key_files, MASTER))
 
 
 @pytest.mark.parametrize(
@@ -33,8 +36,8 @@ def plan_of(*hosts: dict[str, Any], **front: Any) -> Plan:
         ([{}], {}, MACHINE, ["leaving-eth0/egress", "front-eth0/xdp"]),
         ([{}], {"inside": ["eth1"]}, MACHINE, ["inside-eth1/xdp", "front-eth0/xdp"]),
         ([{"via": "local"}], {"inside": ["eth1"]}, MACHINE, ["leaving-eth0/egress", "inside-eth1/xdp", "front-eth0/xdp"]),
-        ([{}], {"inside": ["tun0"]}, Facts(Speech(), frozenset(["tun0"])), ["inside-tun0/ingress", "front-eth0/xdp"]),
-        ([{}], {"interface": "tun0"}, Facts(Speech(), frozenset(["tun0"])), ["leaving-tun0/egress", "front-tun0/ingress"]),
+        ([{}], {"inside": ["tun0"]}, TUNNEL, ["inside-tun0/ingress", "front-eth0/xdp"]),
+        ([{}], {"interface": "tun0"}, TUNNEL, ["leaving-tun0/egress", "front-tun0/ingress"]),
     ],
 )
 def test_where_programs_are_to_be(
@@ -42,7 +45,7 @@ def test_where_programs_are_to_be(
 ) -> None:
     """Those that watch first, the one that judges last."""
     config = configured(*hosts, **front)
-    assert [f"{place.link}/{place.hook}" for place in planned(config, facts).places] == links
+    assert [f"{place.link}/{place.hook}" for place in planned(config, facts, {}).places] == links
     assert ("leaving" in purposes(config, facts)) == any("gress" in link for link in links)
     assert {site.interface for site in sites(config, facts)} == {config.front.interface, *config.front.inside}
 

@@ -15,11 +15,12 @@ from pinned_ground import Ground, front, pinned_root
 from rich.console import Console
 
 from hardtack.cli import panel
-from hardtack.control import readout
+from hardtack.control import readout, reloads
 from hardtack.control.listing import Wanted
-from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole
+from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole, key_of, name_entry
 from hardtack.control.readout import Readout, Snapshot
 from hardtack.control.search import search
+from hardtack.image import ONLY
 from hardtack.kernel import links, maps, programs
 from hardtack.kernel.assembly import returning
 from hardtack.keys import EPOCH
@@ -183,9 +184,29 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told) == ["time", "attached"]
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
-        *("keys_until", "grace_left", "hosts", "no_host", "connections", "agent"),
+        *("keys_until", "grace_left", "hosts", "no_host", "connections", "agent", "reload"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
+
+
+def test_what_became_of_reloads_is_told(ground: Ground, root: Path) -> None:
+    assert read(root).reload is None
+    table = ground.add(reloads.RELOADS)
+    told = reloads.Reloads(time.time() - 100).success().failure("line one\nline [two]" + "x" * 3000)
+    table.update(ONLY, reloads.entry_of(told))
+    now = readout.everything(None, root)
+    seen = now.attached[0].reload
+    assert seen and seen.succeeded == told.succeeded and seen.failed == told.failed and 0 <= seen.age < 90
+    assert (seen.successes, seen.failures) == (1, 1) and seen.why and told.why and told.why.startswith(seen.why)
+    assert "reloaded 1 times; not reloaded at" in shown(now) and "line one" in shown(now)
+    table.update(ONLY, bytes(8) + reloads.entry_of(told)[8:])  # half written
+    assert read(root).reload is None
+
+
+def test_a_host_that_is_no_more_is_not_shown(ground: Ground, root: Path) -> None:
+    ground.count(2, Reason.answered, 5)
+    ground.tables["names"].update(key_of(2), name_entry("mail", at_work=False))
+    assert [*read(root).hosts] == ["web"]
 
 
 def test_people_see_what_is_not_zero(ground: Ground, root: Path) -> None:

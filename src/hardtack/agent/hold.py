@@ -28,6 +28,11 @@ def lock_path(folder: Folder) -> Path:
     return lock.FOLDER / f"{folder.role}-{folder.namespace}-{folder.interface}.lock"
 
 
+def socket_path(folder: Folder) -> Path:
+    """The control socket of the process at work on this folder's interface: of a front's."""
+    return lock_path(folder).with_suffix(".sock")
+
+
 class Hold:
     """Nobody else of this role starts on these interfaces, or removes what is pinned there, meanwhile. AtWork.
 
@@ -60,6 +65,7 @@ class Hold:
         named = self._folder(interface)
         if not named.path.exists():
             record.remove(record.place(named.role, named.namespace, interface))
+            socket_path(named).unlink(missing_ok=True)
             if not pins.on([interface], self._role, self._root):
                 lock_path(named).unlink(missing_ok=True)
 

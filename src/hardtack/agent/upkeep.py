@@ -9,7 +9,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from hardtack import journal
@@ -41,10 +41,10 @@ class Listener(Work, Protocol):
 class Upkeep:
     """Keeps `keys` and `clock` of a datapath. Slots of epochs still alive are rewritten with what they hold already.
 
-    Each master key has a set of `keys`, in this order.
+    Each master key has a set of `keys`, in this order; None: a set that nobody has.
     """
 
-    def __init__(self, tables: Mapping[str, Map], masters: Sequence[bytes]) -> None:
+    def __init__(self, tables: Mapping[str, Map], masters: Sequence[bytes | None]) -> None:
         self._keys, self._clock, self._masters = tables["keys"], tables["clock"], masters
         self._epoch = -1
 
@@ -54,8 +54,14 @@ class Upkeep:
         offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._clock.update(ONLY, clock_entry(offset))
         if epoch_of(now) != self._epoch:
-            self._keys.update(ONLY, keys_entry(*(schedule(master, now) for master in self._masters)))
+            self._keys.update(ONLY, keys_entry(*(schedule(master, now) if master else () for master in self._masters)))
             self._epoch = epoch_of(now)
+
+    def change(self, masters: Sequence[bytes | None]) -> None:
+        """Have these from now on. BpfError."""
+        if masters != self._masters:
+            self._masters, self._epoch = masters, -1
+            self.write()
 
 
 def hang_bell() -> socket.socket:
@@ -77,16 +83,28 @@ def hold_signals() -> None:
         signal.signal(ending, lambda *_: None)
 
 
-def until_ended(bell: socket.socket, works: Iterable[Work], listeners: Iterable[Listener] = ()) -> signal.Signals:
+def until_ended(
+    bell: socket.socket,
+    works: Iterable[Work],
+    listeners: Iterable[Listener] = (),
+    reload: Callable[[], None] | None = None,
+) -> signal.Signals:
     """Do all of the work until SIGTERM or SIGINT comes, or has come since `hold_signals`; which of them it was.
 
-    SIGHUP, by which other daemons are told to read their configuration, is answered in the journal.
+    SIGHUP, by which daemons are told to read their configuration again, is for `reload`; without, the journal answers it.
     """
     listening = {listener.fileno(): listener for listener in listeners}
-    return served_until_rung(bell, (*works, *listening.values()), listening)
+    return served_until_rung(bell, (*works, *listening.values()), listening, reload or say_no)
 
 
-def served_until_rung(bell: socket.socket, works: Sequence[Work], listening: Mapping[int, Listener]) -> signal.Signals:
+def say_no() -> None:
+    """That a reload is nothing that this process knows."""
+    journal.note("not-reloaded", signal="SIGHUP", why="what it is told is read at a start: start it again")
+
+
+def served_until_rung(
+    bell: socket.socket, works: Sequence[Work], listening: Mapping[int, Listener], reload: Callable[[], None]
+) -> signal.Signals:
     """The loop: each work once in a PERIOD, each listener as soon as its descriptor is readable."""
     waiting = select.poll()
     for fd in (bell.fileno(), *listening):
@@ -98,7 +116,7 @@ def served_until_rung(bell: socket.socket, works: Sequence[Work], listening: Map
             rung = signal.Signals(bell.recv(1)[0])
             if rung in ENDINGS:
                 return rung
-            journal.note("not-reloaded", signal=rung.name, why="what it is told is read at a start: start it again")
+            reload()
         for fd in ready & listening.keys():
             listening[fd].follow()
         if time.monotonic() >= due:

@@ -55,6 +55,10 @@ class Watch:
         if self._looks % self.every == 0:
             self._look()
 
+    def begin_anew(self) -> None:
+        """What is to be seen is another thing from now on."""
+        self._before = None
+
     def _look(self) -> None:
         try:
             now = self.sight.passed()

@@ -17,6 +17,7 @@ from hardtack.cli.doctor import doctor
 from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
+from hardtack.cli.reload import reload
 from hardtack.cli.status import status
 
 app = typer.Typer(
@@ -48,5 +49,5 @@ def options(
     """What stands before the command's name."""
 
 
-for command in (doctor, key, check, filter, front, agent, detach, status, connections, demo, bench):
+for command in (doctor, key, check, filter, front, reload, agent, detach, status, connections, demo, bench):
     app.command()(command)

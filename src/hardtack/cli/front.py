@@ -28,16 +28,16 @@ def front(
     if not detach:
         privileges.prepare()  # before the configuration brings in numpy
 
-    from hardtack.control.configuration.reading import load
+    from hardtack.control.configuration.reading import loaded
 
-    settings = load(config)  # mistakes in it are told before anything slow is imported
+    found = loaded(config)  # mistakes in it are told before anything slow is imported
 
     if detach:
         from hardtack.agent.detach import detach as remove
 
-        typer.echo("\n".join(remove([settings.front.interface], ["front"])))
+        typer.echo("\n".join(remove([found.config.front.interface], ["front"])))
         return 0
 
     from hardtack.control.run import run
 
-    return run(settings, config, verbose)
+    return run(found, config, verbose)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from hardtack.cli.frames import frames_table, rows
-from hardtack.control.readout import Attached, Connections, Frames, Readout, Snapshot
+from hardtack.control.readout import Attached, Connections, Frames, Readout, Reload, Snapshot
 
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
 
@@ -49,6 +49,8 @@ def headlines(one: Readout, now: float) -> Iterator[str]:
     yield f"[bold]{one.role} on {'; '.join(escape(name) + modes.get(name, '') for name in one.interfaces)}[/]"
     yield f"programs: {', '.join(map(program, one.programs)) or '[red]none: nothing is attached[/]'}"
     yield process(one)
+    if one.reload:
+        yield reload(one.reload)
     yield keys(one, now)
     if one.grace_left is not None:
         state = f"[yellow]open, {one.grace_left:.0f} s left[/]" if one.grace_left else "over"
@@ -71,6 +73,16 @@ def process(one: Readout) -> str:
         last = f"; the last one began {clock(one.started)}{with_file}" if one.started else ""
         return f"process: [yellow]none, the programs go on without[/]{last}"
     return f"process: {one.process}, since {clock(one.started)}{with_file}"
+
+
+def reload(told: Reload) -> str:
+    """What is at work, and whether the file says another thing."""
+    times = f", reloaded {told.successes} times" if told.successes else ""
+    read = f"configuration: as read at {clock(told.succeeded)}{times}"
+    if told.failed is None:
+        return read
+    why = escape((told.why or "").partition("\n")[0])
+    return f"{read}; [red]not reloaded at {clock(told.failed)}[/], hardtack reload --diff tells all: {why}"
 
 
 def keys(one: Readout, now: float) -> str:

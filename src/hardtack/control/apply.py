@@ -14,9 +14,8 @@ from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep
 from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import Watch
-from hardtack.control import succession
+from hardtack.control import succession, watches
 from hardtack.control.connections import buckets_for, marks_for, places_entry
-from hardtack.control.exits import Exit, find_exits
 from hardtack.control.following import Keeper
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.marking import Marking
@@ -24,13 +23,13 @@ from hardtack.control.next_hops import NextHops
 from hardtack.control.numbers import new_to
 from hardtack.control.origins import Origins
 from hardtack.control.outside import Outside
-from hardtack.control.pinned import NAMES, key_of
+from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
 from hardtack.control.protected import NetColumn, fill_protected
+from hardtack.control.reloads import RELOADS
 from hardtack.control.succession import Before
 from hardtack.control.tables import addresses_in, device_entries, index_entry, policy_entry
 from hardtack.control.uplinks import ONLY_ONE
-from hardtack.control.watches import watches
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
 from hardtack.kernel import interfaces
@@ -41,14 +40,13 @@ from hardtack.packet.programs import SWEEPER
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a front is made of besides its plan: programs, the agent's where this machine is a host, master keys."""
+    """What a front is made of besides its plan: programs, the agent's where this machine is a host."""
 
     images: Sequence[Image]
     agent: Image | None
-    masters: Sequence[bytes]
 
 
-@dataclass(frozen=True)
+@dataclass
 class AtWork:
     """A front that protects, by `plan`. `agent`: None where no host is this machine; `adopted`: it took over."""
 
@@ -56,7 +54,7 @@ class AtWork:
     front: Standing
     agent: Standing | None
     upkeep: Upkeep
-    followers: Sequence[Keeper | Locals]
+    followers: Followers
     marking: Marking
     presence: Presence
     watches: Sequence[Watch]
@@ -66,49 +64,44 @@ class AtWork:
     waiting: Sequence[Waiting]  # of the agent
 
 
+@dataclass(frozen=True)
+class Followers:
+    """Who keep what no plan can know. `origins`: only where `inside` interfaces are, `local`: only where an agent is."""
+
+    outside: Outside
+    next_hops: NextHops
+    origins: Origins | None
+    local: Locals | None
+
+    def all(self) -> list[Keeper | Locals]:
+        """Those that there are."""
+        return [one for one in (self.outside, self.next_hops, self.origins, self.local) if one]
+
+
 def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
-    front = parts.enter_context(xdp.load(folder, given.images, plan.sizes, [NAMES, LISTED]))
+    front = parts.enter_context(xdp.load(folder, given.images, plan.seats.sizes, [NAMES, LISTED, RELOADS]))
     goes_on = front.takes_over(plan.places[-1])
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
-    exits = find_exits(plan.config)
-    fill(front, plan, exits, grace_until)
-    upkeep = Upkeep(front.tables, given.masters)
+    fill(front, plan, grace_until)
+    upkeep = Upkeep(front.tables, plan.key_sets)
     upkeep.write()  # before a frame can ask for a key
-    outside = Outside({ONLY_ONE: exits[0].index}, front.tables["outside"])
-    followers: list[Keeper | Locals] = [outside, *followers_of(plan, front, exits)]
-    for follower in followers:
-        parts.enter_context(follower)
-        follower.write()
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
-    if agent:
-        followers.append(parts.enter_context(Locals(agent.tables["locals"])))
-        followers[-1].write()
+    followers = started_followers(plan, front, agent, parts)
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
-    connections = succession.take_over(front, new_to(plan.numbers, earlier.hosts))
+    connections = succession.take_over(front, new_to(plan.seats.numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach(daemon.places([plan.interface]))
     refused = front.attach(plan.places)
     keep(front, agent)
-    outside.write()  # now that it is known whether the driver runs the program
+    followers.outside.write()  # now that it is known whether the driver runs the program
     tell_slow(plan.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
     presence = Presence(*(part for part in (front, agent) if part))
-    watching = [*watches(plan.config, plan.numbers, front, agent)]
+    watching = [*watches.watches(plan.config, plan.seats.numbers, front, agent)]
     return AtWork(
         plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, grace_until, waiting
     )
-
-
-def followers_of(plan: Plan, front: Standing, exits: Sequence[Exit]) -> list[Keeper]:
-    """Who keep what the plan cannot know: ways to hosts, and where their frames come from."""
-    nets, places = front.tables["nets"], plan.protected.places
-    followers: list[Keeper] = [
-        NextHops(plan.config, places, exits, NetColumn(nets, "next_hop"), front.tables["exits"])
-    ]
-    if plan.config.front.inside:  # only what comes in there is compared
-        followers.append(Origins(plan.config, places, NetColumn(nets, "origin")))
-    return followers
 
 
 def start_agent(plan: Plan, front: Standing, image: Image, parts: ExitStack) -> Standing:
@@ -121,16 +114,31 @@ def start_agent(plan: Plan, front: Standing, image: Image, parts: ExitStack) -> 
     return agent
 
 
-def fill(front: Standing, plan: Plan, exits: Sequence[Exit], grace_until: int) -> None:
+def started_followers(plan: Plan, front: Standing, agent: Standing | None, parts: ExitStack) -> Followers:
+    """At work, and their tables filled."""
+    tables, exits, places = front.tables, plan.facts.exits, plan.protected.places
+    followers = Followers(
+        Outside({ONLY_ONE: exits[0].index}, tables["outside"]),
+        NextHops(plan.config, places, exits, NetColumn(tables["nets"], "next_hop"), tables["exits"]),
+        Origins(plan.config, places, NetColumn(tables["nets"], "origin")) if plan.config.front.inside else None,
+        Locals(agent.tables["locals"]) if agent else None,
+    )
+    for follower in followers.all():
+        parts.enter_context(follower)
+        follower.write()
+    return followers
+
+
+def fill(front: Standing, plan: Plan, grace_until: int) -> None:
     """Write what the plan says; and where connections may be, if the table is new."""
     tables = front.tables
     fill_protected(tables, plan.protected)
     fill_listed(tables[LISTED.name], plan.protected)
     tables["index"].update(ONLY, index_entry(addresses_in(plan.protected.places)))
     tables["policy"].update(ONLY, policy_entry(plan.config, grace_until))
-    for name, number in plan.numbers.items():
-        tables[NAMES.name].update(key_of(number), name.encode().ljust(NAMES.value_size, b"\0"))
-    for key, value in device_entries(exits):
+    for name, number in plan.seats.numbers.items():
+        tables[NAMES.name].update(key_of(number), name_entry(name))
+    for key, value in device_entries(plan.facts.exits):
         tables["devices"].update(key, value)
     if "places" not in front.adopted:
         size = plan.config.front.connections

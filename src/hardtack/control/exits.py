@@ -43,13 +43,13 @@ class Closed:
 def find_exits(config: Config) -> tuple[Exit, ...]:
     """The exits, by their place in `exits`: first the interface that faces the internet, then those that are named.
 
-    With via = "direct" also those that the routes lead to now, then all others, as far as there are places. InterfaceError.
+    Then those that the routes to hosts lead to now, with via = "direct", and all others, as far as there are places: a
+    reload may bring hosts behind them. InterfaceError.
     """
     named = [config.front.interface, *(host.out for host in config.hosts if host.out), *config.front.inside]
     indices = dict.fromkeys(interfaces.find(name).index for name in dict.fromkeys(named))
     with Routing() as kernel:
-        if any(host.via == "direct" for host in config.hosts):
-            indices |= dict.fromkeys(unnamed(config, kernel))
+        indices |= dict.fromkeys(unnamed(config, kernel))
         found = [link for index in indices if (link := kernel.link(index))]
     return tuple(Exit(link.name, link.index, link.mac, link.mtu, scatters(link.index)) for link in found[:MOST_EXITS])
 

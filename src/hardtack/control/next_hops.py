@@ -65,14 +65,26 @@ class NextHops(Follower[Destination]):
         super().__init__(table)
         self._exits, self._exits_table = tuple(exits), exits_table
         exits_table.update(ONLY, exits_entry(exits))
+        self._place_of = {one.index: place for place, one in enumerate(exits)}
+        self._place_named = {one.name: place for place, one in enumerate(exits)}
+        self._stirred: dict[tuple[int, bytes], float] = {}
+        self.configure(config, places)
+
+    def configure(self, config: Config, places: Places) -> None:
+        """Keep the ways to these from now on, beginning with the next `write`; what is known of those that stay, stays."""
+        known = {one.place: one for one in self._all}
         self._all = [
             Destination(places[network], host, network.network_address)
             for host, network in networks_of(config)
             if host.via in ("direct", "mac")
         ]
-        self._place_of = {one.index: place for place, one in enumerate(exits)}
-        self._place_named = {one.name: place for place, one in enumerate(exits)}
-        self._stirred: dict[tuple[int, bytes], float] = {}
+        for one in self._all:
+            if (was := known.get(one.place)) and was.address == one.address:
+                one.hop, one.neighbour, one.state = was.hop, was.neighbour, was.state
+                del known[one.place]
+        for place in known:  # nobody's now, or somebody else's: to the kernel, until there is a look
+            self._table.update(place.to_bytes(4, "little"), BY_KERNEL)
+        self._again = True
 
     def write(self) -> None:
         """Bring everything up to date, and have the kernel ask for neighbours that it does not know."""

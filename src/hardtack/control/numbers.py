@@ -26,9 +26,11 @@ def assigned(wanted: Iterable[Key], earlier: Mapping[Key, int], most: int = MOST
     return {key: kept[key] if key in kept else next(free) for key in wanted}
 
 
-def numbered(names: Iterable[str], earlier: Sequence[str] = ()) -> dict[str, int]:
-    """Each host's number. `earlier`: names by number from 1, "" where it is nobody's."""
-    return assigned(names, {name: number for number, name in enumerate(earlier, 1) if name})
+def numbered(names: Iterable[str], earlier: Sequence[str] = (), room: int = MOST_HOSTS) -> dict[str, int]:
+    """Each host's number, up to `room` if that is enough. `earlier`: names by number from 1, "" where it is nobody's."""
+    names = [*names]
+    most = room if len(names) <= room else MOST_HOSTS
+    return assigned(names, {name: number for number, name in enumerate(earlier, 1) if name}, most)
 
 
 def new_to(numbers: Numbering, earlier: Sequence[str]) -> list[int]:

@@ -39,11 +39,23 @@ class Origins(Follower[Source]):
 
     def __init__(self, config: Config, places: Places, table: Entries) -> None:
         super().__init__(table)
+        self.configure(config, places)
+
+    def configure(self, config: Config, places: Places) -> None:
+        """Keep these from now on, beginning with the next `write`; what is known of those that stay, stays."""
+        known = {one.place: one for one in self._all}
+        self._all = []
         for host, network in networks_of(config):
-            if host.via in ("kernel", "direct"):
-                self._all.append(Source(places[network], network.network_address))
+            place, address = places[network], network.network_address
+            was = known.get(place)
+            if host.via not in ("kernel", "direct"):
+                self._table.update(key_of(place), fixed(host))
+            elif was and was.address == address:
+                self._all.append(was)
             else:
-                self._table.update(key_of(places[network]), fixed(host))
+                self._table.update(key_of(place), ANYBODY)
+                self._all.append(Source(place, address))
+        self._again = True
 
     def _look(self, those: Iterable[Source]) -> None:
         """Ask the kernel for each one's neighbour, and write what has changed."""

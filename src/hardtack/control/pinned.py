@@ -19,9 +19,9 @@ from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
 from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, WAYS, Clock, Places
 
-# The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's,
-# and there are as many as it is made for.
-NAMES = Table("names", "array", 4, 64, 2, layout="name")
+# The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's. The
+# last byte is 1 if the host is no more, and only keeps its number. There are as many as it is made for.
+NAMES = Table("names", "array", 4, 64, 2, layout="name, gone")
 
 
 class NothingHere(Mistake):
@@ -67,12 +67,18 @@ class Tables:
 
     def hosts(self) -> list[str]:
         """The hosts' names: that of Host.number 1 first, "" where it is nobody's. None where another version wrote them."""
+        return [name_in(entry) for entry in self._names()]
+
+    def gone(self) -> set[str]:
+        """The names of those that are no more."""
+        return {name_in(entry) for entry in self._names() if entry[-1]}
+
+    def _names(self) -> list[bytes]:
         names = self._folder.open(NAMES)
         if names is None:
             return []
         with names:
-            entries = [names.lookup(key_of(number)) for number in range(1, names.table.entries)]
-        return [(entry or b"").rstrip(b"\0").decode("utf-8", "replace") for entry in entries]
+            return [names.lookup(key_of(number)) or bytes(NAMES.value_size) for number in range(1, names.table.entries)]
 
     def connections(self) -> ConnectionTable | None:
         """The connection table; None if it is not there. Its memory goes when nobody looks at it any more. NotWhole."""
@@ -104,6 +110,16 @@ class Tables:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def name_entry(name: str, at_work: bool = True) -> bytes:
+    """An entry of `names`."""
+    return name.encode().ljust(NAMES.value_size - 1, b"\0") + bytes([not at_work])
+
+
+def name_in(entry: bytes) -> str:
+    """The name in an entry of `names`; "" is nobody's."""
+    return entry[:-1].rstrip(b"\0").decode("utf-8", "replace")
 
 
 def key_of(number: int) -> bytes:

@@ -5,44 +5,63 @@ which programs there are, and where. Nothing here asks the kernel, so that two p
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardtack.control import numbers as numbering
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.connections import table_sizes
+from hardtack.control.exits import Exit
 from hardtack.control.numbers import Numbering, numbered
-from hardtack.control.protected import NOTHING, Protected, protect
+from hardtack.control.protected import Protected, protect
 from hardtack.diagnosis.finding import Site
 from hardtack.engines import xdp
 from hardtack.kernel.features import Purpose
 from hardtack.kernel.standing import Place
 from hardtack.kernel.tcp import Speech
+from hardtack.packet.entries import KEY_SETS
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What this machine is. `speech`: its own TCP; `without_ethernet`: of its interfaces, where frames begin with IP."""
+    """What this machine is.
+
+    `speech`: its own TCP; `exits`: interfaces that frames may leave by; `without_ethernet`: where frames begin with IP.
+    """
 
     speech: Speech
+    exits: tuple[Exit, ...] = ()
     without_ethernet: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Seats:
+    """What stays from plan to plan for as long as a front runs: who is where.
+
+    `names`: of hosts by number from 1, also of those that are no more and keep their numbers; "" is nobody's. `key_files`:
+    of each set of the table `keys`, None where nobody has it. `sizes`: entries of tables.
+    """
+
+    numbers: Numbering
+    names: Sequence[str]
+    key_files: Sequence[Path | None]
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Plan:
     """A whole front.
 
-    `key_files`: the file of each set of the table `keys`, in order. `promised`: the window scale that the agent of
-    this machine is told; None where it is no host.
+    `masters`: the key in each key file. `promised`: the window scale that the agent of this machine is told; None where
+    it is no host.
     """
 
     config: Config
     facts: Facts
-    numbers: Numbering
-    key_files: Sequence[Path]
+    masters: Mapping[Path, bytes] = field(repr=False)
+    seats: Seats
     protected: Protected
     places: Sequence[Place]
-    sizes: Mapping[str, int]
     promised: int | None
 
     @property
@@ -50,25 +69,51 @@ class Plan:
         """Where the internet comes in."""
         return self.config.front.interface
 
+    @property
+    def key_sets(self) -> list[bytes | None]:
+        """The master key of each set of `keys`."""
+        return [self.masters[file] if file else None for file in self.seats.key_files]
 
-def planned(config: Config, facts: Facts, earlier: Sequence[str] = (), before: Protected = NOTHING) -> Plan:
-    """The plan for a configuration. `earlier`: names of hosts by number from 1, as `numbered` has them.
 
-    `before`: what the tables hold that are to be changed; new ones hold nothing.
-    """
-    numbers = numbered((host.name for host in config.hosts), earlier)
-    protected = protect(config, numbers, facts.speech, before)
-    sizes = numbering.table_sizes(numbers, protected.sets)
-    return Plan(
-        config=config,
-        facts=facts,
-        numbers=numbers,
-        key_files=config.key_files,
-        protected=protected,
-        places=places(config, facts),
-        sizes=table_sizes(config.front.connections) | sizes,
-        promised=config.promised_here(facts.speech).scale if config.has_local else None,
-    )
+def planned(config: Config, facts: Facts, masters: Mapping[Path, bytes], earlier: Sequence[str] = ()) -> Plan:
+    """The plan of a start. `earlier`: names of hosts by number from 1, as `numbered` has them."""
+    numbers, key_files = numbered((host.name for host in config.hosts), earlier), with_sets(config.key_files)
+    protected = protect(config, numbers, facts.speech, key_files=key_files)
+    sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets)
+    return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes), protected)
+
+
+def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan) -> Plan:
+    """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes."""
+    seats, facts = now.seats, now.facts
+    numbers = numbered((host.name for host in config.hosts), seats.names, seats.sizes["counters"] - 1)
+    key_files = with_sets(config.key_files, seats.key_files)
+    protected = protect(config, numbers, facts.speech, now.protected, key_files)
+    return completed(config, facts, masters, Seats(numbers, called(numbers, seats.names), key_files, seats.sizes), protected)
+
+
+def completed(config: Config, facts: Facts, masters: Mapping[Path, bytes], seats: Seats, protected: Protected) -> Plan:
+    """The whole plan, once it is known who is where."""
+    promised = config.promised_here(facts.speech).scale if config.has_local else None
+    return Plan(config, facts, masters, seats, protected, places(config, facts), promised)
+
+
+def called(numbers: Numbering, earlier: Sequence[str] = ()) -> list[str]:
+    """Names by number from 1; of those that are no more, where nobody else has the number."""
+    names = [*earlier, *[""] * (max(numbers.values()) - len(earlier))]
+    for name, number in numbers.items():
+        names[number - 1] = name
+    return names
+
+
+def with_sets(files: Sequence[Path], earlier: Sequence[Path | None] = ()) -> list[Path | None]:
+    """The file of each set of keys: those that stay, stay where they are; new ones where nobody is any more, or behind."""
+    sets = [file if file in files else None for file in earlier]
+    sets += [None] * (KEY_SETS - len(sets))
+    for file in files:
+        if file not in sets:
+            sets[sets.index(None)] = file
+    return sets
 
 
 def places(config: Config, facts: Facts) -> list[Place]:

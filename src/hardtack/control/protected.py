@@ -6,9 +6,10 @@ that of two of these only what differs is to be written; in words, each of which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -75,14 +76,23 @@ class Column(NamedTuple):
 NOTHING = Protected()
 
 
-def protect(config: Config, numbers: Numbering, here: Speech = USUAL, earlier: Protected = NOTHING) -> Protected:
+def protect(
+    config: Config,
+    numbers: Numbering,
+    here: Speech = USUAL,
+    earlier: Protected = NOTHING,
+    key_files: Sequence[Path | None] = (),
+) -> Protected:
     """All that the configuration protects. `here`: the TCP that this machine speaks, for hosts that it is itself.
 
-    `earlier`: what was protected before, whose numbers and places are kept.
+    `earlier`: what was protected before, whose numbers and places are kept. `key_files`: the file of each set of keys;
+    without, in the order of the configuration.
     """
+    key_sets = {file: number for number, file in enumerate(key_files or config.key_files) if file}
     sets = assigned((bits for host in config.hosts if (bits := bits_of(host.ports))), earlier.sets)
     owners = {network: numbers[host.name] for host, network in networks_of(config)}
-    hosts = {numbers[host.name]: record_of(config, host, numbers, sets, here) for host in config.hosts}
+    own = {host.name: Numbers(numbers[host.name], key_sets[config.key_file_for(host)], sets) for host in config.hosts}
+    hosts = {own[host.name].host: record_of(config, host, own[host.name], here) for host in config.hosts}
     return Protected(hosts, sets, assigned(owners, earlier.places, MOST_NETS - 1), owners)
 
 
@@ -98,15 +108,23 @@ def ports_of(protected: Protected) -> dict[Network, bytes]:
     return {network: sets[number] for network, number in protected.owners.items()}
 
 
-def record_of(config: Config, host: Configured, numbers: Numbering, sets: Mapping[bytes, int], here: Speech) -> bytes:
+class Numbers(NamedTuple):
+    """What a host's record refers to: its own number, that of its keys, and those of sets of ports, by their bits."""
+
+    host: int
+    keys: int
+    ports: Mapping[bytes, int]
+
+
+def record_of(config: Config, host: Configured, numbers: Numbers, here: Speech) -> bytes:
     """A host's record."""
     record, promised = np.zeros((), Host), host.promises(here)
     record["mss_4"], record["mss_6"] = host.mss_for(4), host.mss_for(6)
-    record["keys"] = config.key_files.index(config.key_file_for(host))
+    record["keys"] = numbers.keys
     record["speaks"], record["scale"] = sum(1 << SPOKEN[name] for name in promised.options), promised.scale
     record["replies"], record["frames"] = per_window(host.replies_per_second), per_ms(host.frames_per_connection)
     bits = bits_of(host.ports)
-    record["ports"], record["number"] = sets[bits] if bits else ALL_PORTS, numbers[host.name]
+    record["ports"], record["number"] = numbers.ports[bits] if bits else ALL_PORTS, numbers.host
     record["tag"], record["via"], record["other"] = tag_of(host), VIA[host.via], host.default == "drop"
     record["heard"], record["one_armed"] = config.hears(host), host.one_armed
     return record.tobytes()

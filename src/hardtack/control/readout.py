@@ -6,14 +6,14 @@ The keys of `asdict(Readout)` are the contract of `hardtack status --json`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hardtack.agent import record
-from hardtack.control import listing
+from hardtack.control import listing, reloads
 from hardtack.control.connections import ROOM
 from hardtack.control.pinned import Tables, at, key_of, nothing
 from hardtack.image import ONLY
@@ -60,6 +60,21 @@ class Connections:
 
 
 @dataclass(frozen=True)
+class Reload:
+    """What has become of reloads. Times are unix time in seconds; `age`: of what is at work, since it was last read.
+
+    `failed`, `why`: None if the last one did not fail. `successes`, `failures`: since the start.
+    """
+
+    succeeded: float
+    failed: float | None
+    why: str | None
+    successes: int
+    failures: int
+    age: float
+
+
+@dataclass(frozen=True)
 class Readout:
     """A front or an agent. Times are unix time in seconds. None: not here, or not known.
 
@@ -80,6 +95,7 @@ class Readout:
     no_host: Frames | None
     connections: Connections | None
     agent: Frames | None  # what the agent's program has counted
+    reload: Reload | None  # of a front
 
 
 @dataclass(frozen=True)
@@ -116,11 +132,18 @@ def read(folder: Folder) -> Readout:
             configuration=process.configuration or None if process else None,
             keys_until=keys_until(tables.get(KEYS)),
             grace_left=grace_left(tables.get(POLICY), tables.now()),
-            hosts=named(frames[1:], tables.hosts()) if front else {},
+            hosts=named(frames[1:], tables.hosts(), tables.gone()) if front else {},
             no_host=frames[0] if front and frames else None,
             connections=connections(tables),
             agent=own[0] if own else None,
+            reload=reload(tables) if front else None,
         )
+
+
+def reload(tables: Tables) -> Reload | None:
+    """None if it is not known."""
+    found = reloads.read(tables.get(reloads.RELOADS))
+    return Reload(**asdict(found), age=round(max(0.0, time.time() - found.succeeded), 1)) if found else None
 
 
 def mode(folder: Folder, interface: str) -> str | None:
@@ -151,10 +174,13 @@ def counted(counters: Map | None) -> list[Frames]:
     return [tally(counters.totals(key_of(number))) for number in range(counters.table.entries)]
 
 
-def named(frames: list[Frames], names: list[str]) -> dict[str, Frames]:
-    """Each host's, by name; by number where a name is not known and frames are. `frames` are more than there are hosts."""
+def named(frames: list[Frames], names: list[str], gone: Collection[str] = ()) -> dict[str, Frames]:
+    """Each host's, by name; by number where a name is not known and frames are. `frames` are more than there are hosts.
+
+    `gone`: hosts that are no more.
+    """
     known = ((listing.name_of(number, names), number <= len(names), one) for number, one in enumerate(frames, 1))
-    return {name: one for name, ours, one in known if name and (ours or one.reasons)}
+    return {name: one for name, ours, one in known if name and name not in gone and (ours or one.reasons)}
 
 
 def tally(tallies: list[int]) -> Frames:

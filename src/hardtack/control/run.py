@@ -10,67 +10,82 @@ from pathlib import Path
 
 from hardtack import journal
 from hardtack.agent import daemon, record
-from hardtack.agent.hold import held
+from hardtack.agent.hold import held, socket_path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
 from hardtack.control import apply, succession
 from hardtack.control.apply import AtWork, Ingredients
+from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
+from hardtack.control.exits import find_exits
+from hardtack.control.helper import process
+from hardtack.control.helper.reading import keys_of
 from hardtack.control.pinned import key_of
 from hardtack.control.plan import Facts, places, planned, purposes, sites
+from hardtack.control.reception import Reception
+from hardtack.control.reloading import Reloading
 from hardtack.diagnosis.telling import tell
 from hardtack.engines import xdp
 from hardtack.kernel import features, interfaces, pins, privileges, tcp
 from hardtack.kernel.maps import Map
-from hardtack.keys import read_key
+from hardtack.kernel.pins import Folder
 from hardtack.packet.entries import frames_of
 from hardtack.packet.reasons import Reason
 
 
-def run(config: Config, path: Path, verbose: bool = False) -> int:
+def run(found: Loaded, path: Path, verbose: bool = False) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
-    `path` is where the configuration was, for those who ask.
+    `path` is where the configuration was found.
     """
-    started = time.perf_counter()
+    started, config = time.perf_counter(), found.config
     journal.begin(verbose)
-    bell = hang_bell()
-    facts = facts_for(config)
-    features.require(purposes(config, facts))
-    for site in sites(config, facts):
-        tell(site)
-    given = ingredients(config, facts)  # in a checkout this may take a minute, and Ctrl-C end it
-    hold_signals()
-    interface = config.front.interface
-    folder = pins.folder("front", interface)
     with ExitStack() as parts:
+        helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
+        bell = hang_bell()
+        facts, masters = facts_for(config), keys_of(config.key_files)
+        features.require(purposes(config, facts))
+        for site in sites(config, facts):
+            tell(site)
+        given = ingredients(config, facts)  # in a checkout this may take a minute, and Ctrl-C end it
+        hold_signals()
+        folder = pins.folder("front", config.front.interface)
         parts.enter_context(held(folder))
         earlier = succession.before(folder)
-        here = apply.start(planned(config, facts, earlier.hosts), earlier, folder, given, parts)
-        record.write(record.place("front", folder.namespace, interface), [interface], path)
+        here = apply.start(planned(config, facts, masters, earlier.hosts), earlier, folder, given, parts)
+        reloading = parts.enter_context(Reloading(here, helper))
+        reception = parts.enter_context(receiving(folder, reloading))
+        record.write(record.place("front", folder.namespace, folder.interface), [folder.interface], path)
         privileges.drop()
         tell_ready(here, time.perf_counter() - started)
-        ended = until_ended(bell, works(here), here.followers)
+        listeners = [*here.followers.all(), reloading, reception]
+        ended = until_ended(bell, works(here), listeners, lambda: reloading.ask("SIGHUP"))
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
-    daemon.leave(interface, ended.name, f"hardtack detach --interface {interface}", counts)
+    daemon.leave(folder.interface, ended.name, f"hardtack detach --interface {folder.interface}", counts)
     return 0
+
+
+def receiving(folder: Folder, reloading: Reloading) -> Reception:
+    """The control socket, at work."""
+    facts = {"interface": folder.interface, "namespace": folder.namespace}
+    return Reception(socket_path(folder), facts, reloading.ask)
 
 
 def facts_for(config: Config) -> Facts:
     """What this machine is to a front of this configuration. InterfaceError."""
     named = (config.front.interface, *config.front.inside)
-    return Facts(tcp.own(), frozenset(name for name in named if not interfaces.has_ethernet(name)))
+    for name in named:
+        interfaces.require_ip(name)
+    without = frozenset(name for name in named if not interfaces.has_ethernet(name))
+    return Facts(tcp.own(), find_exits(config), without)
 
 
 def ingredients(config: Config, facts: Facts) -> Ingredients:
-    """All that a start takes; nothing in the kernel has been touched. Mistake for a key file, for an interface."""
-    masters = [read_key(file) for file in config.key_files]
-    for name in (config.front.interface, *config.front.inside):
-        interfaces.require_ip(name)
+    """All that a start takes; nothing in the kernel has been touched. Mistake for an interface."""
     for host in config.hosts:
         if host.via in ("direct", "mac"):
             interfaces.require_ethernet(config.front.interface, f'let host "{host.name}" be reached by via = "kernel"')
-    return Ingredients(xdp.images(places(config, facts)), agent_image() if config.has_local else None, masters)
+    return Ingredients(xdp.images(places(config, facts)), agent_image() if config.has_local else None)
 
 
 def works(here: AtWork) -> Sequence[Work]:

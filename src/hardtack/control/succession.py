@@ -103,6 +103,13 @@ def take_over(front: Standing, fresh: Collection[int]) -> int:
     return known
 
 
+def forget_numbers(front: Standing, numbers: Collection[int]) -> None:
+    """Of a front at work: nothing is known any more of the hosts that had these numbers."""
+    for number in numbers:
+        front.tables["counters"].update(key_of(number), bytes(front.tables["counters"].table.value_size))
+    disown(open_table(front.tables), numbers)
+
+
 def bring_counters(front: Standing, fresh: Collection[int]) -> None:
     """Those of a table of another size, if there is one; and `fresh` numbers' begin at 0."""
     new = front.tables["counters"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from hardtack.packet.entries import frames_of
 from hardtack.packet.layout import SEEN, Seen
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
+PAST, HERE = ("direct", "mac"), ("local",)  # ways that the network stack does not see, and that end in this machine
 FORWARDED = [reason for reason in Reason if verdict(reason) == Verdict.FORWARD]
 
 
@@ -33,11 +34,25 @@ def watches(config: Config, numbers: Numbering, front: Standing, agent: Standing
         indices = [interfaces.find(name).index for name in inside]
         yield Watch("inside", ", ".join(inside), remedy(inside), Arriving(flags, "inside", indices))
     if config.leaving:
-        past = [numbers[host.name] for host in config.hosts if host.via in ("direct", "mac")]
-        yield Watch("leaving", outside, AT_TCX, Leaving(flags, counters, here, past))
+        yield Watch("leaving", outside, AT_TCX, Leaving(flags, counters, here, by_way(config, numbers, PAST)))
     if agent:
-        ours = [numbers[host.name] for host in config.hosts if host.via == "local"]
+        ours = by_way(config, numbers, HERE)
         yield Watch("agent", outside, AT_TCX, LetThrough(counters, agent.tables["counters"], ours))
+
+
+def configure(several: Iterable[Watch], config: Config, numbers: Numbering) -> None:
+    """Have these watches know other hosts from now on."""
+    for watch in several:
+        if isinstance(watch.sight, Leaving):
+            watch.sight.past = by_way(config, numbers, PAST)
+        elif isinstance(watch.sight, LetThrough):
+            watch.sight.numbers = by_way(config, numbers, HERE)
+        watch.begin_anew()
+
+
+def by_way(config: Config, numbers: Numbering, ways: Collection[str]) -> list[int]:
+    """The numbers of hosts that frames go to in these ways."""
+    return [numbers[host.name] for host in config.hosts if host.via in ways]
 
 
 def remedy(names: Iterable[str]) -> str:
@@ -78,12 +93,12 @@ class Leaving(Flag):
 
     def __init__(self, table: Map, counters: Map, index: int, past: Iterable[int]) -> None:
         super().__init__(table, "leaving")
-        self._counters, self._index, self._past = counters, index, [*past]
+        self._counters, self._index, self.past = counters, index, [*past]
 
     def passed(self) -> int:
         """Sent by the interface, but for those."""
         own = sum(counted(self._counters, number, [Reason.answered]) for number in range(self._counters.table.entries))
-        on = sum(counted(self._counters, number, [*Reason]) for number in self._past)
+        on = sum(counted(self._counters, number, [*Reason]) for number in self.past)
         return interfaces.traffic(self._index).sent - own - on
 
 

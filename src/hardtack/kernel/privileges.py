@@ -20,10 +20,10 @@ USER = "hardtack"  # etc/sysusers.d/hardtack.conf makes it
 # Where that user is not: of those that systemd's "Users, Groups, UIDs and GIDs" leaves to nobody, so that no other process
 # has it. `nobody` would not do: processes of one user may signal each other.
 UNUSED = 2_100_000_000
-CAP_SETGID, CAP_SETUID = 6, 7  # linux/capability.h
+CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID = 2, 6, 7  # linux/capability.h
 VERSION_3 = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
 # linux/prctl.h
-PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 2, 4, 8, 38
+PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NAME, PR_SET_NO_NEW_PRIVS = 1, 2, 4, 8, 15, 38
 TABLES_WITHOUT_CAPABILITY = (5, 19)  # since then an open table can be written without CAP_BPF (commit c8644cd0efe7)
 SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")  # in /proc/PID/task/TID/status
 
@@ -69,6 +69,19 @@ def drop(keep: int | None = None) -> None:
         raise NotDropped(f"capabilities cannot be given up: {error.strerror}") from error
     if left := [*too_much(keep)]:
         raise NotDropped(f"this process would keep too many rights: {'; '.join(left)}")
+
+
+def restrict(keep: int) -> None:
+    """Give up every capability but those of `keep`; the user stays. Before there are threads. OSError."""
+    _, permitted, _ = held_sets()
+    set_capabilities(permitted & keep, permitted & keep)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_DUMPABLE, 0)
+
+
+def name_process(name: bytes) -> None:
+    """As `ps` shows it: at most 15 bytes. OSError."""
+    checked(libc.prctl(PR_SET_NAME, ctypes.c_char_p(name), 0, 0, 0))
 
 
 def needed(kernel: tuple[int, int]) -> int:

@@ -79,6 +79,7 @@ class Front(Inert):
     replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 20_000_000")] = 20_000_000
     replies_per_prefix: Annotated[int, REPLIES, Write("replies_per_prefix = 1_000")] = 1_000
     connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
+    reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
 
 
 class Host(Inert):

@@ -1,0 +1,54 @@
+"""`hardtack reload`."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from hardtack.cli.arguments import Attached
+
+GOOD = ("changed", "unchanged", "different")
+
+
+def reload(
+    interface: Attached = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Only print what would change.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each front.")] = False,
+) -> int:
+    """Have the fronts at work here read their configuration again, and say what has changed, or what is wrong.
+
+    All or nothing: if something in the file is wrong, or takes a restart, everything stays as it was, and the exit status
+    is 1. Connections, counters and keys stay in any case. A front does the same by itself as soon as a file has changed,
+    unless reload = "manual", and on SIGHUP. Needs root.
+
+    Example: hardtack reload --diff
+    """
+    from hardtack.control.asking import ask, fronts
+
+    status = 0
+    for folder in fronts(interface):
+        answer = ask(folder, "diff" if diff else "reload")
+        if json:
+            typer.echo(json_text.dumps(answer))
+        else:
+            show(answer)
+        status = status if answer["outcome"] in GOOD else 1
+    return status
+
+
+def show(answer: dict[str, Any]) -> None:
+    """For people: changes on standard output, what is wrong on standard error."""
+    heads = {
+        "changed": f"reloaded in {answer['seconds'] * 1000:.0f} ms",
+        "unchanged": "nothing to do: the configuration is at work already",
+        "different": "this would change",
+        "refused": "not reloaded: this takes a restart, which loses no connection; nothing was changed",
+        "failed": "not reloaded: the configuration is wrong; nothing was changed",
+    }
+    good = answer["outcome"] in GOOD
+    print(f"{answer['interface']}: {heads[answer['outcome']]}", file=sys.stdout if good else sys.stderr)
+    for line in answer["text"] if good else answer["problems"]:
+        print(f"  {line}" if good else f"hardtack: {line}", file=sys.stdout if good else sys.stderr)

@@ -1,0 +1,52 @@
+"""Asking a front's process, by its control socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from hardtack.agent.hold import socket_path
+from hardtack.control import pinned
+from hardtack.control.reception import VERSION, WAITING
+from hardtack.kernel import pins
+from hardtack.kernel.pins import Folder
+from hardtack.mistake import Mistake
+
+MOST = 1 << 16  # bytes at a time
+
+
+class NobodyAnswers(Mistake):
+    """No process is there, or it does not answer."""
+
+    status = 1
+
+
+def fronts(interface: str | None, root: Path = pins.ROOT) -> list[Folder]:
+    """Whom to ask: the front of an interface, or all of this network namespace. NothingHere."""
+    if found := pinned.at("front", interface, root):
+        return found
+    raise pinned.nothing(interface, root)
+
+
+def ask(folder: Folder, verb: str) -> dict[str, Any]:
+    """Its answer. NobodyAnswers."""
+    path = socket_path(folder)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(WAITING)
+            line.connect(str(path))
+            line.sendall(json.dumps({"version": VERSION, "verb": verb}).encode() + b"\n")
+            answer = b"".join(iter(lambda: line.recv(MOST), b""))
+        facts = json.loads(answer)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise NobodyAnswers(
+            f"{folder.interface}: no process is at work, only its programs; what a start reads is what the file says then: "
+            "hardtack front CONFIG, or systemctl start hardtack-front"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise NobodyAnswers(f"{path}: the front's process gives no answer: look at what it logs, or restart it") from error
+    if "error" in facts:
+        raise NobodyAnswers(f"{path}: the front's process is of another version, and said: {facts['error']}")
+    return dict(facts)

@@ -1,0 +1,130 @@
+"""What is different between the plan that is at work and another one: for those who ask, and whether a reload can do it.
+
+Pure. A reload is all or nothing: if one thing takes a restart, nothing is changed, and what takes it is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hardtack.control.configuration.schema import Config, Front, Host
+from hardtack.control.plan import Plan
+from hardtack.packet.layout import PORT_WORDS
+
+MOST_SHOWN = 4  # of the values that come, or go, in a list
+# Keys of [front] that a reload cannot change, and why
+RESTART = {
+    "interface": "programs are attached when a front starts",
+    "inside": "programs are attached when a front starts",
+    "connections": "the table is made when a front starts",
+}
+
+
+class How(StrEnum):
+    """What became of something."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One host, by name, one key of [front] or one key file. `details`: what is different about it, for people."""
+
+    what: str  # "host", "front", "key"
+    name: str
+    how: How
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = f": {'; '.join(self.details)}" if self.details else ""
+        thing = f"[{self.what}] {self.name}" if self.what == "front" else f"{self.what} {self.name}"
+        return f"{thing} {self.how}{told}"
+
+
+def changes(now: Plan, then: Plan) -> list[Change]:
+    """All of them: [front] first, then hosts in the order of the configuration, those that go last."""
+    was, will = now.config, then.config
+    return [*front_changes(was.front, will.front), *host_changes(was, will), *key_changes(now, then)]
+
+
+def front_changes(now: Front, then: Front) -> Iterator[Change]:
+    """By key."""
+    for key, was, will in differences(now, then):
+        yield Change("front", key, How.CHANGED, (told(was, will),))
+
+
+def host_changes(now: Config, then: Config) -> Iterator[Change]:
+    """By name; one that is called otherwise is another one."""
+    before = {host.name: host for host in now.hosts}
+    for host in then.hosts:
+        if host.name not in before:
+            yield Change("host", host.name, How.ADDED, (f"addresses {listed(map(str, host.addresses))}",))
+        elif details := tuple(f"{key} {told(was, will)}" for key, was, will in differences(before[host.name], host)):
+            yield Change("host", host.name, How.CHANGED, details)
+    stay = {host.name for host in then.hosts}
+    yield from (Change("host", name, How.REMOVED) for name in before if name not in stay)
+
+
+def key_changes(now: Plan, then: Plan) -> Iterator[Change]:
+    """Files that hold another key than before. Which one, nobody is told."""
+    for file, master in then.masters.items():
+        if now.masters.get(file, master) != master:
+            yield Change("key", str(file), How.CHANGED)
+
+
+def differences(now: Front | Host, then: Front | Host) -> Iterator[tuple[str, Any, Any]]:
+    """Key, old value and new one, for each key that has another."""
+    for key in type(then).model_fields:
+        was, will = getattr(now, key), getattr(then, key)
+        if was != will:
+            yield key, was, will
+
+
+def told(was: Any, will: Any) -> str:
+    """What a value was and will be; of lists, what comes and what goes."""
+    if not (isinstance(was, tuple) and isinstance(will, tuple)):
+        return f"{shown(was)} -> {shown(will)}"
+    come, go = [one for one in will if one not in {*was}], [one for one in was if one not in {*will}]
+    parts = [f"+{listed(map(str, come))}"] if come else []
+    parts += [f"-{listed(map(str, go))}"] if go else []
+    return " ".join(parts) or "in another order"
+
+
+def shown(value: Any) -> str:
+    """A value; None is a key that is left out."""
+    return "(default)" if value is None else listed(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def listed(values: Iterable[str]) -> str:
+    """The first of them, and how many more."""
+    values = [*values]
+    more = f",+{len(values) - MOST_SHOWN}" if len(values) > MOST_SHOWN else ""
+    return ",".join(values[:MOST_SHOWN]) + more
+
+
+def restarts(now: Plan, then: Plan) -> list[str]:
+    """What of it takes a restart, and why: a line each."""
+    was, will = now.config, then.config
+    front = [(key, getattr(was.front, key), getattr(will.front, key), why) for key, why in RESTART.items()]
+    found = [f"[front] {key}: {told(before, after)}: {why}" for key, before, after, why in front if before != after]
+    if will.has_local and not was.has_local:
+        name = next(host.name for host in will.hosts if host.via == "local")
+        found.append(f'host {name}: via = "local": the agent is not attached here')
+    if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
+        found.append(f"what leaves by {was.front.interface} is to teach: no program is attached there")
+    known = {one.name for one in now.facts.exits}
+    for host in will.hosts:
+        if host.out and host.out not in known:
+            found.append(f"host {host.name}: out = {host.out}: the front does not know this interface")
+    if was.has_local and will.has_local and was.key_files[0] != will.key_files[0]:
+        found.append(f"the agent here: its key is in {will.key_files[0]}, and was in {was.key_files[0]}")
+    if max(then.seats.numbers.values()) >= (entries := now.seats.sizes["counters"]):
+        found.append(f"{len(will.hosts)} hosts: the tables were made for {entries - 1} at most")
+    if max(then.protected.sets.values(), default=0) >= (entries := now.seats.sizes["ports"] // PORT_WORDS):
+        found.append(f"{len(then.protected.sets)} sets of ports: the table was made for {entries - 1} at most")
+    return found

@@ -1,0 +1,188 @@
+"""The helper's process: how it begins, what it may do, its verbs, and how it ends.
+
+It has only those of the front's rights that its verbs take, in all of its threads. It ends when the front's end of the
+line does, however the front ended. Signals that end a front pass it by. Whatever it says goes over the line.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hardtack.control.configuration.problems import ConfigError, Origin
+from hardtack.control.configuration.reading import Loaded, loaded
+from hardtack.control.helper.line import Line, Message, pair
+from hardtack.control.helper.reading import Reading, with_keys
+from hardtack.control.helper.watching import Watching, being_written
+from hardtack.kernel import privileges
+from hardtack.kernel.bpf import CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON
+from hardtack.mistake import Mistake
+
+NAME = b"hardtack-helper"  # as `ps` shows it: 15 letters at most
+# To load programs; to read what root could read at the start
+RIGHTS = 1 << CAP_BPF | 1 << CAP_NET_ADMIN | 1 << CAP_PERFMON | 1 << privileges.CAP_DAC_READ_SEARCH
+UNHEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGIO)  # SIGIO: a lease that is over at once anyway
+LONGEST_VERB = 60  # s: it does not live on with what takes longer
+POLITE = 10.0  # s that somebody who writes a file is waited for
+AGAIN = 0.02  # s between looks at him
+PARTING = 50  # looks whether it has ended, before the front ends
+ATTEMPTS = 5  # to read files while others put other names into them
+MOST_PROBLEM = 8_000  # letters, of which a letter may take 6 bytes in JSON
+
+
+class Helper:
+    """The front's end. `pid`: the process. It may die at any time: then `receive` says so."""
+
+    def __init__(self, pid: int, line: Line) -> None:
+        self.pid, self._line = pid, line
+
+    def fileno(self) -> int:
+        """Readable when it has said something, or has gone."""
+        return self._line.fileno()
+
+    def ask(self, verb: str) -> None:
+        """Have it do something; what comes of it is a message. OSError if it has gone."""
+        self._line.send({"verb": verb})
+
+    def receive(self) -> Message | None:
+        """The next message; None if it has gone."""
+        return self._line.receive()
+
+    def close(self) -> None:
+        """It ends by itself when nobody is at the other end, as soon as it looks up."""
+        self._line.close()
+        for _ in range(PARTING):
+            if self.ended():
+                return
+            time.sleep(AGAIN)
+
+    def ended(self) -> bool:
+        """Whether it has; it is no corpse any more then."""
+        try:
+            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        except ChildProcessError:
+            return True
+
+    def __enter__(self) -> Helper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def started(path: Path, found: Loaded) -> Helper:
+    """Fork it, for the configuration at `path`, as it was found. To be called before there are other threads."""
+    ours, theirs = pair()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return Helper(pid, ours)
+    status = 1
+    try:
+        ours.close()
+        become_helper()
+        serve(theirs, path, found)
+        status = 0
+    except OSError:
+        status = 0  # the front has gone in the middle of something
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def become_helper() -> None:
+    """Give up what the verbs do not take. OSError."""
+    for number in UNHEARD:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    privileges.restrict(RIGHTS)
+    privileges.name_process(NAME)
+
+
+def serve(line: Line, path: Path, found: Loaded) -> None:
+    """Until the front has gone."""
+    verbs: dict[str, Callable[[], None]] = {"read": lambda: tell_reading(line, path, watching, watched)}
+    watching, watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
+    watching.look_after(watched)
+    told, patience = False, 0.0
+    waiting = select.poll()
+    waiting.register(line.fileno(), select.POLLIN)
+    waiting.register(watching.fileno(), select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in waiting.poll(AGAIN * 1000 if patience else None)}
+        if line.fileno() in ready:
+            asked = line.receive()
+            if asked is None:
+                return
+            signal.alarm(LONGEST_VERB)
+            verbs[asked.facts["verb"]]()
+            signal.alarm(0)
+            told = False
+        if (patience or watching.fileno() in ready) and watching.changed() and not told:
+            patience = patience or time.monotonic() + POLITE
+            if time.monotonic() < patience and any(map(being_written, watched)):
+                continue
+            line.send({"event": "changed"})
+            told = True
+        patience = 0.0
+
+
+def tell_reading(line: Line, path: Path, watching: Watching, watched: set[Path]) -> None:
+    """The verb `read`: the configuration as it is now, pickled `Reading`, or what is wrong."""
+    try:
+        reading = read_watched(path, watching, watched)
+    except Exception as error:
+        if not isinstance(error, Mistake | OSError | RecursionError | MemoryError):  # of ours
+            traceback.print_exc()
+        line.send({"verb": "read", "problem": problem(path, error)[:MOST_PROBLEM]})
+        return
+    line.send({"verb": "read"}, pickle.dumps(reading))
+
+
+def read_watched(path: Path, watching: Watching, watched: set[Path]) -> Reading:
+    """What changes while it is read, or later, is news; what cannot be read is watched, too. ConfigError, KeyFileError."""
+    for _ in range(ATTEMPTS):
+        watching.look_after(watched)
+        try:
+            found, wrong = loaded(path), None
+            wanted = {path, *paths_of(found.origin), *found.config.key_files}
+        except ConfigError as error:
+            wrong = error
+            wanted = watched | {*paths_of(error.origin)}
+        if wanted <= watched:
+            break
+        watched |= wanted  # these were not looked after while they were read: once more
+    if wrong:
+        raise wrong
+    reading = with_keys(found)
+    watched &= wanted
+    watching.keep_to(watched)
+    return reading
+
+
+def paths_of(origin: Origin) -> tuple[Path, ...]:
+    """All that is to be watched."""
+    return *origin.files, *origin.folders
+
+
+def problem(path: Path, error: Exception) -> str:
+    """As the front is to tell it."""
+    return str(error) if isinstance(error, Mistake) else f"{path}: {type(error).__name__}: {error}"
+
+
+def reading_in(message: Message) -> Reading | str:
+    """What a message that answers `read` has: a reading, or what is wrong."""
+    facts: dict[str, Any] = message.facts
+    if message.content is None:
+        return str(facts.get("problem"))
+    reading = pickle.loads(message.content)
+    assert isinstance(reading, Reading)
+    return reading

@@ -1,0 +1,69 @@
+"""A plan in the place of the one at work, while frames come: what differs is written, each step sound by itself.
+
+What a host needs is there before the host is: its keys, its counters, the way to it. What only a host has needed goes after
+the host. Nothing here can fail for a plan that `restarts` has found nothing in; were the process killed in the middle, each
+table would be whole, and the next start writes all of them.
+"""
+
+from __future__ import annotations
+
+import time
+
+from hardtack.agent import daemon
+from hardtack.control import succession, watches
+from hardtack.control.apply import AtWork
+from hardtack.control.coverage import widened
+from hardtack.control.listed import LISTED, fill_listed
+from hardtack.control.numbers import new_to
+from hardtack.control.pinned import NAMES, key_of, name_entry
+from hardtack.control.plan import Plan
+from hardtack.control.protected import EVERY_PORT, fill_protected, ports_of
+from hardtack.control.tables import addresses_in, index_entry, policy_entry
+from hardtack.image import ONLY
+
+
+def publish(here: AtWork, then: Plan) -> None:
+    """Have it at work. BpfError if the kernel refuses a write."""
+    now = here.plan
+    here.upkeep.change(then.key_sets)
+    publish_numbers(here, now, then)
+    if here.agent and then.promised is not None and then.promised != now.promised:
+        daemon.promise(here.agent, then.promised)
+    publish_policy(here, now, then)
+    if then.config.hosts != now.config.hosts:
+        publish_hosts(here, now, then)
+    watches.configure(here.watches, then.config, then.seats.numbers)
+    here.plan = then
+
+
+def publish_hosts(here: AtWork, now: Plan, then: Plan) -> None:
+    """Records, and ways to them, before what leads there from an address."""
+    tables = here.front.tables
+    fill_protected(tables, then.protected, now.protected)
+    for follower in (here.followers.next_hops, here.followers.origins):
+        if follower:
+            follower.configure(then.config, then.protected.places)
+            follower.write()
+    if then.protected.places != now.protected.places:
+        tables["index"].update(ONLY, index_entry(addresses_in(then.protected.places)))
+    fill_listed(tables[LISTED.name], then.protected, now.protected)
+
+
+def publish_numbers(here: AtWork, now: Plan, then: Plan) -> None:
+    """Names of hosts that come, and are no more; of a number that was another's, nothing stays."""
+    names, fresh = here.front.tables[NAMES.name], new_to(then.seats.numbers, now.seats.names)
+    if fresh:
+        succession.forget_numbers(here.front, fresh)
+    for number, name in enumerate(then.seats.names, 1):
+        at_work = name in then.seats.numbers
+        if number in fresh or at_work != (name in now.seats.numbers):
+            names.update(key_of(number), name_entry(name, at_work))
+
+
+def publish_policy(here: AtWork, now: Plan, then: Plan) -> None:
+    """Limits; and a grace period, where more is protected than before."""
+    grace = then.config.front.grace
+    if grace and widened(ports_of(now.protected), ports_of(then.protected), EVERY_PORT):
+        here.grace_until = max(here.grace_until, time.monotonic_ns() // 1_000_000 + grace * 1000)
+    if (entry := policy_entry(then.config, here.grace_until)) != here.front.tables["policy"].lookup(ONLY):
+        here.front.tables["policy"].update(ONLY, entry)

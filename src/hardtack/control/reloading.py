@@ -1,0 +1,196 @@
+"""Reloads of a front at work: asked for by a signal, a command or a file that has changed; read by the helper, done here.
+
+A transaction: the configuration is read, checked and planned; what a reload cannot do is found; only then anything is
+written. There is one at a time. Whoever asks while one is under way waits for the next: the file may have changed since.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from hardtack import journal
+from hardtack.control import reloads
+from hardtack.control.apply import AtWork
+from hardtack.control.changes import Change, changes, restarts
+from hardtack.control.helper.line import Message
+from hardtack.control.helper.process import Helper, reading_in
+from hardtack.control.helper.reading import Reading
+from hardtack.control.plan import Plan, replanned
+from hardtack.control.publish import publish
+from hardtack.control.reloads import RELOADS, Reloads
+from hardtack.image import ONLY
+from hardtack.mistake import Mistake
+
+GONE = "the front's helper process has ended; restart the front: no connection notices"
+RESTART = "restart the front for it: connections, counters and keys stay"
+MOST_TOLD = 20  # changes in the journal, a line each
+
+
+class Outcome(StrEnum):
+    """What became of it."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"  # there is no difference
+    DIFFERENT = "different"  # there is one, and it was only to be shown
+    REFUSED = "refused"  # it takes a restart
+    FAILED = "failed"  # what the file says is wrong, or it cannot be read
+
+
+@dataclass(frozen=True)
+class Result:
+    """`problems`: of REFUSED and FAILED, a line each."""
+
+    outcome: Outcome
+    changes: list[Change] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def told(self) -> dict[str, Any]:
+        """As plain data; a contract."""
+        return {**asdict(self), "text": [str(change) for change in self.changes]}
+
+
+Answer = Callable[[Result], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody who waits. `only_show`: nothing is to be changed."""
+
+    who: str
+    answer: Answer
+    only_show: bool = False
+
+
+class Reloading:
+    """Reloads `here`, when asked. To be listened to: `fileno`, `follow`."""
+
+    def __init__(self, here: AtWork, helper: Helper) -> None:
+        self._here, self._helper = here, helper
+        self._next: list[Asked] = []  # who wait for a reading that is not under way yet
+        self._now: list[Asked] = []  # who wait for the one under way
+        self._begun = 0.0
+        self._gone = False
+        self._news = select.epoll()  # as a descriptor of its own, so that it stays when the helper does not
+        self._news.register(helper.fileno(), select.EPOLLIN)
+        self._told = Reloads(time.time())
+        self._tell(self._told)
+
+    def ask(self, who: str, answer: Answer | None = None, only_show: bool = False) -> None:
+        """Have it done as soon as it can be; `answer` is told what became of it."""
+        self._next.append(Asked(who, answer or (lambda _: None), only_show))
+        self._begin()
+
+    def fileno(self) -> int:
+        """Readable when the helper has said something."""
+        return self._news.fileno()
+
+    def follow(self) -> None:
+        """Hear it."""
+        message = self._helper.receive()
+        if message is None:
+            self._lose_helper()
+        elif message.facts.get("event") == "changed":
+            if self._here.plan.config.front.reload == "auto":
+                self.ask("file")
+        else:
+            self._finish(message)
+        self._begin()
+
+    def write(self) -> None:
+        """Every second: nothing."""
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._news.close()
+
+    def __enter__(self) -> Reloading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """A reading, if somebody waits for one and none is under way."""
+        if self._now or not self._next:
+            return
+        self._now, self._next = self._next, []
+        self._begun = time.monotonic()
+        try:
+            if not self._gone:
+                self._helper.ask("read")
+        except OSError:
+            self._lose_helper()
+        if self._gone:
+            self._end(Result(Outcome.FAILED, problems=[GONE]))
+
+    def _finish(self, message: Message) -> None:
+        """The reading is there: do what is wanted with it."""
+        found = reading_in(message)
+        if isinstance(found, str):
+            self._end(Result(Outcome.FAILED, problems=found.splitlines()))
+            return
+        self._end(self._done(found))
+
+    def _done(self, reading: Reading) -> Result:
+        """The transaction."""
+        now = self._here.plan
+        try:
+            then = replanned(reading.config, reading.masters, now)
+        except Mistake as mistake:
+            return Result(Outcome.FAILED, problems=str(mistake).splitlines())
+        found = changes(now, then)
+        if problems := restarts(now, then):
+            return Result(Outcome.REFUSED, found, problems)
+        if not found:
+            return Result(Outcome.UNCHANGED)
+        if all(asked.only_show for asked in self._now):
+            return Result(Outcome.DIFFERENT, found)
+        return self._published(then, found)
+
+    def _published(self, then: Plan, found: list[Change]) -> Result:
+        publish(self._here, then)
+        return Result(Outcome.CHANGED, found)
+
+    def _end(self, result: Result) -> None:
+        """Tell everybody who waits, the journal and the table."""
+        waiting, self._now = self._now, []
+        seconds = round(time.monotonic() - self._begun, 4)
+        result = replace(result, seconds=seconds)
+        changed = result.outcome == Outcome.CHANGED
+        if real := [asked.who for asked in waiting if not asked.only_show]:
+            self._note(result, ",".join(dict.fromkeys(real)))
+        for asked in waiting:
+            asked.answer(replace(result, outcome=Outcome.DIFFERENT) if asked.only_show and changed else result)
+
+    def _note(self, result: Result, who: str) -> None:
+        if result.problems:
+            remedy = RESTART if result.outcome == Outcome.REFUSED else "nothing was changed"
+            for problem in result.problems:
+                journal.note("not-reloaded", logging.ERROR, by=who, why=problem, remedy=remedy)
+            self._tell(self._told.failure("\n".join(result.problems)))
+            return
+        journal.note("reloaded", by=who, changes=len(result.changes), seconds=result.seconds)
+        for change in result.changes[:MOST_TOLD]:
+            journal.note("changed", what=change)
+        self._tell(self._told.success())
+
+    def _tell(self, told: Reloads) -> None:
+        self._told = told
+        self._here.front.tables[RELOADS.name].update(ONLY, reloads.entry_of(told))
+
+    def _lose_helper(self) -> None:
+        if self._gone:
+            return
+        self._gone = True
+        self._news.unregister(self._helper.fileno())
+        self._helper.ended()
+        journal.note("helper-gone", logging.ERROR, pid=self._helper.pid, why="protection goes on; a reload takes a restart")
+        if self._now:
+            self._end(Result(Outcome.FAILED, problems=[GONE]))

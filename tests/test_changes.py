@@ -1,0 +1,114 @@
+"""The difference of two plans, and what of it takes a restart: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_plan import MACHINE, MASTER, configured, plan_of
+
+from hardtack.control.changes import MOST_SHOWN, changes, restarts
+from hardtack.control.exits import Exit
+from hardtack.control.plan import Plan, planned, replanned
+
+Hosts = list[dict[str, Any]]
+HERE = replace(MACHINE, exits=(Exit("eth0", 2, bytes(6), 1500), Exit("eth1", 3, bytes(6), 1500)))
+MANY = [f"198.51.100.{number}" for number in range(1, 10)]
+
+
+def then(now: Plan, hosts: Hosts, **front: Any) -> Plan:
+    """What a reload plans."""
+    config = configured(*hosts, **front)
+    return replanned(config, {file: now.masters.get(file, MASTER) for file in config.key_files}, now)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "front", "told"),
+    [
+        ([{}, {}], {}, []),
+        ([{}], {}, ["host host2 removed"]),
+        ([{}, {}, {}], {}, ["host host3 added: addresses 192.0.2.3"]),
+        ([{"name": "x"}, {}], {}, ["host x added: addresses 192.0.2.1", "host host1 removed"]),
+        ([{"ports": [22, 80]}, {}], {}, ["host host1 changed: ports (default) -> 22, 80"]),
+        ([{"addresses": ["192.0.2.9", "192.0.2.1"]}, {}], {}, ["host host1 changed: addresses +192.0.2.9"]),
+        ([{"addresses": ["192.0.2.9"], "mss": 1000}, {}], {},
+         ["host host1 changed: addresses +192.0.2.9 -192.0.2.1; mss (default) -> 1000"]),
+        ([{"addresses": ["192.0.2.1", *MANY]}, {}], {},
+         [f"host host1 changed: addresses +{','.join(MANY[:MOST_SHOWN])},+{len(MANY) - MOST_SHOWN}"]),
+        ([{}, {}], {"grace": "1m", "replies_per_second": 9},
+         ["[front] grace changed: 30 -> 60", "[front] replies_per_second changed: 20000000 -> 9"]),
+        ([{}, {"key_file": "/other"}], {}, ["host host2 changed: key_file (default) -> /other"]),
+    ],
+)  # fmt: skip
+def test_what_is_different(hosts: Hosts, front: dict[str, Any], told: list[str]) -> None:
+    now = plan_of({}, {})
+    after = then(now, hosts, **front)
+    assert [str(change) for change in changes(now, after)] == told
+    assert restarts(now, after) == []
+    assert (changes(after, then(after, hosts, **front)), changes(now, then(now, [{}, {}]))) == ([], [])
+
+
+def test_the_order_of_hosts_is_no_difference() -> None:
+    now = plan_of({}, {"name": "b"})
+    config = configured({"name": "b", "addresses": ["192.0.2.2"]}, {"name": "host1", "addresses": ["192.0.2.1"]})
+    after = replanned(config, now.masters, now)
+    assert changes(now, after) == [] and after.protected == now.protected and after.seats == now.seats
+
+
+@pytest.mark.parametrize(
+    ("hosts", "front", "why"),
+    [
+        ([{}], {"interface": "eth7"}, "[front] interface: eth0 -> eth7: "),
+        ([{}], {"inside": ["eth1"]}, "[front] inside: +eth1: "),
+        ([{}], {"connections": 5000}, "[front] connections: 1000000 -> 5000: "),
+        ([{}, {"via": "local"}], {}, 'host host2: via = "local": '),
+        ([{}, {"via": "mac", "mac": "02:00:00:00:00:01", "out": "eth9"}], {}, "host host2: out = eth9: "),
+        ([{} for _ in range(70)], {}, "70 hosts: "),
+    ],
+)
+def test_what_takes_a_restart(hosts: Hosts, front: dict[str, Any], why: str) -> None:
+    now = planned(configured({}), HERE, {Path("key"): MASTER})
+    (only,) = restarts(now, then(now, hosts, **front))
+    assert only.startswith(why)
+
+
+def test_a_program_or_a_key_that_is_not_there_takes_one_too() -> None:
+    inside = planned(configured({}, inside=["eth1"]), HERE, {Path("key"): MASTER})
+    (only,) = restarts(inside, then(inside, [{}, {"via": "mac", "mac": "02:00:00:00:00:01"}], inside=["eth1"]))
+    assert only.startswith("what leaves by eth0 is to teach")
+    local = planned(configured({"via": "local"}), HERE, {Path("key"): MASTER})
+    (only,) = restarts(local, then(local, [{"via": "local", "key_file": "/other"}]))
+    assert only == "the agent here: its key is in /other, and was in key"
+    assert not restarts(local, then(local, [{"via": "local"}, {"key_file": "/other"}]))
+
+
+def test_whoever_stays_keeps_his_place() -> None:
+    """Numbers, also of hosts that are put back later; places of addresses; sets of keys."""
+    now = plan_of({"key_file": "/a"}, {"key_file": "/b"}, {"key_file": "/c"})
+    without = then(now, [{"key_file": "/a"}, {"name": "host3", "addresses": ["192.0.2.3"], "key_file": "/c"}])
+    assert without.seats.numbers == {"host1": 1, "host3": 3} and without.seats.names[:3] == ["host1", "host2", "host3"]
+    assert without.seats.key_files[:3] == [Path("/a"), None, Path("/c")]
+    assert {*without.protected.places.values()} == {1, 3}
+    more = then(without, [{"key_file": "/a"}, {"name": "new", "key_file": "/d"}, {"key_file": "/c"}])
+    assert more.seats.numbers == {"host1": 1, "new": 4, "host3": 3}
+    assert more.seats.key_files[:3] == [Path("/a"), Path("/d"), Path("/c")]
+    back = then(more, [{"key_file": "/a"}, {"key_file": "/b"}, {"key_file": "/c"}])
+    assert back.seats.numbers == now.seats.numbers
+
+
+def test_a_number_is_given_away_only_where_there_is_no_other() -> None:
+    now = plan_of({})
+    room = now.seats.sizes["counters"] - 1
+    for turn in range(room + 3):
+        now = then(now, [{}, {"name": f"turn{turn}"}])
+        assert now.seats.numbers == {"host1": 1, f"turn{turn}": 2 + turn if turn < room - 1 else 2}
+        assert not restarts(now, now) and len(now.seats.names) <= room
+
+
+def test_another_key_in_a_file_is_told_and_never_shown() -> None:
+    now = plan_of({})
+    after = replanned(now.config, {Path("key"): b"\x07" * 32}, now)
+    assert [str(change) for change in changes(now, after)] == ["key key changed"]
+    assert after.key_sets[0] == b"\x07" * 32 and "\\x07\\x07" not in repr(after)
