@@ -1,4 +1,4 @@
-"""Classic BPF that libpcap would never write, but whose meaning is defined: translated, it does what bpf_filter() does."""
+"""What nobody writes: classic BPF that libpcap would not make, translated, does what bpf_filter() does; odd expressions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kernel_ground import needs_root
 from hardtack.kernel import programs
 from hardtack.pcap import classic, size
 from hardtack.pcap.classic import CELLS, Code, Instruction
-from hardtack.pcap.libpcap import Expression, library
+from hardtack.pcap.libpcap import Expression, ExpressionError, compile, library
 from hardtack.pcap.native import Batch, Matcher
 from hardtack.pcap.programs import matcher
 from pcap.frames import generated
@@ -153,3 +153,23 @@ def test_values_do_not_pile_up(many: int) -> None:
             for frame in FRAMES:
                 matching = [position for position, judge in enumerate(judges, 1) if judge.match(frame)]
                 assert program.test_run(frame[:3000]).verdict == (matching or [0])[0] or len(frame) > 3000
+
+
+GRAMMAR = """
+ip ip6 tcp udp arp icmp vlan mpls pppoes geneve ether src dst host net port portrange proto and or not ( ) [ ] : / < >
+= != & | + - * % << >> len 0 1 4 12 80 65535 0xffffffff 10.0.0.1 10.0.0.0/8 2001:db8::/32 00:11:22:33:44:55 tcp[13] ip[0]
+ether[12:2] http domain less greater 100 multicast broadcast llc 7 tcp-syn tcpflags tcp[tcpflags] vlan and
+"""
+
+
+@given(st.lists(st.sampled_from(GRAMMAR.split()), max_size=14).map(" ".join) | st.text(max_size=30))
+@settings(max_examples=400, deadline=None)
+def test_whatever_is_written_is_a_program_or_a_mistake(text: str) -> None:
+    try:
+        expression = compile(text)
+    except ExpressionError as error:
+        assert str(error).isprintable()
+        return
+    judge = Libpcap(expression)
+    assert list(map(bool, Batch(FRAMES).run(Matcher([expression])))) == [judge.match(frame) for frame in FRAMES]
+    assert len(matcher([expression]).instructions) // 8 < size.FRAME + size.estimate(expression)

@@ -11,14 +11,15 @@ import pytest
 from kernel_ground import image, needs_root
 from naive.frames import IPv6, Tcp, frame
 
-from hardtack.image import ONLY, Table
+from hardtack.image import ONLY, Image, Table
 from hardtack.kernel import maps, programs
 from hardtack.kernel.assembly import returning
 from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
 from hardtack.pcap import size
-from hardtack.pcap.libpcap import compile
-from hardtack.pcap.programs import MOST_EXPRESSIONS, Onward, TooLarge, matcher, rule_program
+from hardtack.pcap.classic import Instruction
+from hardtack.pcap.libpcap import Expression, compile
+from hardtack.pcap.programs import MOST_EXPRESSIONS, Onward, TooLarge, culprit, matcher, rule_program
 
 pytestmark = needs_root
 RECORD = Table("record", "percpu_array", 4, 64, 1)
@@ -86,6 +87,29 @@ def test_long_ones_are_counted_together() -> None:
     with pytest.raises(TooLarge, match="makes the program longer than eBPF's jumps reach") as error:
         matcher([long] * (fit + 1))
     assert error.value.position == fit + 1
+
+
+def doubling(steps: int) -> Expression:
+    """Code that the verifier walks once more for each way through, which are 2^steps: no expression becomes such."""
+    code = []
+    for step in range(steps):
+        code += [Instruction(0x30, 0, 0, step), Instruction(0x25, 0, 3, 100)]  # a byte; if it is more,
+        code += [Instruction(0x87, 0, 0, 0), Instruction(0x04, 0, 0, 1 << step), Instruction(0x07, 0, 0, 0)]  # X grows
+    code += [Instruction(0x50, 0, 0, 20), Instruction(0x15, 0, 1, 7)]
+    return Expression("doubling", (*code, Instruction(0x06, 0, 0, 1), Instruction(0x06, 0, 0, 0)))
+
+
+def refuses(image: Image) -> bool:
+    """As a kernel would with a tenth of this one's patience: a real refusal takes 15 s, for the sake of its log."""
+    with programs.load(image, {}) as program:
+        return program.verified > 100_000
+
+
+def test_the_one_that_is_too_much_for_the_verifier_is_named() -> None:
+    good = [compile(f"udp port {port}") for port in range(20)]
+    assert culprit(good, refuses) == 0
+    assert culprit([*good[:13], doubling(12), *good[13:]], refuses) == 14
+    assert culprit([doubling(12)], refuses) == 1
 
 
 def test_no_expressions_is_no_program() -> None:

@@ -19,7 +19,7 @@ from hardtack.pcap import classic, emit
 from hardtack.pcap.body import Loads, Ways, matching
 from hardtack.pcap.libpcap import Expression
 from hardtack.pcap.loads import BEFORE, COPIED, SURE, Careful, Frame, Quick
-from hardtack.pcap.reading import TAGS_AT, TWO_TAGS, at, first_of, opaque, shift_of
+from hardtack.pcap.reading import TAG, TAGS_AT, TWO_TAGS, at, first_of, opaque, shift_of
 from hardtack.pcap.writer import Writer
 
 ROOM = 80  # bytes: of the copy, before it, and what the verifier thinks may be written behind
@@ -73,7 +73,7 @@ def quickly(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -> 
     if bare:
         beyond(writer, frame.start, TWO_TAGS, frame.end)
         kinds = [writer.let(f"load i16, ptr {at(writer, frame.start, place)}, align 2") for place in (TAGS_AT, TAGS_AT + 4)]
-        shift = shift_of(writer, kinds)
+        shift = writer.let(f"and i64 {opaque(writer, shift_of(writer, kinds))}, {2 * TAG | TAG}")  # a bound for the verifier
         bases[TAGS_AT] = opaque(writer, at(writer, frame.start, shift), "ptr")
     for first, base in bases.items():
         if sure := sure_bytes([expression for expression in expressions if first_of(expression) == first]):

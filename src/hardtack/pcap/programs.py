@@ -12,7 +12,7 @@ header on, as packet/frame/parse.py does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hardtack.image import Image, ProgramKind, Table
@@ -75,6 +75,23 @@ def rule_program(expressions: Sequence[Expression], onward: Onward, kind: Progra
     writer.block(none)
     writer.put(f"  ret i32 {onward.otherwise}")
     return finished(writer, kind, name, (onward.record, onward.programs))
+
+
+def culprit(expressions: Sequence[Expression], refuses: Callable[[Image], bool], kind: ProgramKind = "xdp") -> int:
+    """The position of the expression with which a list becomes too much for a kernel, or 0 if it takes the whole.
+
+    `refuses` says whether a kernel refuses an image. It is asked some nine times: the list that it takes is halved.
+    """
+    if not refuses(matcher(expressions, kind)):
+        return 0
+    taken, refused = 0, len(expressions)
+    while refused - taken > 1:
+        middle = (taken + refused) // 2
+        if refuses(matcher(expressions[:middle], kind)):
+            refused = middle
+        else:
+            taken = middle
+    return refused
 
 
 def begun(expressions: Sequence[Expression], kind: ProgramKind) -> Writer:
