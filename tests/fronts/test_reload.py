@@ -21,10 +21,9 @@ from fronts.running import Value, configuration, counting, detach, key, known
 from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
-from hardtack.lab.attach import attach
+from hardtack.lab.attach import sink
 from hardtack.lab.clients import connect
 from hardtack.lab.process import Process, run
-from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
@@ -103,7 +102,7 @@ def scene(folder: Path, *hosts: dict[str, Value], **front: Value) -> Iterator[Sc
     """All of it at work."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.routed())
-        parts.enter_context(attach(net.near, PASS))
+        parts.enter_context(sink(net.near))
         parts.enter_context(talker(net.server, SERVER + SECOND, [TALK]))
         (folder / "draft").mkdir()
         file = configuration(folder, net.outside, hosts or (ONE,), **front)
@@ -310,6 +309,31 @@ def test_another_key_is_taken_from_its_file(at: Scene) -> None:
         at.waits_for(r'changed what="key ')
         assert eventually(lambda: at.status()["reload"]["failed"] is None, PATIENCE)
         assert at.answered(SERVER[0])
+
+
+def test_included_files_come_change_and_go(at: Scene) -> None:
+    """Tools drop hosts into a folder; what is not for the front there is no matter."""
+    folder = at.file.with_name("hosts.d")
+    folder.mkdir()
+    at.write(ONE)
+    text = at.file.read_text()
+    at.file.write_text(f'include = ["hosts.d/*.toml"]\n{text}')
+    written = "[[host]]" + text.split("[[host]]")[1].replace("one", "two")
+    for address, other in zip(SERVER, SECOND, strict=True):
+        written = written.replace(address, other)
+    (folder / "notes.txt").write_text("of no interest")
+    (folder / "two.toml").write_text(written)
+    at.waits_for(r'changed what="host two added')
+    (folder / "two.toml").write_text(written + "mss = 1300\n")
+    at.waits_for(r'changed what="host two changed: mss')
+    (folder / "two.toml").write_text(written + "mss = 13\n")
+    assert f"{folder}/two.toml:" in at.waits_for(r"not-reloaded by=file")
+    (folder / "two.toml").unlink()
+    at.waits_for(r'changed what="host two removed"')
+    at.write(ONE)
+    folder.joinpath("notes.txt").unlink()
+    folder.rmdir()
+    assert at.reload()[0] == 0 and at.protected() == {"one"}
 
 
 def test_reloads_during_a_reload(at: Scene) -> None:

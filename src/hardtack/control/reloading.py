@@ -29,6 +29,7 @@ from hardtack.mistake import Mistake
 
 GONE = "the front's helper process has ended; restart the front: no connection notices"
 RESTART = "restart the front for it: connections, counters and keys stay"
+FILE = "file"  # who asks when one has changed
 MOST_TOLD = 20  # changes in the journal, a line each
 
 
@@ -98,7 +99,7 @@ class Reloading:
             self._lose_helper()
         elif message.facts.get("event") == "changed":
             if self._here.plan.config.front.reload == "auto":
-                self.ask("file")
+                self.ask(FILE)
         else:
             self._finish(message)
         self._begin()
@@ -176,7 +177,8 @@ class Reloading:
                 journal.note("not-reloaded", logging.ERROR, by=who, why=problem, remedy=remedy)
             self._tell(self._told.failure("\n".join(result.problems)))
             return
-        journal.note("reloaded", by=who, changes=len(result.changes), seconds=result.seconds)
+        if result.changes or who != FILE or self._told.failed:  # a file that means the same is no news
+            journal.note("reloaded", by=who, changes=len(result.changes), seconds=result.seconds)
         for change in result.changes[:MOST_TOLD]:
             journal.note("changed", what=change)
         self._tell(self._told.success())
