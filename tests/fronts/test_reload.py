@@ -97,9 +97,12 @@ def check(*lines: socket.socket) -> None:
         assert line.recv(5, socket.MSG_WAITALL) == b"word!"
 
 
+Wrapped = Callable[[list[object]], list[object]]
+
+
 @contextmanager
-def scene(folder: Path, *hosts: dict[str, Value], **front: Value) -> Iterator[Scene]:
-    """All of it at work."""
+def scene(folder: Path, *hosts: dict[str, Value], wrapped: Wrapped = list, **front: Value) -> Iterator[Scene]:
+    """All of it at work. `wrapped`: how the front's command is started."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.routed())
         parts.enter_context(sink(net.near))
@@ -108,7 +111,7 @@ def scene(folder: Path, *hosts: dict[str, Value], **front: Value) -> Iterator[Sc
         file = configuration(folder, net.outside, hosts or (ONE,), **front)
         agent = parts.enter_context(Process(agent_command(net.far.name, folder / "key"), net.server))
         agent.wait_for("ready", PATIENCE)
-        process = Process(front_command(file), net.front)
+        process = Process(wrapped(front_command(file)), net.front)
         parts.callback(lambda: made.front.stop())
         process.wait_for("ready", PATIENCE)
         made = Scene(net, folder, file, process)
