@@ -25,6 +25,7 @@ from hardtack.lab.bench.forged import forged
 from hardtack.lab.bench.goals import goals
 from hardtack.lab.bench.ground import Slice
 from hardtack.lab.bench.kinds import Kind
+from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rounds import Entry, Sample, Samples, entries, in_turn
 from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
@@ -88,7 +89,7 @@ def test_goals_are_of_every_number_of_connections_but_not_of_trains() -> None:
     played: Samples = {}
     for kind in (*kinds.KNOWN, *kinds.TRAINS):
         played |= {entry("mirror", kind): [sample(10_000)], entry("hardtack", kind): [sample(15_000 + kind.crowd // 100)]}
-    asked = goals(played, [], Memory(100, 15_000, 1_100, 161.0), [], NO_START)
+    asked = goals(played, [], Memory(100, 15_000, 1_100, 161.0), [], NO_START, Reload(0, 0, 0, 0, 0))
     sent_on = [goal for goal in asked if goal.limit == 1.6]
     assert [goal.measured for goal in sent_on] == pytest.approx([1.5, 1.6, 2.5] * 2)
     assert [goal.met for goal in sent_on] == [True, True, False] * 2
@@ -193,6 +194,7 @@ def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
     assert 64 < found["memory"]["each"] <= 160
     assert found["start"]["tables"] > 0
     assert found["start"]["resident"] > 0
+    assert found["reload"]["host"] > 0 and found["reload"]["frames"] > 0
 
 
 @needs_root

@@ -10,6 +10,7 @@ from hardtack.lab.bench.contestants import EMPTY, NAME
 from hardtack.lab.bench.figures import MIRROR, paired, quartile
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.kinds import KNOWN
+from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rounds import Entry, Samples
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
@@ -20,6 +21,7 @@ SENT_ON = 1.6  # of a segment of a known connection that goes straight on, to th
 MOST_BYTES = 160  # a connection
 MOST_VERIFIED, MOST_LOADING = 400_000, 1.0  # the kernel refuses a program of a million (BPF_COMPLEXITY_LIMIT_INSNS)
 MOST_WARM, MOST_COLD = 1.0, 15.0  # s
+MOST_RELOAD = 0.1  # s
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Goal:
         return max(self.measured, self.quiet or 0.0) <= self.limit
 
 
-def goals(samples: Samples, acks: Sequence[Forged], memory: Memory, sizes: Sequence[Size], start: Start) -> list[Goal]:
+def goals(
+    samples: Samples, acks: Sequence[Forged], memory: Memory, sizes: Sequence[Size], start: Start, reload: Reload
+) -> list[Goal]:
     """All of them."""
     found = [*_costs(samples)]
     found += [Goal(f"{one.title}: to drop + SipHash", FORGED, one.ratio, one.quiet) for one in acks]
@@ -49,6 +53,8 @@ def goals(samples: Samples, acks: Sequence[Forged], memory: Memory, sizes: Seque
         *found,
         Goal("front: seconds until ready", MOST_WARM, start.warm),
         Goal("front: seconds until ready, cache empty", MOST_COLD, start.cold),
+        Goal("reload: seconds from saving the file until a host acts", MOST_RELOAD, reload.host),
+        Goal("reload: seconds from saving the file until an address acts", MOST_RELOAD, reload.address),
     ]
 
 

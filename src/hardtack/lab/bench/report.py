@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hardtack.lab.bench.kinds import ALL
+from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.results import Results
 from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
@@ -23,7 +24,7 @@ def show(results: Results, console: Console) -> None:
     """Everything."""
     for table in (_costs(results), _forged(results), _steps(results), _alone(results), _sizes(results)):
         console.print(table)
-    console.print(_memory(results.memory), _start(results.start), sep="\n", highlight=False)
+    console.print(_memory(results.memory), _start(results.start), _reload(results.reload), sep="\n", highlight=False)
     console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
@@ -108,6 +109,14 @@ def _start(start: Start) -> str:
         f"hardtack front is ready in {start.warm:.2f} s ({start.processor:.2f} s of CPU); with an empty object cache in "
         f"{start.cold:.1f} s\nits memory: tables {_size(start.tables)}, programs {_size(start.programs)}, "
         f"process {_size(start.resident)}\n"
+    )
+
+
+def _reload(reload: Reload) -> str:
+    """Until a change acts."""
+    return (
+        f"from saving the file until the change acts, of {reload.times}: a host {reload.host * 1000:.0f} ms, "
+        f"an address {reload.address * 1000:.0f} ms; frames lost meanwhile: {reload.lost:,} of {reload.frames:,}\n"
     )
 
 

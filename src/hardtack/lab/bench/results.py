@@ -10,24 +10,26 @@ from hardtack.lab.bench.alone import Alone
 from hardtack.lab.bench.figures import Figure, Step
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.goals import Goal
+from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: rounds; frames sent in a slice; runs of each program alone; starts, cold and warm."""
+    """How much is measured: rounds; frames sent in a slice; runs of each program alone; starts, cold and warm; reloads."""
 
     rounds: int
     frames: int
     attempts: int
     colds: int
     warms: int
+    reloads: int
     compile: bool  # whether compiling is timed
 
 
-FULL = Effort(20, 150_000, 20, 1, 5, True)
-QUICK = Effort(2, 30_000, 2, 1, 1, False)
+FULL = Effort(20, 150_000, 20, 1, 5, 15, True)
+QUICK = Effort(2, 30_000, 2, 1, 1, 2, False)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Results:
     sizes: Sequence[Size]
     memory: Memory
     start: Start
+    reload: Reload
     goals: Sequence[Goal]
     absent: Sequence[str]
 

@@ -22,6 +22,7 @@ from hardtack.lab.bench.goals import goals
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.kinds import STEPPED
 from hardtack.lab.bench.machine import machine, stolen
+from hardtack.lab.bench.reload import reload
 from hardtack.lab.bench.report import show
 from hardtack.lab.bench.results import Effort, Results
 from hardtack.lab.bench.rounds import Entry, entries, play
@@ -72,7 +73,8 @@ def measure(effort: Effort, console: Console) -> Results:
         with console.status("compiling what is not in the cache yet: a minute or two the first time"):
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
-        telling = parts.enter_context(_progress(console, slices + effort.attempts + effort.colds + effort.warms))
+        others = effort.attempts + effort.colds + effort.warms + effort.reloads
+        telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
             field.fronts.keep_up()
@@ -82,6 +84,7 @@ def measure(effort: Effort, console: Console) -> Results:
         timed = play(place, field.cuts, effort.rounds, effort.frames // 2, timed=True, told=next_one)
         field.workshop.work(effort.attempts, next_one)
         begun = start(effort.colds, effort.warms, next_one)
+        changed = reload(effort.reloads, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
     after = stolen()
@@ -97,7 +100,8 @@ def measure(effort: Effort, console: Console) -> Results:
         sizes=sized,
         memory=table,
         start=begun,
-        goals=goals(samples, acks, table, sized, begun),
+        reload=changed,
+        goals=goals(samples, acks, table, sized, begun, changed),
         absent=field.absent,
     )
 
