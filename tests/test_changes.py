@@ -60,7 +60,7 @@ def test_the_order_of_hosts_is_no_difference() -> None:
 @pytest.mark.parametrize(
     ("hosts", "front", "why"),
     [
-        ([{}], {"interface": "eth7"}, "[front] interface: eth0 -> eth7: "),
+        ([{}], {"interface": "eth7"}, "[front] interface: +eth7 -eth0: "),
         ([{}], {"inside": ["eth1"]}, "[front] inside: +eth1: "),
         ([{}], {"connections": 5000}, "[front] connections: 1000000 -> 5000: "),
         ([{}, {"via": "local"}], {}, 'host host2: via = "local": '),

@@ -161,7 +161,7 @@ def test_check_for_programs(config: Path) -> None:
     told = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
     assert told["front"] == {
-        "interface": "lo",
+        "interface": ["lo"],
         "key_file": str(config.parent / "key"),
         "inside": [],
         "connections": 1_000_000,

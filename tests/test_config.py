@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardtack.control.configuration.advice import advice, known
+from hardtack.control.configuration.consistency import SPLIT
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import load, read
 from hardtack.control.configuration.schema import TABLES, Config, Front, Host
@@ -273,3 +274,12 @@ def toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(toml, value))}]"
     return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+
+
+@pytest.mark.parametrize(("uplinks", "most"), [('"eth0"', 15), ('["a", "b"]', 13)])
+def test_ways_out_have_the_room_that_uplinks_leave(uplinks: str, most: int) -> None:
+    hosts = [MAC.replace("web", f"h{n}").replace(".10", f".{n + 10}") + f'out = "e{n}"\n' for n in range(most + 1)]
+    front = FRONT.replace('"eth0"', uplinks)
+    assert len(read(front + "".join(hosts[:-1]), Path("x.toml")).hosts) == most
+    (told,) = problems(front + "".join(hosts))
+    assert told.endswith(f'found "e{most}", interface number {most + 1}; this front sends out of {most}: {SPLIT}')

@@ -138,7 +138,7 @@ def test_without_rights_it_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_commands(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detach, "__defaults__", ((), ("front", "agent"), root))
+    monkeypatch.setattr(detach, "__defaults__", ((), ("front", "agent"), root, True))
     leave(root, "front", "left")
     leave(root, "agent", "right")
     said = CliRunner().invoke(app, ["agent", "--interface", "right", "--detach"])

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -60,10 +61,11 @@ class Ground:
     second: Interface
     further: Interface
 
-    def config(self, **keys: str) -> Config:
-        """Two hosts: the server's first address of each family."""
+    def config(self, *uplinks: Interface, **keys: str) -> Config:
+        """Two hosts: the server's first address of each family. `uplinks`: instead of the one there is."""
         lines = [f'{key} = "{value}"' for key, value in ({"via": "direct"} | keys).items()]
-        text = f'[front]\ninterface = "{self.net.outside.name}"\nkey_file = "key"\n'
+        names = [interface.name for interface in uplinks or [self.net.outside]]
+        text = f'[front]\ninterface = {json.dumps(names)}\nkey_file = "key"\n'
         for number, address in enumerate(SERVER):
             host = [f'name = "h{number}"', f'addresses = ["{address}"]', 'handshake = "agent"', *lines]
             text += "\n".join(["[[host]]", *host, ""])
@@ -91,6 +93,10 @@ class Front:
         slots = np.frombuffer(self.exits_table.lookup(ONLY) or b"", Exits)[0]["slots"]
         return [int(slot["mac"]).to_bytes(6, "little") for slot in slots]
 
+    def sizes(self) -> list[int]:
+        """The MTUs, by exit."""
+        return [int(slot["mtu"]) for slot in np.frombuffer(self.exits_table.lookup(ONLY) or b"", Exits)[0]["slots"]]
+
     def write(self) -> None:
         """As the front does every second."""
         self._front.call(self.hops.write)
@@ -98,11 +104,12 @@ class Front:
     def becomes(self, place: int, expected: bytes) -> bool:
         """Whether following the news, and nothing else, brings about this entry."""
 
-        def so_far() -> bool:
-            self._front.call(self.hops.follow)
-            return self.entry(place) == expected
+        return eventually(lambda: self.followed().entry(place) == expected)
 
-        return eventually(so_far)
+    def followed(self) -> Front:
+        """The news that there is, and nothing else."""
+        self._front.call(self.hops.follow)
+        return self
 
 
 @pytest.fixture(scope="module")
@@ -420,6 +427,33 @@ def test_fixed_addresses(ground: Ground) -> None:
         finally:
             asked(ground.net.front, lambda kernel: kernel.link("set", index=ground.second.index, state="up"))
         assert front.becomes(0, next_hop_entry(mac, 1))
+
+
+def test_back_out_of_several_uplinks(ground: Ground) -> None:
+    """Each has a place of its own, and can be used or not; out of whichever, as long as one of them can be used."""
+    first, second = ground.net.outside, ground.second
+    mac = bytes.fromhex(OTHER_MAC.replace(":", ""))
+
+    def have(**what: Any) -> None:
+        asked(ground.net.front, lambda kernel: kernel.link("set", **what))
+
+    with running(ground, ground.config(first, second, via="mac", mac=OTHER_MAC)) as front:
+        assert [one.name for one in front.exits][:3] == ["", first.name, second.name]
+        assert front.sources()[:3] == [bytes(6), first.mac, second.mac]
+        assert (front.entry(0), front.sizes()[:3]) == (next_hop_entry(mac, 0), [0, 1500, 1500])
+        assert front.lines == [f'INFO next-hop hosts=h0,h1 interface="where it came in" mac={OTHER_MAC}']
+        have(index=second.index, state="down")
+        try:
+            assert eventually(lambda: front.followed().sizes()[:3] == [0, 1500, 0])
+            assert front.entry(0) == next_hop_entry(mac, 0)
+            have(index=first.index, mtu=1400)
+            assert front.becomes(0, BY_KERNEL)
+            assert front.sizes()[:3] == [0, 0, 0]
+        finally:
+            have(index=first.index, mtu=1500)
+            have(index=second.index, state="up")
+        assert eventually(lambda: front.followed().sizes()[:3] == [0, 1500, 1500])
+        assert front.entry(0) == next_hop_entry(mac, 0)
 
 
 def test_without_such_hosts_there_is_nothing_to_do(ground: Ground) -> None:

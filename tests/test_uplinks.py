@@ -19,6 +19,14 @@ def place(key: int, factor: int, bits: int) -> int:
     return ((key * int(factor)) & (1 << 64) - 1) >> (64 - bits)
 
 
+def test_a_tunnel_has_no_mac_address_and_what_nobody_brought_is_of_no_uplink() -> None:
+    """0 is the interface that what this machine sends itself has come in by."""
+    for uplinks in ({0: Uplink([], ways_in=[7])}, {1: Uplink([], ways_in=[7]), 2: Uplink([bytes(6)], ways_in=[8])}):
+        record = np.frombuffer(outside_entry(uplinks), Outside)[0]
+        assert record["mac"] == layout.NO_MAC
+        assert int(record["ways_in"][place(0, record["spread"], layout.WAYS_IN_BITS)]) >> layout.INTERFACE_SHIFT != 0
+
+
 @given(MACS, st.integers(1, layout.MOST_UPLINKS), st.data())
 @settings(deadline=None)
 def test_everything_is_found_at_its_place(macs: list[bytes], several: int, data: st.DataObject) -> None:

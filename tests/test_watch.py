@@ -96,7 +96,7 @@ def leaving() -> Iterator[Ground]:
         Datapath(objects.compiled(LEAVING), sizes=SIZES) as made,
         links.attach_tcx(made.program, find("right").index, "egress"),
     ):
-        sight = Leaving(made.tables[SEEN.name], made.tables["counters"], find("right").index, [HOST])
+        sight = Leaving(made.tables[SEEN.name], made.tables["counters"], [find("right").index], [HOST])
         yield Ground(Watch("leaving", "right", AT_TCX, sight, every=1), "egress", send_out, send, made)
 
 

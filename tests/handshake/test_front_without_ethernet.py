@@ -108,7 +108,7 @@ def test_status_and_doctor_say_how(stage: Stage) -> None:
     done = run([sys.executable, "-m", "hardtack", "status", "--json"], stage.net.front, timeout=PATIENCE)
     (front, *_) = json.loads(done.stdout)["attached"]
     outside, inside = (stage.net.front.call(find, interface.name) for interface in (stage.net.outside, stage.net.inside))
-    assert front["mode"] == ("driver" if outside.ethernet else "tcx")
+    assert front["modes"] == {outside.name: "driver" if outside.ethernet else "tcx"}
     assert "at tcx: its frames have no Ethernet header" in mode(inside if outside.ethernet else outside)
 
 

@@ -23,17 +23,21 @@ class NotDetached(Mistake):
     status = 1
 
 
-def detach(wanted: Collection[str] = (), roles: Collection[Role] = ROLES, root: Path = pins.ROOT) -> list[str]:
+def detach(
+    wanted: Collection[str] = (), roles: Collection[Role] = ROLES, root: Path = pins.ROOT, every: bool = True
+) -> list[str]:
     """Remove what is pinned for these interfaces of this network namespace, or for all; a line on each.
 
     Whoever is on several goes as a whole: its programs have one set of tables.
-    Nothing at all is removed while a process is at work on one of them: AtWork. NotDetached for an interface without any.
+    Nothing at all is removed while a process is at work on one of them: AtWork. NotDetached for an interface without any;
+    unless `every` one must have some, only if all are.
     """
     if not bpf.privileged():
         raise NotDetached(f"programs are to be taken off a network interface: {bpf.PRIVILEGES}")
     there = [folder for role in ROLES if role in roles for folder in pins.here(role, root)]
     known_here = {interface for folder in there for interface in folder.interfaces}
-    if missing := sorted(set(wanted) - known_here):
+    missing = sorted(set(wanted) - known_here)
+    if missing and (every or len(missing) == len(set(wanted))):
         known = ", ".join(sorted(known_here))
         elsewhere = f"only to {known}" if known else "nor anywhere else in this network namespace"
         raise NotDetached(f"hardtack is not attached to {', '.join(missing)}, {elsewhere}")

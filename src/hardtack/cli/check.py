@@ -45,10 +45,11 @@ def check(
 
 def lacking(settings: Config) -> Iterator[str]:
     """What would keep a front from starting here."""
+    from hardtack.control.adoption import left_behind
     from hardtack.keys import KeyFileError, read_key
 
     front = settings.front
-    for name in dict.fromkeys([front.interface, *front.inside, *(host.out for host in settings.hosts if host.out)]):
+    for name in dict.fromkeys([*front.uplinks, *front.inside, *(host.out for host in settings.hosts if host.out)]):
         try:
             socket.if_nametoindex(name)
         except OSError:
@@ -58,6 +59,7 @@ def lacking(settings: Config) -> Iterator[str]:
             read_key(file)
         except KeyFileError as error:
             yield str(error)
+    yield from map(str, left_behind(but=front.uplinks))
 
 
 def show(settings: Config, memory: int) -> None:
@@ -73,7 +75,7 @@ def show(settings: Config, memory: int) -> None:
         table.add_row(host.name, addresses, ports, host.handshake, way(host), mss(host), host.default, replies)
     console = Console(highlight=False)
     front = settings.front
-    console.print(f"On {front.interface}, with {keys(settings)}:", markup=False, soft_wrap=True)
+    console.print(f"On {', '.join(front.uplinks)}, with {keys(settings)}:", markup=False, soft_wrap=True)
     console.print(table)
     for line in (
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
@@ -92,7 +94,7 @@ def learning(settings: Config) -> str:
     """Where the front sees it."""
     front = settings.front
     inside = [f"what comes in by {', '.join(front.inside)}"] if front.inside else []
-    return " and ".join([*inside, *([f"what leaves by {front.interface}"] if settings.leaving else [])])
+    return " and ".join([*inside, *([f"what leaves by {', '.join(front.uplinks)}"] if settings.leaving else [])])
 
 
 def frames(settings: Config) -> str:

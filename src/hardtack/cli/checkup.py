@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hardtack.cli.sites import sites
+from hardtack.control.adoption import left_behind
 from hardtack.diagnosis.before import before
 from hardtack.diagnosis.finding import Finding
 from hardtack.diagnosis.looks import LOOKS, findings
@@ -42,7 +43,8 @@ def look(names: list[str]) -> tuple[list[Interface], list[str]]:
 def diagnose(seen: list[Interface], named: bool) -> list[Finding]:
     """What stands in the way of a front or an agent on these interfaces, each thing once. `named`: somebody has."""
     looks = (*LOOKS, before)
-    return list(dict.fromkeys(finding for site in sites(seen, named) for finding in findings(site, looks)))
+    found = [finding for site in sites(seen, named) for finding in findings(site, looks)]
+    return list(dict.fromkeys([*found, *left_behind()]))
 
 
 def report(found: list[Feature], seen: list[Interface], findings: list[Finding], unknown: list[str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def front(
     if detach:
         from hardtack.agent.detach import detach as remove
 
-        typer.echo("\n".join(remove([found.config.front.interface], ["front"])))
+        typer.echo("\n".join(remove(found.config.front.uplinks, ["front"], every=False)))
         return 0
 
     from hardtack.control.run import run

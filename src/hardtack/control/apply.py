@@ -29,7 +29,6 @@ from hardtack.control.protected import NetColumn, fill_protected
 from hardtack.control.reloads import RELOADS
 from hardtack.control.succession import Before
 from hardtack.control.tables import addresses_in, device_entries, index_entry, policy_entry
-from hardtack.control.uplinks import ONLY_ONE
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
 from hardtack.kernel import interfaces
@@ -80,8 +79,9 @@ class Followers:
 
 def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
+    before = folder.interfaces
     front = parts.enter_context(xdp.load(folder, given.images, plan.seats.sizes, [NAMES, LISTED, RELOADS]))
-    goes_on = front.takes_over(plan.places[-1])
+    goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
     fill(front, plan, grace_until)
     upkeep = Upkeep(front.tables, plan.key_sets)
@@ -91,9 +91,11 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
     connections = succession.take_over(front, new_to(plan.seats.numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
-        agent.attach(daemon.places([plan.interface]))
+        agent.attach(daemon.places(plan.uplinks))
     refused = front.attach(plan.places)
     keep(front, agent)
+    for name in {*before, *plan.uplinks}.difference(plan.uplinks if agent else ()):
+        round_lo.remove(name)
     followers.outside.write()  # now that it is known whether the driver runs the program
     tell_slow(plan.places, refused)
     marking = Marking(front.tables, front.programs[SWEEPER.name])
@@ -110,7 +112,8 @@ def start_agent(plan: Plan, front: Standing, image: Image, parts: ExitStack) -> 
     agent = parts.enter_context(daemon.load(front.folder, image, shared))
     if plan.promised is not None:
         daemon.promise(agent, plan.promised)
-    parts.enter_context(round_lo.rounds_or_warning(plan.interface))
+    for name in plan.uplinks:
+        parts.enter_context(round_lo.rounds_or_warning(name))
     return agent
 
 
@@ -118,7 +121,7 @@ def started_followers(plan: Plan, front: Standing, agent: Standing | None, parts
     """At work, and their tables filled."""
     tables, exits, places = front.tables, plan.facts.exits, plan.protected.places
     followers = Followers(
-        Outside({ONLY_ONE: exits[0].index}, tables["outside"]),
+        Outside({number: one.index for number, one in enumerate(exits) if one.uplink}, tables["outside"]),
         NextHops(plan.config, places, exits, NetColumn(tables["nets"], "next_hop"), tables["exits"]),
         Origins(plan.config, places, NetColumn(tables["nets"], "origin")) if plan.config.front.inside else None,
         Locals(agent.tables["locals"]) if agent else None,
@@ -153,8 +156,6 @@ def keep(front: Standing, agent: Standing | None) -> None:
     tables = {path for part in parts for path in part.pinned()}
     for link in front.folder.keep(tables, {name for part in parts for name in part.links()}):
         journal.note("removed", program=link)
-    if not agent:
-        round_lo.remove(front.folder.interface)
 
 
 def mode(place: Place) -> str:

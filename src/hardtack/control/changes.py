@@ -116,7 +116,7 @@ def restarts(now: Plan, then: Plan) -> list[str]:
         name = next(host.name for host in will.hosts if host.via == "local")
         found.append(f'host {name}: via = "local": the agent is not attached here')
     if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
-        found.append(f"what leaves by {was.front.interface} is to teach: no program is attached there")
+        found.append(f"what leaves by {listed(was.front.uplinks)} is to teach: no program is attached there")
     known = {one.name for one in now.facts.exits}
     for host in will.hosts:
         if host.out and host.out not in known:

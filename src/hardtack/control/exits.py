@@ -1,12 +1,15 @@
 """The interfaces that frames may be sent out of straight from the driver. Which those are is settled when a front starts.
 
+Place 0 is the uplink, which frames came in by. Several uplinks have the places from 1 on, and place 0 is none by itself:
+whichever of them it was.
+
 An interface that comes later, or changes its MTU, is left to the kernel until the front starts again.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hardtack.control.configuration.schema import Config
@@ -22,7 +25,7 @@ SENDS, TAKES, RUNS, SCATTERS = 2, 4, 1, 64
 class Exit:
     """An interface; frames that leave by it have `mac` as their source. `mtu`: the one of the start, in bytes.
 
-    `scatters`: it takes frames of several buffers from another interface's driver.
+    `scatters`: it takes frames of several buffers from another interface's driver. `uplink`: frames come in by it.
     """
 
     name: str
@@ -30,6 +33,10 @@ class Exit:
     mac: bytes
     mtu: int
     scatters: bool = False
+    uplink: bool = False
+
+
+WHICHEVER = Exit("", 0, b"", 0)
 
 
 @dataclass(frozen=True)
@@ -41,17 +48,19 @@ class Closed:
 
 
 def find_exits(config: Config) -> tuple[Exit, ...]:
-    """The exits, by their place in `exits`: first the interface that faces the internet, then those that are named.
+    """The exits, by their place in `exits`: first the uplinks, then those that are named.
 
     Then those that the routes to hosts lead to now, with via = "direct", and all others, as far as there are places: a
     reload may bring hosts behind them. InterfaceError.
     """
-    named = [config.front.interface, *(host.out for host in config.hosts if host.out), *config.front.inside]
+    uplinks = config.front.uplinks
+    named = [*uplinks, *(host.out for host in config.hosts if host.out), *config.front.inside]
     indices = dict.fromkeys(interfaces.find(name).index for name in dict.fromkeys(named))
     with Routing() as kernel:
         indices |= dict.fromkeys(unnamed(config, kernel))
         found = [link for index in indices if (link := kernel.link(index))]
-    return tuple(Exit(link.name, link.index, link.mac, link.mtu, scatters(link.index)) for link in found[:MOST_EXITS])
+    exits = [Exit(one.name, one.index, one.mac, one.mtu, scatters(one.index), one.name in uplinks) for one in found]
+    return tuple(([WHICHEVER] if len(uplinks) > 1 else []) + exits)[:MOST_EXITS]
 
 
 def scatters(ifindex: int) -> bool:
@@ -70,20 +79,40 @@ def unnamed(config: Config, kernel: Routing) -> Iterator[int]:
 
 def as_now(exits: Sequence[Exit], kernel: Routing) -> tuple[Exit, ...]:
     """The same, with the MAC addresses that they have now. One that has gone is as it was."""
-    return tuple(replace(one, mac=link.mac) if (link := kernel.link(one.index)) else one for one in exits)
+    return tuple(replace(one, mac=link.mac) if one.index and (link := kernel.link(one.index)) else one for one in exits)
 
 
 def closed(exits: Sequence[Exit], kernel: Routing) -> dict[int, Closed]:
-    """The exits that cannot be used now, by place."""
-    outside = netlink.xdp_features(exits[0].index)
-    sends = outside is None or not outside & RUNS or bool(outside & SENDS)  # without a driver's XDP the kernel sends
+    """The exits that cannot be used now, by place. Whichever of several uplinks it is: as long as one of them can."""
+    uplinks = [one for one in exits if one.uplink]
     found = {}
     for place, one in enumerate(exits):
-        if place and not sends:
-            found[place] = Closed(f"the driver of {exits[0].name} sends no frames to other interfaces", True)
-        elif why := closed_by_itself(one, kernel.link(one.index), takes=place > 0):
+        if one == WHICHEVER:
+            closed_ones = [closed_by_itself(uplink, kernel.link(uplink.index), takes=False) for uplink in uplinks]
+            why = closed_ones[0] if all(closed_ones) else None
+        else:
+            others = [uplink for uplink in uplinks if uplink != one]  # whose drivers send frames to it
+            why = closed_by_sender(others) or closed_by_itself(one, kernel.link(one.index), takes=bool(others))
+        if why:
             found[place] = why
     return found
+
+
+def closed_by_sender(uplinks: Iterable[Exit]) -> Closed | None:
+    """Why frames that come in by these cannot all be sent to another interface."""
+    for one in uplinks:
+        features = netlink.xdp_features(one.index)
+        if features is not None and features & RUNS and not features & SENDS:  # without a driver's XDP the kernel sends
+            return Closed(f"the driver of {one.name} sends no frames to other interfaces", True)
+    return None
+
+
+def usable(exits: Sequence[Exit], kernel: Routing) -> tuple[Exit, ...]:
+    """The same; an uplink that cannot be used now takes no frame, of whatever size, so that the kernel gets them."""
+    return tuple(
+        replace(one, mtu=0) if one.uplink and closed_by_itself(one, kernel.link(one.index), takes=False) else one
+        for one in exits
+    )
 
 
 def closed_by_itself(one: Exit, link: Link | None, takes: bool) -> Closed | None:

@@ -15,7 +15,7 @@ from functools import cache
 from hardtack import journal
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.configuration.values import Address
-from hardtack.control.exits import Closed, Exit, as_now, closed
+from hardtack.control.exits import Closed, Exit, as_now, closed, usable
 from hardtack.control.following import Entries, Follower
 from hardtack.control.protected import Places, networks_of
 from hardtack.control.tables import exits_entry, next_hop_entry
@@ -64,6 +64,7 @@ class NextHops(Follower[Destination]):
     ) -> None:
         super().__init__(table)
         self._exits, self._exits_table = tuple(exits), exits_table
+        self._usable = self._exits
         exits_table.update(ONLY, exits_entry(exits))
         self._place_of = {one.index: place for place, one in enumerate(exits)}
         self._place_named = {one.name: place for place, one in enumerate(exits)}
@@ -93,9 +94,10 @@ class NextHops(Follower[Destination]):
 
     def _look(self, those: Iterable[Destination]) -> None:
         """Ask the kernel for the way to each; write and tell what has changed."""
-        if (exits := as_now(self._exits, self._kernel)) != self._exits:
-            self._exits = exits
-            self._exits_table.update(ONLY, exits_entry(exits))
+        self._exits = as_now(self._exits, self._kernel)
+        if (usable_now := usable(self._exits, self._kernel)) != self._usable:
+            self._usable = usable_now
+            self._exits_table.update(ONLY, exits_entry(usable_now))
         shut = closed(self._exits, self._kernel)
         links = cache(self._kernel.link)
         changed: dict[Hop, list[str]] = {}
@@ -116,7 +118,7 @@ class NextHops(Follower[Destination]):
         if place in shut:
             return Hop(why=shut[place].why, lasting=shut[place].lasting)
         assert host.mac
-        return Hop(bytes.fromhex(host.mac.replace(":", "")), place, self._exits[place].name)
+        return Hop(bytes.fromhex(host.mac.replace(":", "")), place, self._exits[place].name or "where it came in")
 
     def _direct(self, one: Destination, shut: dict[int, Closed], links: Callable[[int], Link | None]) -> Hop:
         """As the kernel would send it."""

@@ -40,8 +40,8 @@ class Outside(Keeper):
     def write(self) -> None:
         """Look, and write what has changed: netlink tells nothing of other namespaces' macvlans. What has gone stays."""
         for number, index in self._uplinks.items():
-            if macs := mac_addresses.of(self._kernel, index):
-                ways_in = mac_addresses.ways_in(self._kernel, index)[:MOST_WAYS_IN]
+            if mac_addresses.facts_of(self._kernel, index):
+                macs, ways_in = mac_addresses.of(self._kernel, index), mac_addresses.ways_in(self._kernel, index)
                 self._known[number] = Uplink(macs, self._may_be_unfinished(index), ways_in)
         if not self._known:
             return
@@ -51,7 +51,7 @@ class Outside(Keeper):
             self._table.update(ONLY, entry)
             self._entry = entry
         if all_macs != self._macs:
-            usual = not self._macs and {*all_macs} == {one.macs[0] for one in uplinks.values()}  # at the start: as all think
+            usual = not self._macs and {*all_macs} == {mac for one in uplinks.values() for mac in one.macs[:1]}
             self._macs = all_macs
             if not usual:
                 tell(all_macs)
@@ -72,8 +72,8 @@ class Outside(Keeper):
 
 def limited(uplinks: Mapping[int, Uplink]) -> tuple[dict[int, Uplink], tuple[bytes, ...]]:
     """The same with as many MAC addresses and ways in as there is room for; and all addresses, the interfaces' own first."""
-    own, more = [uplink.macs[0] for uplink in uplinks.values()], [mac for uplink in uplinks.values() for mac in uplink.macs]
-    macs = tuple(dict.fromkeys(own + more))
+    every = [mac for uplink in uplinks.values() for mac in uplink.macs]
+    macs = tuple(dict.fromkeys([*(mac for uplink in uplinks.values() for mac in uplink.macs[:1]), *every]))
     kept, room, fitting = set(macs[:MOST_MACS]), MOST_WAYS_IN // len(uplinks), {}
     for number, uplink in uplinks.items():
         here = [mac for mac in uplink.macs if mac in kept]

@@ -65,9 +65,9 @@ class Plan:
     promised: int | None
 
     @property
-    def interface(self) -> str:
+    def uplinks(self) -> Sequence[str]:
         """Where the internet comes in."""
-        return self.config.front.interface
+        return self.config.front.uplinks
 
     @property
     def key_sets(self) -> list[bytes | None]:
@@ -118,16 +118,17 @@ def with_sets(files: Sequence[Path], earlier: Sequence[Path | None] = ()) -> lis
 
 def places(config: Config, facts: Facts) -> list[Place]:
     """Where programs are to be."""
-    return xdp.places([config.front.interface], config.front.inside, config.leaving, facts.without_ethernet)
+    return xdp.places(config.front.uplinks, config.front.inside, config.leaving, facts.without_ethernet)
 
 
 def sites(config: Config, facts: Facts) -> list[Site]:
     """What is to be at work here, and where, for those who look what stands in the way."""
     front, local = config.front, [host for host in config.hosts if host.via == "local"]
-    outside = [Site("front", front.interface, ports_of(config.hosts))]
+    outside = [Site("front", name, ports_of(config.hosts)) for name in front.uplinks]
     if local:
         promised = config.promised_here(facts.speech)
-        outside.append(Site("agent", front.interface, ports_of(local), frozenset(promised.options), promised.scale))
+        options, scale = frozenset(promised.options), promised.scale
+        outside += [Site("agent", name, ports_of(local), options, scale) for name in front.uplinks]
     return [*outside, *(Site("inside", name) for name in front.inside)]
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from hardtack import journal
 from hardtack.agent import daemon, record
-from hardtack.agent.hold import held, socket_path
+from hardtack.agent.hold import Hold, socket_path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
 from hardtack.control import apply, succession
+from hardtack.control.adoption import adopted, left_behind
 from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
@@ -24,9 +25,9 @@ from hardtack.control.pinned import key_of
 from hardtack.control.plan import Facts, places, planned, purposes, sites
 from hardtack.control.reception import Reception
 from hardtack.control.reloading import Reloading
-from hardtack.diagnosis.telling import tell
+from hardtack.diagnosis.telling import tell, warn
 from hardtack.engines import xdp
-from hardtack.kernel import features, interfaces, pins, privileges, tcp
+from hardtack.kernel import features, interfaces, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.packet.entries import frames_of
@@ -40,6 +41,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
     """
     started, config = time.perf_counter(), found.config
     journal.begin(verbose)
+    uplinks = config.front.uplinks
     with ExitStack() as parts:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
         bell = hang_bell()
@@ -47,21 +49,25 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         features.require(purposes(config, facts))
         for site in sites(config, facts):
             tell(site)
+        for finding in left_behind(but=uplinks):
+            warn(finding)
         given = ingredients(config, facts)  # in a checkout this may take a minute, and Ctrl-C end it
         hold_signals()
-        folder = pins.folder("front", config.front.interface)
-        parts.enter_context(held(folder))
+        hold = parts.enter_context(Hold("front", uplinks))
+        folder = adopted(uplinks, hold)
+        dropped = [name for name in folder.interfaces if name not in uplinks]
         earlier = succession.before(folder)
         here = apply.start(planned(config, facts, masters, earlier.hosts), earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
         reception = parts.enter_context(receiving(folder, reloading))
-        record.write(record.place("front", folder.namespace, folder.interface), [folder.interface], path)
+        record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
+        hold.let_go(dropped)
         privileges.drop()
         tell_ready(here, time.perf_counter() - started)
         listeners = [*here.followers.all(), reloading, reception]
         ended = until_ended(bell, works(here), listeners, lambda: reloading.ask("SIGHUP"))
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
-    daemon.leave(folder.interface, ended.name, f"hardtack detach --interface {folder.interface}", counts)
+    daemon.leave(",".join(uplinks), ended.name, f"hardtack detach --interface {uplinks[0]}", counts)
     return 0
 
 
@@ -73,7 +79,7 @@ def receiving(folder: Folder, reloading: Reloading) -> Reception:
 
 def facts_for(config: Config) -> Facts:
     """What this machine is to a front of this configuration. InterfaceError."""
-    named = (config.front.interface, *config.front.inside)
+    named = (*config.front.uplinks, *config.front.inside)
     for name in named:
         interfaces.require_ip(name)
     without = frozenset(name for name in named if not interfaces.has_ethernet(name))
@@ -83,8 +89,8 @@ def facts_for(config: Config) -> Facts:
 def ingredients(config: Config, facts: Facts) -> Ingredients:
     """All that a start takes; nothing in the kernel has been touched. Mistake for an interface."""
     for host in config.hosts:
-        if host.via in ("direct", "mac"):
-            interfaces.require_ethernet(config.front.interface, f'let host "{host.name}" be reached by via = "kernel"')
+        for name in config.front.uplinks if host.via in ("direct", "mac") else ():
+            interfaces.require_ethernet(name, f'let host "{host.name}" be reached by via = "kernel"')
     return Ingredients(xdp.images(places(config, facts)), agent_image() if config.has_local else None)
 
 
@@ -97,8 +103,8 @@ def tell_ready(here: AtWork, seconds: float) -> None:
     """The line that says that the front protects, and for those who ask what the verifier had to do."""
     journal.note(
         "ready",
-        interface=here.plan.interface,
-        mode=apply.mode(here.plan.places[-1]),
+        interface=",".join(here.plan.uplinks),
+        mode=",".join(apply.mode(place) for place in here.plan.places if place.answers),
         hosts=len(here.plan.config.hosts),
         agent_here=told(here.agent is not None),
         adopted=told(here.adopted),

@@ -59,7 +59,7 @@ def policy_entry(config: Config, grace_until: int) -> bytes:
 
 
 def exits_entry(exits: Sequence[Exit]) -> bytes:
-    """The `exits` table: each at its place, the first is the interface that faces the internet."""
+    """The `exits` table: each at its place."""
     record = np.zeros((), Exits)
     for place, one in enumerate(exits):
         record["slots"][place] = int.from_bytes(one.mac, "little"), one.mtu, one.scatters
@@ -69,7 +69,8 @@ def exits_entry(exits: Sequence[Exit]) -> bytes:
 def device_entries(exits: Sequence[Exit]) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of `devices`: which interface is at which place."""
     for place, one in enumerate(exits):
-        yield place.to_bytes(4, "little"), one.index.to_bytes(4, "little")
+        if one.index:
+            yield place.to_bytes(4, "little"), one.index.to_bytes(4, "little")
 
 
 def next_hop_entry(mac: bytes, place: int) -> bytes:

@@ -21,7 +21,8 @@ ONLY_ONE, FIRST_OF_SEVERAL = 0, 1  # places in `exits`, which are the uplinks' n
 
 @dataclass(frozen=True)
 class Uplink:
-    """`macs`: for which frames may come in there, the interface's own first. `unfinished`: checksums may be left to do.
+    """`macs`: for which frames may come in there, the interface's own first; a tunnel has none. `unfinished`: checksums may
+    be left to do.
 
     `ways_in`: the interfaces that its frames may be said to come in by, by index: itself, a bond's slaves, the bond.
     """
@@ -46,7 +47,7 @@ def outside_entry(uplinks: Mapping[int, Uplink]) -> bytes:
         for mac in uplink.macs:
             word = int.from_bytes(mac, "little") << MAC_SHIFT
             others[word] = others.get(word, 0) | 1 << number
-    if ONLY_ONE in uplinks:
+    if ONLY_ONE in uplinks and others:
         record["mac"] = next(iter(others))
         del others[int(record["mac"])]
     record["factor"] = spread(record["others"], MAC_SLOTS_BITS, {mac: mac | bits for mac, bits in others.items()})

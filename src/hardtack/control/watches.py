@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from hardtack.agent.watch import AT_TCX, AT_XDP, Watch
 from hardtack.control.configuration.schema import Config
 from hardtack.control.numbers import Numbering
 from hardtack.control.pinned import key_of
-from hardtack.control.uplinks import ONLY_ONE
+from hardtack.control.uplinks import numbered
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces
 from hardtack.kernel.maps import Map
@@ -26,10 +27,11 @@ FORWARDED = [reason for reason in Reason if verdict(reason) == Verdict.FORWARD]
 
 def watches(config: Config, numbers: Numbering, front: Standing, agent: Standing | None) -> Iterator[Watch]:
     """All of them. To be made where the interfaces are; no capability is needed then."""
-    outside, inside = config.front.interface, config.front.inside
+    uplinks, inside = config.front.uplinks, config.front.inside
     flags, counters = front.tables[SEEN.name], front.tables["counters"]
-    here = interfaces.find(outside).index
-    yield Watch("front", outside, remedy([outside]), Arriving(flags, "front", [here], ONLY_ONE))
+    outside, here = ", ".join(uplinks), [interfaces.find(name).index for name in uplinks]
+    for index, (name, number) in zip(here, numbered(uplinks).items(), strict=True):
+        yield Watch("front", name, remedy([name]), Arriving(flags, "front", [index], number))
     if inside:
         indices = [interfaces.find(name).index for name in inside]
         yield Watch("inside", ", ".join(inside), remedy(inside), Arriving(flags, "inside", indices))
@@ -91,15 +93,19 @@ class Leaving(Flag):
     `past`: numbers of hosts to which frames go without the network stack, perhaps by this interface.
     """
 
-    def __init__(self, table: Map, counters: Map, index: int, past: Iterable[int]) -> None:
+    def __init__(self, table: Map, counters: Map, indices: Iterable[int], past: Iterable[int]) -> None:
         super().__init__(table, "leaving")
-        self._counters, self._index, self.past = counters, index, [*past]
+        self._counters, self._indices, self.past = counters, [*indices], [*past]
 
     def passed(self) -> int:
-        """Sent by the interface, but for those."""
+        """Sent by the interfaces that are there, but for those."""
         own = sum(counted(self._counters, number, [Reason.answered]) for number in range(self._counters.table.entries))
         on = sum(counted(self._counters, number, [*Reason]) for number in self.past)
-        return interfaces.traffic(self._index).sent - own - on
+        sent = 0
+        for index in self._indices:
+            with suppress(OSError):  # it has gone; the others have not
+                sent += interfaces.traffic(index).sent
+        return sent - own - on
 
 
 @dataclass

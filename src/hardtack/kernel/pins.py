@@ -161,8 +161,8 @@ class Folder:
         """Remove whatever is not among these tables and links' names, links first; the names of the links removed."""
         self.finish()
         unwanted = {name: path for name, path in self.links().items() if name not in names}
-        for path in unwanted.values():
-            self.remove_link(path)
+        for name in sorted(unwanted, key=lambda name: parted(name)[0] != "front"):  # whoever makes cookies goes first
+            self.remove_link(unwanted[name])
         for path in entries(self.path):
             if not path.name.startswith(LINK) and path not in tables:
                 path.unlink(missing_ok=True)

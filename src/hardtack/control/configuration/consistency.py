@@ -19,7 +19,6 @@ from hardtack.packet.layout import MOST_EXITS, MOST_HOST_ADDRESSES
 
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
-MOST_OUT = MOST_EXITS - 1  # the interface that faces the internet is one, too
 SPLIT = "split the hosts among several"
 
 Table = Mapping[str, Any]
@@ -38,7 +37,7 @@ def contradictions(document: Document) -> Found:
     yield from keys_of_local_hosts(hosts, files, document)
     yield from scales_of_local_hosts(hosts, document)
     yield from too_many_keys(files)
-    yield from too_many_ways(hosts)
+    yield from too_many_ways(front, hosts)
     yield from too_many_addresses(hosts)
 
 
@@ -96,18 +95,22 @@ def via_and_its_keys(hosts: Mapping[int, Table]) -> Found:
 
 
 def interfaces(front: Table, hosts: Mapping[int, Table]) -> Found:
-    """The interface that faces the internet where another one is meant."""
-    outside = front.get("interface")
-    if not isinstance(outside, str):
-        return
+    """An interface that faces the internet where another one is meant."""
     inside = front.get("inside")
-    if isinstance(inside, list) and outside in inside:
+    for outside in uplinks(front):
         found = f"found {shown(outside)}, which faces the internet"
-        yield ("front", "inside", inside.index(outside)), f"{found}; write the interfaces towards the hosts"
-    for index, host in hosts.items():
-        if host.get("out") == outside:
-            found = f"found {shown(outside)}, which faces the internet"
-            yield ("host", index, "out"), f"{found}; to send back out of it, leave the key out"
+        if isinstance(inside, list) and outside in inside:
+            yield ("front", "inside", inside.index(outside)), f"{found}; write the interfaces towards the hosts"
+        for index, host in hosts.items():
+            if host.get("out") == outside:
+                yield ("host", index, "out"), f"{found}; to send back out of it, leave the key out"
+
+
+def uplinks(front: Table) -> list[str]:
+    """The names that `interface` has, each once."""
+    value = front.get("interface")
+    names = value if isinstance(value, list) else [value]
+    return [*dict.fromkeys(name for name in names if isinstance(name, str))]
 
 
 def keys_of_local_hosts(hosts: Mapping[int, Table], files: Files, document: Document) -> Found:
@@ -146,16 +149,18 @@ def too_many_keys(files: Files) -> Found:
                 yield ("host", index, "key_file"), f"{found}; a front takes {KEY_SETS}: {SPLIT}"
 
 
-def too_many_ways(hosts: Mapping[int, Table]) -> Found:
-    """More interfaces that frames leave by."""
+def too_many_ways(front: Table, hosts: Mapping[int, Table]) -> Found:
+    """More interfaces that frames leave by. If there are several uplinks, each is one, too."""
+    several = len(uplinks(front))
+    most = MOST_EXITS - 1 - (several if several > 1 else 0)
     seen: set[str] = set()
     for index, host in hosts.items():
         out = host.get("out")
         if isinstance(out, str) and out not in seen:
             seen.add(out)
-            if len(seen) == MOST_OUT + 1:
+            if len(seen) == most + 1:
                 found = f"found {shown(out)}, interface number {len(seen)}"
-                yield ("host", index, "out"), f"{found}; a front sends out of {MOST_OUT}: {SPLIT}"
+                yield ("host", index, "out"), f"{found}; this front sends out of {most}: {SPLIT}"
 
 
 def too_many_addresses(hosts: Mapping[int, Table]) -> Found:

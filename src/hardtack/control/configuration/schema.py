@@ -22,6 +22,8 @@ from hardtack.control.configuration.values import (
     check_name,
     check_option,
     check_pattern,
+    check_uplinks,
+    one_or_several,
     read_address,
     read_handshake,
     read_mac,
@@ -55,6 +57,7 @@ TcpOption = Literal["sack", "timestamps", "window_scaling", "ecn"]
 KeyFile = Annotated[Path, BeforeValidator(resolve)]
 InterfaceName = Annotated[str, BeforeValidator(check_interface)]
 InterfaceNames = Annotated[tuple[str, ...], AfterValidator(check_once), BeforeValidator(Each(check_interface))]
+Uplinks = Annotated[InterfaceNames, AfterValidator(check_uplinks), BeforeValidator(one_or_several)]
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(Each(read_address))]
 SomePorts = Annotated[Ports, PlainValidator(read_ports), PlainSerializer(Ports.written)]
 Handshake = Annotated[Literal["agent"], BeforeValidator(read_handshake)]
@@ -71,7 +74,9 @@ class Front(Inert):
     `grace` in seconds; `replies_per_second` of all hosts together; what is per prefix, in a second.
     """
 
-    interface: Annotated[InterfaceName, Write('interface = "eth0", a name that `ip link` shows')]
+    interface: Annotated[
+        Uplinks, Write('interface = "eth0", a name that `ip link` shows, or ["eth0", "eth1"] if there are several uplinks')
+    ]
     key_file: Annotated[KeyFile, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`')]
     inside: Annotated[InterfaceNames, Write('inside = ["eth1"], the interfaces towards the hosts')] = ()
     connections: Annotated[int, count(1_000, 100_000_000), Write("connections = 1_000_000")] = 1_000_000
@@ -81,11 +86,16 @@ class Front(Inert):
     connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
     reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
 
+    @property
+    def uplinks(self) -> tuple[str, ...]:
+        """The interfaces that face the internet."""
+        return self.interface
+
 
 class Host(Inert):
     """`[[host]]`: one protected server.
 
-    `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that faces the internet.
+    `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that it came in by.
     `vlan` None: frames keep their tags. `options`, `window_scale` None: every option, and USUAL_SCALE; if this machine is
     the host, what it has.
     """
@@ -120,7 +130,7 @@ class Host(Inert):
 
     @property
     def one_armed(self) -> bool:
-        """Whether what it sends comes in by the interface that faces the internet, and goes out by it again."""
+        """Whether what it sends comes in by an interface that faces the internet, and goes out by one again."""
         return self.via == "mac" and not self.out
 
     def mss_for(self, version: int) -> int:
@@ -166,7 +176,7 @@ class Config(Inert):
 
     @property
     def leaving(self) -> bool:
-        """Whether what leaves by the front's interface teaches: unless `inside` shows all that hosts send."""
+        """Whether what leaves by an uplink teaches: unless `inside` shows all that hosts send."""
         return not self.front.inside or any(host.via == "local" or host.one_armed for host in self.hosts)
 
     def hears(self, host: Host) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationInfo
 
 from hardtack.kernel.tcp import OPTIONS
+from hardtack.packet.layout import MOST_UPLINKS
 
 Address = IPv4Address | IPv6Address
 
@@ -73,6 +74,18 @@ def check_option(name: Any) -> str:
     if name not in OPTIONS:
         raise ValueError("which this version does not know")
     return str(name)
+
+
+def one_or_several(value: Any) -> Any:
+    """A name alone is a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def check_uplinks(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Not more than there is room for."""
+    if len(names) > MOST_UPLINKS:
+        raise ValueError(f"which are {len(names)} uplinks; a front takes {MOST_UPLINKS}")
+    return names
 
 
 def read_handshake(value: Any) -> Any:
