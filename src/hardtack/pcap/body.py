@@ -38,6 +38,9 @@ class Loads(Protocol):
     def begin(self, writer: Writer) -> None:
         """Before the first instruction."""
 
+    def finish(self, writer: Writer, no: str) -> None:
+        """Behind the last instruction, whose block has ended: other blocks that the loads have led to."""
+
     def length(self, writer: Writer) -> str:
         """The frame's whole length on the wire."""
 
@@ -88,6 +91,7 @@ class _Translation:
                 self.writer.block(self.blocks[at])
                 self.known.clear()
             self.step(at, self.code[at])
+        self.loads.finish(self.writer, self.no)
 
     def step(self, at: int, here: Instruction) -> None:
         """One instruction, and where it leads."""

@@ -17,6 +17,7 @@ from hardtack.compiler.target import BOUNDS
 from hardtack.image import ProgramKind
 from hardtack.pcap import classic, emit
 from hardtack.pcap.body import Loads, Ways, matching
+from hardtack.pcap.classic import Instruction
 from hardtack.pcap.libpcap import Expression
 from hardtack.pcap.loads import BEFORE, COPIED, SURE, Careful, Frame, Quick
 from hardtack.pcap.reading import TAG, TAGS_AT, TWO_TAGS, at, first_of, opaque, shift_of
@@ -34,8 +35,9 @@ def match(writer: Writer, expressions: Sequence[Expression], kind: ProgramKind) 
     begin = nothing = writer.let(f"and i64 {writer.let(f'lshr i64 {length}, 32')}, 1")
     ways: Ways = []
     if expressions[0].link == "ip":
-        begin = network(writer, ends[0], ways)
-    frame = Frame(kind, head, tail, nothing, begin, writer.variable())
+        begin = network(writer, ways)
+    frame = Frame(kind, head, tail, nothing, begin, length, writer.variable("i64", 8), writer.variable())
+    writer.put(f"  store volatile i64 0, ptr {frame.alone}, align 8")
     ways += quickly(writer, frame, expressions) + carefully(writer, frame, expressions)
     writer.block("found")
     return writer.join(ways)
@@ -47,15 +49,16 @@ def bound(writer: Writer, place: int) -> str:
     return writer.let(f"inttoptr i64 {writer.let(f'zext i32 {low} to i64')} to ptr")
 
 
-def network(writer: Writer, start: str, ways: Ways) -> str:
+def network(writer: Writer, ways: Ways) -> str:
     """Where the network header begins, as the kernel knows it: not at 0 behind another one, as of a tunnel. Not at all: 0.
 
-    sk_buff.network_header counts from head; what the program sees begins at data, which is `start`.
+    sk_buff.network_header counts from head; what the program sees begins at data.
     """
     buffer = writer.let("call ptr @bpf_cast_to_kern_ctx(ptr %context)")
-    head = writer.let(f"load i64, ptr {at(writer, buffer, emit.number(writer, emit.HEAD))}, align 8")
-    header = writer.let(f"load i16, ptr {at(writer, buffer, emit.number(writer, emit.NETWORK))}, align 2")
-    before = writer.let(f"sub i64 {start}, {head}")
+    places = {field: at(writer, buffer, emit.number(writer, field)) for field in emit.FIELDS}
+    head, data = (writer.let(f"load i64, ptr {places[field]}, align 8") for field in (emit.HEAD, emit.DATA))
+    header = writer.let(f"load i16, ptr {places[emit.NETWORK]}, align 2")
+    before = writer.let(f"sub i64 {data}, {head}")
     place = writer.let(f"sub i64 {writer.let(f'zext i16 {header} to i64')}, {before}")
     none, some = writer.name(), writer.name()
     writer.branch(writer.let(f"icmp ugt i64 {place}, {MOST_OUTER}"), none, some)
@@ -67,7 +70,7 @@ def network(writer: Writer, start: str, ways: Ways) -> str:
 
 def quickly(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -> Ways:
     """The first body; to the block `careful` if it is not for this frame."""
-    whole = frame.whole(writer) if any(is_length(here.code, here.mode) for e in expressions for here in e.code) else "0"
+    whole = frame.whole(writer) if any(is_length(here) for each in expressions for here in each.code) else ""
     shift, bare = "0", [expression for expression in expressions if first_of(expression)]
     bases = {0: opaque(writer, at(writer, frame.start, opaque(writer, frame.begin)), "ptr")}
     if bare:
@@ -86,9 +89,9 @@ def quickly(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -> 
     return matching(writer, expressions, loads, "found")
 
 
-def is_length(code: int, mode: int) -> bool:
+def is_length(here: Instruction) -> bool:
     """Whether an instruction loads the frame's length."""
-    return code & 7 <= classic.LOAD_INDEX and mode == classic.LENGTH
+    return here.kind in (classic.LOAD, classic.LOAD_INDEX) and here.mode == classic.LENGTH
 
 
 def sure_bytes(expressions: Sequence[Expression]) -> int:
@@ -106,8 +109,7 @@ def beyond(writer: Writer, pointer: str, size: int, end: str) -> None:
 def carefully(writer: Writer, frame: Frame, expressions: Sequence[Expression]) -> Ways:
     """The second body."""
     writer.block("careful")
-    whole, failed = frame.whole(writer), writer.name()
-    raw = buffer(writer)
+    raw, whole, failed = buffer(writer), frame.whole(writer), writer.name()
     fill(writer, frame, raw, frame.begin, writer.let(f"sub i64 {whole}, {frame.begin}"), COPIED, failed)
     shift, copies = "0", {0: raw}
     if any(first_of(expression) for expression in expressions):

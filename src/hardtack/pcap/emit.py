@@ -15,8 +15,8 @@ from hardtack.pcap.writer import Writer
 CALL, CALL_OF_ANOTHER = 0x85, 1  # BPF_JMP | BPF_CALL; BPF_PSEUDO_CALL: what LLVM makes of the call of a symbol
 MAP = 1  # BPF_PSEUDO_MAP_FD: what a load of two instructions then holds; here: that it stands for something
 CAST = "bpf_cast_to_kern_ctx"  # the kernel's function that a program may call
-HEAD, NETWORK = 1000, 1001  # what a load may stand for, besides tables, which have their place in a list
-FIELDS = {HEAD: "sk_buff.head", NETWORK: "sk_buff.network_header"}
+HEAD, DATA, NETWORK = 1000, 1001, 1002  # what a load may stand for, besides tables, which have their place in a list
+FIELDS = {HEAD: "sk_buff.head", DATA: "sk_buff.data", NETWORK: "sk_buff.network_header"}
 DECLARATIONS = f"""
 declare ptr @{CAST}(ptr)
 declare i64 @llvm.bpf.pseudo(i64, i64)

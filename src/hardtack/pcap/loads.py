@@ -13,8 +13,8 @@ SURE = 34  # bytes: Ethernet and IPv4 without options
 COPIED = 64  # bytes that the second body has on the stack; a power of two
 BEFORE = 2  # bytes before them, so that IP headers are aligned
 NEAR = 0x3FFF  # bytes: how far a pointer into the frame may go, a mask; the verifier allows 0xffff
-FARTHEST = 1 << 30  # no frame is so long
 GET_LENGTH = 188  # bpf_xdp_get_buff_len
+FARTHEST = 1 << 30  # no frame is so long
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,20 @@ class Frame:
     end: str
     nothing: str
     begin: str
+    length: str  # of its first buffer
+    alone: str  # eight bytes on the stack: not 0 once it is known that there is no other buffer
     slot: str  # four bytes on the stack
 
     def fetch(self, writer: Writer, place: str, size: int, no: str) -> str:
         """Bytes at an offset (i64, below 4 GB) by the helper; `no` if the frame has them not."""
         writer.leave(self.copy(writer, place, self.slot, str(size)), no)
         return read(writer, self.slot, size, size)
+
+    def whole(self, writer: Writer) -> str:
+        """The frame's length, all buffers counted (i64). XDP programs must ask, which takes as long as some ten loads."""
+        if self.kind == "tcx":
+            return writer.let(f"zext i32 {writer.let('load volatile i32, ptr %context, align 4')} to i64")
+        return writer.let(f"call i64 inttoptr (i64 {GET_LENGTH} to ptr)(ptr %context)")
 
     def copy(self, writer: Writer, place: str, to: str, size: str) -> str:
         """Whether the helper failed to copy so many bytes (i32)."""
@@ -43,18 +51,16 @@ class Frame:
         failed = writer.let(f"call i64 {helper}(ptr %context, i32 {offset}, ptr {to}, i32 {size})")
         return writer.let(f"icmp ne i64 {failed}, 0")
 
-    def whole(self, writer: Writer) -> str:
-        """The frame's whole length, all buffers counted (i64)."""
-        if self.kind == "xdp":
-            return writer.let(f"call i64 inttoptr (i64 {GET_LENGTH} to ptr)(ptr %context)")
-        return writer.let(f"zext i32 {writer.let('load volatile i32, ptr %context, align 4')} to i64")
 
-
-@dataclass(frozen=True)
+@dataclass
 class Quick:
     """Loads of one expression, where the first `SURE` bytes (as far as any expression wants them) are in the first buffer.
 
-    Places from `first` on are `shift` bytes further in memory, and count from `base`.
+    Places from `first` on are `shift` bytes further in memory, and count from `base`. `whole` is the frame's length, if any
+    expression wants it.
+
+    A helper that is asked for what is not there takes 17 ns to say so: with that, whoever sends frames that end too soon
+    would set the price. So after the first time (the block `failed`) it is found out whether there are other buffers at all.
     """
 
     frame: Frame
@@ -62,9 +68,26 @@ class Quick:
     shift: str
     base: str
     whole: str
+    failed: str = ""
 
     def begin(self, writer: Writer) -> None:
-        """Nothing to do."""
+        """Nothing is read yet."""
+        self.failed = writer.name()
+
+    def finish(self, writer: Writer, no: str) -> None:
+        """What to do when the helper has failed."""
+        alone = writer.name()
+        writer.block(self.failed)
+        writer.branch(writer.let(f"icmp ugt i64 {self.frame.whole(writer)}, {self.frame.length}"), no, alone)
+        writer.block(alone)
+        writer.put(f"  store volatile i64 1, ptr {self.frame.alone}, align 8")
+        writer.go(no)
+
+    def fetch(self, writer: Writer, place: str, size: int, no: str) -> str:
+        """Bytes at an offset (i64) that are not in the first buffer."""
+        alone = writer.let(f"load volatile i64, ptr {self.frame.alone}, align 8")
+        writer.leave(writer.let(f"icmp ne i64 {alone}, 0"), no)
+        return self.frame.fetch(writer, place, size, self.failed)
 
     def length(self, writer: Writer) -> str:
         """Without the tags."""
@@ -74,7 +97,7 @@ class Quick:
         """Straight from the frame if that is sure; else see `checked`."""
         if place + size > SURE:
             if place + size > NEAR:
-                return self.frame.fetch(writer, writer.let(f"add i64 {self.shift}, {place}"), size, no)
+                return self.fetch(writer, writer.let(f"add i64 {self.shift}, {place}"), size, no)
             pointer = self.moved(writer, self.frame.start, self.shift)
             return self.checked(writer, pointer, place, size, writer.name(), str(place), no)
         if place < self.first < place + size:
@@ -90,7 +113,7 @@ class Quick:
         early, late, done = writer.name(), writer.name(), writer.name()
         writer.branch(writer.let(f"icmp ult i64 {offset}, {self.first}"), early, late)
         writer.block(early)
-        ways = [(bytewise(writer, self.frame, offset, size, self.shift, no), writer.here)]
+        ways = [(bytewise(writer, self, offset, size, no), writer.here)]
         writer.go(done)
         writer.block(late)
         ways.append((self.behind(writer, offset, size, no), writer.here))
@@ -122,7 +145,7 @@ class Quick:
         ways = [(read(writer, at(writer, pointer, place), size, size), inside)]
         writer.go(done)
         writer.block(outside)
-        ways.append((self.frame.fetch(writer, writer.let(f"add i64 {self.shift}, {offset}"), size, no), writer.here))
+        ways.append((self.fetch(writer, writer.let(f"add i64 {self.shift}, {offset}"), size, no), writer.here))
         writer.go(done)
         writer.block(done)
         return writer.join(ways)
@@ -144,6 +167,15 @@ class Careful:
         own = writer.let(f"sub i64 {self.whole}, {self.shift}")
         self.left = writer.let(f"add i64 {own}, {opaque(writer, self.frame.nothing)}")
 
+    def finish(self, writer: Writer, no: str) -> None:
+        """Nothing is left to do."""
+
+    def fetch(self, writer: Writer, place: str, size: int, no: str) -> str:
+        """Bytes at an offset (i64), if the frame has them."""
+        whole = writer.let(f"add i64 {self.whole}, {opaque(writer, self.frame.nothing)}")
+        writer.leave(writer.let(f"icmp ugt i64 {writer.let(f'add i64 {place}, {size}')}, {whole}"), no)
+        return self.frame.fetch(writer, place, size, no)
+
     def length(self, writer: Writer) -> str:
         """Without the tags."""
         return writer.let(f"trunc i64 {self.left} to i32")
@@ -151,7 +183,7 @@ class Careful:
     def constant(self, writer: Writer, place: int, size: int, no: str) -> str:
         """From the copy, or by the helper."""
         if place + size > COPIED:
-            return self.frame.fetch(writer, writer.let(f"add i64 {self.shift}, {place}"), size, no)
+            return self.fetch(writer, writer.let(f"add i64 {self.shift}, {place}"), size, no)
         writer.leave(writer.let(f"icmp ult i64 {self.left}, {place + size}"), no)
         align = (place + BEFORE) & -(place + BEFORE)
         return read(writer, at(writer, self.copy, place + BEFORE), size, min(align, size))
@@ -160,8 +192,8 @@ class Careful:
         """By the helper."""
         offset = offset_of(writer, index, place, no)
         if place < self.first:
-            return bytewise(writer, self.frame, offset, size, self.shift, no)
-        return self.frame.fetch(writer, writer.let(f"add i64 {offset}, {self.shift}"), size, no)
+            return bytewise(writer, self, offset, size, no)
+        return self.fetch(writer, writer.let(f"add i64 {offset}, {self.shift}"), size, no)
 
 
 def offset_of(writer: Writer, index: str, place: int, no: str) -> str:
@@ -171,6 +203,6 @@ def offset_of(writer: Writer, index: str, place: int, no: str) -> str:
     return offset
 
 
-def bytewise(writer: Writer, frame: Frame, offset: str, size: int, shift: str, no: str) -> str:
+def bytewise(writer: Writer, loads: Quick | Careful, offset: str, size: int, no: str) -> str:
     """A load around the tags, byte by byte, by the helper."""
-    return scattered(writer, offset, size, shift, lambda place: frame.fetch(writer, place, 1, no))
+    return scattered(writer, offset, size, loads.shift, lambda place: loads.fetch(writer, place, 1, no))

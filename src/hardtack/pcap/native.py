@@ -106,6 +106,9 @@ class Plain:
     def begin(self, writer: Writer) -> None:
         """Nothing to do."""
 
+    def finish(self, writer: Writer, no: str) -> None:
+        """Nothing to do."""
+
     def length(self, writer: Writer) -> str:
         """Without the tags."""
         return writer.let(f"trunc i64 {self.wire} to i32")

@@ -7,17 +7,17 @@ from hardtack.pcap.classic import Instruction
 from hardtack.pcap.libpcap import Expression
 from hardtack.pcap.reading import first_of
 
-MOST = 30_000  # instructions: jumps have 16 bits
+MOST = 32_000  # instructions: jumps have 16 bits
 FRAME = 300  # what is around the expressions
 # In both bodies together, and a quarter more than was ever seen: tests/pcap/ holds every program that it makes against this.
 JUMP, RETURN, PLAIN, SHIFT = 5, 4, 5, 14
-SURE, COPIED, FETCHED, INDEXED, BYTE = 7, 30, 30, 44, 40
+SURE, COPIED, FETCHED, INDEXED, BYTE = 7, 36, 44, 54, 44
 
 
 def estimate(expression: Expression) -> int:
     """Both bodies together."""
     first = first_of(expression)
-    return 10 + sum(cost(here, first) for here in expression.code)
+    return 14 + sum(cost(here, first) for here in expression.code)
 
 
 def cost(here: Instruction, first: int) -> int:

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 
 from hardtack.compiler import objects
+from hardtack.image import Image
 from hardtack.kernel.datapath import Datapath
 from hardtack.lab.machines.ground import START
 from hardtack.lab.machines.outcomes import Outcome, Result
 from hardtack.lab.process import run
 from hardtack.mistake import Mistake
 from hardtack.packet.programs import SHIPPED
+from hardtack.prebuilt import FOLDER
 
 
 def doctor() -> Iterator[Result]:
@@ -37,3 +39,13 @@ def programs() -> Iterator[Result]:
                 yield Result(name, Outcome.good, f"{program.verified:,} instructions walked, {program.seconds:.1f} s")
         except (Mistake, OSError) as error:
             yield Result(name, Outcome.refused, str(error).splitlines()[0])
+
+
+def rules() -> Iterator[Result]:
+    """Each program of rules that machines/rules.py made."""
+    for path in sorted([*FOLDER.glob("rules_*.json"), *FOLDER.glob("match_*.json")]):
+        try:
+            with Datapath(Image.loads(path.read_text())) as datapath:
+                yield Result(f"program {path.stem}", Outcome.good, f"{datapath.program.verified:,} instructions walked")
+        except (Mistake, OSError) as error:
+            yield Result(f"program {path.stem}", Outcome.refused, str(error).splitlines()[0])

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hardtack.compiler import objects
+from hardtack.lab.machines import rules
 from hardtack.lab.machines.archive import run
 from hardtack.lab.machines.images import image, precompile
 from hardtack.lab.machines.packages import HERE
@@ -41,6 +42,8 @@ def project(tools: Tools, scenarios: Iterable[str], path: Path) -> Path:
         unzip(wheel(folder), packages)
         for source in (PASS,):
             (packages / "hardtack" / "prebuilt" / f"{source.name}.json").write_text(objects.compiled(source).dumps())
+        for made in rules.images():
+            (packages / "hardtack" / "prebuilt" / f"{made.name}.json").write_text(made.dumps())
         (folder / "scenarios").write_text(" ".join(scenarios))
         (folder / "init").write_text(INIT)
         (folder / "init").chmod(0o755)

@@ -12,6 +12,7 @@ Scenario = Callable[[], Iterator[Result]]
 SCENARIOS: dict[str, Scenario] = {
     "doctor": basics.doctor,
     "programs": basics.programs,
+    "rules": basics.rules,
     "veth": networks.on_veth,
     "virtio": networks.on_virtio,
     "e1000e": networks.on_e1000e,
