@@ -97,7 +97,8 @@ def nets_entry(state: State) -> bytes:
         hop = state.hops.get(address)
         word = 0 if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
         origin = int.from_bytes(state.origins.get(address, b""), "little")
-        records[place] = host.number, word, origin, 0
+        until = state.grace_until if host.grace_until is None else host.grace_until
+        records[place] = host.number, word, origin, until
     return records.tobytes()
 
 

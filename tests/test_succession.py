@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from kernel_ground import needs_root
 from hardtack.control import succession
 from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable
-from hardtack.control.coverage import widened
+from hardtack.control.coverage import inherited, widened
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import numbered
 from hardtack.control.pinned import key_of
@@ -76,7 +77,32 @@ def test_who_was_protected_is_read_from_the_tables() -> None:
     ],
 )
 def test_more_than_before(now: Config, more: bool) -> None:
-    assert widened(left_by(WEB).protected, ports_of(protected_by(now)), EVERY_PORT) == more
+    assert bool(widened(left_by(WEB).protected, ports_of(protected_by(now)), EVERY_PORT)) == more
+
+
+ONCE = {"192.0.2.0/24": b"\1", "192.0.2.8/32": b"", "2001:db8::/32": b"\3"}  # ports as bits; b"": all
+
+
+@pytest.mark.parametrize(
+    ("after", "wider"),
+    [
+        ({"192.0.2.0/24": b"\3"}, {"192.0.2.0/24"}),
+        ({"192.0.2.0/25": b"\1"}, set()),
+        ({"192.0.2.0/25": b"\2", "192.0.2.8/32": b"\3"}, {"192.0.2.0/25"}),
+        ({"192.0.3.0/24": b"\1", "2001:db8::/48": b"\7"}, {"192.0.3.0/24", "2001:db8::/48"}),
+        ({"192.0.0.0/16": b"\1"}, {"192.0.0.0/16"}),
+        ({"192.0.2.0/24": b"\1", "2001:db8::/33": b"\3"}, set()),
+    ],
+)
+def test_whose_addresses_have_more(after: dict[str, bytes], wider: set[str]) -> None:
+    before, now = ({ip_network(text): ports for text, ports in those.items()} for those in (ONCE, after))
+    assert widened(before, now, b"\xff") == set(map(ip_network, wider))
+
+
+def test_a_network_has_what_its_addresses_had_before() -> None:
+    ends = {ip_network("192.0.2.0/24"): 7, ip_network("192.0.2.8/32"): 9}
+    after = [ip_network(text) for text in ("192.0.2.0/25", "192.0.2.8/32", "192.0.0.0/16", "2001:db8::/32")]
+    assert inherited(ends, after, 0) == dict(zip(after, (7, 9, 0, 0), strict=True))
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from handshake.counted import pinned
 from handshake.stage import PATIENCE, TALK, agent_command, front_command
 from lab_ground import eventually
 
@@ -26,6 +29,7 @@ from hardtack.lab.clients import connect
 from hardtack.lab.process import Process, run
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
+from hardtack.packet.layout import NETS, Net
 from hardtack.packet.reasons import Reason
 
 ONE: dict[str, Value] = {"name": "one", "addresses": SERVER, "via": "kernel"}
@@ -312,6 +316,23 @@ def test_another_key_is_taken_from_its_file(at: Scene) -> None:
         at.waits_for(r'changed what="key ')
         assert eventually(lambda: at.status()["reload"]["failed"] is None, PATIENCE)
         assert at.answered(SERVER[0])
+
+
+def test_whoever_comes_has_a_grace_period_of_his_own(at: Scene) -> None:
+    """Connections that were made past the front go on; another host's door stays closed."""
+    with at.connect(SECOND[0]) as past:
+        at.write(ONE, TWO, grace="10m")
+        at.waits_for(r'changed what="host two added')
+        with pinned(at.net.outside, NETS) as table:
+            nets = np.frombuffer(table.memory(), Net)
+            left = [nets["grace_until"][nets["host"] == number] / 1000 - time.monotonic() for number in (1, 2)]
+        assert left[0].max() < 0 < 500 < left[1].min() and at.status()["grace_left"] > 500
+        with counting(at.net.outside) as seen:
+            check(past)
+        assert seen[Reason.learned] + seen[Reason.taught] > 0 and not seen[Reason.stray_data]
+        at.write(ONE)
+        at.waits_for(r'changed what="host two removed"')
+        assert at.status()["grace_left"] == 0
 
 
 def test_included_files_come_change_and_go(at: Scene) -> None:

@@ -159,7 +159,7 @@ def judge_segment(state: State, segment: Segment, host: Host, entry: Connection 
         prefixes.count_failure(state, name, moment)
     if entry is not None:
         return known.follow(state, name, segment, host, moment)
-    if moment.ms < state.grace_until:
+    if moment.ms < (state.grace_until if host.grace_until is None else host.grace_until):
         return learn_in_grace(state, name, segment, host, moment)
     return stray(segment) if tried else Reason.guess_limit
 

@@ -49,6 +49,7 @@ class Host:
     one_armed  what it sends comes in by the interface that faces the internet
     speaks     TCP options that it takes
     scale      of its windows
+    grace_until  monotonic ms; None: as all others
     """
 
     ports: frozenset[int] | None
@@ -64,6 +65,7 @@ class Host:
     one_armed: bool = False
     speaks: frozenset[str] = frozenset({"sack", "timestamps", "window_scaling", "ecn"})
     scale: int = cookie.OUR_SCALE
+    grace_until: int | None = None
 
     def protects(self, port: int) -> bool:
         """Whether a port is one of those protected."""

@@ -42,7 +42,7 @@ HOSTS = {
         WEB6: Host(WEB_PORTS, 1440, number=1),
         ANY_PORT: Host(None, 1400, number=2),
         ANY_PORT6: Host(None, 8940, number=2),
-        EDGES: Host(frozenset({1, 65535}), 536, number=3, drops=True),
+        EDGES: Host(frozenset({1, 65535}), 536, number=3, drops=True, grace_until=0),
         ROUTED: Host(WEB_PORTS, 1460, number=4, via=Via.routed),
         ROUTED6: Host(WEB_PORTS, 1440, number=13, via=Via.routed, tag=100),
         SWITCHED: Host(WEB_PORTS, 1460, number=5, via=Via.switched, tag=4094, drops=True, heard=True),

@@ -26,6 +26,7 @@ from naive.frames import (
 from naive.prefixes import GUESSES
 from naive.world import (
     ANY_PORT,
+    EDGES,
     EPOCH_BEGINS,
     EPOCH_NOW,
     KEYS,
@@ -155,6 +156,13 @@ LEARNING = [
         frame(tcp=Tcp(flags=ACK, destination_port=22)),
         Reason.other_port,
         policy=GRACE,
+    ),
+    Row(
+        "grace of others",
+        frame(IPv4(destination=EDGES), Tcp(destination_port=1, flags=ACK)),
+        Reason.stray_ack,
+        policy=GRACE,
+        number=3,
     ),
     Row("grace is over at its last moment", LEARNED, Reason.stray_ack, policy={"grace_until": NOW}),
     Row(

@@ -16,6 +16,7 @@ from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import Watch
 from hardtack.control import succession, watches
 from hardtack.control.connections import buckets_for, marks_for, places_entry
+from hardtack.control.coverage import Network
 from hardtack.control.following import Keeper
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.marking import Marking
@@ -59,7 +60,7 @@ class AtWork:
     watches: Sequence[Watch]
     adopted: bool
     connections: int
-    grace_until: int  # monotonic ms
+    graces: Mapping[Network, int]  # until when the door stands open: monotonic ms
     waiting: Sequence[Waiting]  # of the agent
 
 
@@ -89,6 +90,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
     followers = started_followers(plan, front, agent, parts)
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
+    graces = dict.fromkeys(plan.protected.owners, grace_until)
     connections = succession.take_over(front, new_to(plan.seats.numbers, earlier.hosts))
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach(daemon.places(plan.uplinks))
@@ -102,7 +104,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     presence = Presence(*(part for part in (front, agent) if part))
     watching = [*watches.watches(plan.config, plan.seats.numbers, front, agent)]
     return AtWork(
-        plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, grace_until, waiting
+        plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting
     )
 
 
@@ -136,6 +138,7 @@ def fill(front: Standing, plan: Plan, grace_until: int) -> None:
     """Write what the plan says; and where connections may be, if the table is new."""
     tables = front.tables
     fill_protected(tables, plan.protected)
+    fill_graces(front, plan, dict.fromkeys(plan.protected.owners, grace_until))
     fill_listed(tables[LISTED.name], plan.protected)
     tables["index"].update(ONLY, index_entry(addresses_in(plan.protected.places)))
     tables["policy"].update(ONLY, policy_entry(plan.config, grace_until))
@@ -146,6 +149,13 @@ def fill(front: Standing, plan: Plan, grace_until: int) -> None:
     if "places" not in front.adopted:
         size = plan.config.front.connections
         tables["places"].update(ONLY, places_entry(buckets_for(size), marks_for(size)))
+
+
+def fill_graces(front: Standing, plan: Plan, graces: Mapping[Network, int]) -> None:
+    """Until when each network's door stands open."""
+    column = NetColumn(front.tables["nets"], "grace_until")
+    for network, until in graces.items():
+        column.update(plan.protected.places[network].to_bytes(4, "little"), until.to_bytes(8, "little"))
 
 
 def keep(front: Standing, agent: Standing | None) -> None:

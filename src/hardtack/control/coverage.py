@@ -35,16 +35,24 @@ def key_of(network: Network) -> Key:
     return network.version, int(network.network_address) >> (network.max_prefixlen - network.prefixlen), network.prefixlen
 
 
-def widened(before: Mapping[Network, bytes], after: Mapping[Network, bytes], every: bytes) -> bool:
-    """Whether there is an address that has a bit in `after` which it does not have in `before`; by longest prefix.
+def widened(before: Mapping[Network, bytes], after: Mapping[Network, bytes], every: bytes) -> set[Network]:
+    """Networks of `after` with an address that has a bit there which it does not have in `before`; by longest prefix.
 
     `every`: all bits. A network all of whose addresses are in longer prefixes counts, too, though it means nothing.
     """
     if before == after:
-        return False
+        return set()
     old, new = Prefixes(before), Prefixes(after)
-    changed: Iterable[Network] = before.keys() | after.keys()
-    return any(is_more(new.holding(network), old.holding(network), every) for network in changed)
+    names = Prefixes({network: network for network in after})
+    changed = [network for network in before.keys() | after.keys() if before.get(network) != after.get(network)]
+    more = (network for network in changed if is_more(new.holding(network), old.holding(network), every))
+    return {found for network in more if (found := names.holding(network))}
+
+
+def inherited(before: Mapping[Network, Value], after: Iterable[Network], default: Value) -> dict[Network, Value]:
+    """What all addresses of each network had before, by longest prefix."""
+    old = Prefixes(before)
+    return {network: default if (found := old.holding(network)) is None else found for network in after}
 
 
 def is_more(bits: bytes | None, than: bytes | None, every: bytes) -> bool:

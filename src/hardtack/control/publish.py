@@ -11,8 +11,8 @@ import time
 
 from hardtack.agent import daemon
 from hardtack.control import succession, watches
-from hardtack.control.apply import AtWork
-from hardtack.control.coverage import widened
+from hardtack.control.apply import AtWork, fill_graces
+from hardtack.control.coverage import inherited, widened
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import new_to
 from hardtack.control.pinned import NAMES, key_of, name_entry
@@ -61,9 +61,17 @@ def publish_numbers(here: AtWork, now: Plan, then: Plan) -> None:
 
 
 def publish_policy(here: AtWork, now: Plan, then: Plan) -> None:
-    """Limits; and a grace period, where more is protected than before."""
-    grace = then.config.front.grace
-    if grace and widened(ports_of(now.protected), ports_of(then.protected), EVERY_PORT):
-        here.grace_until = max(here.grace_until, time.monotonic_ns() // 1_000_000 + grace * 1000)
-    if (entry := policy_entry(then.config, here.grace_until)) != here.front.tables["policy"].lookup(ONLY):
+    """Limits; and, for whatever network is protected on more ports than before, a grace period of its own.
+
+    Others' doors stay closed. Who is put back after a while has had connections made past the front meanwhile: the same.
+    """
+    grace, more = then.config.front.grace, widened(ports_of(now.protected), ports_of(then.protected), EVERY_PORT)
+    until = time.monotonic_ns() // 1_000_000 + grace * 1000 if grace else 0
+    graces = inherited(here.graces, then.protected.owners, 0)
+    graces |= {network: max(until, graces[network]) for network in more}
+    moved = now.protected.places != then.protected.places
+    fill_graces(here.front, then, {one: end for one, end in graces.items() if moved or here.graces.get(one) != end})
+    here.graces = graces
+    entry = policy_entry(then.config, max(graces.values()))
+    if entry != here.front.tables["policy"].lookup(ONLY):
         here.front.tables["policy"].update(ONLY, entry)

@@ -109,7 +109,7 @@ def tell_ready(here: AtWork, seconds: float) -> None:
         agent_here=told(here.agent is not None),
         adopted=told(here.adopted),
         connections=here.connections,
-        grace=round(max(0.0, here.grace_until / 1000 - time.monotonic()), 1),
+        grace=round(max(0.0, max(here.graces.values()) / 1000 - time.monotonic()), 1),
         seconds=round(seconds, 3),
     )
     daemon.tell_of_programs(here.front)

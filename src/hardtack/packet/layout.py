@@ -84,7 +84,7 @@ Net = np.dtype(
         # 0: not known, the kernel does it
         ("next_hop", "u8"),
         ("origin", "u8"),  # the MAC address that its frames come from, as it lies in a frame. 0: not known, any
-        ("reserved", "u8"),
+        ("grace_until", "u8"),  # monotonic time in ms: until then segments of unknown connections teach
     ],
     align=True,
 )
@@ -147,7 +147,7 @@ Moment = np.dtype(
 # What the control plane decides for all hosts together.
 Policy = np.dtype(
     [
-        ("grace_until", "u8"),  # monotonic time in ms: until then segments of unknown connections teach
+        ("grace_until", "u8"),  # the last of all networks' (Net.grace_until), for status and the next start
         ("learned", "u8"),  # connections that they may teach in a window of WINDOW_BITS
         ("taught", "u8"),  # connections that a host may teach in a window
         ("replies", "u8"),  # SYN-ACKs in a window, for all hosts together

@@ -11,9 +11,10 @@ from hardtack.packet.frame.parse import NONE
 from hardtack.packet.frame.wire import FIN
 from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUMBERED, START
 from hardtack.packet.reasons import Reason
-from hardtack.packet.state.budget import may_learn, policy
+from hardtack.packet.state.budget import may_learn
 from hardtack.packet.state.eviction import take_place
 from hardtack.packet.state.follow import MOST_REACH, begin, behind_it
+from hardtack.packet.state.hosts import net_at
 from hardtack.packet.state.prefixes import count_newcomer, is_busy, mixed_prefix, most_newcomers
 
 WRONG, GOOD, UNTRIED = 0, 1, 2
@@ -55,7 +56,7 @@ def judge_brought(flow, host, name, moment, entry, cell, good):
 @inlined
 def judge_unknown(flow, moment, good):
     """No good cookie, of no known connection: why it goes no further; NONE if it is to be learned."""
-    if moment.ms < policy().grace_until:
+    if moment.ms < net_at(flow.place).grace_until:
         return NONE if may_learn(moment.ms) else LEARN_LIMIT
     return GUESS_LIMIT if good == UNTRIED else stray(flow)
 
