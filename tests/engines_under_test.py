@@ -27,18 +27,22 @@ from naive.prefixes import mixed
 from naive.prefixes import network as prefix
 from naive.state import WAYS, Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, LO, Updates, budgets, known, places_entry, policy_entry, updates, ways
+from tables_under_test import BUCKETS, LO, Updates, budgets, known, laid_of, places_entry, policy_entry, updates, ways
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
 from hardtack.compiler.program import Source
+from hardtack.engines import xdp
 from hardtack.image import MMAPABLE, Table
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, clock_entry
-from hardtack.packet.programs import FRONT, FRONT_REASON, INSIDE, INSIDE_REASON, LEAVING
+from hardtack.packet.programs import FRONT, FRONT_IP_RULED, FRONT_REASON, FRONT_RULED, INSIDE, INSIDE_REASON, LEAVING
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
+from hardtack.packet.rule_tables import AFTER_RULES, Tally
+from hardtack.pcap.libpcap import compile
+from hardtack.pcap.native import Matcher
 
 # Where a frame is seen: from the internet; from a host, at an inside interface; on its way out to the internet, from a host
 # or this machine; likewise, though it came in by that very interface
@@ -59,7 +63,8 @@ PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
 LIMITS = range(NUMBERS * layout.BUDGETS_EACH)  # budgets of any test
 SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS, "budgets": len(LIMITS), "shares": len(LIMITS)}
 SIZES |= {"ports": NUMBERS * layout.PORT_WORDS}
-PER_CPU = ("shares", "crowds", "prefixes", "asked")  # what a CPU remembers
+PER_CPU = ("shares", "crowds", "prefixes", "asked", "rule_counters")  # what a CPU remembers
+RULES = range(64)  # numbers of any test
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,12 @@ class Ebpf:
         """The table of connections."""
         return known(self._tags, self._connections)
 
+    def tallies(self) -> dict[int, tuple[int, ...]]:
+        """What rules have matched, by number."""
+        table = self._tables["rule_counters"]
+        found = {number: tallies_of(table.lookup_all(number.to_bytes(4, "little"))) for number in RULES}
+        return {number: tally for number, tally in found.items() if number and any(tally)}
+
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
@@ -182,7 +193,10 @@ class Ebpf:
     def forget(self) -> None:
         """As if it had seen nothing yet."""
         self._tags[:] = 0
-        numbers = {"budgets": LIMITS, "shares": LIMITS, "prefixes": self._touched}
+        for name in ("rule_buckets", "rule_sources"):
+            if name in self._tables:
+                np.frombuffer(self._tables[name].memory(), np.uint8)[:] = 0
+        numbers = {"budgets": LIMITS, "shares": LIMITS, "prefixes": self._touched, "rule_counters": RULES}
         for name in ("budgets", *PER_CPU):
             table = self._tables[name]
             for number in numbers.get(name, [0]):
@@ -215,6 +229,12 @@ class Native:
         self._kinds = {table.name: table for source in (FRONT_REASON, INSIDE_REASON) for table in source.tables}
         self.tables = {name: memory(name, self._kinds) for name, table in self._kinds.items() if not is_own(table)}
         self._write(updates(state or world.state()))
+        self._matchers = [
+            (slot, Matcher([compile(text) for text in expressions]))
+            for expressions, slot in laid_of(state or world.state()).slots.items()
+        ]
+        for slot, matcher in self._matchers:
+            self.tables["rule_programs"].view(np.uint64)[slot] = matcher.address
         self._own: dict[int, Tables] = {}
         self._linked: dict[tuple[int, Source], NativeProgram] = {}
 
@@ -251,6 +271,13 @@ class Native:
         """The table of connections."""
         return known(self.tables["tags"], self.tables["connections"])
 
+    def tallies(self) -> dict[int, tuple[int, ...]]:
+        """What rules have matched, by number."""
+        size = Tally.itemsize
+        rows = {n: [own["rule_counters"][n * size : (n + 1) * size].tobytes() for own in self._own.values()] for n in RULES}
+        found = {number: tallies_of(row) for number, row in rows.items() if row}
+        return {number: tally for number, tally in found.items() if number and any(tally)}
+
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
@@ -267,7 +294,7 @@ class Native:
 
     def forget(self) -> None:
         """As if it had seen nothing yet."""
-        for table in ("tags", "budgets"):
+        for table in ("tags", "budgets", "rule_buckets", "rule_sources"):
             self.tables[table][:] = 0
         for own in self._own.values():
             for table in PER_CPU:
@@ -281,7 +308,8 @@ def is_own(table: Table) -> bool:
 
 def memory(name: str, kinds: dict[str, Table]) -> npt.NDArray[np.uint8]:
     """An empty table."""
-    return np.zeros(kinds[name].value_size * SIZES.get(name, kinds[name].entries), np.uint8)
+    size = 8 if kinds[name].kind == "prog_array" else kinds[name].value_size  # of functions: their addresses
+    return np.zeros(size * SIZES.get(name, kinds[name].entries), np.uint8)
 
 
 @contextmanager
@@ -296,4 +324,24 @@ def ebpf(state: State | None = None, outside: Source = FRONT, inside: Source = I
             image = objects.compiled(replace(source, name=f"{source.name}_still", clock="table"))
             programs[side] = stack.enter_context(Datapath(image, tables, SIZES))  # type: ignore[index]
             tables |= programs[side].tables  # type: ignore[index]
+        load_rules(stack, tables, outside, state or world.state())
         yield Ebpf(programs, tables, state or world.state())
+
+
+def load_rules(stack: ExitStack, tables: dict[str, Map], outside: Source, state: State) -> None:
+    """The front's second program, and those that lead there."""
+    after = FRONT_RULED if outside.kind == "xdp" else FRONT_IP_RULED
+    image = objects.compiled(replace(after, name=f"{after.name}_still", clock="table"))
+    loaded = {AFTER_RULES: stack.enter_context(Datapath(image, tables, SIZES))}
+    tables |= loaded[AFTER_RULES].tables
+    for expressions, slot in laid_of(state).slots.items():
+        made = xdp.rule_image([compile(text) for text in expressions], outside.kind)
+        loaded[slot] = stack.enter_context(Datapath(made, tables))
+    jumps = tables["rule_programs" if outside.kind == "xdp" else "rule_programs_ip"]
+    for slot, path in loaded.items():
+        jumps.update(slot.to_bytes(4, "little"), path.program.fd.to_bytes(4, "little"))
+
+
+def tallies_of(rows: list[bytes]) -> tuple[int, ...]:
+    """A rule's tally: frames and bytes, and those beyond its rate."""
+    return tuple(map(int, np.frombuffer(b"".join(rows), np.uint64).reshape(len(rows), -1).sum(axis=0)[:4]))

@@ -11,6 +11,9 @@ from naive.budget import LEARNING
 from naive.state import Exit, Host, Name, Origin, State
 from naive.world import FACTORS
 
+from hardtack.control import rules
+from hardtack.control.configuration.rules import parse
+from hardtack.control.rules import Laid, Line, Ruled, Ruling, protecting
 from hardtack.control.tables import index_entry
 from hardtack.control.uplinks import Uplink, outside_entry
 from hardtack.packet import layout
@@ -59,16 +62,33 @@ def ways(state: State) -> Updates:
 
 def host_updates(state: State) -> Updates:
     """Each host's record and set of ports, at its number; addresses of one number are of one host, but for its MSS."""
-    records = np.zeros(1 + max(host.number for host in state.hosts.values()), layout.Host)
+    records, ruled = np.zeros(1 + max(host.number for host in state.hosts.values()), layout.Host), laid_of(state)
     for address, host in state.hosts.items():
         told = {name: records[host.number][name] for name in ("mss_4", "mss_6")}
         told["mss_4" if address.startswith(MAPPED) else "mss_6"] = host.mss
         records[host.number] = record_of(host)
+        records[host.number]["rules"] = ruled.words.get(str(host.number), 0)
         for name, mss in told.items():
             records[host.number][name] = mss
+    yield "rules", ONLY, b"".join(record for _, record in sorted(rules.records(ruled).items()))
     yield "hosts", ONLY, records.tobytes()
     sets = {host.number: bits_of(host.ports) for host in state.hosts.values()} | {layout.ALL_PORTS: bits_of(None)}
     yield "ports", ONLY, b"".join(sets.get(number, bytes(len(sets[0]))) for number in range(1 + max(sets)))
+
+
+def laid_of(state: State) -> Laid:
+    """Where the rules of all hosts are; hosts are called by their numbers."""
+    hosts = {str(host.number): host for host in state.hosts.values()}
+    known = {(name, rule.text): rule.number for name, host in hosts.items() for rule in host.rules}
+    return rules.laid({name: ruled_of(name, host) for name, host in hosts.items()}, known=known)
+
+
+def ruled_of(name: str, host: Host) -> Ruled:
+    """A host's rules."""
+    lines = [Line(parse(rule.text), (name, rule.text)) for rule in host.rules]
+    if host.protect:
+        lines.append(protecting(name, host.protect))
+    return Ruled(Ruling(tuple(lines), bool(host.protect)), host.dry_run)
 
 
 def record_of(host: Host) -> npt.NDArray[np.void]:

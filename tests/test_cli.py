@@ -170,6 +170,7 @@ def test_check_for_programs(config: Path) -> None:
         "replies_per_prefix": 1_000,
         "connections_per_prefix": 2_000,
         "reload": "auto",
+        "rules": ["drop udp and src port 53 and dst port 53"],
     }
     assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
     assert told["connections_memory"] == 97_500_000

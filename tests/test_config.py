@@ -43,13 +43,17 @@ def problems(text: str) -> list[str]:
     return [line.removeprefix("x.toml:").strip() for line in str(refused.value).splitlines()]
 
 
+RULES = ("drop udp and src port 53 and dst port 53",)
+
+
 def test_the_example_is_what_it_says() -> None:
     config = load(EXAMPLE)
     web, mail, shop = config.hosts
-    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"), inside=("eth1",))
+    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"), inside=("eth1",), rules=RULES)
     assert web.addresses == (ip_address("192.0.2.10"), ip_address("2001:db8::10"))
     assert (str(web.ports), web.handshake, web.via, web.mss, web.default) == ("80, 443", "agent", "kernel", None, "pass")
     assert (mail.name, mail.ports, mail.mss, mail.via, mail.vlan) == ("mail", None, 1380, "direct", 100)
+    assert (len(web.rules), web.dry_run, mail.protect) == (4, False, "tcp and dst port 25")
     assert (shop.via, shop.mac, shop.out, shop.replies_per_second) == ("mac", "52:54:00:12:34:56", "eth2", 100_000)
     assert (web.frames_per_connection, shop.frames_per_connection) == (5_000, 50_000)
     assert config.key_files == (Path("/etc/hardtack/key"), Path("/etc/hardtack/shop.key"))
@@ -88,6 +92,8 @@ def test_advice_for_the_front_can_be_followed(key: str) -> None:
 def test_advice_for_a_host_can_be_followed(key: str) -> None:
     """By a host whose `via` goes with it."""
     host = MAC if key in ("mac", "out") else HOST.replace('"kernel"', '"direct"') if key == "vlan" else HOST
+    if key == "protect":
+        host = "".join(line for line in host.splitlines(True) if not line.startswith("ports"))
     read(FRONT + followed(advice("host", key), host), Path("x.toml"))
 
 

@@ -195,7 +195,8 @@ def test_every_verdict_is_told(one: Verdict) -> None:
 def test_every_key_of_what_programs_read_is_told() -> None:
     """The JSON of status and connections is a contract, so it must be written down, and nothing that is not there."""
     shown = {field.name for field in fields(readout.Readout)}
-    inner = {field.name for kind in (readout.Attached, readout.Frames, readout.Connections) for field in fields(kind)}
+    kinds = (readout.Attached, readout.Frames, readout.RuleFrames, readout.Connections)
+    inner = {field.name for kind in kinds for field in fields(kind)}
     told = section("status")
     keys = [cells[0] for cells in rows_of(told) if cells[0].startswith('"')]
     assert {key for cell in keys for key in re.findall(r'"(\w+)"', cell)} == shown

@@ -33,6 +33,7 @@ Handful = list[tuple[bytes, int, int]]
 # These take a limit that bites, or a frame without room: see rows/limits.py, test_skewed_cpus.py
 LIMITS = {Reason.no_room, Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.prefix_cap, Reason.learn_limit}
 LIMITS |= {Reason.teach_limit, Reason.guess_limit, Reason.newcomer_limit, Reason.frame_limit}
+LIMITS |= {Reason.rule_limit, Reason.rule_source_limit}
 # Ten examples at a time: after ten Hypothesis begins to make examples from parts of old ones, and so the same frames again.
 STEADY = settings(
     max_examples=10,

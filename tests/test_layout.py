@@ -19,7 +19,8 @@ from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys
 from hardtack.packet.host import admit, again, place, round_lo
 from hardtack.packet.layout import Clock, Keys
 from hardtack.packet.reasons import FRONT_REASONS, REASONS, Reason, Verdict, verdict
-from hardtack.packet.records import Attributes, Tuple4, Tuple6
+from hardtack.packet.records import Attributes, Passage, Tuple4, Tuple6
+from hardtack.packet.rule_tables import POSITION
 
 needs_btf = pytest.mark.skipif(not btf.readable(), reason="this kernel shows no BTF")
 
@@ -54,6 +55,10 @@ MEMBERS = {
     "__sk_buff.tc_index": again.MARK,
     "__sk_buff.priority": round_lo.PRIORITY,
 }
+
+
+def test_rule_programs_write_where_the_front_reads() -> None:
+    assert offset(Passage, "position") == POSITION and Passage["position"].itemsize == 4
 
 
 @needs_btf

@@ -184,7 +184,7 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told) == ["time", "attached"]
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
-        *("keys_until", "grace_left", "hosts", "no_host", "connections", "agent", "reload"),
+        *("keys_until", "grace_left", "hosts", "rules", "no_host", "connections", "agent", "reload"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
 

@@ -48,7 +48,7 @@ def protected_by(config: Config) -> Protected:
 def left_by(earlier: Config) -> Before:
     """What a front of this configuration leaves."""
     names = [host.name for host in earlier.hosts]
-    return Before(names, ports_of(protected_by(earlier)), SOMETIME)
+    return Before(names, ports_of(protected_by(earlier)), SOMETIME, {})
 
 
 WEB = config((["192.0.2.10", "2001:db8::10"], [80, 443]), (["192.0.2.11"], None))
@@ -147,7 +147,7 @@ def test_counters_go_on_in_a_table_of_another_size_and_a_new_hosts_begin_at_0() 
         counted = [np.arange(128, dtype="u8") + 1000 * cpu for cpu in range(maps.possible_cpus())]
         for number in range(4):
             old.update_all(key_of(number), [(each + 100_000 * number).tobytes() for each in counted])
-        bring_counters(cast(Any, SimpleNamespace(tables={"counters": new}, old={"counters": old})), [2, 9])
+        bring_counters(cast(Any, SimpleNamespace(tables={"counters": new}, old={"counters": old})), "counters", [2, 9])
         for number in (0, 1, 3):
             assert new.lookup_all(key_of(number)) == old.lookup_all(key_of(number))
         assert not any(new.totals(key_of(2)) + new.totals(key_of(9)))

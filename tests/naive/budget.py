@@ -37,7 +37,12 @@ def may_quote(state: State, number: int, moment: Moment) -> bool:
     return pay(state, whose, plain_share(state, whose, moment), QUOTES)
 
 
-def plain_share(state: State, whose: str, moment: Moment) -> Share:
+def may_be_answered(state: State, host: Host, moment: Moment) -> bool:
+    """The same, of SYNs that would be answered in a dry run."""
+    return pay(state, host.number, plain_share(state, host.number, moment), host.replies)
+
+
+def plain_share(state: State, whose: int | str, moment: Moment) -> Share:
     """This CPU's, in this window."""
     share = state.cpus[moment.cpu].shares[whose]
     if share.window != moment.window:

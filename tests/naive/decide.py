@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
-from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, teaching
+from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, rules, teaching
 from naive.connections import name_of
 from naive.forward import Action, forward
 from naive.martians import is_martian
 from naive.moment import Moment
 from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transport
 from naive.reply import reply
+from naive.rules import Ruling
 from naive.state import PLENTY, Connection, Host, Name, Origin, State, Via, mapped
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -38,7 +39,11 @@ def decide(state: State, frame: bytes, moment: Moment, room: int = PLENTY) -> De
     host = host_of(state, packet.destination)
     if host is None:
         return Decision(Reason.not_ours, Action.kernel, frame)
-    reason, out = judge(state, frame, packet, host, moment)
+    said = rules.judge(state.ruled, host.rules, host.protect, host.ruling, frame, packet, moment)
+    reason, out = (said, frame) if isinstance(said, Reason) else judge(state, frame, packet, host, said, moment)
+    if host.dry_run and verdict(reason) != Verdict.PASS:
+        sent = forward(state, frame, packet, host, room)
+        return Decision(reason, sent.action, sent.frame, host.number)
     if reason == Reason.answered and len(out) > len(frame) + room:
         reason, out = Reason.no_room, frame
     if verdict(reason) == Verdict.FORWARD or (verdict(reason) == Verdict.PASS and host.via == Via.switched):
@@ -61,7 +66,7 @@ def learn(state: State, frame: bytes, moment: Moment, leaving: bool = False, loo
         return Decision(Reason.not_ours, Action.kernel, frame)
     segment = transport(packet) if packet.flaw is None and packet.protocol == TCP else None
     reason = Reason.outbound_other
-    if isinstance(segment, Segment) and host.protects(segment.source_port):
+    if isinstance(segment, Segment) and (host.protects(segment.source_port) or host.ruling.every_port):
         origin = state.origins.get(mapped(packet.source), packet.link[6:12])
         forged = looped and not host.one_armed if leaving else packet.link[6:12] != origin
         reason = Reason.outbound_forged if forged else teaching.learn(state, segment, host, moment)
@@ -75,23 +80,29 @@ def host_of(state: State, address: bytes) -> Host | None:
     return state.hosts.get(mapped(address))
 
 
-def judge(state: State, frame: bytes, packet: Packet, host: Host, moment: Moment) -> tuple[Reason, bytes]:
-    """Why what happens to a frame for a host, and the answer to it if it is answered."""
+def judge(
+    state: State, frame: bytes, packet: Packet, host: Host, ruling: Ruling, moment: Moment
+) -> tuple[Reason, bytes]:
+    """Why what happens to a frame for a host, and the answer to it if it is answered. `ruling`: what rules say of it."""
     flaws = {Flaw.cut: Reason.cut_short, Flaw.chain: Reason.bad_extensions}
     if packet.flaw in flaws:
         return flaws[packet.flaw], frame
     if packet.flaw is not None and may_hide_tcp(packet):
         return Reason.first_fragment if packet.flaw == Flaw.first_fragment else Reason.later_fragment, frame
     if packet.protocol != TCP:
-        return icmp.judge(state, packet, host, moment), frame
+        return icmp.judge(state, packet, host, ruling, moment), frame
     segment = transport(packet)
     if isinstance(segment, Flaw):
         return Reason.cut_short if segment == Flaw.cut else Reason.bad_offset, frame
-    if not host.protects(segment.destination_port):
+    if not ruling.protected and not host.protects(segment.destination_port):
         return Reason.other_port, frame
+    if ruling.by_default and not host.drops:
+        return Reason.default_pass, frame
     if not segment.flags & (SYN | RST | ACK):
         return without_ack(segment.flags), frame
     entry = state.connections.get(name_of(segment))
+    if entry is None and ruling.by_default:
+        return Reason.default_drop, frame
     if entry is None and is_martian(packet.source, packet.destination):
         return Reason.martian, frame
     if segment.flags & SYN:
@@ -135,6 +146,8 @@ def judge_syn(
             return Reason.implausible, frame
     if segment.link[:6] not in state.macs:
         return Reason.not_for_us, frame
+    if host.dry_run:  # nobody is answered, and no budget but the host's own is touched
+        return Reason.answered if budget.may_be_answered(state, host, moment) else Reason.host_limit, frame
     refusal = budget.refuses(state, segment, host, moment)
     if refusal is not None:
         return refusal, frame
@@ -155,7 +168,7 @@ def judge_segment(state: State, segment: Segment, host: Host, entry: Connection 
     admitted = bring_cookie(state, segment, host, moment.now_ms) if tried else None
     if isinstance(admitted, cookie.Admitted):
         return remember(state, name, segment, host, admitted, moment)
-    if tried:
+    if tried and not host.dry_run:
         prefixes.count_failure(state, name, moment)
     if entry is not None:
         return known.follow(state, name, segment, host, moment)

@@ -9,6 +9,7 @@ from naive import budget, prefixes
 from naive.known import has_allowance
 from naive.moment import Moment
 from naive.parse import TCP, Packet
+from naive.rules import Ruling
 from naive.state import Host, Name, State, mapped
 
 MESSAGES = {4: 1, 6: 58}  # the protocols ICMP and ICMPv6
@@ -19,25 +20,27 @@ NEIGHBOURS = range(133, 138)  # RFC 4861
 LINK_LOCAL = 255  # hops: no router has passed it on, RFC 4861 3.1
 
 
-def judge(state: State, packet: Packet, host: Host, moment: Moment) -> Reason:
+def judge(state: State, packet: Packet, host: Host, ruling: Ruling, moment: Moment) -> Reason:
     """A packet for a host that carries no TCP, or is a fragment of something else."""
     if packet.flaw is None and packet.protocol == MESSAGES[packet.version] and len(packet.transport) >= HEADER:
         kind = packet.transport[0]
-        if kind in ERRORS[packet.version] and (reason := judge_error(state, packet, host, moment)):
+        if kind in ERRORS[packet.version] and (reason := judge_error(state, packet, host, ruling, moment)):
             return reason
         if packet.version == 6 and kind in NEIGHBOURS and packet.header[7] == LINK_LOCAL:
             return Reason.neighbour
+    if ruling.within:
+        return Reason.rule_within
     return Reason.default_drop if host.drops else Reason.default_pass
 
 
-def judge_error(state: State, packet: Packet, host: Host, moment: Moment) -> Reason | None:
+def judge_error(state: State, packet: Packet, host: Host, ruling: Ruling, moment: Moment) -> Reason | None:
     """An error about a segment that the host has sent, or may have, if it is not one too many; else None."""
     name = quoted(packet.version, packet.transport[HEADER:])
     if name is None or name.host != mapped(packet.destination):
         return None
     if name in state.connections:
         return Reason.icmp_error if has_allowance(state, name, moment) else None
-    if not host.drops or not host.protects(name.host_port):
+    if not host.drops or ruling.within or not (ruling.every_port or host.protects(name.host_port)):
         return None
     if not prefixes.may_doubt(state, prefixes.network(packet.source), moment):
         return None

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from naive import cookie
 from naive.cpu import Cpu
+from naive.rules import Memory, Rule, Ruling
 
 PLENTY = 1 << 31
 MANY_FRAMES = 1 << 20  # a ms
@@ -50,6 +51,8 @@ class Host:
     speaks     TCP options that it takes
     scale      of its windows
     grace_until  monotonic ms; None: as all others
+    rules      in order; `protect`: what goes to the handshake, "" if `ports` says it
+    dry_run    nothing is dropped or answered
     """
 
     ports: frozenset[int] | None
@@ -66,6 +69,15 @@ class Host:
     speaks: frozenset[str] = frozenset({"sack", "timestamps", "window_scaling", "ecn"})
     scale: int = cookie.OUR_SCALE
     grace_until: int | None = None
+    rules: tuple[Rule, ...] = ()
+    protect: str = ""
+    dry_run: bool = False
+
+    @property
+    def ruling(self) -> Ruling:
+        """What holds for its frames that no rule says more of."""
+        any_port = bool(self.protect) or any(rule.action in ("limit", "protect") for rule in self.rules)
+        return Ruling(dry=self.dry_run, every_port=any_port)
 
     def protects(self, port: int) -> bool:
         """Whether a port is one of those protected."""
@@ -163,6 +175,7 @@ class State:
     taken: dict[int | str, tuple[int, int]] = field(default_factory=dict)
     # CPUs that had SYNs in a window, which is said with them; by its parity
     crew: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * 2)
+    ruled: Memory = field(default_factory=Memory)
 
     def forget(self, name: Name) -> None:
         """This connection is no more."""

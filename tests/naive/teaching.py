@@ -8,7 +8,7 @@ from naive.connections import begin, name_from_host
 from naive.known import ACK, FIN, RST, SYN, after, is_near, touch
 from naive.moment import WORD, Moment
 from naive.parse import Segment
-from naive.state import BURST, Connection, Host, Origin, State
+from naive.state import BURST, START, Connection, Host, Origin, State
 
 PROGRESS = 1 << 26  # bytes: more at once is none
 
@@ -35,6 +35,8 @@ def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
     touch(known, host, moment)
     if segment.flags & ACK:
         acknowledge(known, segment)
+        if segment.flags & SYN and host.dry_run:
+            await_client(known)
     if segment.flags & FIN:
         known.host_fin = True
     return Reason.outbound
@@ -43,7 +45,8 @@ def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
 def teach(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
     """A host's segment of a connection that was not known."""
     flags = segment.flags & (SYN | RST | ACK)
-    if flags not in (SYN, ACK):
+    answers = flags == SYN | ACK and host.dry_run
+    if flags not in (SYN, ACK) and not answers:
         return Reason.outbound_other
     if not budget.may_teach(state, host.number, moment):
         return Reason.teach_limit
@@ -55,7 +58,14 @@ def teach(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
     else:
         known.next, known.host_seen, known.numbered = segment.ack, True, True
         known.host_fin = segment.flags & FIN != 0
+    if answers:
+        await_client(known)
     return Reason.taught
+
+
+def await_client(known: Connection) -> None:
+    """In a dry run the host answers SYNs, anybody's."""
+    known.awaited, known.left = True, START
 
 
 def acknowledge(known: Connection, segment: Segment) -> None:

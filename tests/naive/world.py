@@ -6,6 +6,7 @@ from random import Random
 
 from naive.cookie import EPOCH, epoch, keys
 from naive.frames import packed
+from naive.rules import Rule
 from naive.state import Exit, Hop, Host, State, Via, mapped
 
 MASTER, OTHER_MASTER = bytes(range(32)), bytes(range(32, 64))
@@ -33,8 +34,34 @@ SLOW, SLOW6 = "203.0.113.10", "2001:db8:a::1"
 # These take no TCP option but the MSS; and no timestamps, with windows of another scale
 PLAIN, PLAIN6 = "203.0.113.11", "2001:db8:b::1"
 WIDE, WIDE6 = "203.0.113.12", "2001:db8:c::1"
+# With rules: 17; what is protected said by an expression: 18, 19; in a dry run: 20
+RULED, RULED6 = "203.0.113.13", "2001:db8:d::1"
+NAMED, NAMED6 = "203.0.113.14", "2001:db8:e::1"
+STRICT, STRICT6 = "203.0.113.15", "2001:db8:f::1"
+DRY, DRY6 = "203.0.113.16", "2001:db8:10::1"
+
+RULES = [
+    "count tcp dst port 443 and (ip[1] & 0xfc == 0x80 or ip6[1] & 0x0f == 0x0c)",
+    "pass icmp or icmp6",
+    "drop udp src port 53",
+    "dry drop udp src port 123",
+    "limit 3/s udp dst port 9",
+    "dry limit 3/s udp dst port 10",
+    "limit 4/s per source udp dst port 7",
+    "protect tcp dst port 8443",
+    "drop tcp dst port 443 and greater 90 and (tcp[13] & 16 != 0 or ip6[53] & 16 != 0)",
+    "limit 2k/s tcp dst port 25",
+    "drop vlan 66",
+    "limit 500k/s not tcp",
+]
+NAMED_RULES = ["count src net 100.64.0.0/10", "dry drop udp src port 53", "drop udp src port 54"]
+DRY_RULES = ["drop udp src port 53", "limit 3/s udp dst port 9", "pass udp dst port 10"]
 
 WEB_PORTS = frozenset({80, 443})
+RULES_OF = {
+    name: tuple(Rule(text, number) for number, text in enumerate(texts, first))
+    for name, first, texts in [("ruled", 1, RULES), ("named", 21, NAMED_RULES), ("dry", 31, DRY_RULES)]
+}
 HOSTS = {
     mapped(packed(address)): host
     for address, host in {
@@ -60,11 +87,19 @@ HOSTS = {
         PLAIN6: Host(WEB_PORTS, 1440, number=15, speaks=frozenset({"timestamps"})),
         WIDE: Host(WEB_PORTS, 1460, number=12, speaks=frozenset({"sack", "window_scaling", "ecn"}), scale=12, heard=True),
         WIDE6: Host(WEB_PORTS, 1440, number=16, speaks=frozenset({"timestamps", "window_scaling"}), scale=0, heard=True),
+        RULED: Host(WEB_PORTS, 1460, number=17, heard=True, rules=RULES_OF["ruled"]),
+        RULED6: Host(WEB_PORTS, 1440, number=17, heard=True, rules=RULES_OF["ruled"]),
+        NAMED: Host(None, 1460, number=18, rules=RULES_OF["named"], protect="tcp dst port 80"),
+        NAMED6: Host(None, 1440, number=18, rules=RULES_OF["named"], protect="tcp dst port 80"),
+        STRICT: Host(None, 1460, number=19, protect="tcp dst port 80 or tcp dst port 443", drops=True),
+        STRICT6: Host(None, 1440, number=19, protect="tcp dst port 80 or tcp dst port 443", drops=True),
+        DRY: Host(WEB_PORTS, 1460, number=20, heard=True, dry_run=True, rules=RULES_OF["dry"], replies=4),
+        DRY6: Host(WEB_PORTS, 1440, number=20, heard=True, dry_run=True, rules=RULES_OF["dry"], replies=4),
     }.items()
 }
 # For generated frames: all but those of which it matters how many came before
-PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE)
-PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6)
+PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE, RULED, NAMED, STRICT)
+PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6, RULED6, NAMED6, STRICT6)
 NUMBERS = 1 + max(host.number for host in HOSTS.values())  # of counters: each host's, and nobody's
 
 OUTSIDE, INSIDE, FARTHER = (

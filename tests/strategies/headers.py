@@ -28,7 +28,7 @@ from naive.frames import (
     options_header,
     routing_header,
 )
-from naive.world import ANY_PORT, ANY_PORT6, EDGES, MACS, PROTECTED4, PROTECTED6, WEB6
+from naive.world import ANY_PORT, ANY_PORT6, EDGES, MACS, NAMED, NAMED6, PROTECTED4, PROTECTED6, WEB6
 
 from strategies.options import OPTIONS, words
 from strategies.weights import weighted
@@ -38,6 +38,8 @@ PROTECTED_PORTS: dict[str, SearchStrategy[int]] = {
     **dict.fromkeys(PROTECTED4 + PROTECTED6, st.sampled_from([80, 443])),
     EDGES: st.sampled_from([1, 65535]),
     WEB6: st.just(80),
+    NAMED: st.just(80),
+    NAMED6: st.just(80),
     ANY_PORT: ports,
     ANY_PORT6: ports,
 }

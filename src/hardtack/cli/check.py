@@ -88,6 +88,22 @@ def show(settings: Config, memory: int) -> None:
         f"Frames that a client may send on a connection: at most {frames(settings)} a second",
     ):
         console.print(line, markup=False, soft_wrap=True)
+    for line in rules(settings):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def rules(settings: Config) -> Iterator[str]:
+    """Those of all hosts, then each host's, in order; what is protected; and who has a dry run."""
+    owners = [("all hosts", settings.front.rules), *((host.name, host.rules) for host in settings.hosts)]
+    for name, texts in owners:
+        if texts:
+            yield f"Rules of {name}, the first that matches holds:"
+        yield from (f"  {number}. {text}" for number, text in enumerate(texts, 1))
+    for host in settings.hosts:
+        if host.protect is not None:
+            yield f'Protected of {host.name}: {host.protect}; all else: {host.default}'
+        if host.dry_run:
+            yield f"Dry run of {host.name}: nothing is dropped, no SYN is answered"
 
 
 def learning(settings: Config) -> str:

@@ -33,6 +33,19 @@ def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None) -
         was = dict(groups(earlier)) if earlier else {}
         lines = [row for name, frames in groups(one) for row in rows(name, frames, was.get(name), seconds)]
         console.print(frames_table(lines, console.width))
+        for line in rules(one):
+            console.print(line, soft_wrap=True)
+
+
+def rules(one: Readout) -> Iterator[str]:
+    """Each rule and what it has matched, a line each, under whose they are."""
+    owner = None
+    for rule in one.rules:
+        if rule.host != owner:
+            owner = rule.host
+            yield f"rules of {escape(owner)}:" if owner else "rules of all hosts:"
+        over = f", [yellow]{rule.over:,} beyond the rate[/] ({rule.over_bytes:,} bytes)" if rule.over else ""
+        yield f"  {escape(rule.rule)}: {rule.frames:,} frames, {rule.bytes:,} bytes{over}"
 
 
 def same(one: Readout, before: Snapshot | None) -> Readout | None:

@@ -179,8 +179,18 @@ define i64 @{name}.send(i64 %index) alwaysinline {{
 }}
 """
 
+# bpf_tail_call, which does not come back, unless nothing is there
+PROGRAMS = """
+@{name} = external global i8
+define i64 @match_rules(ptr %frame, i64 %index) alwaysinline {{
+  %low = trunc i64 %index to i32
+  %failed = call i64 inttoptr (i64 12 to ptr)(ptr %frame, ptr @{name}, i32 %low)
+  ret i64 -1
+}}
+"""
+
 # What a program may do with a table, by its kind; with the others: TABLE
-CALLS = {"devmap": DEVICES, "lpm_trie": KEYED, "lru_hash": KEYED}
+CALLS = {"devmap": DEVICES, "lpm_trie": KEYED, "lru_hash": KEYED, "prog_array": PROGRAMS}
 
 
 def platform(source: Source) -> str:

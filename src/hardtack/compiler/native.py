@@ -129,6 +129,33 @@ DEVICES = """
 define i64 @{name}.send(i64 %index) alwaysinline {{ ret i64 4 }}
 """
 
+# A table of programs has the addresses of functions, 8 bytes each: of a frame, how much of it there is, how long it was. At
+# place 0 is whoever has called: nothing is matched
+PROGRAMS = """
+@{name} = external global i8
+define i64 @match_rules(ptr %frame, i64 %index) {{
+  %here = icmp eq i64 %index, 0
+  br i1 %here, label %none, label %look
+none:
+  ret i64 0
+look:
+  %place = getelementptr i64, ptr @{name}, i64 %index
+  %function = load ptr, ptr %place
+  %empty = icmp eq ptr %function, null
+  br i1 %empty, label %nobody, label %match
+nobody:
+  ret i64 -1
+match:
+  %start = call ptr @head(ptr %frame)
+  %length = call i64 @whole_length(ptr %frame)
+  %position = call i32 %function(ptr %start, i64 %length, i64 %length)
+  %wide = sext i32 %position to i64
+  ret i64 %wide
+}}
+"""
+
+CALLS = {"devmap": DEVICES, "prog_array": PROGRAMS}
+
 Tables = Mapping[str, npt.NDArray[np.uint8]]
 
 
@@ -171,7 +198,7 @@ def build(source: Source) -> bytes:
     """The object file of a program for this very CPU."""
     machine = _machine()
     tables = [
-        (DEVICES if table.kind == "devmap" else TABLE).format(name=table.name, size=table.value_size)
+        CALLS.get(table.kind, TABLE).format(name=table.name, size=table.value_size)
         for table in source.tables
     ]
     platform = "\n".join([PLATFORM, *tables])

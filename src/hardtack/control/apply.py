@@ -28,6 +28,8 @@ from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
 from hardtack.control.protected import NetColumn, fill_protected
 from hardtack.control.reloads import RELOADS
+from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
+from hardtack.control.rules import fill_rules
 from hardtack.control.succession import Before
 from hardtack.control.tables import addresses_in, device_entries, index_entry, policy_entry
 from hardtack.engines import xdp
@@ -40,10 +42,11 @@ from hardtack.packet.programs import SWEEPER
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a front is made of besides its plan: programs, the agent's where this machine is a host."""
+    """What a front is made of besides its plan: programs, the agent's where this machine is a host, rule programs."""
 
     images: Sequence[Image]
     agent: Image | None
+    jumps: Mapping[str, Mapping[int, Image]]
 
 
 @dataclass
@@ -81,7 +84,8 @@ class Followers:
 def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
     before = folder.interfaces
-    front = parts.enter_context(xdp.load(folder, given.images, plan.seats.sizes, [NAMES, LISTED, RELOADS]))
+    tables = [NAMES, LISTED, RELOADS, RULE_TEXTS]
+    front = parts.enter_context(xdp.load(folder, given.images, plan.seats.sizes, tables, given.jumps))
     goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
     fill(front, plan, grace_until)
@@ -91,7 +95,8 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     followers = started_followers(plan, front, agent, parts)
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
     graces = dict.fromkeys(plan.protected.owners, grace_until)
-    connections = succession.take_over(front, new_to(plan.seats.numbers, earlier.hosts))
+    fresh_rules = {*plan.seats.rules.numbers.values()} - earlier.rules.keys()
+    connections = succession.take_over(front, new_to(plan.seats.numbers, earlier.hosts), fresh_rules)
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach(daemon.places(plan.uplinks))
     refused = front.attach(plan.places)
@@ -137,6 +142,8 @@ def started_followers(plan: Plan, front: Standing, agent: Standing | None, parts
 def fill(front: Standing, plan: Plan, grace_until: int) -> None:
     """Write what the plan says; and where connections may be, if the table is new."""
     tables = front.tables
+    fill_rules(tables["rules"], plan.seats.rules)
+    fill_texts(tables[RULE_TEXTS.name], plan.seats.rules, plan.seats.numbers)
     fill_protected(tables, plan.protected)
     fill_graces(front, plan, dict.fromkeys(plan.protected.owners, grace_until))
     fill_listed(tables[LISTED.name], plan.protected)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from hardtack.control.configuration.schema import Config, Front, Host
-from hardtack.control.plan import Plan
+from hardtack.control.plan import Plan, Seats
 from hardtack.packet.layout import PORT_WORDS
 
 MOST_SHOWN = 4  # of the values that come, or go, in a list
@@ -127,4 +127,13 @@ def restarts(now: Plan, then: Plan) -> list[str]:
         found.append(f"{len(will.hosts)} hosts: the tables were made for {entries - 1} at most")
     if max(then.protected.sets.values(), default=0) >= (entries := now.seats.sizes["ports"] // PORT_WORDS):
         found.append(f"{len(then.protected.sets)} sets of ports: the table was made for {entries - 1} at most")
+    found += rule_restarts(now.seats, then.seats)
+    return found
+
+
+def rule_restarts(now: Seats, then: Seats) -> list[str]:
+    """What of rules takes one."""
+    found = []
+    if max(then.rules.numbers.values(), default=0) >= (entries := now.sizes["rule_counters"]):
+        found.append(f"{len(then.rules.numbers)} rules: the tables were made for {entries - 1} at most")
     return found

@@ -7,13 +7,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from hardtack.control import numbers as numbering
+from hardtack.control import rules
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.connections import table_sizes
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import Numbering, numbered
 from hardtack.control.protected import Protected, protect
+from hardtack.control.rule_texts import Written, known
+from hardtack.control.rules import Laid
 from hardtack.diagnosis.finding import Site
 from hardtack.engines import xdp
 from hardtack.kernel.features import Purpose
@@ -39,13 +43,14 @@ class Seats:
     """What stays from plan to plan for as long as a front runs: who is where.
 
     `names`: of hosts by number from 1, also of those that are no more and keep their numbers; "" is nobody's. `key_files`:
-    of each set of the table `keys`, None where nobody has it. `sizes`: entries of tables.
+    of each set of the table `keys`, None where nobody has it. `sizes`: entries of tables. `rules`: where each is.
     """
 
     numbers: Numbering
     names: Sequence[str]
     key_files: Sequence[Path | None]
     sizes: Mapping[str, int]
+    rules: Laid
 
 
 @dataclass(frozen=True)
@@ -75,21 +80,34 @@ class Plan:
         return [self.masters[file] if file else None for file in self.seats.key_files]
 
 
-def planned(config: Config, facts: Facts, masters: Mapping[Path, bytes], earlier: Sequence[str] = ()) -> Plan:
-    """The plan of a start. `earlier`: names of hosts by number from 1, as `numbered` has them."""
+def planned(
+    config: Config,
+    facts: Facts,
+    masters: Mapping[Path, bytes],
+    earlier: Sequence[str] = (),
+    texts: Mapping[int, Written] = MappingProxyType({}),
+) -> Plan:
+    """The plan of a start. `earlier`: names of hosts by number from 1, as `numbered` has them; `texts`: rules, likewise.
+
+    TooManyRules.
+    """
     numbers, key_files = numbered((host.name for host in config.hosts), earlier), with_sets(config.key_files)
-    protected = protect(config, numbers, facts.speech, key_files=key_files)
-    sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets)
-    return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes), protected)
+    ruled = rules.ruled(config)
+    laid = rules.laid(ruled, known=known(texts, earlier, rules.owned(ruled)))
+    protected = protect(config, numbers, facts.speech, key_files=key_files, rules=laid.words)
+    sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets) | rules.table_sizes(laid)
+    return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes, laid), protected)
 
 
 def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan) -> Plan:
-    """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes."""
+    """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes. TooManyRules."""
     seats, facts = now.seats, now.facts
     numbers = numbered((host.name for host in config.hosts), seats.names, seats.sizes["counters"] - 1)
     key_files = with_sets(config.key_files, seats.key_files)
-    protected = protect(config, numbers, facts.speech, now.protected, key_files)
-    return completed(config, facts, masters, Seats(numbers, called(numbers, seats.names), key_files, seats.sizes), protected)
+    laid = rules.laid(rules.ruled(config), seats.rules)
+    protected = protect(config, numbers, facts.speech, now.protected, key_files, laid.words)
+    names = called(numbers, seats.names)
+    return completed(config, facts, masters, Seats(numbers, names, key_files, seats.sizes, laid), protected)
 
 
 def completed(config: Config, facts: Facts, masters: Mapping[Path, bytes], seats: Seats, protected: Protected) -> Plan:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ from hardtack.packet.layout import (
     Host,
     Net,
 )
+from hardtack.packet.rule_tables import ANY_PORT, DRY_RUN
 
 VIA = {"kernel": KERNEL, "local": KERNEL, "direct": ROUTED, "mac": SWITCHED}
 SPOKEN = {
@@ -82,17 +84,19 @@ def protect(
     here: Speech = USUAL,
     earlier: Protected = NOTHING,
     key_files: Sequence[Path | None] = (),
+    rules: Mapping[str, int] = MappingProxyType({}),
 ) -> Protected:
     """All that the configuration protects. `here`: the TCP that this machine speaks, for hosts that it is itself.
 
     `earlier`: what was protected before, whose numbers and places are kept. `key_files`: the file of each set of keys;
-    without, in the order of the configuration.
+    without, in the order of the configuration. `rules`: Host.rules, by the host's name.
     """
     key_sets = {file: number for number, file in enumerate(key_files or config.key_files) if file}
     sets = assigned((bits for host in config.hosts if (bits := bits_of(host.ports))), earlier.sets)
     owners = {network: numbers[host.name] for host, network in networks_of(config)}
     own = {host.name: Numbers(numbers[host.name], key_sets[config.key_file_for(host)], sets) for host in config.hosts}
-    hosts = {own[host.name].host: record_of(config, host, own[host.name], here) for host in config.hosts}
+    records = {host.name: record_of(config, host, own[host.name], here) for host in config.hosts}
+    hosts = {numbers[name]: with_rules(record, rules.get(name, 0)) for name, record in records.items()}
     return Protected(hosts, sets, assigned(owners, earlier.places, MOST_NETS - 1), owners)
 
 
@@ -104,8 +108,15 @@ def networks_of(config: Config) -> Iterator[tuple[Configured, Network]]:
 def ports_of(protected: Protected) -> dict[Network, bytes]:
     """What is protected of each network: a set of ports as bits; b"" is every port."""
     bits = {number: bits for bits, number in protected.sets.items()} | {ALL_PORTS: b""}
-    sets = {number: bits[int(np.frombuffer(record, Host)["ports"][0])] for number, record in protected.hosts.items()}
+    sets = {number: covered(np.frombuffer(record, Host)[0], bits) for number, record in protected.hosts.items()}
     return {network: sets[number] for network, number in protected.owners.items()}
+
+
+def covered(record: np.void, sets: Mapping[int, bytes]) -> bytes:
+    """The ports whose connections must be known: rules may have any protected, and a dry run protects none yet."""
+    if int(record["rules"]) & DRY_RUN:
+        return bytes(8 * PORT_WORDS)
+    return sets[ALL_PORTS if int(record["rules"]) & ANY_PORT else int(record["ports"])]
 
 
 class Numbers(NamedTuple):
@@ -128,6 +139,13 @@ def record_of(config: Config, host: Configured, numbers: Numbers, here: Speech) 
     record["tag"], record["via"], record["other"] = tag_of(host), VIA[host.via], host.default == "drop"
     record["heard"], record["one_armed"] = config.hears(host), host.one_armed
     return record.tobytes()
+
+
+def with_rules(record: bytes, word: int) -> bytes:
+    """The same, with these rules."""
+    ruled = np.frombuffer(record, Host).copy()
+    ruled["rules"] = word
+    return ruled.tobytes()
 
 
 def bits_of(ports: Iterable[int] | None) -> bytes:

@@ -18,6 +18,8 @@ from hardtack.control.numbers import new_to
 from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
 from hardtack.control.protected import EVERY_PORT, fill_protected, ports_of
+from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
+from hardtack.control.rules import Laid, fill_rules
 from hardtack.control.tables import addresses_in, index_entry, policy_entry
 from hardtack.image import ONLY
 
@@ -29,8 +31,9 @@ def publish(here: AtWork, then: Plan) -> None:
     publish_numbers(here, now, then)
     if here.agent and then.promised is not None and then.promised != now.promised:
         daemon.promise(here.agent, then.promised)
+    publish_rules(here, now.seats.rules, then)
     publish_policy(here, now, then)
-    if then.config.hosts != now.config.hosts:
+    if then.config.hosts != now.config.hosts or then.seats.rules.words != now.seats.rules.words:
         publish_hosts(here, now, then)
     watches.configure(here.watches, then.config, then.seats.numbers)
     here.plan = then
@@ -58,6 +61,17 @@ def publish_numbers(here: AtWork, now: Plan, then: Plan) -> None:
         at_work = name in then.seats.numbers
         if number in fresh or at_work != (name in now.seats.numbers):
             names.update(key_of(number), name_entry(name, at_work))
+
+
+def publish_rules(here: AtWork, now: Laid, then: Plan) -> None:
+    """What rules do, before hosts lead there; a number that another rule had, or nobody, begins at 0."""
+    tables, laid = here.front.tables, then.seats.rules
+    fresh = {number for owned, number in laid.numbers.items() if now.numbers.get(owned) != number}
+    for name in ("rule_counters", "rule_buckets"):
+        for number in fresh:
+            tables[name].update(key_of(number), bytes(tables[name].table.value_size))
+    fill_rules(tables["rules"], laid)
+    fill_texts(tables[RULE_TEXTS.name], laid, then.seats.numbers, now.numbers.values())
 
 
 def publish_policy(here: AtWork, now: Plan, then: Plan) -> None:

@@ -16,6 +16,7 @@ from hardtack.agent import record
 from hardtack.control import listing, reloads
 from hardtack.control.connections import ROOM
 from hardtack.control.pinned import Tables, at, key_of, nothing
+from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, written
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces, links, pins
 from hardtack.kernel.interfaces import InterfaceError
@@ -25,6 +26,7 @@ from hardtack.keys import EPOCH
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, NEVER, bytes_of, frames_of
 from hardtack.packet.layout import AGENT_COUNTERS, CONNECTIONS, COUNTERS, KEYS, PLACES, POLICY, TAGS, WAYS, Keys, Policy
 from hardtack.packet.reasons import Reason, Verdict, verdict
+from hardtack.packet.rule_tables import RULE_COUNTERS
 
 AGENTS_OWN = "agent-"  # before the names of tables that an agent in the front's process has for itself
 
@@ -45,6 +47,18 @@ class Frames:
     verdicts: dict[str, int]
     reasons: dict[str, int]
     bytes: dict[str, int]  # by reason
+
+
+@dataclass(frozen=True)
+class RuleFrames:
+    """What a rule has matched; of that, what was beyond its rate. `host`: "" for a rule of all hosts."""
+
+    host: str
+    rule: str
+    frames: int
+    bytes: int
+    over: int
+    over_bytes: int
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,7 @@ class Readout:
     keys_until: float | None
     grace_left: float | None  # seconds; 0: over
     hosts: dict[str, Frames]
+    rules: list[RuleFrames]
     no_host: Frames | None
     connections: Connections | None
     agent: Frames | None  # what the agent's program has counted
@@ -133,6 +148,7 @@ def read(folder: Folder) -> Readout:
             keys_until=keys_until(tables.get(KEYS)),
             grace_left=grace_left(tables.get(POLICY), tables.now()),
             hosts=named(frames[1:], tables.hosts(), tables.gone()) if front else {},
+            rules=[*ruled(tables)] if front else [],
             no_host=frames[0] if front and frames else None,
             connections=connections(tables),
             agent=own[0] if own else None,
@@ -181,6 +197,14 @@ def named(frames: list[Frames], names: list[str], gone: Collection[str] = ()) ->
     """
     known = ((listing.name_of(number, names), number <= len(names), one) for number, one in enumerate(frames, 1))
     return {name: one for name, ours, one in known if name and name not in gone and (ours or one.reasons)}
+
+
+def ruled(tables: Tables) -> Iterator[RuleFrames]:
+    """Each rule, by number: those of all hosts first."""
+    names, counters = dict(enumerate(tables.hosts(), 1)) | {NOBODY: ""}, tables.get(RULE_COUNTERS)
+    for number, one in sorted(written(tables.get(RULE_TEXTS)).items(), key=lambda item: (item[1].owner, item[0])):
+        counts = counters.totals(key_of(number))[:4] if counters else [0, 0, 0, 0]
+        yield RuleFrames(names.get(one.owner, f"host {one.owner}"), one.shown, *counts)
 
 
 def tally(tallies: list[int]) -> Frames:

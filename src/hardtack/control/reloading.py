@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -19,11 +19,13 @@ from hardtack.control import reloads
 from hardtack.control.apply import AtWork
 from hardtack.control.changes import Change, changes, restarts
 from hardtack.control.helper.line import Message
+from hardtack.control.helper.loading import Lists, request
 from hardtack.control.helper.process import Helper, reading_in
 from hardtack.control.helper.reading import Reading
 from hardtack.control.plan import Plan, replanned
 from hardtack.control.publish import publish
 from hardtack.control.reloads import RELOADS, Reloads
+from hardtack.control.rule_loads import missing, what_is_wrong
 from hardtack.image import ONLY
 from hardtack.mistake import Mistake
 
@@ -76,6 +78,7 @@ class Reloading:
         self._here, self._helper = here, helper
         self._next: list[Asked] = []  # who wait for a reading that is not under way yet
         self._now: list[Asked] = []  # who wait for the one under way
+        self._loading: tuple[Plan, list[Change]] | None = None  # what is at work as soon as its programs are loaded
         self._begun = 0.0
         self._gone = False
         self._news = select.epoll()  # as a descriptor of its own, so that it stays when the helper does not
@@ -132,18 +135,23 @@ class Reloading:
             self._end(Result(Outcome.FAILED, problems=[GONE]))
 
     def _finish(self, message: Message) -> None:
-        """The reading is there: do what is wanted with it."""
+        """The reading is there, or programs are loaded: do what is wanted with it."""
+        if self._loading:
+            self._end(self._loaded(message, *self._loading))
+            return
         found = reading_in(message)
         if isinstance(found, str):
             self._end(Result(Outcome.FAILED, problems=found.splitlines()))
             return
-        self._end(self._done(found))
+        if result := self._done(found):
+            self._end(result)
 
-    def _done(self, reading: Reading) -> Result:
-        """The transaction."""
+    def _done(self, reading: Reading) -> Result | None:
+        """The transaction; nothing yet if the helper must load programs first."""
         now = self._here.plan
         try:
             then = replanned(reading.config, reading.masters, now)
+            wanted = missing(now, then)
         except Mistake as mistake:
             return Result(Outcome.FAILED, problems=str(mistake).splitlines())
         found = changes(now, then)
@@ -153,6 +161,27 @@ class Reloading:
             return Result(Outcome.UNCHANGED)
         if all(asked.only_show for asked in self._now):
             return Result(Outcome.DIFFERENT, found)
+        if wanted:
+            return self._load(wanted, then, found)
+        return self._published(then, found)
+
+    def _load(self, wanted: Mapping[str, Lists], then: Plan, found: list[Change]) -> Result | None:
+        """Have the helper load what there is not yet; nothing leads there before it is there."""
+        try:
+            self._helper.ask("load", request(wanted), interface=self._here.front.folder.interface)
+        except OSError:
+            self._lose_helper()
+            return Result(Outcome.FAILED, problems=[GONE])
+        self._loading = then, found
+        return None
+
+    def _loaded(self, message: Message, then: Plan, found: list[Change]) -> Result:
+        """Programs are loaded, or not."""
+        self._loading = None
+        if problem := message.facts.get("problem"):
+            place, position = int(message.facts["place"]), int(message.facts["position"])
+            told = what_is_wrong(then.seats.rules, place, position, str(problem))
+            return Result(Outcome.FAILED, found, told.splitlines())
         return self._published(then, found)
 
     def _published(self, then: Plan, found: list[Change]) -> Result:
@@ -190,7 +219,7 @@ class Reloading:
     def _lose_helper(self) -> None:
         if self._gone:
             return
-        self._gone = True
+        self._gone, self._loading = True, None
         self._news.unregister(self._helper.fileno())
         self._helper.ended()
         journal.note("helper-gone", logging.ERROR, pid=self._helper.pid, why="protection goes on; a reload takes a restart")

@@ -13,7 +13,7 @@ from hardtack.agent import daemon, record
 from hardtack.agent.hold import Hold, socket_path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
-from hardtack.control import apply, succession
+from hardtack.control import apply, rules, succession
 from hardtack.control.adoption import adopted, left_behind
 from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.configuration.reading import Loaded
@@ -25,11 +25,15 @@ from hardtack.control.pinned import key_of
 from hardtack.control.plan import Facts, places, planned, purposes, sites
 from hardtack.control.reception import Reception
 from hardtack.control.reloading import Reloading
+from hardtack.control.rule_loads import what_is_wrong
 from hardtack.diagnosis.telling import tell, warn
 from hardtack.engines import xdp
+from hardtack.image import Image
 from hardtack.kernel import features, interfaces, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
+from hardtack.kernel.standing import Place
+from hardtack.mistake import Mistake
 from hardtack.packet.entries import frames_of
 from hardtack.packet.reasons import Reason
 
@@ -57,7 +61,8 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         folder = adopted(uplinks, hold)
         dropped = [name for name in folder.interfaces if name not in uplinks]
         earlier = succession.before(folder)
-        here = apply.start(planned(config, facts, masters, earlier.hosts), earlier, folder, given, parts)
+        plan = planned(config, facts, masters, earlier.hosts, earlier.rules)
+        here = apply.start(plan, earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
         reception = parts.enter_context(receiving(folder, reloading))
         record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
@@ -91,7 +96,23 @@ def ingredients(config: Config, facts: Facts) -> Ingredients:
     for host in config.hosts:
         for name in config.front.uplinks if host.via in ("direct", "mac") else ():
             interfaces.require_ethernet(name, f'let host "{host.name}" be reached by via = "kernel"')
-    return Ingredients(xdp.images(places(config, facts)), agent_image() if config.has_local else None)
+    where = places(config, facts)
+    return Ingredients(xdp.images(where), agent_image() if config.has_local else None, jumps(config, where))
+
+
+def jumps(config: Config, where: Sequence[Place]) -> dict[str, dict[int, Image]]:
+    """What goes into the tables of programs: nothing if no host has rules, nor a dry run."""
+    laid = rules.laid(rules.ruled(config))
+    try:
+        return xdp.jumps(where, laid.slots) if laid.words else {}
+    except xdp.BadList as bad:
+        raise BadRule(what_is_wrong(laid, bad.place, bad.position, bad.why)) from None
+
+
+class BadRule(Mistake):
+    """A rule that no program can be made of, or that the kernel refuses."""
+
+    status = 2
 
 
 def works(here: AtWork) -> Sequence[Work]:

@@ -20,7 +20,8 @@ from hardtack.control.connections import ConnectionTable, moved
 from hardtack.control.coverage import Network, widened
 from hardtack.control.listed import LISTED, all_listed
 from hardtack.control.pinned import Tables, key_of
-from hardtack.control.protected import EVERY_PORT, Protected, ports_of
+from hardtack.control.protected import EVERY_PORT, Protected, covered, ports_of
+from hardtack.control.rule_texts import RULE_TEXTS, Written, written
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
@@ -28,7 +29,7 @@ from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Standing
 from hardtack.packet.layout import ALL_PORTS, HOSTS, NETS, POLICY, PORT_WORDS, PORTS, Host, Net, Policy
 
-KEPT = (POLICY, LISTED, NETS, HOSTS, PORTS)  # tables that say what a front protects
+KEPT = (POLICY, LISTED, NETS, HOSTS, PORTS, RULE_TEXTS)  # tables that say what a front protects
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ class Before:
     """The front before, as it is pinned. Nothing of it is read that is of another layout.
 
     `hosts`: names, by number from 1; "" is nobody's. `protected`: each network's ports, as `ports_of` has them.
-    `grace_until`: monotonic ms.
+    `grace_until`: monotonic ms. `rules`: by number.
     """
 
     hosts: list[str]
     protected: Mapping[Network, bytes]
     grace_until: int
+    rules: Mapping[int, Written]
 
 
 def before(folder: Folder) -> Before:
@@ -51,7 +53,7 @@ def before(folder: Folder) -> Before:
         found = {table.name: parts.enter_context(one) for table in KEPT if (one := folder.open(table))}
         policy = found[POLICY.name].lookup(ONLY) if POLICY.name in found else None
         until = int(np.frombuffer(policy, Policy)["grace_until"][0]) if policy else 0
-        return Before(tables.hosts(), protected(found), until)
+        return Before(tables.hosts(), protected(found), until, written(found.get(RULE_TEXTS.name)))
 
 
 def protected(tables: Mapping[str, Map]) -> dict[Network, bytes]:
@@ -61,10 +63,10 @@ def protected(tables: Mapping[str, Map]) -> dict[Network, bytes]:
     nets = np.frombuffer(tables[NETS.name].memory(), Net)
     hosts = np.frombuffer(tables[HOSTS.name].memory(), Host)
     sets = np.frombuffer(tables[PORTS.name].memory(), np.uint64).reshape(-1, PORT_WORDS)
+    bits = {number: b"" if number == ALL_PORTS else one.tobytes() for number, one in enumerate(sets)}
     found = {}
     for place, network in all_listed(tables[LISTED.name]).items():
-        ports = int(hosts[int(nets[place]["host"])]["ports"])
-        found[network] = b"" if ports == ALL_PORTS else sets[ports].tobytes()
+        found[network] = covered(hosts[int(nets[place]["host"])], bits)
     return found
 
 
@@ -88,15 +90,17 @@ def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
     return ConnectionTable(tables["places"].lookup(ONLY) or b"", *memory)
 
 
-def take_over(front: Standing, fresh: Collection[int]) -> int:
+def take_over(front: Standing, fresh: Collection[int], fresh_rules: Collection[int] = ()) -> int:
     """Bring counters and connections of tables of another size, if there are any; how many connections are known. Says so.
 
-    `fresh`: numbers that are given to hosts anew, of whom nothing is known yet. To be done just before the new programs take
-    over: what the old ones learn after it, grace must learn again; what they count after it, is lost with a table.
+    `fresh`: numbers that are given to hosts anew, of whom nothing is known yet; `fresh_rules`: likewise to rules. To be done
+    just before the new programs take over: what the old ones learn after it, grace must learn again; what they count after
+    it, is lost with a table.
     """
     for table, why in front.dropped.items():
         journal.note("dropped", logging.WARNING, table=table, why=why)
-    bring_counters(front, fresh)
+    bring_counters(front, "counters", fresh)
+    bring_counters(front, "rule_counters", fresh_rules)
     known = bring_connections(front)
     if known:
         disown(open_table(front.tables), fresh)
@@ -110,10 +114,10 @@ def forget_numbers(front: Standing, numbers: Collection[int]) -> None:
     disown(open_table(front.tables), numbers)
 
 
-def bring_counters(front: Standing, fresh: Collection[int]) -> None:
+def bring_counters(front: Standing, name: str, fresh: Collection[int]) -> None:
     """Those of a table of another size, if there is one; and `fresh` numbers' begin at 0."""
-    new = front.tables["counters"]
-    if old := front.old.get("counters"):
+    new = front.tables[name]
+    if old := front.old.get(name):
         for number in range(min(new.table.entries, old.table.entries)):
             new.update_all(key_of(number), old.lookup_all(key_of(number)))
     for number in fresh:

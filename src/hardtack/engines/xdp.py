@@ -9,17 +9,37 @@ sweeper     nowhere: the front's process runs it
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from hardtack.compiler import objects
 from hardtack.compiler.program import Source
-from hardtack.image import Image, Table
+from hardtack.image import Image, ProgramKind, Table
+from hardtack.kernel import programs
 from hardtack.kernel.pins import Folder, link_name
+from hardtack.kernel.programs import VerifierRefusal
 from hardtack.kernel.standing import Place, Standing
-from hardtack.packet.programs import FRONT, FRONT_IP, INSIDE, INSIDE_IP, LEAVING, SHIPPED, SWEEPER
+from hardtack.mistake import Mistake
+from hardtack.packet.programs import (
+    FRONT,
+    FRONT_IP,
+    FRONT_IP_RULED,
+    FRONT_RULED,
+    INSIDE,
+    INSIDE_IP,
+    LEAVING,
+    RULED,
+    SHIPPED,
+    SWEEPER,
+)
+from hardtack.packet.rule_tables import AFTER_RULES, PASSAGE, POSITION, RULE_PROGRAMS, RULE_PROGRAMS_IP
+from hardtack.pcap import libpcap
+from hardtack.pcap.libpcap import Expression, Link
 
+XDP_PASS, TCX_NEXT = 2, -1
+OF_RULES = RULED  # tables that the second program reads: there whether it is or not, so that rules may come later
 CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four tables
-COUNTERS = ("counters",)
+COUNTERS, RULE_COUNTERS = ("counters",), ("rule_counters",)
 
 
 def places(
@@ -49,9 +69,99 @@ def images(wanted: Sequence[Place]) -> list[Image]:
     return [objects.compiled(source) for source in SHIPPED if source.name in names]
 
 
-def load(folder: Folder, images: Sequence[Image], sizes: Mapping[str, int], also: Sequence[Table]) -> Standing:
+def load(
+    folder: Folder,
+    images: Sequence[Image],
+    sizes: Mapping[str, int],
+    also: Sequence[Table],
+    jumps: Mapping[str, Mapping[int, Image]] = MappingProxyType({}),
+) -> Standing:
     """Programs and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them.
 
-    `sizes`: entries of `tags`, `connections`, `marks`, `counters`; `also`: tables that no program reads.
+    `sizes`: entries of `tags`, `connections`, `marks`, `counters`; `also`: tables that no program reads; `jumps`: what is in
+    tables of programs.
     """
-    return Standing(folder, images, lasting=(CONNECTIONS, COUNTERS), sizes=sizes, also=also)
+    lasting, ours = (CONNECTIONS, COUNTERS, RULE_COUNTERS), (*also, *OF_RULES)
+    return Standing(folder, images, lasting=lasting, sizes=sizes, also=ours, jumps=jumps)
+
+
+class BadList(Mistake):
+    """A list of expressions that is no program. `position`: of the first that is too much, from 1; 0: nobody knows."""
+
+    status = 2
+
+    def __init__(self, place: int, position: int, why: str) -> None:
+        self.place, self.position, self.why = place, position, why
+        super().__init__(f"expression {position} of list {place}: {why}")
+
+
+@dataclass(frozen=True)
+class RuleTable:
+    """A table of rule programs: which front goes on there, where rule programs go on, what kind they are."""
+
+    table: Table
+    front: Source
+    second: Source
+    kind: ProgramKind
+    link: Link
+
+    @property
+    def name(self) -> str:
+        """The table's."""
+        return self.table.name
+
+    def after(self) -> Image:
+        """The front's second program. CompileError."""
+        return objects.compiled(self.second)
+
+
+RULE_TABLES = (
+    RuleTable(RULE_PROGRAMS, FRONT, FRONT_RULED, "xdp", "ethernet"),
+    RuleTable(RULE_PROGRAMS_IP, FRONT_IP, FRONT_IP_RULED, "tcx", "ip"),
+)
+
+
+def rule_tables(wanted: Sequence[Place]) -> list[RuleTable]:
+    """Those that fronts at these places need."""
+    names = {place.program for place in wanted}
+    return [table for table in RULE_TABLES if table.front.name in names]
+
+
+def jumps(wanted: Sequence[Place], lists: Mapping[tuple[str, ...], int]) -> dict[str, dict[int, Image]]:
+    """What goes into the tables of programs, for fronts at these places: rule programs, and the front's second one.
+
+    `lists`: of expressions, their place in the table. ExpressionError, BadList.
+    """
+    found = {}
+    for table in rule_tables(wanted):
+        found[table.name] = {AFTER_RULES: table.after()}
+        for expressions, place in lists.items():
+            some = [libpcap.compile(one, table.link) for one in expressions]
+            found[table.name][place] = rule_image(some, table.kind, place)
+    return found
+
+
+def rule_image(expressions: Sequence[Expression], kind: ProgramKind, place: int = 0) -> Image:
+    """The program that says which of a list of expressions matches, and goes on in the front's second program. BadList."""
+    from hardtack.pcap.programs import Onward, TooLarge, rule_program  # llvmlite, which only rules need
+
+    table, otherwise = (RULE_PROGRAMS, XDP_PASS) if kind == "xdp" else (RULE_PROGRAMS_IP, TCX_NEXT)
+    onward = Onward(PASSAGE, POSITION, table, AFTER_RULES, otherwise)
+    try:
+        return rule_program(expressions, onward, kind, f"rules_{place}")
+    except TooLarge as error:
+        raise BadList(place, error.position, str(error)) from None
+
+
+def culprit(expressions: Sequence[Expression], kind: ProgramKind) -> int:
+    """Which of a list that the kernel refuses is the first that is too much, from 1; 0 if it is none's fault."""
+    from hardtack.pcap import programs as lists
+
+    def refuses(image: Image) -> bool:
+        try:
+            programs.load(image, {}).close()
+        except VerifierRefusal:
+            return True
+        return False
+
+    return lists.culprit(expressions, refuses, kind)

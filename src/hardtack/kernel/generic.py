@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
-from hardtack.image import Image
+from hardtack.image import Image, Table
 from hardtack.kernel import maps, programs
 from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
@@ -21,7 +21,8 @@ HAS_FRAGS = 32  # BPF_F_XDP_HAS_FRAGS
 def load(image: Image, tables: Mapping[str, Map], parts: ExitStack) -> Program:
     """The program of `image` for the generic hook, with these tables as they are now filled. Raises what programs.load does.
 
-    Tables of devices are copied: they take programs of one kind only (bpf_prog_map_compatible).
+    Tables of devices are copied: they take programs of one kind only (bpf_prog_map_compatible). Tables of programs have a
+    twin among the tables: `plain`.
     """
     own = {}
     for table in image.tables:
@@ -29,5 +30,12 @@ def load(image: Image, tables: Mapping[str, Map], parts: ExitStack) -> Program:
             own[table.name] = parts.enter_context(maps.create(tables[table.name].table))
             for key, value in tables[table.name].items():
                 own[table.name].update(key, value)
-    plain = replace(image, flags=image.flags & ~HAS_FRAGS)
-    return parts.enter_context(programs.load(plain, {**tables, **own}))
+        elif table.kind == "prog_array":
+            own[table.name] = tables[plain(table).name]
+    whole = replace(image, flags=image.flags & ~HAS_FRAGS)
+    return parts.enter_context(programs.load(whole, {**tables, **own}))
+
+
+def plain(table: Table) -> Table:
+    """The table of programs that the generic hook's take in the place of this one."""
+    return replace(table, name=f"{table.name}_plain")

@@ -11,11 +11,12 @@ A start has four steps, and until the last one nothing that is at work has been 
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from hardtack.image import Image, Table
@@ -57,7 +58,8 @@ class Standing:
 
     `lasting`: groups of names of tables; a group is adopted from `folder` if all of it is there, in layout and size.
     `sizes`: entries of tables that differ from the images'. `also`: tables that no program needs. `shared`: tables of
-    somebody else, by name. `owner`: whose the tables are, if not the folder's.
+    somebody else, by name. `owner`: whose the tables are, if not the folder's. `jumps`: what is in tables of programs, by
+    the table's name and the place in it.
 
     Then `adopted` has the names of what was adopted; `old` what is there in another size, to be read until `keep`;
     `dropped` what is there and of no use, and why.
@@ -73,6 +75,7 @@ class Standing:
         also: Iterable[Table] = (),
         shared: Mapping[str, Map] | None = None,
         owner: str = "",
+        jumps: Mapping[str, Mapping[int, Image]] = MappingProxyType({}),
     ) -> None:
         folder.make()
         folder.finish()
@@ -86,6 +89,7 @@ class Standing:
         self._parts = ExitStack()
         self._shared = frozenset(self.tables)
         self._generic: dict[str, Program] = {}  # as the generic hook takes them
+        self._jumps = jumps
         self._links: dict[str, tuple[Link, bool]] = {}  # by name; whether it is new
         self._interfaces: dict[str, str] = {}  # that they were put on, by name of the link
         try:
@@ -98,9 +102,16 @@ class Standing:
                 self.tables[name] = self._parts.enter_context(maps.create(wanted[name]))
             for image in images:
                 self.programs[image.name] = self._parts.enter_context(programs.load(image, self.tables))
+            for name, entries in jumps.items():
+                for place, image in entries.items():
+                    self.jump(name, place, self._parts.enter_context(programs.load(image, self.tables)))
         except BaseException:
             self.close()
             raise
+
+    def jump(self, table: str, place: int, program: Program) -> None:
+        """From now on programs that go on at this place of a table of programs go on in this one."""
+        self.tables[table].update(struct.pack("=I", place), struct.pack("=I", program.fd))
 
     def takes_over(self, place: Place) -> bool:
         """Whether a program is at work there that `attach` will replace: then nothing has passed it by."""
@@ -189,8 +200,20 @@ class Standing:
     def _for_generic(self, name: str) -> Program:
         """What the generic hook is given in the place of the program of this name."""
         if name not in self._generic:
-            self._generic[name] = generic.load(self.programs[name].image, self.tables, self._parts)
+            image = self.programs[name].image
+            for table in image.tables:
+                if table.kind == "prog_array":
+                    self._jumps_for_generic(table)
+            self._generic[name] = generic.load(image, self.tables, self._parts)
         return self._generic[name]
+
+    def _jumps_for_generic(self, table: Table) -> None:
+        """A table of programs as they are for the generic hook; it is pinned as all others, or the kernel would empty it."""
+        plain = generic.plain(table)
+        if plain.name not in self.tables:
+            self.tables[plain.name] = self._parts.enter_context(maps.create(plain))
+            for place, image in self._jumps.get(table.name, {}).items():
+                self.jump(plain.name, place, generic.load(image, self.tables, self._parts))
 
     def _adopt(self, group: Sequence[Table]) -> None:
         """All of a group, or none of it."""

@@ -11,6 +11,7 @@ from hardtack.packet.frame.parse import NONE, parse
 from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
+from hardtack.packet.judge.rules import follow_rules, take_up
 from hardtack.packet.judge.syn import judge_syn
 from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought
 from hardtack.packet.layout import ALL_SPOKEN
@@ -21,7 +22,10 @@ from hardtack.packet.state.connections import find
 from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host
 from hardtack.packet.state.hosts import find_host, host_of
 from hardtack.packet.state.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
+from hardtack.packet.state.ruling import BY_DEFAULT, DRY
 
+ANSWERED = int(Reason.answered)
+DEFAULT_DROP = int(Reason.default_drop)
 MARTIAN = int(Reason.martian)
 FOLLOW = -2  # no reason: its connection is known, and decides
 NO_KEY = int(Reason.no_key)
@@ -42,6 +46,18 @@ def decide(frame, flow):
     if reason != NONE:
         return reason
     reason = find_destination(flow)
+    if reason != NONE:
+        return reason
+    reason = follow_rules(frame, flow)
+    if reason != NONE:
+        return reason
+    return decide_for_host(frame, flow)
+
+
+@inlined
+def decide_ruled(frame, flow):
+    """The same from where a rule program has matched."""
+    reason = take_up(frame, flow)
     if reason != NONE:
         return reason
     return decide_for_host(frame, flow)
@@ -82,6 +98,8 @@ def judge(frame, flow, name, entry, moment):
     host = host_of(flow)
     if flow.kind != NONE:
         return judge_error(flow, host, entry, name, moment.ms)
+    if absent(entry) and flow.ruling & BY_DEFAULT:
+        return DEFAULT_DROP  # else it would have passed: judge_header
     if absent(entry) and is_martian(flow):
         return MARTIAN
     if flow.flags & SYN:
@@ -105,6 +123,8 @@ def judge_segment(flow, entry):
 @inlined
 def judge_cookie(frame, flow, host, moment, name, entry):
     """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back."""
+    if flow.flags & SYN and flow.ruling & DRY:
+        return ANSWERED
     asks, second, good, cell = flow.flags & SYN, second_of(moment.ms), UNTRIED, no_cell()
     if not asks:
         cell = cell_for(mixed_prefix(flow), second)
@@ -122,6 +142,6 @@ def judge_cookie(frame, flow, host, moment, name, entry):
         good = GOOD if key.epoch == epoch and proves(flow, cookie, tag) else WRONG
     if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is
-    if good == WRONG:
+    if good == WRONG and not flow.ruling & DRY:  # nobody has got a cookie, and none is at fault
         count_failure(cell, second)
     return FOLLOW if good != GOOD and not absent(entry) else judge_brought(flow, host, name, moment, entry, cell, good)

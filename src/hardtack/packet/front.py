@@ -7,7 +7,7 @@ tunnels drop what is of no type that they know.
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, new, u64
-from hardtack.packet.decide import decide
+from hardtack.packet.decide import decide, decide_ruled
 from hardtack.packet.frame.linear import make_linear
 from hardtack.packet.frame.link import came_by
 from hardtack.packet.host.again import send_back, was_sent_by_us
@@ -17,6 +17,7 @@ from hardtack.packet.reasons import GROUP_SHIFT, VERDICTS, Verdict
 from hardtack.packet.records import Flow
 from hardtack.packet.state.count import count
 from hardtack.packet.state.hosts import host_of
+from hardtack.packet.state.ruling import DRY
 from hardtack.packet.state.seen import seen_by_front
 
 FORWARD, PASS, REPLY, DROP = (int(one) for one in (Verdict.FORWARD, Verdict.PASS, Verdict.REPLY, Verdict.DROP))
@@ -45,6 +46,26 @@ def front_ip(frame):
     return SHOT if verdict_of(reason) == DROP else NEXT
 
 
+def front_ruled(frame):
+    """As `front`, behind a rule program."""
+    flow = new_flow()
+    reason = judged_by_rules(frame, flow)
+    if goes_on(reason, flow):
+        return forward(frame, flow)
+    return verdict_of(reason)
+
+
+def front_ip_ruled(frame):
+    """As `front_ip`, behind a rule program."""
+    flow = new_flow()
+    reason = judged_by_rules(frame, flow)
+    if flow.ruling & DRY:
+        return NEXT
+    if verdict_of(reason) == REPLY:
+        return send_back(frame)
+    return SHOT if verdict_of(reason) == DROP else NEXT
+
+
 def front_reason(frame):
     """The same, but what it returns is the reason: for engines that act on verdicts themselves."""
     flow = new_flow()
@@ -56,8 +77,11 @@ def front_reason(frame):
 
 @inlined
 def goes_on(reason, flow):
-    """Whether the frame is sent on to its host. Where the front is a switch, that is also what it just lets pass."""
-    if verdict_of(reason) == FORWARD:
+    """Whether the frame is sent on to its host. Where the front is a switch, that is also what it just lets pass.
+
+    In a dry run it is also what would have been dropped, or answered.
+    """
+    if verdict_of(reason) == FORWARD or (flow.ruling & DRY and verdict_of(reason) != PASS):
         return True
     return verdict_of(reason) == PASS and flow.host != NO_HOST and host_of(flow).via == SWITCHED
 
@@ -71,8 +95,16 @@ def verdict_of(reason):
 @inlined
 def judged(frame, flow):
     """The frame's reason, counted."""
-    flow.host = NO_HOST
+    flow.host, flow.ruling = NO_HOST, 0
     seen_by_front(came_by(frame))
     reason = decide(frame, flow)
+    count(reason, flow.host, flow.size)
+    return reason
+
+
+@inlined
+def judged_by_rules(frame, flow):
+    """The same, behind a rule program."""
+    reason = decide_ruled(frame, flow)
     count(reason, flow.host, flow.size)
     return reason

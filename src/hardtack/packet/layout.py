@@ -111,6 +111,8 @@ Host = np.dtype(
         ("heard", "u1"),  # 1: all that it sends is seen here, so what it does not confirm is nothing
         ("one_armed", "u1"),  # 1: what it sends comes in by the interface that faces the internet
         ("reserved", "u1", (2,)),
+        ("rules", "u8"),  # which rules it has: see rule_tables.py. 0: none
+        ("spare", "u8", (3,)),  # 64 bytes, a cache line
     ],
     align=True,
 )

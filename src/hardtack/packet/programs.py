@@ -37,6 +37,15 @@ from hardtack.packet.layout import (
     WAITING,
     WALK,
 )
+from hardtack.packet.rule_tables import (
+    PASSAGE,
+    RULE_BUCKETS,
+    RULE_COUNTERS,
+    RULE_PROGRAMS,
+    RULE_PROGRAMS_IP,
+    RULE_SOURCES,
+    RULES,
+)
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
@@ -44,11 +53,16 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
 OURS = (INDEX, NETS, HOSTS, PORTS)  # what is protected
 KNOWN = (*TABLE, *OURS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
-JUDGED = (KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET)
+JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE)
+RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 
-# `_ip`: where frames begin with IP
-FRONT = Source("front", "hardtack.packet.front:front", "xdp", KNOWN + JUDGED, FRAGS)
-FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", KNOWN + JUDGED)
+# `_ip`: where frames begin with IP. `_ruled`: goes on behind rule programs, with what the front has found
+FRONT = Source("front", "hardtack.packet.front:front", "xdp", (*JUDGED, RULE_PROGRAMS), FRAGS)
+FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", (*JUDGED, RULE_PROGRAMS_IP))
+FRONT_RULED = Source("front_ruled", "hardtack.packet.front:front_ruled", "xdp", (*JUDGED, *RULED, RULE_PROGRAMS), FRAGS)
+FRONT_IP_RULED = Source(
+    "front_ip_ruled", "hardtack.packet.front:front_ip_ruled", "tcx", (*JUDGED, *RULED, RULE_PROGRAMS_IP)
+)
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", KNOWN, FRAGS)
 INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", KNOWN)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE))
@@ -56,7 +70,8 @@ SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
-FRONT_REASON = replace(FRONT, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
+FRONT_REASON = replace(FRONT_RULED, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
-SHIPPED = (FRONT, FRONT_IP, INSIDE, INSIDE_IP, LEAVING, SWEEPER, AGENT)  # compiled into the wheel
+# Compiled into the wheel
+SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, AGENT)

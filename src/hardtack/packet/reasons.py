@@ -43,7 +43,7 @@ class Reason(IntEnum):
     bad_header = 2, "a header that cannot be: version, header length or total length is impossible"
     not_ours = 3, "neither end is a protected address"
     other_port = 4, "the host protects other ports"
-    default_pass = 5, "for a protected host, but not TCP: its `default` lets it pass"
+    default_pass = 5, "for a protected host, but not TCP, or none that `protect` names: its `default` lets it pass"
     no_key = 6, "no key for this epoch: hosts answer by themselves"
     not_for_us = 7, "a SYN for a protected host, sent to another machine's MAC address or to all: not ours to answer"
     # PASS: the front, about ICMP
@@ -57,6 +57,8 @@ class Reason(IntEnum):
     outbound_other = 19, "from a host, nothing to be learned from: not TCP, another port, SYN-ACK or RST of no connection"
     outbound_forged = 20, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
     teach_limit = 21, "from a host, of a connection that the front did not know, beyond what a host may teach"
+    # PASS: the front, by a rule
+    rule_within = 24, "not TCP, within the rate of the `limit` rule that it matches"
     # DROP
     bad_checksum = 32, "a SYN whose IPv4 header checksum is wrong"
     syn_fin = 33, "SYN and FIN in one segment"
@@ -67,7 +69,7 @@ class Reason(IntEnum):
     bad_extensions = 38, "more than 6 IPv6 extension headers, or a routing header with segments left, for a protected host"
     first_fragment = 39, "the first fragment of a TCP segment"
     later_fragment = 40, "a later fragment of a TCP segment"
-    default_drop = 41, "for a protected host, but not TCP: its `default` drops it"
+    default_drop = 41, "for a protected host, but not TCP, or none that `protect` names: its `default` drops it"
     null = 42, "TCP without any flag"
     xmas = 43, "FIN, PSH and URG without ACK"
     no_ack = 44, "data, FIN or other flags without ACK"
@@ -87,6 +89,10 @@ class Reason(IntEnum):
     guess_limit = 58, "ACK of no known connection, from a prefix whose cookies were wrong too often: not tried"
     newcomer_limit = 59, "a good cookie, beyond the connections that its source prefix may open"
     prefix_cap = 60, "a SYN beyond what may be answered for a source prefix in any case"
+    # DROP: by a rule
+    rule_drop = 64, "a `drop` rule matches"
+    rule_limit = 65, "a `limit` rule matches, beyond the rule's rate"
+    rule_source_limit = 66, "a `limit per source` rule matches, beyond the rate of its source prefix"
     # REPLY
     answered = 88, "a SYN answered with a cookie"
     # FORWARD
@@ -97,6 +103,8 @@ class Reason(IntEnum):
     reset = 100, "RST of a known connection, with the very sequence number that the host expects: it is forgotten"
     reset_asked = 101, "RST of a known connection, near what the host expects: it judges, and asks back (RFC 5961 3)"
     doubtful = 102, "of a known connection, with numbers that its host cannot expect: one now and then, for it to judge"
+    # FORWARD: by a rule
+    rule_pass = 104, "a `pass` rule matches"
     # PASS: the agent, which leaves to the kernel what it does not judge
     fragment = 128, "a fragment of an IP packet"
     extension = 129, "more than 6 IPv6 extension headers, or a routing header with segments left"

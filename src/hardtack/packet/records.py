@@ -20,6 +20,7 @@ Flow = np.dtype(
         ("version", "i8"),  # 4 or 6
         ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
         ("protocol", "i8"),  # only if `kind` is not NONE: what the packet carries, behind extension headers
+        ("ruling", "i8"),  # bits of what the host's rules say: state/ruling.py
         ("source_high", "u8"),  # wire; IPv4 addresses are mapped, ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
         ("source_low", "u8"),
         ("destination_high", "u8"),
@@ -39,6 +40,19 @@ Flow = np.dtype(
         ("timestamps", "i8"),
         ("tsval", "i8"),  # raw: copied, never counted with
         ("tsecr", "i8"),
+    ],
+    align=True,
+)
+
+# What goes from the front through a rule program into the front's second program: a Flow as `parse` leaves it, and whose.
+Passage = np.dtype(
+    [
+        ("word", "u8"),  # Host.rules, as it was read
+        ("position", "u4"),  # of the expression that matches, from 1; 0: none. The rule program writes it
+        ("ruling", "u4"),  # what follows from it
+        *((name, "i8") for name in ("host", "place", "network", "transport", "size")),
+        *((name, "i8") for name in ("version", "kind", "protocol", "payload")),
+        *((name, "u8") for name in ("source_high", "source_low", "destination_high", "destination_low")),
     ],
     align=True,
 )

@@ -95,6 +95,7 @@ def library() -> ctypes.CDLL:
         ("pcap_geterr", text, [pointer]),
         ("pcap_close", None, [pointer]),
         ("bpf_image", text, [ctypes.POINTER(RawInstruction), number]),
+        ("bpf_validate", number, [ctypes.POINTER(RawInstruction), number]),
     ):
         function = getattr(found, name)
         function.restype, function.argtypes = gives, takes
@@ -120,6 +121,23 @@ def compile(text: str, link: Link = "ethernet") -> Expression:
     if reason := classic.objection(code):
         raise ExpressionError(text, reason)
     return Expression(text, code, link, any(word.text == "vlan" for word in found))
+
+
+def checked(expression: Expression) -> Expression:
+    """The same, if its code is what libpcap could have made: what somebody else says is code may be anything. ValueError."""
+    if not 0 < len(expression.code) <= classic.MOST_INSTRUCTIONS:
+        raise ValueError("no code, or too much")
+    try:
+        raw = (RawInstruction * len(expression.code))(*(RawInstruction(*here) for here in expression.code))
+    except TypeError as error:
+        raise ValueError("no classic BPF") from error
+    if tuple(Instruction(here.code, here.jt, here.jf, here.k) for here in raw) != expression.code:
+        raise ValueError("numbers out of range")
+    if not library().bpf_validate(raw, len(raw)):
+        raise ValueError("no classic BPF: bpf_validate()")
+    if reason := classic.objection(expression.code):
+        raise ValueError(reason)
+    return expression
 
 
 def _compiled(text: str, link: Link, optimised: int, wanted: Callable[[RawProgram], Result]) -> Result:

@@ -13,6 +13,7 @@ from typing import Any
 
 from hardtack.control.configuration.document import Document
 from hardtack.control.configuration.places import Place
+from hardtack.control.configuration.rules import MOST_RULES
 from hardtack.control.configuration.shown import shown
 from hardtack.packet.entries import KEY_SETS
 from hardtack.packet.layout import MOST_EXITS, MOST_HOST_ADDRESSES
@@ -39,6 +40,7 @@ def contradictions(document: Document) -> Found:
     yield from too_many_keys(files)
     yield from too_many_ways(front, hosts)
     yield from too_many_addresses(hosts)
+    yield from rules_and_ports(front, hosts)
 
 
 class Files:
@@ -173,3 +175,17 @@ def too_many_addresses(hosts: Mapping[int, Table]) -> Found:
             found = f"found address number {MOST_HOST_ADDRESSES + 1}"
             place: Place = ("host", index, "addresses", MOST_HOST_ADDRESSES - before)
             yield place, f"{found}; a front takes {MOST_HOST_ADDRESSES}: {SPLIT}"
+
+
+def rules_and_ports(front: Table, hosts: Mapping[int, Table]) -> Found:
+    """Two ways to say what is protected; and more rules than a frame may be compared with."""
+    common = front.get("rules")
+    for index, host in hosts.items():
+        if "protect" in host and "ports" in host:
+            found = f"found {shown(host['protect'])}, with ports = {shown(host['ports'])}"
+            yield ("host", index, "protect"), f'{found}; write one of the two: protect = "tcp and dst port 80" says both'
+        lists = [rules for rules in (common, host.get("rules")) if isinstance(rules, list)]
+        total = sum(map(len, lists)) + ("protect" in host)
+        if total > MOST_RULES and all(len(rules) <= MOST_RULES for rules in lists):
+            found = f"found rule number {total} for this host, those of [front] and `protect` counted"
+            yield ("host", index, "rules"), f"{found}; {MOST_RULES} are the limit: join some with `or`"

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from hardtack.control.configuration.lists import Each, check_once, listed
 from hardtack.control.configuration.ports import Ports, read_ports
+from hardtack.control.configuration.rules import check_rules, read_expression, read_rule
 from hardtack.control.configuration.units import count, duration, rate
 from hardtack.control.configuration.values import (
     Address,
@@ -66,6 +67,8 @@ Vlan = Annotated[int | Literal["none"], BeforeValidator(read_vlan)]
 Mss = Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)]
 Options = Annotated[tuple[TcpOption, ...], AfterValidator(check_once), BeforeValidator(Each(check_option, empty=True))]
 Scale = Annotated[int, Field(strict=True, ge=0, le=MOST_SCALE)]
+Rules = Annotated[tuple[str, ...], AfterValidator(check_rules), BeforeValidator(Each(read_rule, empty=True))]
+RULES = Write('rules = ["drop udp and src port 53", "limit 5k/s udp"], each an action and a pcap expression')
 
 
 class Front(Inert):
@@ -85,6 +88,7 @@ class Front(Inert):
     replies_per_prefix: Annotated[int, REPLIES, Write("replies_per_prefix = 1_000")] = 1_000
     connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
     reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
+    rules: Annotated[Rules, RULES] = ()
 
     @property
     def uplinks(self) -> tuple[str, ...]:
@@ -127,6 +131,12 @@ class Host(Inert):
     default: Annotated[Literal["pass", "drop"], Write('default = "pass" or default = "drop"')] = "pass"
     replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 5_000_000")] = 5_000_000
     frames_per_connection: Annotated[int, FRAMES, Write("frames_per_connection = 5_000")] = 5_000
+    rules: Annotated[Rules, RULES] = ()
+    protect: Annotated[
+        Annotated[str, BeforeValidator(read_expression)] | None,
+        Write('protect = "tcp and dst port 80", a pcap expression', "TCP to the `ports`"),
+    ] = None
+    dry_run: Annotated[bool, Field(strict=True), Write("dry_run = true or dry_run = false")] = False
 
     @property
     def one_armed(self) -> bool:

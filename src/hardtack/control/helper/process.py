@@ -47,9 +47,9 @@ class Helper:
         """Readable when it has said something, or has gone."""
         return self._line.fileno()
 
-    def ask(self, verb: str) -> None:
+    def ask(self, verb: str, content: bytes | None = None, **facts: str) -> None:
         """Have it do something; what comes of it is a message. OSError if it has gone."""
-        self._line.send({"verb": verb})
+        self._line.send({"verb": verb, **facts}, content)
 
     def receive(self) -> Message | None:
         """The next message; None if it has gone."""
@@ -109,7 +109,10 @@ def become_helper() -> None:
 
 def serve(line: Line, path: Path, found: Loaded) -> None:
     """Until the front has gone."""
-    verbs: dict[str, Callable[[], None]] = {"read": lambda: tell_reading(line, path, watching, watched)}
+    verbs: dict[str, Callable[[Message], None]] = {
+        "read": lambda _: tell_reading(line, path, watching, watched),
+        "load": lambda asked: tell_loading(line, asked),
+    }
     watching, watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
     watching.look_after(watched)
     told, patience = False, 0.0
@@ -123,7 +126,7 @@ def serve(line: Line, path: Path, found: Loaded) -> None:
             if asked is None:
                 return
             signal.alarm(LONGEST_VERB)
-            verbs[asked.facts["verb"]]()
+            verbs[asked.facts["verb"]](asked)
             signal.alarm(0)
             told = False
         if (patience or watching.fileno() in ready) and watching.changed() and not told:
@@ -145,6 +148,23 @@ def tell_reading(line: Line, path: Path, watching: Watching, watched: set[Path])
         line.send({"verb": "read", "problem": problem(path, error)[:MOST_PROBLEM]})
         return
     line.send({"verb": "read"}, pickle.dumps(reading))
+
+
+def tell_loading(line: Line, asked: Message) -> None:
+    """The verb `load`: nothing, or what is wrong."""
+    from hardtack.control.helper.loading import load  # and with it what only rules need
+    from hardtack.engines.xdp import BadList
+
+    answer: dict[str, Any] = {"verb": "load"}
+    try:
+        load(asked.facts["interface"], asked.content or b"{}")
+    except BadList as bad:
+        answer |= {"place": bad.place, "position": bad.position, "problem": bad.why[:MOST_PROBLEM]}
+    except Exception as error:
+        if not isinstance(error, Mistake | OSError | MemoryError):  # of ours
+            traceback.print_exc()
+        answer |= {"place": 0, "position": 0, "problem": str(error)[:MOST_PROBLEM]}
+    line.send(answer)
 
 
 def read_watched(path: Path, watching: Watching, watched: set[Path]) -> Reading:

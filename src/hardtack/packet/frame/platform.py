@@ -39,3 +39,7 @@ coarse_ns = external("coarse_ns", u64)
 
 # send(place): the frame is to leave by the interface at this place of the table `devices`. An XDP action.
 send = external("devices.send", i64, i64)
+
+# match_rules(frame, place): which expression of the rule program at this place of a table of programs matches, from 1; 0:
+# none; less: there is no program. In the kernel the program goes on there instead, and only the last of these comes back.
+match_rules = external("match_rules", i64, Pointer, i64)

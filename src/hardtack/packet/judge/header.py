@@ -8,7 +8,9 @@ from hardtack.packet.frame.wire import ACK, FIN, PSH, RST, SYN, URG
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.hosts import protects
 from hardtack.packet.state.names import name_from_client
+from hardtack.packet.state.ruling import BY_DEFAULT, PROTECTED
 
+DEFAULT_PASS = int(Reason.default_pass)
 OTHER_PORT = int(Reason.other_port)
 CUT_SHORT = int(Reason.cut_short)
 BAD_OFFSET = int(Reason.bad_offset)
@@ -23,8 +25,10 @@ def judge_header(frame, flow, host, name):
     reason = parse_tcp(frame, flow)
     if reason != NONE:
         return CUT_SHORT if reason == TRUNCATED else BAD_OFFSET
-    if not protects(host, flow.dport):
+    if not flow.ruling & PROTECTED and not protects(host, flow.dport):
         return OTHER_PORT
+    if flow.ruling & BY_DEFAULT and not host.other:
+        return DEFAULT_PASS
     name_from_client(flow, name)
     return NONE if flow.flags & (SYN | RST | ACK) else judge_flagless(flow)
 

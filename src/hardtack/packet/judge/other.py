@@ -21,6 +21,7 @@ from hardtack.packet.state.credit import allowance
 from hardtack.packet.state.hosts import protects
 from hardtack.packet.state.names import turned
 from hardtack.packet.state.prefixes import may_doubt
+from hardtack.packet.state.ruling import EVERY_PORT, WITHIN
 
 DEFAULT_PASS = int(Reason.default_pass)
 DEFAULT_DROP = int(Reason.default_drop)
@@ -30,6 +31,7 @@ NEIGHBOUR = int(Reason.neighbour)
 CUT_SHORT = int(Reason.cut_short)
 BAD_EXTENSIONS = int(Reason.bad_extensions)
 FIRST_FRAGMENT = int(Reason.first_fragment)
+RULE_WITHIN = int(Reason.rule_within)
 
 ICMP = 8  # bytes of an ICMP header; what the error is about follows
 ERRORS_4 = 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12  # unreachable, source quench, time exceeded, parameter problem: RFC 792
@@ -59,7 +61,7 @@ def judge_other(frame, flow, host, name):
                 return NEIGHBOUR
             if is_error(flow, kind) and name_quoted(at(message, ICMP), end, flow, name):
                 return NONE
-    return judge_default(host)
+    return judge_default(flow, host)
 
 
 @inlined
@@ -78,16 +80,19 @@ def judge_error(flow, host, entry, name, ms):
     far as the host's budget goes, and what a source prefix may have in doubt; the host knows which connections it has.
     """
     if not absent(entry):
-        return ICMP_ERROR if allowance(entry, name, ms) else judge_default(host)
-    if not host.other:
-        return DEFAULT_PASS
+        return ICMP_ERROR if allowance(entry, name, ms) else judge_default(flow, host)
+    if flow.ruling & WITHIN or not host.other:
+        return judge_default(flow, host)
     port = swap16(i64(name.ports >> u64(16)))
-    return ICMP_QUOTE if protects(host, port) and may_doubt(flow, ms) and may_quote(host, ms) else DEFAULT_DROP
+    ours = flow.ruling & EVERY_PORT or protects(host, port)
+    return ICMP_QUOTE if ours and may_doubt(flow, ms) and may_quote(host, ms) else DEFAULT_DROP
 
 
 @inlined
-def judge_default(host):
-    """The host's `default`."""
+def judge_default(flow, host):
+    """The host's `default`, or the rule whose rate it is within."""
+    if flow.ruling & WITHIN:
+        return RULE_WITHIN
     return DEFAULT_DROP if host.other else DEFAULT_PASS
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, inlined
+from hardtack.compiler.language import absent, i64, inlined, u64
 from hardtack.packet.cookie.time import has_key
 from hardtack.packet.frame.checksum import header_holds
 from hardtack.packet.frame.link import is_for_us
+from hardtack.packet.frame.parse import NONE
 from hardtack.packet.frame.wire import ACK, FIN, RST
 from hardtack.packet.reasons import Reason
+from hardtack.packet.state.budget import may_have_one
 from hardtack.packet.state.credit import allowance
 from hardtack.packet.state.follow import follow_answer, is_ended, makes_way
 from hardtack.packet.state.replies import reply_refused
+from hardtack.packet.state.ruling import DRY
 
+HOST_LIMIT = int(Reason.host_limit)
 NO_KEY = int(Reason.no_key)
 NOT_FOR_US = int(Reason.not_for_us)
 BAD_CHECKSUM = int(Reason.bad_checksum)
@@ -45,4 +49,6 @@ def judge_syn(frame, flow, host, name, moment, entry):
             return IMPLAUSIBLE
     if not is_for_us(frame):
         return NOT_FOR_US
+    if flow.ruling & DRY:  # what others may have answered does not become less, and their budgets are not what it meets
+        return NONE if may_have_one(i64(host.number), u64(host.replies), moment.ms) else HOST_LIMIT
     return reply_refused(flow, host, name, moment.ms)

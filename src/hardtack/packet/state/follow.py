@@ -16,10 +16,12 @@ from hardtack.packet.layout import (
     HOST_FIN,
     HOST_SEEN,
     NUMBERED,
+    START,
 )
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.connections import forget, mark
 from hardtack.packet.state.credit import afford, allowance, doubt, doubt_window, earn, touch
+from hardtack.packet.state.ruling import is_dry
 
 # How far from what the host expects an RST may be, and a client be followed: a usual receive window (tcp_rmem)
 WINDOW = 1 << 23
@@ -206,9 +208,18 @@ def follow_host(flow, entry, host, name, ms):
     touch(entry, host, ms)
     if flow.flags & ACK:
         acknowledge(flow, entry)
+        if flow.flags & SYN and is_dry(host):
+            await_client(entry)
     if flow.flags & FIN:
         entry.state |= HOST_FIN
     return OUTBOUND
+
+
+@inlined
+def await_client(entry):
+    """In a dry run, where no cookie has proved the client: anybody's SYN makes the host answer, until it says more."""
+    entry.state |= AWAITED
+    entry.left = START
 
 
 @inlined

@@ -13,9 +13,10 @@ from hardtack.packet.records import Name
 from hardtack.packet.state.budget import may_teach
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.eviction import take_place
-from hardtack.packet.state.follow import acknowledge, begin, behind_it, follow_host
+from hardtack.packet.state.follow import acknowledge, await_client, begin, behind_it, follow_host
 from hardtack.packet.state.hosts import find_host, host_of, protects
 from hardtack.packet.state.names import name_from_host
+from hardtack.packet.state.ruling import has_any_port, is_dry
 
 NOT_OURS = int(Reason.not_ours)
 TAUGHT = int(Reason.taught)
@@ -36,9 +37,15 @@ def read_host(frame, flow):
         return NOT_OURS
     if not find_host(flow, flow.source_high, flow.source_low):
         return NOT_OURS
-    if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not protects(host_of(flow), flow.sport):
+    if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not may_matter(host_of(flow), flow.sport):
         return OTHER
     return NONE
+
+
+@inlined
+def may_matter(host, port):
+    """Whether connections of this port may be protected."""
+    return protects(host, port) or has_any_port(host)
 
 
 @inlined
@@ -55,7 +62,8 @@ def learn_from(flow, host, is_forged):
     entry = find(name)
     if not absent(entry):
         return follow_host(flow, entry, host, name, moment.ms)
-    if flow.flags & RST or flow.flags & (SYN | ACK) == (SYN | ACK) or not flow.flags & (SYN | ACK):
+    answers = flow.flags & (SYN | ACK) == (SYN | ACK)
+    if flow.flags & RST or not flow.flags & (SYN | ACK) or (answers and not is_dry(host)):
         return OTHER
     if not may_teach(host, moment.ms):
         return TEACH_LIMIT
@@ -67,6 +75,8 @@ def learn_from(flow, host, is_forged):
         acknowledge(flow, entry)
         if flow.flags & FIN:
             entry.state |= HOST_FIN
+        if answers:
+            await_client(entry)
     else:
         entry.sent = behind_it(flow)
         entry.state = ASKED

@@ -1,0 +1,110 @@
+"""Rule programs for a front at work: the verb `load`. The front has no right to load any; it sends classic BPF, as JSON.
+
+Here that is looked at once more, translated, and put where the front has asked for it: in the tables of programs that it has
+pinned, and nowhere else. Nothing goes on there before the front says so in a host's word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from hardtack.engines import xdp
+from hardtack.engines.xdp import BadList, RuleTable
+from hardtack.image import Image
+from hardtack.kernel import generic, pins, programs
+from hardtack.kernel.maps import Map
+from hardtack.kernel.pins import Folder
+from hardtack.kernel.programs import Program, VerifierRefusal
+from hardtack.mistake import Mistake
+from hardtack.packet.rule_tables import AFTER_RULES, MOST_PROGRAMS
+from hardtack.pcap import libpcap
+from hardtack.pcap.classic import Instruction
+from hardtack.pcap.libpcap import Expression
+
+Lists = Mapping[int, list[Expression]]  # by place
+
+
+class Missing(Mistake):
+    """A table that the front was to have pinned."""
+
+    status = 1
+
+
+def request(lists: Mapping[str, Lists]) -> bytes:
+    """What to send: for each kind of table, by name, lists of expressions."""
+    told = {name: {str(place): [*map(packed, some)] for place, some in of.items()} for name, of in lists.items()}
+    return json.dumps(told).encode()
+
+
+def packed(expression: Expression) -> dict[str, Any]:
+    """An expression as JSON has it."""
+    return {"text": expression.text, "code": expression.code, "link": expression.link, "tags": expression.sees_tags}
+
+
+def unpacked(told: Mapping[str, Any]) -> Expression:
+    """The same back, if it is one. ValueError."""
+    code = tuple(Instruction(*map(int, here)) for here in told["code"])
+    if told["link"] not in libpcap.LINK_TYPES:
+        raise ValueError("frames of another kind")
+    return libpcap.checked(Expression(str(told["text"]), code, told["link"], bool(told["tags"])))
+
+
+def load(interface: str, asked: bytes) -> None:
+    """Have them loaded, and in their places. BadList names one that cannot be; Mistake, ValueError, OSError."""
+    folder, wanted = pins.folder("front", interface), json.loads(asked)
+    with ExitStack() as parts:
+        for table in xdp.RULE_TABLES:
+            if table.name in wanted:
+                lists = {int(place): [*map(unpacked, some)] for place, some in wanted[table.name].items()}
+                load_into(folder, table, lists, parts)
+
+
+def load_into(folder: Folder, table: RuleTable, lists: Lists, parts: ExitStack) -> None:
+    """Those of one kind; for a front that also runs in the generic hook, twice."""
+    tables = opened(folder, table.after(), parts)
+    for name, is_plain in ((table.table.name, False), (generic.plain(table.table).name, True)):
+        if name not in tables:
+            continue
+        for place, image in images(table, lists, tables[name]):
+            if not 0 <= place < MOST_PROGRAMS:
+                raise ValueError(f"there is no place {place}")
+            program = loaded(image, place, table, lists, tables, is_plain, parts)
+            tables[name].update(place.to_bytes(4, "little"), program.fd.to_bytes(4, "little"))
+
+
+def images(table: RuleTable, lists: Lists, programs: Map) -> Iterator[tuple[int, Image]]:
+    """What is to be loaded, and where: the front's second program first, if it is not there yet."""
+    if programs.lookup(AFTER_RULES.to_bytes(4, "little")) is None:
+        yield AFTER_RULES, table.after()
+    for place, some in lists.items():
+        yield place, xdp.rule_image(some, table.kind, place)
+
+
+def loaded(
+    image: Image, place: int, table: RuleTable, lists: Lists, tables: Mapping[str, Map], is_plain: bool, parts: ExitStack
+) -> Program:
+    """The program. BadList."""
+    try:
+        if is_plain:
+            return generic.load(image, tables, parts)
+        return parts.enter_context(programs.load(image, tables))
+    except VerifierRefusal as refusal:
+        if place == AFTER_RULES:
+            raise
+        raise BadList(place, xdp.culprit(lists[place], table.kind), refusal.in_a_line()) from None
+
+
+def opened(folder: Folder, image: Image, parts: ExitStack) -> dict[str, Map]:
+    """The front's tables that programs need, as they are pinned. Missing."""
+    found = {}
+    for table in image.tables:
+        if one := folder.open(table):
+            found[table.name] = parts.enter_context(one)
+        else:
+            raise Missing(f"the table {table.name} is not pinned any more: start the front again")
+        if table.kind == "prog_array" and (twin := folder.open(generic.plain(table))):
+            found[twin.table.name] = parts.enter_context(twin)
+    return found

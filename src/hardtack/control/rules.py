@@ -1,0 +1,249 @@
+"""Rules -> programs and records: which program each host's frames go through, and what each rule does. Pure.
+
+Equal lists of expressions share a program, equal lists of rules their records as well. What is already there keeps its
+place, so that a change is little: see `Laid`. A rule has a number, by which it is counted, while its owner and text live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hardtack.control.configuration.rules import Rule, parse
+from hardtack.control.configuration.schema import Config, Host
+from hardtack.control.numbers import assigned
+from hardtack.kernel.maps import Map
+from hardtack.mistake import Mistake
+from hardtack.packet.rule_tables import (
+    AFTER_RULES,
+    ANY_PORT,
+    BASE_SHIFT,
+    COUNT,
+    DEFAULT,
+    DROP_IT,
+    DRY_RUN,
+    FEWEST_RULES,
+    HAS_RULES,
+    LIMIT,
+    MOST_PROGRAMS,
+    MOST_RULE_RECORDS,
+    NOTHING,
+    PASS_ON,
+    PROTECT,
+)
+from hardtack.packet.rule_tables import Rule as Record
+
+EVERYBODY = ""  # the owner of [front]'s rules
+ACTIONS = {"pass": PASS_ON, "drop": DROP_IT, "limit": LIMIT, "count": COUNT, "protect": PROTECT}
+SECOND = 1_000_000_000  # ns
+DRAWS = 1000  # in a second, from the bucket of a fast rule
+MOST_LISTS = 1024  # different lists of expressions
+MOST_NUMBERED = 1 << 16
+
+Owned = tuple[str, str]  # a rule's owner, a host's name or EVERYBODY, and its text
+Expressions = tuple[str, ...]
+
+
+class TooManyRules(Mistake):
+    """More than the tables have room for."""
+
+    status = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """An expression in a list, and the rule that it stands for. `last`: it is the host's `protect`, not one of its rules."""
+
+    rule: Rule
+    owned: Owned
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What frames of some hosts meet: `lines` in order; where none matches, as without rules, or as the host's `default`."""
+
+    lines: tuple[Line, ...]
+    by_default: bool = False
+
+    @property
+    def expressions(self) -> Expressions:
+        """What is matched: the first program that there may be of it."""
+        return tuple(line.rule.expression for line in self.lines)
+
+    @property
+    def protects(self) -> bool:
+        """Whether TCP of any port may go to the handshake."""
+        return any(line.rule.action in ("protect", "limit") for line in self.lines)
+
+    @property
+    def records(self) -> int:
+        """How many it takes."""
+        return len(self.lines) + 1
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Where everything is.
+
+    `numbers`: of rules, from 1; `slots`: of lists of expressions in the table of programs; `bases`: of lists of rules in the
+    table of records; `words`: Host.rules, by the host's name, of those that have any.
+    """
+
+    numbers: Mapping[Owned, int] = field(default_factory=dict)
+    slots: Mapping[Expressions, int] = field(default_factory=dict)
+    bases: Mapping[Ruling, int] = field(default_factory=dict)
+    words: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """What holds for a host."""
+
+    ruling: Ruling
+    dry_run: bool = False
+
+
+def ruled(config: Config) -> dict[str, Ruled]:
+    """What holds for each host of a configuration, by name."""
+    return {host.name: Ruled(ruling_of(config, host), host.dry_run) for host in config.hosts}
+
+
+def ruling_of(config: Config, host: Host) -> Ruling:
+    """What the frames of a host meet: the rules of all, its own, what is protected."""
+    common = [Line(parse(text), (EVERYBODY, text)) for text in config.front.rules]
+    own = [Line(parse(text), (host.name, text)) for text in host.rules]
+    if host.protect is None:
+        return Ruling((*common, *own))
+    return Ruling((*common, *own, protecting(host.name, host.protect)), True)
+
+
+def protecting(owner: str, expression: str) -> Line:
+    """What `protect` says, as a rule."""
+    text = f'protect = "{expression}"'
+    return Line(Rule(text, "protect", " ".join(expression.split())), (owner, text), last=True)
+
+
+NO_RULES = Laid()
+
+
+def owned(hosts: Mapping[str, Ruled]) -> list[Owned]:
+    """Every rule of these hosts, once."""
+    return list(dict.fromkeys(line.owned for host in hosts.values() for line in host.ruling.lines))
+
+
+def laid(hosts: Mapping[str, Ruled], earlier: Laid = NO_RULES, known: Mapping[Owned, int] | None = None) -> Laid:
+    """Where the rules of these hosts are; what `earlier` has stays where it is.
+
+    `known`: numbers of rules from before, which nobody else is given as long as there are others. TooManyRules.
+    """
+    wanted = list(dict.fromkeys(part for host in hosts.values() for part in with_rest(host.ruling) if part.lines))
+    lists = list(dict.fromkeys(ruling.expressions for ruling in wanted))
+    if len(lists) > MOST_LISTS:
+        raise TooManyRules(f"{len(lists)} different lists of rules; a front takes {MOST_LISTS}: let hosts share some")
+    everyone = owned(hosts)
+    if len(everyone) >= MOST_NUMBERED:
+        raise TooManyRules(f"{len(everyone)} rules; a front takes {MOST_NUMBERED - 1}: let hosts share some, in [front]")
+    numbers = assigned(everyone, {**(known or {}), **earlier.numbers}, MOST_NUMBERED - 1)
+    slots = assigned(lists, earlier.slots, MOST_PROGRAMS - 1)
+    bases = placed(wanted, earlier.bases)
+    words = {name: word_of(host, slots, bases) for name, host in hosts.items()}
+    return Laid(numbers, slots, bases, {name: word for name, word in words.items() if word})
+
+
+def rest_of(ruling: Ruling) -> Ruling:
+    """What judges a frame that a rule has only counted: as if there were no rules, but for `protect`."""
+    return Ruling(tuple(line for line in ruling.lines if line.last), ruling.by_default)
+
+
+def with_rest(ruling: Ruling) -> Iterator[Ruling]:
+    """A list, and what it leads to."""
+    yield ruling
+    yield rest_of(ruling)
+
+
+def word_of(host: Ruled, slots: Mapping[Expressions, int], bases: Mapping[Ruling, int]) -> int:
+    """Host.rules. A host without rules has a word only in a dry run: straight to the second program, and no record."""
+    dry = DRY_RUN if host.dry_run else 0
+    if not host.ruling.lines:
+        return HAS_RULES | dry | AFTER_RULES if dry else 0
+    return place_of(host.ruling, slots, bases) | dry
+
+
+def place_of(ruling: Ruling, slots: Mapping[Expressions, int], bases: Mapping[Ruling, int]) -> int:
+    """The same of a list."""
+    any_port = ANY_PORT if ruling.protects else 0
+    return HAS_RULES | any_port | slots[ruling.expressions] | bases[ruling] << BASE_SHIFT
+
+
+def placed(wanted: Iterable[Ruling], had: Mapping[Ruling, int]) -> dict[Ruling, int]:
+    """Where each list's records begin: where they did, or in the first gap behind record 0, which is nobody's."""
+    found = {ruling: had[ruling] for ruling in wanted if ruling in had}
+    gaps = sorted((base, base + ruling.records) for ruling, base in had.items())
+    for ruling in wanted:
+        if ruling not in found:
+            found[ruling] = base = first_gap(gaps, ruling.records)
+            gaps = sorted([*gaps, (base, base + ruling.records)])
+    return found
+
+
+def first_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
+    """The first place for so many records. TooManyRules."""
+    place = 1
+    for begin, end in taken:
+        if begin - place >= size:
+            break
+        place = max(place, end)
+    if place + size > MOST_RULE_RECORDS:
+        raise TooManyRules(f"more rules, host by host, than {MOST_RULE_RECORDS}, which a front takes: let hosts share some")
+    return place
+
+
+def records(laid: Laid) -> dict[int, bytes]:
+    """The table `rules`, by place, as far as anybody uses it."""
+    found = {0: packed(NOTHING)}
+    for ruling, base in laid.bases.items():
+        rest = rest_of(ruling)
+        then = place_of(rest, laid.slots, laid.bases) if rest.lines else 0
+        found[base] = packed(DEFAULT if ruling.by_default else NOTHING)
+        for place, line in enumerate(ruling.lines, base + 1):
+            found[place] = record_of(line, laid.numbers[line.owned], then)
+    return found
+
+
+def record_of(line: Line, number: int, then: int) -> bytes:
+    """A rule's record."""
+    rule = line.rule
+    cost, frames = draw_of(rule.rate, rule.per_source) if rule.rate else (0, 0)
+    return packed(ACTIONS[rule.action], number, rule.dry, rule.per_source, cost, frames, then)
+
+
+def packed(action: int, number: int = 0, dry: bool = False, per_source: bool = False, *rest: int) -> bytes:
+    """The bytes. `rest`: cost, frames, then."""
+    record = np.zeros((), Record)
+    record["action"], record["number"], record["dry"], record["per_source"] = action, number, dry, per_source
+    for name, value in zip(("cost", "frames", "then"), rest, strict=False):
+        record[name] = value
+    return record.tobytes()
+
+
+def draw_of(rate: int, per_source: bool) -> tuple[int, int]:
+    """What a draw costs, in ns, and how many frames it is good for: one; of fast rules a ms' worth."""
+    frames = 1 if per_source else max(1, rate // DRAWS)
+    return frames * SECOND // rate, frames
+
+
+def table_sizes(laid: Laid) -> dict[str, int]:
+    """Entries of the tables that have one for each number."""
+    highest = max(laid.numbers.values(), default=0)
+    entries = max(FEWEST_RULES, 1 << (highest + highest // 4).bit_length())
+    return {"rule_counters": entries, "rule_buckets": entries, "rule_texts": entries}
+
+
+def fill_rules(table: Map, laid: Laid) -> None:
+    """Write the records, a word at a time, behind what is read of them last: programs may be reading."""
+    memory = np.frombuffer(table.memory(), np.uint64).reshape(-1, Record.itemsize // 8)
+    for place, record in records(laid).items():
+        memory[place, 1:], memory[place, 0] = np.frombuffer(record, np.uint64)[1:], np.frombuffer(record, np.uint64)[0]
