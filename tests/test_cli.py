@@ -17,7 +17,7 @@ from hardtack.control.configuration.reading import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"
-COMMANDS = ["doctor", "key", "check", "filter", "front", "agent", "status", "connections", "demo", "bench"]
+COMMANDS = ["doctor", "key", "example", "check", "filter", "front", "agent", "status", "connections", "demo", "bench"]
 SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "rich"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
 HARDTACK = [sys.executable, "-m", "hardtack"]
@@ -110,9 +110,14 @@ def test_completion() -> None:
     assert "lo" in done.stdout.split()
 
 
+def fine(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether the file was good; what this machine lacks for it is beside the point."""
+    return done.returncode == 0 and all(line.startswith("hardtack: note: ") for line in done.stderr.splitlines())
+
+
 def test_check_shows_what_is_protected(config: Path) -> None:
     done = hardtack("check", config)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert fine(done)
     for text in (
         "web",
         "192.0.2.10",
@@ -151,7 +156,7 @@ def test_check_says_whose_key_is_where(config: Path) -> None:
     assert hardtack("key", config.parent / "other").returncode == 0
     config.write_text(config.read_text().replace('key_file = "key" # a key of its own', 'key_file = "other"'))
     done = hardtack("check", config)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert fine(done)
     first = f"On lo, with the keys in {config.parent}/key (web, mail), {config.parent}/other (shop):"
     assert done.stdout.splitlines()[0] == first
 
@@ -174,7 +179,7 @@ def test_check_for_programs(config: Path) -> None:
     }
     assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
     assert told["connections_memory"] == 97_500_000
-    assert told["notes"] == []
+    assert isinstance(told["notes"], list)  # what stands in the way on this machine
 
 
 def test_check_notes_what_is_missing_here(config: Path) -> None:
@@ -184,9 +189,14 @@ def test_check_notes_what_is_missing_here(config: Path) -> None:
     done = hardtack("check", config)
     assert done.returncode == 0
     *interfaces, first, second = done.stderr.splitlines()
-    assert interfaces == [f"hardtack: note: nosuch{number}: no such interface on this machine" for number in range(3)]
+    assert [line.split(" here; there are: ")[0] for line in interfaces] == [
+        f"hardtack: note: no interface nosuch{number}" for number in range(3)
+    ]
     assert first.startswith(f"hardtack: note: {config.parent}/key: no such key file; ")
     assert second.startswith(f"hardtack: note: {config.parent}/other: no such key file; ")
+    if os.geteuid() == 0:  # else it says that first
+        front = hardtack("front", config)
+        assert (front.returncode, front.stderr) == (2, done.stderr.replace("note: ", ""))
 
 
 @pytest.mark.parametrize("command", ["check", "front"])

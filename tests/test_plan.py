@@ -47,7 +47,7 @@ def test_where_programs_are_to_be(
     config = configured(*hosts, **front)
     assert [f"{place.link}/{place.hook}" for place in planned(config, facts, {}).places] == links
     assert ("leaving" in purposes(config, facts)) == any("gress" in link for link in links)
-    assert {site.interface for site in sites(config, facts)} == {*config.front.uplinks, *config.front.inside}
+    assert {site.interface for site in sites(config, facts.speech)} == {*config.front.uplinks, *config.front.inside}
 
 
 def test_a_plan_knows_what_this_machine_promises_as_a_host() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kernel_ground import needs_root
 
-from hardtack.cli.check import promises
+from hardtack.cli.overview import promises
 from hardtack.control.configuration.reading import read
 from hardtack.diagnosis.finding import Finding, Site
 from hardtack.diagnosis.looks import findings

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from hardtack.printable import printable
+
 JOURNAL = logging.getLogger("hardtack")
 
 
@@ -33,5 +35,5 @@ def quoted(value: object) -> str:
 
 
 def escaped(text: str) -> str:
-    """Quotes marked, no line breaks."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    """Quotes marked; no line breaks, and nothing that a terminal would take for an order."""
+    return printable(text.replace("\\", "\\\\").replace('"', '\\"'))

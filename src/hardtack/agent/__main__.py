@@ -20,6 +20,7 @@ from hardtack.agent.daemon import run
 from hardtack.agent.detach import detach
 from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 from hardtack.mistake import Mistake
+from hardtack.printable import printable
 
 INTERRUPTED = 128 + signal.SIGINT  # before it was ready; afterwards an interrupt is an ending like any other
 
@@ -48,8 +49,8 @@ def main() -> int:
             return 0
         return run(given.interface, given.key, given.verbose, given.window_scale)
     except Mistake as mistake:
-        for line in str(mistake).splitlines():
-            print(f"hardtack: {line}", file=sys.stderr)
+        for line in str(mistake).split("\n"):
+            print(f"hardtack: {printable(line)}", file=sys.stderr)
         return mistake.status
     except KeyboardInterrupt:
         return INTERRUPTED

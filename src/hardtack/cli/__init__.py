@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import TYPE_CHECKING
+
+from hardtack.printable import printable
 
 if TYPE_CHECKING:
     from typer import TyperException
@@ -18,6 +21,9 @@ def main() -> None:
     SIGINT interrupts also where it was ignored, as by a shell's background jobs: who sends one means it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the locale cannot say
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -60,6 +66,6 @@ def usage(error: TyperException) -> str:
 
 def complain(message: str, status: int) -> int:
     """Write `message` to standard error, each line marked as ours; the status as given."""
-    for line in message.splitlines():
-        print(f"hardtack: {line}", file=sys.stderr)
+    for line in message.split("\n"):
+        print(f"hardtack: {printable(line)}", file=sys.stderr)
     return status

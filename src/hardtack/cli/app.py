@@ -14,6 +14,7 @@ from hardtack.cli.connections import connections
 from hardtack.cli.demo import demo
 from hardtack.cli.detach import detach
 from hardtack.cli.doctor import doctor
+from hardtack.cli.example import example
 from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
@@ -49,5 +50,5 @@ def options(
     """What stands before the command's name."""
 
 
-for command in (doctor, key, check, filter, front, reload, agent, detach, status, connections, demo, bench):
+for command in (doctor, key, example, check, filter, front, reload, agent, detach, status, connections, demo, bench):
     app.command()(command)

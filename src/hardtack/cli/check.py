@@ -3,157 +3,48 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hardtack.cli.arguments import ConfigFile
-from hardtack.kernel.tcp import Speech
-
-if TYPE_CHECKING:
-    from hardtack.control.configuration.schema import Config, Host
+from hardtack.printable import printable
 
 
 def check(
     config: ConfigFile,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+    as_toml: Annotated[
+        bool, typer.Option("--show", help="Print all of it as one TOML file, with every default that holds.")
+    ] = False,
 ) -> None:
     """Say what CONFIG protects, or everything that is wrong with it.
 
-    Exit status 0 if the file is good, 2 if not. What this machine lacks for it (keys, interfaces) is only noted
-    on standard error: the file may have been written for another one.
+    Exit status 0 if the file is good, 2 if not. What this machine lacks for it (keys, interfaces), and what would stand in
+    its way (no route, no forwarding), is only noted on standard error: the file may have been written for another one.
 
     Example: hardtack check etc/hardtack.toml
     """
-    from hardtack.control.configuration.reading import load
+    from hardtack.control.configuration.reading import loaded
     from hardtack.control.connections import memory_for
 
-    settings = load(config)
-    notes = list(lacking(settings))
-    memory = memory_for(settings.front.connections)
+    found = loaded(config)
+    settings = found.config
+    if as_toml:
+        from hardtack.control.configuration.effective import effective
+
+        typer.echo(effective(found), nl=False)
+        return
+    from hardtack.control.preflight import notes
+
+    told, memory = notes(settings), memory_for(settings.front.connections)
     if as_json:
-        told = settings.model_dump(mode="json", by_alias=True)
-        typer.echo(json.dumps({**told, "connections_memory": memory, "notes": notes}, indent=2))
-    else:
-        show(settings, memory)
-        for note in notes:
-            print(f"hardtack: note: {note}", file=sys.stderr)
+        data = settings.model_dump(mode="json", by_alias=True)
+        typer.echo(json.dumps({**data, "connections_memory": memory, "notes": told}, indent=2))
+        return
+    from hardtack.cli.overview import show
 
-
-def lacking(settings: Config) -> Iterator[str]:
-    """What would keep a front from starting here."""
-    from hardtack.control.adoption import left_behind
-    from hardtack.keys import KeyFileError, read_key
-
-    front = settings.front
-    for name in dict.fromkeys([*front.uplinks, *front.inside, *(host.out for host in settings.hosts if host.out)]):
-        try:
-            socket.if_nametoindex(name)
-        except OSError:
-            yield f"{name}: no such interface on this machine"
-    for file in settings.key_files:
-        try:
-            read_key(file)
-        except KeyFileError as error:
-            yield str(error)
-    yield from map(str, left_behind(but=front.uplinks))
-
-
-def show(settings: Config, memory: int) -> None:
-    """What will be protected, as a table, and how; `memory` in bytes."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("host", "addresses", "ports", "handshake", "via", "MSS", "not TCP", "SYN-ACKs/s")
-    for host in settings.hosts:
-        ports = ", ".join(map(str, host.ports)) if host.ports else "all TCP"
-        addresses = "\n".join(map(str, host.addresses))
-        replies = f"{host.replies_per_second:,}"
-        table.add_row(host.name, addresses, ports, host.handshake, way(host), mss(host), host.default, replies)
-    console = Console(highlight=False)
-    front = settings.front
-    console.print(f"On {', '.join(front.uplinks)}, with {keys(settings)}:", markup=False, soft_wrap=True)
-    console.print(table)
-    for line in (
-        f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
-        f"Learned from what hosts send: {learning(settings)}",
-        f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
-        f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together, "
-        f"{front.replies_per_prefix:,} for a source prefix that nobody has lately connected from",
-        f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
-        f"Promised to clients that offer it: {promises(settings)}",
-        f"Frames that a client may send on a connection: at most {frames(settings)} a second",
-    ):
-        console.print(line, markup=False, soft_wrap=True)
-    for line in rules(settings):
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def rules(settings: Config) -> Iterator[str]:
-    """Those of all hosts, then each host's, in order; what is protected; and who has a dry run."""
-    owners = [("all hosts", settings.front.rules), *((host.name, host.rules) for host in settings.hosts)]
-    for name, texts in owners:
-        if texts:
-            yield f"Rules of {name}, the first that matches holds:"
-        yield from (f"  {number}. {text}" for number, text in enumerate(texts, 1))
-    for host in settings.hosts:
-        if host.protect is not None:
-            yield f'Protected of {host.name}: {host.protect}; all else: {host.default}'
-        if host.dry_run:
-            yield f"Dry run of {host.name}: nothing is dropped, no SYN is answered"
-
-
-def learning(settings: Config) -> str:
-    """Where the front sees it."""
-    front = settings.front
-    inside = [f"what comes in by {', '.join(front.inside)}"] if front.inside else []
-    return " and ".join([*inside, *([f"what leaves by {', '.join(front.uplinks)}"] if settings.leaving else [])])
-
-
-def frames(settings: Config) -> str:
-    """How many, and for whom."""
-    owners: dict[int, list[str]] = {}
-    for host in settings.hosts:
-        owners.setdefault(host.frames_per_connection, []).append(host.name)
-    if len(owners) == 1:
-        return f"{next(iter(owners)):,}"
-    return ", ".join(f"{rate:,} ({', '.join(names)})" for rate, names in owners.items())
-
-
-def promises(settings: Config) -> str:
-    """Options and window scale, and of whom."""
-    owners: dict[str, list[str]] = {}
-    for host in settings.hosts:
-        own = "this machine's " if host.via == "local" else ""
-        promised = host.promises(Speech())
-        options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no option"
-        scale = own + "scale" if own and host.window_scale is None else f"window scale {promised.scale}"
-        owners.setdefault(f"{options}; {scale}", []).append(host.name)
-    if len(owners) == 1:
-        return next(iter(owners))
-    return "; ".join(f"{promised} ({', '.join(names)})" for promised, names in owners.items())
-
-
-def keys(settings: Config) -> str:
-    """Which key belongs to whom."""
-    first, *others = settings.key_files
-    if not others:
-        return f"the key in {first}"
-    owners = {
-        file: [host.name for host in settings.hosts if settings.key_file_for(host) == file] for file in settings.key_files
-    }
-    return "the keys in " + ", ".join(f"{file} ({', '.join(names)})" for file, names in owners.items())
-
-
-def way(host: Host) -> str:
-    """How frames get to the host: `via`, and what belongs to it, each on a line of its own."""
-    tags = "" if host.vlan is None else "untagged" if host.vlan == "none" else f"VLAN {host.vlan}"
-    return "\n".join(line for line in (host.via, host.mac, host.out and f"out of {host.out}", tags) if line)
-
-
-def mss(host: Host) -> str:
-    """The MSS of each address, on the address's line."""
-    return "\n".join(str(host.mss_for(address.version)) for address in host.addresses)
+    show(settings, memory)
+    for note in told:
+        print(f"hardtack: note: {printable(note)}", file=sys.stderr)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hardtack.cli.screen import folding
 from hardtack.cli.sites import sites
 from hardtack.control.adoption import left_behind
 from hardtack.diagnosis.before import before
@@ -63,9 +64,9 @@ def report(found: list[Feature], seen: list[Interface], findings: list[Finding],
 def show(console: Console, found: list[Feature], seen: list[Interface], findings: list[Finding], unknown: list[str]) -> None:
     """All of it for people; rich leaves colour out where there is no terminal, or NO_COLOR is set."""
     console.print(f"Linux {platform.release()} on {platform.machine()}\n")
-    console.print(feature_table(found))
+    console.print(folding(feature_table(found)))
     if seen:
-        console.print(interface_table(seen))
+        console.print(folding(interface_table(seen)))
     for finding in findings:
         colour = "red" if finding.fatal else "yellow"
         console.print(f"[{colour}]{escape(finding.name)}[/]: {escape(str(finding))}", soft_wrap=True)

@@ -18,10 +18,9 @@ def doctor(
 
     Attaches nothing. Exit status 0: this machine can be a front; 1: it cannot.
     """
-    from rich.console import Console
-
     from hardtack.cli import shipped
     from hardtack.cli.checkup import diagnose, look, report, show
+    from hardtack.cli.screen import screen
     from hardtack.kernel import features, interfaces
 
     found = features.probe() + shipped.programs()
@@ -30,5 +29,5 @@ def doctor(
     if json:
         typer.echo(json_text.dumps(report(found, seen, findings, unknown), indent=2))
     else:
-        show(Console(highlight=False), found, seen, findings, unknown)
+        show(screen(), found, seen, findings, unknown)
     raise typer.Exit(0 if features.enough(found, "front") and not unknown else 1)

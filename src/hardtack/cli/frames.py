@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from hardtack.cli.screen import folding
 from hardtack.control.readout import Frames
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
@@ -53,11 +54,11 @@ def frames_table(lines: Sequence[Row], width: int) -> Table:
     columns = [*zip(HEADINGS, *(line.cells for line in lines), strict=True)]
     shown = [column for column in columns if column[0] != HEADINGS[-1] or any(column[1:])]
     for column in shown:
-        table.add_column(column[0], justify="right" if column[0] in HEADINGS[3:] else "left", no_wrap=True)
+        table.add_column(column[0], justify="right" if column[0] in HEADINGS[3:] else "left")
     room = width - sum(max(map(len, column)) + GAP for column in shown)
     if room >= LEAST:
-        table.add_column("meaning", style="dim", no_wrap=True, overflow="ellipsis", width=room)
+        table.add_column("meaning", style="dim", max_width=room)
     for line in lines:
         cells = [Text(cell, style=line.colour) for cell in line.cells[: len(shown)]]
         table.add_row(*cells, *([line.meaning] if room >= LEAST else []))
-    return table
+    return folding(table)

@@ -26,12 +26,11 @@ def status(
 
     Example: hardtack status --watch 2
     """
-    from rich.console import Console
-
     from hardtack.cli.panel import report, show
+    from hardtack.cli.screen import screen
     from hardtack.control.readout import everything
 
-    console, before = Console(highlight=False), None
+    console, before = screen(), None
     while True:
         now = everything(interface)
         if json:

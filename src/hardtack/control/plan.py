@@ -139,12 +139,12 @@ def places(config: Config, facts: Facts) -> list[Place]:
     return xdp.places(config.front.uplinks, config.front.inside, config.leaving, facts.without_ethernet)
 
 
-def sites(config: Config, facts: Facts) -> list[Site]:
+def sites(config: Config, speech: Speech) -> list[Site]:
     """What is to be at work here, and where, for those who look what stands in the way."""
     front, local = config.front, [host for host in config.hosts if host.via == "local"]
     outside = [Site("front", name, ports_of(config.hosts)) for name in front.uplinks]
     if local:
-        promised = config.promised_here(facts.speech)
+        promised = config.promised_here(speech)
         options, scale = frozenset(promised.options), promised.scale
         outside += [Site("agent", name, ports_of(local), options, scale) for name in front.uplinks]
     return [*outside, *(Site("inside", name) for name in front.inside)]
@@ -153,7 +153,8 @@ def sites(config: Config, facts: Facts) -> list[Site]:
 def ports_of(hosts: Collection[Host]) -> frozenset[int]:
     """All that are protected; empty: every port."""
     every = any(not host.ports for host in hosts)
-    return frozenset() if every else frozenset(port for host in hosts for port in host.ports or ())
+    some = {host.ports for host in hosts if host.ports}
+    return frozenset() if every else frozenset(port for ports in some for port in ports)
 
 
 def purposes(config: Config, facts: Facts) -> list[Purpose]:

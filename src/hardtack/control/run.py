@@ -13,8 +13,8 @@ from hardtack.agent import daemon, record
 from hardtack.agent.hold import Hold, socket_path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
-from hardtack.control import apply, rules, succession
-from hardtack.control.adoption import adopted, left_behind
+from hardtack.control import apply, preflight, rules, succession
+from hardtack.control.adoption import adopted
 from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
@@ -22,11 +22,10 @@ from hardtack.control.exits import find_exits
 from hardtack.control.helper import process
 from hardtack.control.helper.reading import keys_of
 from hardtack.control.pinned import key_of
-from hardtack.control.plan import Facts, places, planned, purposes, sites
+from hardtack.control.plan import Facts, places, planned, purposes
 from hardtack.control.reception import Reception
 from hardtack.control.reloading import Reloading
 from hardtack.control.rule_loads import what_is_wrong
-from hardtack.diagnosis.telling import tell, warn
 from hardtack.engines import xdp
 from hardtack.image import Image
 from hardtack.kernel import features, interfaces, privileges, tcp
@@ -49,12 +48,10 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
     with ExitStack() as parts:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
         bell = hang_bell()
+        preflight.require(config)
         facts, masters = facts_for(config), keys_of(config.key_files)
         features.require(purposes(config, facts))
-        for site in sites(config, facts):
-            tell(site)
-        for finding in left_behind(but=uplinks):
-            warn(finding)
+        preflight.warn_of_all(config)
         given = ingredients(config, facts)  # in a checkout this may take a minute, and Ctrl-C end it
         hold_signals()
         hold = parts.enter_context(Hold("front", uplinks))

@@ -1,0 +1,104 @@
+"""What `hardtack check` shows of a configuration: apart from the command, which others do not wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from hardtack.cli.screen import folding, screen
+from hardtack.control.configuration.schema import Config, Host
+from hardtack.kernel.tcp import Speech
+
+
+def show(settings: Config, memory: int) -> None:
+    """What will be protected, as a table, and how; `memory` in bytes."""
+    table = Table("host", "addresses", "ports", "handshake", "via", "MSS", "not TCP", "SYN-ACKs/s")
+    for host in settings.hosts:
+        ports = str(host.ports) if host.ports else "all TCP"
+        addresses = "\n".join(map(str, host.addresses))
+        replies = f"{host.replies_per_second:,}"
+        table.add_row(host.name, addresses, ports, host.handshake, way(host), mss(host), host.default, replies)
+    console, front = screen(), settings.front
+    console.print(f"On {', '.join(front.uplinks)}, with {keys(settings)}:", markup=False, soft_wrap=True)
+    console.print(folding(table))
+    for line in (
+        f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
+        f"Learned from what hosts send: {learning(settings)}",
+        f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
+        f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together, "
+        f"{front.replies_per_prefix:,} for a source prefix that nobody has lately connected from",
+        f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
+        f"Promised to clients that offer it: {promises(settings)}",
+        f"Frames that a client may send on a connection: at most {frames(settings)} a second",
+    ):
+        console.print(line, markup=False, soft_wrap=True)
+    for line in rules(settings):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def rules(settings: Config) -> Iterator[str]:
+    """Those of all hosts, then each host's, in order; what is protected; and who has a dry run."""
+    owners = [("all hosts", settings.front.rules), *((host.name, host.rules) for host in settings.hosts)]
+    for name, texts in owners:
+        if texts:
+            yield f"Rules of {name}, the first that matches holds:"
+        yield from (f"  {number}. {text}" for number, text in enumerate(texts, 1))
+    for host in settings.hosts:
+        if host.protect is not None:
+            yield f'Protected of {host.name}: {host.protect}; all else: {host.default}'
+        if host.dry_run:
+            yield f"Dry run of {host.name}: nothing is dropped, no SYN is answered"
+
+
+def learning(settings: Config) -> str:
+    """Where the front sees it."""
+    front = settings.front
+    inside = [f"what comes in by {', '.join(front.inside)}"] if front.inside else []
+    return " and ".join([*inside, *([f"what leaves by {', '.join(front.uplinks)}"] if settings.leaving else [])])
+
+
+def frames(settings: Config) -> str:
+    """How many, and for whom."""
+    owners: dict[int, list[str]] = {}
+    for host in settings.hosts:
+        owners.setdefault(host.frames_per_connection, []).append(host.name)
+    if len(owners) == 1:
+        return f"{next(iter(owners)):,}"
+    return ", ".join(f"{rate:,} ({', '.join(names)})" for rate, names in owners.items())
+
+
+def promises(settings: Config) -> str:
+    """Options and window scale, and of whom."""
+    owners: dict[str, list[str]] = {}
+    for host in settings.hosts:
+        own = "this machine's " if host.via == "local" else ""
+        promised = host.promises(Speech())
+        options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no option"
+        scale = own + "scale" if own and host.window_scale is None else f"window scale {promised.scale}"
+        owners.setdefault(f"{options}; {scale}", []).append(host.name)
+    if len(owners) == 1:
+        return next(iter(owners))
+    return "; ".join(f"{promised} ({', '.join(names)})" for promised, names in owners.items())
+
+
+def keys(settings: Config) -> str:
+    """Which key belongs to whom."""
+    first, *others = settings.key_files
+    if not others:
+        return f"the key in {first}"
+    owners = {
+        file: [host.name for host in settings.hosts if settings.key_file_for(host) == file] for file in settings.key_files
+    }
+    return "the keys in " + ", ".join(f"{file} ({', '.join(names)})" for file, names in owners.items())
+
+
+def way(host: Host) -> str:
+    """How frames get to the host: `via`, and what belongs to it, each on a line of its own."""
+    tags = "" if host.vlan is None else "untagged" if host.vlan == "none" else f"VLAN {host.vlan}"
+    return "\n".join(line for line in (host.via, host.mac, host.out and f"out of {host.out}", tags) if line)
+
+
+def mss(host: Host) -> str:
+    """The MSS of each address, on the address's line."""
+    return "\n".join(str(host.mss_for(address.version)) for address in host.addresses)
