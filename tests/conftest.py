@@ -13,14 +13,14 @@ COMPUTING = {
     *("test_kernel_btf", "test_kernel_structures", "test_keys", "test_layout", "test_marking", "test_naive"),
     *("test_agreement", "test_expressions", "test_random_code", "test_rule_programs"),  # pcap/
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
-    *("test_mistakes", "test_units"),
+    *("test_hostile_files", "test_mistakes", "test_units"),
 }
 
 # And these are quick: they compile no program of ours.
 QUICK = {
     *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
     *("test_kernels", "test_naive_cookie", "test_places", "test_privileges", "test_record", "test_units"),
-    *("test_expressions", "test_mistakes"),
+    *("test_expressions", "test_hostile_files", "test_mistakes"),
 }
 
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.

@@ -10,7 +10,6 @@ from hardtack.control.configuration.tokens import line_at
 
 MOST_BYTES = 16_000_000  # in all the files of a configuration together
 KINDS = {
-    stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
