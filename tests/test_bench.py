@@ -194,6 +194,7 @@ def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
     assert 64 < found["memory"]["each"] <= 160
     assert found["start"]["tables"] > 0
     assert found["start"]["resident"] > 0
+    assert all(one["many"] == 10 and one["without"] > 0 for one in found["rules"]) and len(found["rules"]) == 2
     assert found["reload"]["host"] > 0 and found["reload"]["frames"] > 0
 
 

@@ -9,9 +9,10 @@ from statistics import median
 from hardtack.lab.bench.contestants import EMPTY, NAME
 from hardtack.lab.bench.figures import MIRROR, paired, quartile
 from hardtack.lab.bench.forged import Forged
-from hardtack.lab.bench.kinds import KNOWN
+from hardtack.lab.bench.kinds import KNOWN, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rounds import Entry, Samples
+from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
@@ -21,7 +22,9 @@ SENT_ON = 1.6  # of a segment of a known connection that goes straight on, to th
 MOST_BYTES = 160  # a connection
 MOST_VERIFIED, MOST_LOADING = 400_000, 1.0  # the kernel refuses a program of a million (BPF_COMPLEXITY_LIMIT_INSNS)
 MOST_WARM, MOST_COLD = 1.0, 15.0  # s
+MOST_VERIFIED_RULED = 600_000  # of those that go on behind rule programs
 MOST_RELOAD = 0.1  # s
+MOST_RULES = 40  # ns, of ten
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def goals(
     found += [Goal(f"{one.title}: to drop + SipHash", FORGED, one.ratio, one.quiet) for one in acks]
     found.append(Goal("bytes of memory a connection", MOST_BYTES, memory.each))
     for size in sizes:
-        found.append(Goal(f"{size.program}: verifier instructions", MOST_VERIFIED, size.verified))
+        most = MOST_VERIFIED_RULED if size.program.endswith("_ruled") else MOST_VERIFIED
+        found.append(Goal(f"{size.program}: verifier instructions", most, size.verified))
         found.append(Goal(f"{size.program}: seconds to load", MOST_LOADING, size.loading))
     return [
         *found,
@@ -56,6 +60,11 @@ def goals(
         Goal("reload: seconds from saving the file until a host acts", MOST_RELOAD, reload.host),
         Goal("reload: seconds from saving the file until an address acts", MOST_RELOAD, reload.address),
     ]
+
+
+def rule_goals(found: Sequence[Rules]) -> list[Goal]:
+    """What rules cost."""
+    return [Goal(f"{one.many} rules over {VERSIONS[one.version]}: ns a frame", MOST_RULES, one.cost) for one in found]
 
 
 def _costs(samples: Samples) -> Iterator[Goal]:

@@ -6,9 +6,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from hardtack.lab.bench.kinds import ALL
+from hardtack.lab.bench.kinds import ALL, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.results import Results
+from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
 
@@ -25,6 +26,8 @@ def show(results: Results, console: Console) -> None:
     for table in (_costs(results), _forged(results), _steps(results), _alone(results), _sizes(results)):
         console.print(table)
     console.print(_memory(results.memory), _start(results.start), _reload(results.reload), sep="\n", highlight=False)
+    for one in results.rules:
+        console.print(_rules(one), highlight=False)
     console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
@@ -117,6 +120,14 @@ def _reload(reload: Reload) -> str:
     return (
         f"from saving the file until the change acts, of {reload.times}: a host {reload.host * 1000:.0f} ms, "
         f"an address {reload.address * 1000:.0f} ms; frames lost meanwhile: {reload.lost:,} of {reload.frames:,}\n"
+    )
+
+
+def _rules(rules: Rules) -> str:
+    """What they cost."""
+    return (
+        f"a frame over {VERSIONS[rules.version]}, its host without rules: {rules.without} ns; with {rules.many} rules, of "
+        f"which none matches: {rules.ruled} ns, {rules.cost} more"
     )
 
 

@@ -11,6 +11,7 @@ from hardtack.lab.bench.figures import Figure, Step
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.goals import Goal
 from hardtack.lab.bench.reload import Reload
+from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
@@ -46,6 +47,7 @@ class Results:
     memory: Memory
     start: Start
     reload: Reload
+    rules: Sequence[Rules]
     goals: Sequence[Goal]
     absent: Sequence[str]
 

@@ -18,14 +18,15 @@ from hardtack.lab.bench.chart import draw
 from hardtack.lab.bench.figures import figures, steps
 from hardtack.lab.bench.forged import forged
 from hardtack.lab.bench.front import Fronts, open_fronts
-from hardtack.lab.bench.goals import goals
+from hardtack.lab.bench.goals import goals, rule_goals
 from hardtack.lab.bench.ground import Ground, open_ground
-from hardtack.lab.bench.kinds import STEPPED
+from hardtack.lab.bench.kinds import STEPPED, VERSIONS
 from hardtack.lab.bench.machine import machine, stolen
 from hardtack.lab.bench.reload import reload
 from hardtack.lab.bench.report import show
 from hardtack.lab.bench.results import Effort, Results
 from hardtack.lab.bench.rounds import Entry, entries, play
+from hardtack.lab.bench.rules import rules
 from hardtack.lab.bench.sizes import memory, sizes
 from hardtack.lab.bench.start import start
 from hardtack.lab.bench.steps import LAST, cut_off
@@ -73,7 +74,7 @@ def measure(effort: Effort, console: Console) -> Results:
         with console.status("compiling what is not in the cache yet: a minute or two the first time"):
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
-        others = effort.attempts + effort.colds + effort.warms + effort.reloads
+        others = effort.attempts * (1 + len(VERSIONS)) + effort.colds + effort.warms + effort.reloads
         telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
@@ -84,6 +85,9 @@ def measure(effort: Effort, console: Console) -> Results:
         timed = play(place, field.cuts, effort.rounds, effort.frames // 2, timed=True, told=next_one)
         field.workshop.work(effort.attempts, next_one)
         begun = start(effort.colds, effort.warms, next_one)
+        ruled = [
+            rules(field.fronts.of(version), version, field.fronts.mac, effort.attempts, next_one) for version in VERSIONS
+        ]
         changed = reload(effort.reloads, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
@@ -101,7 +105,8 @@ def measure(effort: Effort, console: Console) -> Results:
         memory=table,
         start=begun,
         reload=changed,
-        goals=goals(samples, acks, table, sized, begun, changed),
+        rules=ruled,
+        goals=[*goals(samples, acks, table, sized, begun, changed), *rule_goals(ruled)],
         absent=field.absent,
     )
 
