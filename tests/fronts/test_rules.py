@@ -10,10 +10,12 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from handshake.counted import pinned
 from handshake.stage import PATIENCE, TALK
 from lab_ground import eventually
 
@@ -27,6 +29,7 @@ from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
+from hardtack.packet.rule_tables import RULE_PROGRAMS
 
 DROPPED, LIMITED, PLAIN, TALK_TOO = 9000, 9001, 9002, TALK + 1
 COMMON = [f"drop udp and dst port {DROPPED}"]
@@ -187,6 +190,19 @@ def test_rules_are_live_by_reload(folder: Path, net: Topology) -> None:
         assert sent(net, address, port) == MANY
         assert matched(net)[f"count udp and dst port {port}"] == (2 * MANY, 0)
         download(net.client, address, TALK, 1_000_000, timeout=PATIENCE)
+
+
+def test_programs_that_nobody_needs_go(folder: Path, net: Topology) -> None:
+    def loaded() -> int:
+        with pinned(net.outside, RULE_PROGRAMS) as table:
+            return sum(table.lookup(place.to_bytes(4, "little")) is not None for place in range(64))
+
+    with front(net.outside, settings(folder, net)) as process:
+        before = loaded()
+        for port in range(9100, 9108):
+            reloaded(process, partial(settings, folder, net, f"drop udp and dst port {port}"))
+        assert before > 0 and loaded() <= before + 1
+        assert sent(net, SERVER[0], 9107) == 0
 
 
 def test_the_first_rules_come_by_reload_too(folder: Path, net: Topology) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardtack import journal
 from hardtack.agent import daemon, round_lo
@@ -65,6 +65,7 @@ class AtWork:
     connections: int
     graces: Mapping[Network, int]  # until when the door stands open: monotonic ms
     waiting: Sequence[Waiting]  # of the agent
+    retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
 
 
 @dataclass(frozen=True)

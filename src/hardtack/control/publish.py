@@ -22,6 +22,7 @@ from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import Laid, fill_rules
 from hardtack.control.tables import addresses_in, index_entry, policy_entry
 from hardtack.image import ONLY
+from hardtack.packet.rule_tables import RULE_PROGRAMS
 
 
 def publish(here: AtWork, then: Plan) -> None:
@@ -71,7 +72,16 @@ def publish_rules(here: AtWork, now: Laid, then: Plan) -> None:
         for number in fresh:
             tables[name].update(key_of(number), bytes(tables[name].table.value_size))
     fill_rules(tables["rules"], laid)
+    unload(here, {*now.slots.values()}, {*laid.slots.values()})
     fill_texts(tables[RULE_TEXTS.name], laid, then.seats.numbers, now.numbers.values())
+
+
+def unload(here: AtWork, now: set[int], then: set[int]) -> None:
+    """Rule programs that nobody has needed since the reload before this one: no frame is on its way there any more."""
+    for table in (table for name, table in here.front.tables.items() if name.startswith(RULE_PROGRAMS.name)):
+        for place in here.retired - then:
+            table.delete(key_of(place))
+    here.retired = now - then
 
 
 def publish_policy(here: AtWork, now: Plan, then: Plan) -> None:
