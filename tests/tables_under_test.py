@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from naive.budget import LEARNING
-from naive.state import Exit, Host, Name, Origin, State
+from naive.state import Exit, Host, Name, Origin, Prefix, State
 from naive.world import FACTORS
 
 from hardtack.control import rules
 from hardtack.control.configuration.rules import parse
+from hardtack.control.networks.memory import UNIT
+from hardtack.control.networks.prefixes import content_of
+from hardtack.control.networks.trees import Trees
 from hardtack.control.rules import Laid, Line, Ruled, Ruling, protecting
-from hardtack.control.tables import index_entry
 from hardtack.control.uplinks import Uplink, outside_entry
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, keys_entry
@@ -46,7 +49,7 @@ NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "beg
 def updates(state: State, buckets: int = BUCKETS) -> Updates:
     """All that is configured, as tables begin; `buckets` of the table of connections are in use."""
     yield from host_updates(state)
-    yield "index", ONLY, index_entry({address: place for place, address in enumerate(state.hosts, 1)})
+    yield "networks", ONLY, networks_entry(state)
     yield "keys", ONLY, keys_entry(*(schedule.items() for schedule in state.keys))
     yield "places", ONLY, places_entry(buckets)
     yield "policy", ONLY, policy_entry(state)
@@ -62,17 +65,20 @@ def ways(state: State) -> Updates:
 
 def host_updates(state: State) -> Updates:
     """Each host's record and set of ports, at its number; addresses of one number are of one host, but for its MSS."""
-    records, ruled = np.zeros(1 + max(host.number for host in state.hosts.values()), layout.Host), laid_of(state)
-    for address, host in state.hosts.items():
+    records = np.zeros(1 + max(host.number for _, host in protected_by(state) if host), layout.Host)
+    ruled = laid_of(state)
+    for net, host in protected_by(state):
+        if host is None:
+            continue
         told = {name: records[host.number][name] for name in ("mss_4", "mss_6")}
-        told["mss_4" if address.startswith(MAPPED) else "mss_6"] = host.mss
+        told["mss_4" if prefix_of(net).version == 4 else "mss_6"] = host.mss
         records[host.number] = record_of(host)
         records[host.number]["rules"] = ruled.words.get(str(host.number), 0)
         for name, mss in told.items():
             records[host.number][name] = mss
     yield "rules", ONLY, b"".join(record for _, record in sorted(rules.records(ruled).items()))
     yield "hosts", ONLY, records.tobytes()
-    sets = {host.number: bits_of(host.ports) for host in state.hosts.values()} | {layout.ALL_PORTS: bits_of(None)}
+    sets = {host.number: bits_of(host.ports) for _, host in protected_by(state) if host} | {layout.ALL_PORTS: bits_of(None)}
     yield "ports", ONLY, b"".join(sets.get(number, bytes(len(sets[0]))) for number in range(1 + max(sets)))
 
 
@@ -110,15 +116,38 @@ def bits_of(ports: frozenset[int] | None) -> bytes:
     return np.packbits(bits, bitorder="little").tobytes()
 
 
+def networks_entry(state: State) -> bytes:
+    """To which place each address and each network leads."""
+    words = np.zeros(layout.FEWEST_NETWORK_WORDS, np.uint64)
+    trees = Trees(words, lambda: None)
+    led = {prefix_of(net): place if host else layout.NO_PLACE for place, (net, host) in enumerate(protected_by(state), 1)}
+    assert trees.new(content_of(led)) == layout.HOST_ROOT
+    return words[: UNIT * trees.memory.end].tobytes()
+
+
+def prefix_of(net: bytes | Prefix) -> IPv4Network | IPv6Network:
+    """As Python has networks."""
+    address, bits = net if isinstance(net, Prefix) else (net, 128)
+    if address.startswith(MAPPED) and bits >= 96:
+        return IPv4Network((address[12:], bits - 96))
+    return IPv6Network((address, bits))
+
+
+def protected_by(state: State) -> list[tuple[bytes | Prefix, Host | None]]:
+    """Addresses and networks, in the order of their places, and whose they are."""
+    return [*state.hosts.items(), *state.networks.items()]
+
+
 def nets_entry(state: State) -> bytes:
-    """Whose each address is, where frames for it go, and where its own come from; in the order of `hosts`, from 1."""
-    records = np.zeros(1 + len(state.hosts), layout.Net)
-    for place, (address, host) in enumerate(state.hosts.items(), 1):
-        hop = state.hops.get(address)
+    """Whose each address and network is, where frames for it go, and where its own come from; by place, from 1."""
+    nets = protected_by(state)
+    records = np.zeros(1 + len(nets), layout.Net)
+    for place, (net, host) in enumerate(nets, 1):
+        hop = state.hops.get(net)
         word = 0 if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
-        origin = int.from_bytes(state.origins.get(address, b""), "little")
-        until = state.grace_until if host.grace_until is None else host.grace_until
-        records[place] = host.number, word, origin, until
+        origin = int.from_bytes(state.origins.get(net, b""), "little")
+        until = state.grace_until if host is None or host.grace_until is None else host.grace_until
+        records[place] = host.number if host else layout.NO_HOST, word, origin, until
     return records.tobytes()
 
 

@@ -94,6 +94,8 @@ def test_advice_for_a_host_can_be_followed(key: str) -> None:
     host = MAC if key in ("mac", "out") else HOST.replace('"kernel"', '"direct"') if key == "vlan" else HOST
     if key == "protect":
         host = "".join(line for line in host.splitlines(True) if not line.startswith("ports"))
+    if key == "exclude":
+        host = HOST.replace("192.0.2.10", "203.0.113.0/24")
     read(FRONT + followed(advice("host", key), host), Path("x.toml"))
 
 
@@ -164,7 +166,14 @@ def test_made_in_python() -> None:
     [
         ('"192.0.2.256"', "is not an IP address"),
         ('"www.example.org"', "is not an IP address"),
-        ('"192.0.2.0/24"', "is a network"),
+        ('"192.0.2.0/33"', "is not a network"),
+        ('"192.0.2.0/255.255.255.0"', "is not a network as 203.0.113.0/24"),
+        ('"192.0.2.1/24"', "has more bits than its prefix: the network is 192.0.2.0/24"),
+        ('"2001:db8::1/48"', "has more bits than its prefix: the network is 2001:db8::/48"),
+        ('"0.0.0.0/0"', "has an unspecified address in it"),
+        ('"126.0.0.0/7"', "has a loopback address in it"),
+        ('"::/0"', "has IPv4 addresses in IPv6 form in it"),
+        ('"fe00::/7"', "has a link-local address in it"),
         ("3221225994", "is not in quotes"),
         ('"224.0.0.1"', "is a multicast address"),
         ('"ff02::1"', "is a multicast address"),
@@ -180,6 +189,31 @@ def test_made_in_python() -> None:
 def test_addresses_that_no_host_has(address: str, why: str) -> None:
     (told,) = problems(FRONT + HOST.replace('"192.0.2.10"', address))
     assert told.startswith(f'6: [[host]] "web" addresses: found {address}, which {why}; write addresses = [')
+
+
+def test_networks() -> None:
+    """The same prefix twice is a mistake; one in another is not. What is excluded is in a network of that very host."""
+    several = '"192.0.2.0/24", "2001:db8::/48", "198.51.100.1/32"'
+    own = HOST.replace("web", "own").replace("192.0.2.10", "192.0.2.128/25")
+    excluded = 'exclude = ["192.0.2.7", "2001:db8:0:1::/64"]\n'
+    config = read(FRONT + HOST.replace('"192.0.2.10"', several) + excluded + own, Path("x.toml"))
+    web, inside = config.hosts
+    assert [*map(str, web.addresses)] == ["192.0.2.0/24", "2001:db8::/48", "198.51.100.1/32"]
+    assert [*map(str, web.exclude)] == ["192.0.2.7", "2001:db8:0:1::/64"]
+    assert [*map(str, inside.addresses)] == ["192.0.2.128/25"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "why"),
+    [
+        ('"198.51.100.7"', 'found "198.51.100.7", which is in none of the networks of `addresses`; leave it out'),
+        ('"192.0.2.0/23"', 'found "192.0.2.0/23", which is in none of the networks of `addresses`; leave it out'),
+        ('"192.0.2.0/24"', 'found "192.0.2.0/24", which line 6 has too; write it once'),
+    ],
+)
+def test_what_cannot_be_excluded(exclude: str, why: str) -> None:
+    told = problems(FRONT + HOST.replace("192.0.2.10", "192.0.2.0/24") + f"exclude = [{exclude}]\n")
+    assert any(one.endswith(f'[[host]] "web" exclude: {why}') for one in told), told
 
 
 def test_all_mistakes_at_once_by_line() -> None:

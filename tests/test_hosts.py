@@ -1,47 +1,39 @@
-"""Finding the protected address that a frame is for: the index as control writes it, as eBPF and native code read it."""
+"""Finding the protected network that a frame is for: the tree as control writes it, as eBPF and native code read it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive.frames import IPv4, IPv6, Tcp, frame
 from parts.engines import TARGETS, Part, part
 
-from hardtack.control.protected import Protected, bits_of, columns
-from hardtack.control.tables import TooManyAddresses, address_key, addresses_in, index_entry, place_of
-from hardtack.mistake import Mistake
-from hardtack.packet.layout import MOST_HOST_ADDRESSES, NO_PLACE, PROBES, Host, Index
+from hardtack.control.coverage import Network, Prefixes
+from hardtack.control.networks.trees import Trees
+from hardtack.control.protected import Protected, bits_of, columns, content
+from hardtack.packet.layout import HOST_ROOT, NETWORKS, Host
 
 Address = IPv4Address | IPv6Address
+MANY = 1024
+ROOTS4, ROOT6 = (10 << 24, 198 << 24 | 18 << 16), 0x2001_0DB8 << 96  # where random networks are
 PORT = 443
 addresses4 = st.integers(1, 2**32 - 2).map(IPv4Address)
 addresses6 = st.integers(1, 2**128 - 1).map(IPv6Address).filter(lambda address: address.ipv4_mapped is None)
 sets = st.sets(addresses4 | addresses6, max_size=40)
 # Neighbours, as networks have them: the worst that a hash meets in practice
-NETWORK4 = [IPv4Address("198.51.0.0") + number for number in range(MOST_HOST_ADDRESSES)]
-NETWORK6 = [IPv6Address("2001:db8::") + number for number in range(MOST_HOST_ADDRESSES)]
-NETWORKS6 = [IPv6Address("2001:db8:1::1") + (number << 64) for number in range(MOST_HOST_ADDRESSES)]
+NETWORK4 = [IPv4Address("198.51.0.0") + number for number in range(MANY)]
+NETWORK6 = [IPv6Address("2001:db8::") + number for number in range(MANY)]
+NETWORKS6 = [IPv6Address("2001:db8:1::1") + (number << 64) for number in range(MANY)]
 MIXED: list[Address] = [*NETWORK4[:300], *NETWORK6[:300], *NETWORKS6[:424]]
-NETWORKS: dict[str, Sequence[Address]] = {"IPv4": NETWORK4, "IPv6": NETWORK6, "IPv6 networks": NETWORKS6, "mixed": MIXED}
+NEIGHBOURS: dict[str, Sequence[Address]] = {"IPv4": NETWORK4, "IPv6": NETWORK6, "IPv6 networks": NETWORKS6, "mixed": MIXED}
 OTHERS = [
     ip_address(text) for text in ("0.0.0.0", "255.255.255.255", "::", "ffff:" * 7 + "ffff", "::c633:0001", "198.50.0.1")
 ]
-
-
-def looked_up(written: bytes, address: bytes) -> int | None:
-    """The place that an index has for an address; the twin of packet/state/hosts.py."""
-    index = np.frombuffer(written, Index)[0]
-    high, low = map(int, np.frombuffer(address, "<u8"))
-    first = place_of(high, low, int(index["factor"]))
-    for slot in index["slots"][first : first + PROBES]:
-        if (int(slot["high"]), int(slot["low"])) == (high, low):
-            return int(slot["place"]) if slot["place"] != NO_PLACE else None
-    return None
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -50,16 +42,22 @@ def finding(request: pytest.FixtureRequest) -> Iterator[Part]:
         yield found
 
 
-def write(finding: Part, addresses: list[Address]) -> None:
+def write(finding: Part, addresses: Iterable[Address]) -> None:
     """Protect these: each with a number, an MSS and a port of its own, next to PORT."""
-    sets = {bits_of((PORT, 1000 + n)): n for n in range(1, len(addresses) + 1)}
-    networks = {ip_network(address): n for n, address in enumerate(addresses, 1)}
-    protected = Protected({n: record(n) for n in networks.values()}, sets, networks, networks)
+    numbers: dict[Network, int] = {ip_network(address): n for n, address in enumerate(addresses, 1)}
+    sets = {bits_of((PORT, 1000 + n)): n for n in numbers.values()}
+    fill(finding, Protected({n: record(n) for n in numbers.values()}, sets, numbers, numbers))
+
+
+def fill(finding: Part, protected: Protected) -> None:
+    """As `hardtack front` does it."""
     for table, first, step, words, _ in columns(protected):
         whole = np.zeros(step * len(words), np.uint64)
         whole[first::step] = words
         finding.write(table, whole.tobytes())
-    finding.write("index", index_entry(addresses_in(networks)))
+    tree = np.zeros(NETWORKS.value_size // 8, np.uint64)
+    assert Trees(tree, lambda: None).new(content(protected)) == HOST_ROOT
+    finding.write("networks", tree.tobytes())
 
 
 def record(number: int) -> bytes:
@@ -76,23 +74,10 @@ def found(finding: Part, address: Address, port: int = PORT) -> list[int]:
     return finding.words(frame(ip, tcp), 3)
 
 
-@given(sets)
-@example(set())
-@settings(deadline=None, max_examples=50)
-def test_an_index_holds_its_addresses_and_no_others(addresses: set[Address]) -> None:
-    several = [*addresses]
-    written = index_entry({address_key(address): place for place, address in enumerate(several, 1)})
-    assert len(written) == Index.itemsize
-    for number, address in enumerate(several, 1):
-        assert looked_up(written, address_key(address)) == number
-    for address in {*OTHERS, *NETWORK4[:20]} - addresses:
-        assert looked_up(written, address_key(address)) is None
-
-
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", NEIGHBOURS)
 def test_a_thousand_neighbours_are_all_found(finding: Part, name: str) -> None:
-    addresses: list[Address] = [*NETWORKS[name]]
-    assert len(addresses) == MOST_HOST_ADDRESSES
+    addresses: list[Address] = [*NEIGHBOURS[name]]
+    assert len(addresses) == MANY
     write(finding, addresses)
     for number, address in enumerate(addresses, 1):
         assert found(finding, address) == [number, 1000 + number, 1]
@@ -132,8 +117,41 @@ def test_nothing_is_found_where_nothing_is_written(finding: Part) -> None:
         assert found(finding, address) == []
 
 
-def test_too_many_addresses_are_a_mistake_told_in_a_line() -> None:
-    keys = [address_key(address) for address in (*NETWORK4, IPv4Address("192.0.2.1"))]
-    with pytest.raises(TooManyAddresses, match=str(MOST_HOST_ADDRESSES)) as refused:
-        index_entry(dict.fromkeys(keys, 1))
-    assert isinstance(refused.value, Mistake) and "\n" not in str(refused.value)
+def slow(networks: Iterable[Network], address: Address) -> Network:
+    """The longest of these that an address is in, by looking at all of them; there is one."""
+    around = [network for network in networks if network.version == address.version and address in network]
+    return max(around, key=lambda network: network.prefixlen)
+
+
+def some_networks(random: Random, count: int) -> list[Network]:
+    """Different ones, of both IP versions, that lie in each other often."""
+    found: dict[Network, None] = {}
+    while len(found) < count:
+        if random.random() < 0.5:
+            found[IPv4Network((random.choice(ROOTS4) + random.getrandbits(20), random.randint(8, 32)), strict=False)] = None
+        else:
+            bits = random.getrandbits(16) << 80 | random.getrandbits(random.choice((4, 60)))
+            found[IPv6Network((ROOT6 + bits, random.randint(20, 128)), strict=False)] = None
+    return [*found]
+
+
+def test_the_longest_of_ten_thousand_prefixes_counts(finding: Part) -> None:
+    """Ten thousand random networks of a thousand hosts, some of them excluded; addresses in them, at their edges, beside."""
+    random = Random(9)
+    everything = some_networks(random, 10_000)
+    excluded, owned = {*everything[:500]}, everything[500:]
+    hosts = {network: 1 + n % 1000 for n, network in enumerate(owned)}
+    places = {network: n for n, network in enumerate(owned, 1)}
+    sets = {bits_of((PORT, 1000 + n)): n for n in range(1, 1001)}
+    protected = Protected({n: record(n) for n in range(1, 1001)}, sets, places, hosts, frozenset(excluded))
+    fill(finding, protected)
+    twin = Prefixes({**hosts, **dict.fromkeys(excluded, 0)})
+    for network in random.sample(everything, 1500):
+        edges = (int(network[0]), int(network[-1]), int(network[0]) - 1, int(network[-1]) + 1)
+        for number in (*edges, random.randint(*edges[:2])):
+            if 0 < number < 1 << network.max_prefixlen:
+                address = type(network[0])(number)
+                expected = twin.holding(ip_network(address)) or 0
+                assert (found(finding, address) or [0])[0] == expected, address
+    for network in random.sample(everything, 25):  # the twin itself, by looking at all of them
+        assert (twin.holding(ip_network(network[0])) or 0) == hosts.get(slow(everything, network[0]), 0)

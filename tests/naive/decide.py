@@ -67,7 +67,7 @@ def learn(state: State, frame: bytes, moment: Moment, leaving: bool = False, loo
     segment = transport(packet) if packet.flaw is None and packet.protocol == TCP else None
     reason = Reason.outbound_other
     if isinstance(segment, Segment) and (host.protects(segment.source_port) or host.ruling.every_port):
-        origin = state.origins.get(mapped(packet.source), packet.link[6:12])
+        origin = state.origin_of(mapped(packet.source)) or packet.link[6:12]
         forged = looped and not host.one_armed if leaving else packet.link[6:12] != origin
         reason = Reason.outbound_forged if forged else teaching.learn(state, segment, host, moment)
     return Decision(reason, Action.kernel, frame, host.number)
@@ -77,7 +77,7 @@ def host_of(state: State, address: bytes) -> Host | None:
     """Who is called so in a packet. IPv4-mapped addresses are none that IPv6 carries (RFC 4291 2.5.5.2, RFC 6890)."""
     if len(address) == 16 and address.startswith(prefixes.IPV4_IN_IPV6):
         return None
-    return state.hosts.get(mapped(address))
+    return state.host_of(mapped(address))
 
 
 def judge(

@@ -100,6 +100,17 @@ class Exit:
     mtu: int = 1500
 
 
+class Prefix(NamedTuple):
+    """A network: an address, `mapped`, and how many of its bits count."""
+
+    address: bytes
+    bits: int
+
+    def holds(self, address: bytes) -> bool:
+        """Whether an address is in it."""
+        return (int.from_bytes(address, "big") ^ int.from_bytes(self.address, "big")) >> (128 - self.bits) == 0
+
+
 class Name(NamedTuple):
     """A connection as its client names it; addresses `mapped`."""
 
@@ -145,7 +156,8 @@ class Connection:
 
 @dataclass
 class State:
-    """Everything but the frame and the time. Hosts, next hops and origins are by `mapped` address; exit 0 is the way in.
+    """Everything but the frame and the time. Hosts, next hops and origins are by `mapped` address, or by network; exit 0 is
+    the way in.
 
     If there are several ways in, exit 0 is whichever it was: `uplink`, one of the others. `macs`, `unfinished` are of it.
 
@@ -155,13 +167,15 @@ class State:
     hosts: Mapping[bytes, Host]
     keys: list[cookie.Keys]  # set by set
     factors: Sequence[int]  # of all that is hashed but cookies
-    hops: dict[bytes, Hop] = field(default_factory=dict)
+    networks: Mapping[Prefix, Host | None] = field(default_factory=dict)  # None: what is in it is nobody's
+    hops: dict[bytes | Prefix, Hop] = field(default_factory=dict)
     exits: Mapping[int, Exit] = field(default_factory=dict)
     macs: Sequence[bytes] = ()  # of this machine, where frames come in
     uplink: int = 0  # the exit that this is
     elsewhere: Mapping[int, Sequence[bytes]] = field(default_factory=dict)  # of this machine at other uplinks, by exit
     unfinished: bool = False  # checksums of what comes in may be left to do
-    origins: Mapping[bytes, bytes] = field(default_factory=dict)  # the MAC address that its frames come from, where known
+    # the MAC address that its frames come from, where known
+    origins: Mapping[bytes | Prefix, bytes] = field(default_factory=dict)
     replies: int = PLENTY  # SYN-ACKs in a window, for all hosts
     prefix_replies: int = PLENTY  # SYN-ACKs in a second, for a source prefix
     prefix_connections: int = PLENTY  # good cookies in a second, of a source prefix
@@ -176,6 +190,28 @@ class State:
     # CPUs that had SYNs in a window, which is said with them; by its parity
     crew: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * 2)
     ruled: Memory = field(default_factory=Memory)
+
+    def net_of(self, address: bytes) -> bytes | Prefix | None:
+        """What is protected that an address is in: the address itself, or the network with the longest prefix."""
+        if address in self.hosts:
+            return address
+        around = [network for network in self.networks if network.holds(address)]
+        return max(around, key=lambda network: network.bits, default=None)
+
+    def hop_to(self, address: bytes) -> Hop | None:
+        """Where frames for an address go, if that is known."""
+        net = self.net_of(address)
+        return None if net is None else self.hops.get(net)
+
+    def origin_of(self, address: bytes) -> bytes | None:
+        """The MAC address that its frames come from, likewise."""
+        net = self.net_of(address)
+        return None if net is None else self.origins.get(net)
+
+    def host_of(self, address: bytes) -> Host | None:
+        """Whose an address is."""
+        net = self.net_of(address)
+        return None if net is None else self.hosts[net] if isinstance(net, bytes) else self.networks[net]
 
     def forget(self, name: Name) -> None:
         """This connection is no more."""

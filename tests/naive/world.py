@@ -7,7 +7,7 @@ from random import Random
 from naive.cookie import EPOCH, epoch, keys
 from naive.frames import packed
 from naive.rules import Rule
-from naive.state import Exit, Hop, Host, State, Via, mapped
+from naive.state import Exit, Hop, Host, Prefix, State, Via, mapped
 
 MASTER, OTHER_MASTER = bytes(range(32)), bytes(range(32, 64))
 NOW = 1_763_800_000_345  # ms; the moment of cookie.md's vectors, epoch 27559375
@@ -97,10 +97,21 @@ HOSTS = {
         DRY6: Host(WEB_PORTS, 1440, number=20, heard=True, dry_run=True, rules=RULES_OF["dry"], replies=4),
     }.items()
 }
+# Networks: host 21's, and in it an address of host 22's, and some that are nobody's
+NET, NET6, IN_NET, IN_NET6 = "192.0.3.0", "2001:db8:e::", "192.0.3.200", "2001:db8:e:7::200"
+OWN, OWN6, EXCLUDED, EXCLUDED6 = "192.0.3.201", "2001:db8:e:7::201", "192.0.3.64", "2001:db8:e:8::"
+HOSTS |= {mapped(packed(OWN)): Host(WEB_PORTS, 1300, number=22), mapped(packed(OWN6)): Host(WEB_PORTS, 1280, number=22)}
+NETWORKS = {
+    Prefix(mapped(packed(NET)), 96 + 24): Host(WEB_PORTS, 1460, number=21),
+    Prefix(mapped(packed(NET6)), 48): Host(WEB_PORTS, 1440, number=21),
+    Prefix(mapped(packed(EXCLUDED)), 96 + 26): None,
+    Prefix(mapped(packed(EXCLUDED6)), 64): None,
+}
 # For generated frames: all but those of which it matters how many came before
 PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE, RULED, NAMED, STRICT)
 PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6, RULED6, NAMED6, STRICT6)
-NUMBERS = 1 + max(host.number for host in HOSTS.values())  # of counters: each host's, and nobody's
+EVERYBODY = [host for host in (*HOSTS.values(), *NETWORKS.values()) if host]
+NUMBERS = 1 + max(host.number for host in EVERYBODY)  # of counters: each host's, and nobody's
 
 OUTSIDE, INSIDE, FARTHER = (
     Exit(bytes.fromhex("020000000f01")),
@@ -132,5 +143,6 @@ FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
 
 def state(**others: object) -> State:
     """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
-    fields = {"hosts": HOSTS, "keys": [KEYS, OTHER_KEYS], "factors": FACTORS, "hops": dict(HOPS), "exits": EXITS}
+    fields = {"hosts": HOSTS, "networks": NETWORKS, "hops": dict(HOPS), "exits": EXITS}
+    fields |= {"keys": [KEYS, OTHER_KEYS], "factors": FACTORS}
     return State(**fields | {"origins": ORIGINS, "macs": MACS} | others)  # type: ignore[arg-type]

@@ -11,8 +11,8 @@ from naive import cookie
 from naive.cookie import Flow, Keys
 from naive.forward import Action
 from naive.frames import ACK, ECE, SYN, Ethernet, IPv4, IPv6, Tcp, frame, packed
-from naive.state import PLENTY, mapped
-from naive.world import HOSTS, KEYS, NOW
+from naive.state import PLENTY, Host, mapped
+from naive.world import KEYS, NOW, state
 
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
@@ -85,7 +85,7 @@ class Expected:
         said = {"timestamps": timestamps, "ecn": self.ecn, "fine": self.fine, "scale": self.scale}
         ours = cookie.make(key, flow, tcp.seq, self.o, now_ms, **said)  # type: ignore[arg-type]
         options = {
-            "MSS": struct.pack("!BBH", 2, 4, HOSTS[mapped(destination)].mss),
+            "MSS": struct.pack("!BBH", 2, 4, host_of(ip.destination).mss),
             "SACK": b"\x04\x02",
             "TS": struct.pack("!BBII", 8, 10, ours.tsval or 0, self.echo),
             "NOP": b"\x01",
@@ -101,6 +101,13 @@ class Expected:
         )
         back = replace(link, source=link.destination, destination=link.source)
         return frame(answering(ip), segment, back)
+
+
+def host_of(destination: str) -> Host:
+    """Whose an address is."""
+    host = state().host_of(mapped(packed(destination)))
+    assert host
+    return host
 
 
 def answering(ip: IPv4 | IPv6) -> IPv4 | IPv6:
@@ -160,7 +167,7 @@ def acknowledgment(
     flow = Flow(packed(ip.source), packed(ip.destination), syn.source_port, syn.destination_port)
     key = keys[cookie.epoch(now_ms)]
     if scale is None:
-        host = HOSTS.get(mapped(packed(ip.destination)))
+        host = state().host_of(mapped(packed(ip.destination)))
         scale = host.scale if host else cookie.OUR_SCALE
     ours = cookie.make(key, flow, syn.seq, o, now_ms, timestamps=times is not None, ecn=False, scale=scale)
     carried = b""

@@ -20,23 +20,25 @@ from hardtack.control.coverage import Network
 from hardtack.control.following import Keeper
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.marking import Marking
+from hardtack.control.networks.trees import Trees
 from hardtack.control.next_hops import NextHops
 from hardtack.control.numbers import new_to
 from hardtack.control.origins import Origins
 from hardtack.control.outside import Outside
 from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
-from hardtack.control.protected import NetColumn, fill_protected
+from hardtack.control.protected import NetColumn, content, fill_protected
 from hardtack.control.reloads import RELOADS
 from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import fill_rules
 from hardtack.control.succession import Before
-from hardtack.control.tables import addresses_in, device_entries, index_entry, policy_entry
+from hardtack.control.tables import device_entries, policy_entry
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
 from hardtack.kernel import interfaces
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
+from hardtack.packet.layout import NETWORKS
 from hardtack.packet.programs import SWEEPER
 
 
@@ -65,6 +67,7 @@ class AtWork:
     connections: int
     graces: Mapping[Network, int]  # until when the door stands open: monotonic ms
     waiting: Sequence[Waiting]  # of the agent
+    trees: Trees  # that of destinations is the first
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
 
 
@@ -84,12 +87,16 @@ class Followers:
 
 def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
+    draft = Trees.draft()
+    draft.new(content(plan.protected))
+    sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted()}
     before = folder.interfaces
     tables = [NAMES, LISTED, RELOADS, RULE_TEXTS]
-    front = parts.enter_context(xdp.load(folder, given.images, plan.seats.sizes, tables, given.jumps))
+    front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps))
     goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
     fill(front, plan, grace_until)
+    trees = draft.moved(front.tables[NETWORKS.name].memory())
     upkeep = Upkeep(front.tables, plan.key_sets)
     upkeep.write()  # before a frame can ask for a key
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
@@ -110,7 +117,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     presence = Presence(*(part for part in (front, agent) if part))
     watching = [*watches.watches(plan.config, plan.seats.numbers, front, agent)]
     return AtWork(
-        plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting
+        plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting, trees
     )
 
 
@@ -148,7 +155,6 @@ def fill(front: Standing, plan: Plan, grace_until: int) -> None:
     fill_protected(tables, plan.protected)
     fill_graces(front, plan, dict.fromkeys(plan.protected.owners, grace_until))
     fill_listed(tables[LISTED.name], plan.protected)
-    tables["index"].update(ONLY, index_entry(addresses_in(plan.protected.places)))
     tables["policy"].update(ONLY, policy_entry(plan.config, grace_until))
     for name, number in plan.seats.numbers.items():
         tables[NAMES.name].update(key_of(number), name_entry(name))

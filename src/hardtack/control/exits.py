@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 
 from hardtack.control.configuration.schema import Config
 from hardtack.kernel import interfaces, netlink
@@ -70,8 +71,9 @@ def scatters(ifindex: int) -> bool:
 
 def unnamed(config: Config, kernel: Routing) -> Iterator[int]:
     """Where the routes to hosts lead now, then every Ethernet interface there is; of VLANs, what carries them."""
-    direct = [address for host in config.hosts if host.via == "direct" for address in host.addresses]
-    used = dict.fromkeys(route.interface for address in direct if (route := kernel.route(address.packed)))
+    direct = [ip_network(one) for host in config.hosts if host.via == "direct" for one in host.addresses]
+    some = (network[min(1, network.num_addresses - 1)].packed for network in direct)  # of each an address
+    used = dict.fromkeys(route.interface for address in some if (route := kernel.route(address)))
     for index in (*used, *(index for index, _ in sorted(socket.if_nameindex()))):
         if (link := kernel.link(index)) and link.ethernet:
             yield link.lower or link.index

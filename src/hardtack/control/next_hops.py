@@ -17,7 +17,7 @@ from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.configuration.values import Address
 from hardtack.control.exits import Closed, Exit, as_now, closed, usable
 from hardtack.control.following import Entries, Follower
-from hardtack.control.protected import Places, networks_of
+from hardtack.control.protected import Places, is_alone, networks_of
 from hardtack.control.tables import exits_entry, next_hop_entry
 from hardtack.image import ONLY
 from hardtack.kernel import routes
@@ -77,7 +77,7 @@ class NextHops(Follower[Destination]):
         self._all = [
             Destination(places[network], host, network.network_address)
             for host, network in networks_of(config)
-            if host.via in ("direct", "mac")
+            if host.via == "mac" or (host.via == "direct" and is_alone(network))  # else: to the kernel, which knows each
         ]
         for one in self._all:
             if (was := known.get(one.place)) and was.address == one.address:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.configuration.values import Address
 from hardtack.control.following import Entries, Follower
-from hardtack.control.protected import Places, networks_of
+from hardtack.control.protected import Places, is_alone, networks_of
 from hardtack.kernel import routes
 
 ANYBODY = bytes(8)
@@ -50,6 +50,8 @@ class Origins(Follower[Source]):
             was = known.get(place)
             if host.via not in ("kernel", "direct"):
                 self._table.update(key_of(place), fixed(host))
+            elif not is_alone(network):  # of many neighbours, or of a router
+                self._table.update(key_of(place), ANYBODY)
             elif was and was.address == address:
                 self._all.append(was)
             else:

@@ -1,4 +1,6 @@
-"""What is protected, as the packet program has it: the tables `hosts`, `ports` and `nets`. Pure, up to `fill`.
+"""What is protected, as the packet program has it: the tables `hosts`, `ports`, `nets`, and the tree that leads there.
+
+Pure, up to `fill_protected`.
 
 Host records are by host's number, sets of ports by their own, networks by their place. Whoever had a number keeps it, so
 that of two of these only what differs is to be written; in words, each of which means something by itself.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +22,7 @@ import numpy.typing as npt
 from hardtack.control.configuration.schema import Config
 from hardtack.control.configuration.schema import Host as Configured
 from hardtack.control.coverage import Network
+from hardtack.control.networks.prefixes import Content, content_of
 from hardtack.control.numbers import Numbering, assigned
 from hardtack.control.rates import per_ms, per_window
 from hardtack.kernel.maps import Map
@@ -28,7 +32,9 @@ from hardtack.packet.layout import (
     ECN_SPOKEN,
     KEEP_TAG,
     KERNEL,
+    MOST_LEARNED,
     MOST_NETS,
+    NO_PLACE,
     NO_TAG,
     PORT_WORDS,
     ROUTED,
@@ -57,12 +63,16 @@ Places = Mapping[Network, int]
 
 @dataclass(frozen=True)
 class Protected:
-    """`hosts`: records by number; `sets`: numbers of sets of ports, by their bits; each network's place, and its host."""
+    """`hosts`: records by number; `sets`: numbers of sets of ports, by their bits; each network's place, and its host.
+
+    `excluded`: networks inside of those that are nobody's.
+    """
 
     hosts: Mapping[int, bytes] = field(default_factory=dict)
     sets: Mapping[bytes, int] = field(default_factory=dict)
     places: Places = field(default_factory=dict)
     owners: Mapping[Network, int] = field(default_factory=dict)
+    excluded: frozenset[Network] = frozenset()
 
 
 class Column(NamedTuple):
@@ -92,17 +102,24 @@ def protect(
     without, in the order of the configuration. `rules`: Host.rules, by the host's name.
     """
     key_sets = {file: number for number, file in enumerate(key_files or config.key_files) if file}
-    sets = assigned((bits for host in config.hosts if (bits := bits_of(host.ports))), earlier.sets)
+    sets = assigned((bits for host in config.hosts if (bits := known_bits(host.ports))), earlier.sets)
     owners = {network: numbers[host.name] for host, network in networks_of(config)}
     own = {host.name: Numbers(numbers[host.name], key_sets[config.key_file_for(host)], sets) for host in config.hosts}
     records = {host.name: record_of(config, host, own[host.name], here) for host in config.hosts}
     hosts = {numbers[name]: with_rules(record, rules.get(name, 0)) for name, record in records.items()}
-    return Protected(hosts, sets, assigned(owners, earlier.places, MOST_NETS - 1), owners)
+    excluded = frozenset(ip_network(one) for host in config.hosts for one in host.exclude)
+    places = assigned(owners, earlier.places, MOST_NETS - MOST_LEARNED - 1)
+    return Protected(hosts, sets, places, owners, excluded)
 
 
 def networks_of(config: Config) -> Iterator[tuple[Configured, Network]]:
     """Every protected network and its host; a single address is one, too."""
     return ((host, ip_network(address)) for host in config.hosts for address in host.addresses)
+
+
+def content(protected: Protected) -> Content:
+    """What the tree of destinations holds: to which place each network leads."""
+    return content_of({**dict.fromkeys(protected.excluded, NO_PLACE), **protected.places})
 
 
 def ports_of(protected: Protected) -> dict[Network, bytes]:
@@ -127,6 +144,11 @@ class Numbers(NamedTuple):
     ports: Mapping[bytes, int]
 
 
+def is_alone(network: Network) -> bool:
+    """Whether it is a single address."""
+    return network.prefixlen == network.max_prefixlen
+
+
 def record_of(config: Config, host: Configured, numbers: Numbers, here: Speech) -> bytes:
     """A host's record."""
     record, promised = np.zeros((), Host), host.promises(here)
@@ -134,7 +156,7 @@ def record_of(config: Config, host: Configured, numbers: Numbers, here: Speech) 
     record["keys"] = numbers.keys
     record["speaks"], record["scale"] = sum(1 << SPOKEN[name] for name in promised.options), promised.scale
     record["replies"], record["frames"] = per_window(host.replies_per_second), per_ms(host.frames_per_connection)
-    bits = bits_of(host.ports)
+    bits = known_bits(host.ports)
     record["ports"], record["number"] = numbers.ports[bits] if bits else ALL_PORTS, numbers.host
     record["tag"], record["via"], record["other"] = tag_of(host), VIA[host.via], host.default == "drop"
     record["heard"], record["one_armed"] = config.hears(host), host.one_armed
@@ -155,6 +177,9 @@ def bits_of(ports: Iterable[int] | None) -> bytes:
     bits = np.zeros(PORT_WORDS * 64, np.uint8)
     bits[np.fromiter(ports, int)] = 1
     return np.packbits(bits, bitorder="little").tobytes()
+
+
+known_bits = lru_cache(1024)(bits_of)  # many hosts have the same ports
 
 
 def tag_of(host: Configured) -> int:

@@ -17,11 +17,12 @@ from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import new_to
 from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
-from hardtack.control.protected import EVERY_PORT, fill_protected, ports_of
+from hardtack.control.protected import EVERY_PORT, content, fill_protected, ports_of
 from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import Laid, fill_rules
-from hardtack.control.tables import addresses_in, index_entry, policy_entry
+from hardtack.control.tables import policy_entry
 from hardtack.image import ONLY
+from hardtack.packet.layout import HOST_ROOT
 from hardtack.packet.rule_tables import RULE_PROGRAMS
 
 
@@ -48,8 +49,7 @@ def publish_hosts(here: AtWork, now: Plan, then: Plan) -> None:
         if follower:
             follower.configure(then.config, then.protected.places)
             follower.write()
-    if then.protected.places != now.protected.places:
-        tables["index"].update(ONLY, index_entry(addresses_in(then.protected.places)))
+    here.trees.replace(HOST_ROOT, content(then.protected))
     fill_listed(tables[LISTED.name], then.protected, now.protected)
 
 

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from hardtack.control.configuration.schema import Config
-from hardtack.control.coverage import Network
 from hardtack.control.exits import Exit
 from hardtack.control.rates import per_span, per_window
-from hardtack.mistake import Mistake
 from hardtack.packet.layout import (
-    INDEX_BITS,
-    MOST_HOST_ADDRESSES,
-    PROBES,
-    SPREAD,
     Exits,
-    Index,
     Policy,
 )
 
@@ -29,15 +22,6 @@ LEARNED = 20_000  # connections that the grace period, or a host, may teach in a
 LEARNED_IN = 10  # s in which either may teach as many as the table holds, at most
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class TooManyAddresses(Mistake):
-    """More addresses than the tables have room for."""
-
-
-def address_key(address: Address) -> bytes:
-    """An address as tables have it: 16 bytes, IPv4 mapped (RFC 4291 2.5.5.2)."""
-    return address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
 
 
 def policy_entry(config: Config, grace_until: int) -> bytes:
@@ -78,55 +62,7 @@ def next_hop_entry(mac: bytes, place: int) -> bytes:
     return (int.from_bytes(mac, "little") | place << 48).to_bytes(8, "little")
 
 
-def index_entry(addresses: Mapping[bytes, int]) -> bytes:
-    """The `index` table: from address keys to the places of their records, each within PROBES slots of its hash.
-
-    Multipliers are tried until one spreads them so; with a quarter of the slots in use that is one of the first.
-    """
-    if len(addresses) > MOST_HOST_ADDRESSES:
-        raise TooManyAddresses(
-            f"{len(addresses)} protected addresses; a front takes {MOST_HOST_ADDRESSES}: split them among several"
-        )
-    words = [tuple(map(int, np.frombuffer(address, "<u8"))) for address in addresses]
-    for factor in factors():
-        places = _arranged(words, factor)
-        if places is not None:
-            return _index_record(words, [*addresses.values()], places, factor)
-    raise ValueError("no arrangement of these addresses was found")  # not seen in ten thousand random sets
-
-
-def addresses_in(places: Mapping[Network, int]) -> dict[bytes, int]:
-    """The places of single addresses, by address key."""
-    return {address_key(network.network_address): place for network, place in places.items()}
-
-
 def factors() -> Iterator[int]:
     """Odd numbers of 64 bits, always the same: multipliers to try."""
     for attempt in range(MOST_ATTEMPTS):
         yield int.from_bytes(hashlib.sha256(attempt.to_bytes(8, "little")).digest()[:8], "little") | 1
-
-
-def place_of(high: int, low: int, factor: int) -> int:
-    """The first slot an address is looked for in: what packet/state/hosts.py computes."""
-    return ((((low ^ (high * SPREAD)) & WORD) * factor) & WORD) >> (64 - INDEX_BITS)
-
-
-def _arranged(words: Sequence[tuple[int, ...]], factor: int) -> list[int] | None:
-    taken: set[int] = set()
-    places = []
-    for high, low in words:
-        first = place_of(high, low, factor)
-        free = next((place for place in range(first, first + PROBES) if place not in taken), None)
-        if free is None:
-            return None
-        taken.add(free)
-        places.append(free)
-    return places
-
-
-def _index_record(words: Sequence[tuple[int, ...]], leads: Sequence[int], places: Sequence[int], factor: int) -> bytes:
-    record = np.zeros((), Index)
-    record["factor"] = factor
-    for (high, low), lead, place in zip(words, leads, places, strict=True):
-        record["slots"][place] = high, low, lead
-    return record.tobytes()

@@ -7,7 +7,7 @@ from hardtack.packet.cookie.cookie import LOW_32, isn_before, parity_of, proves,
 from hardtack.packet.cookie.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.frame.martians import is_mapped, is_martian
 from hardtack.packet.frame.options import read_options
-from hardtack.packet.frame.parse import NONE, parse
+from hardtack.packet.frame.parse import NONE, parse_addresses, parse_rest
 from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
@@ -42,12 +42,13 @@ def decide(frame, flow):
     Phase by phase: each is a function of one frame and of what the phases before it have found (`flow`, `name`), answers
     with a reason, or NONE and the next one goes on. To act on the verdict is left to whoever asks: front.py.
     """
-    reason = parse(frame, flow)
+    reason = parse_addresses(frame, flow)
     if reason != NONE:
         return reason
     reason = find_destination(flow)
     if reason != NONE:
         return reason
+    parse_rest(frame, flow)
     reason = follow_rules(frame, flow)
     if reason != NONE:
         return reason

@@ -17,13 +17,10 @@ from hardtack.packet.records import Search, Sheet, Walk
 
 PORT_WORDS = 65536 // 64
 MOST_HOSTS = (1 << 16) - 1  # numbers from 1: a connection says in 16 bits whose it is
-MOST_NETS = 1 << 17  # protected networks and addresses, at places from 1
+MOST_NETS = 1 << 17  # protected networks and addresses, at places from 1; the last of them are for those that are
+MOST_LEARNED = 1 << 14  # learned: single addresses in networks
 ALL_PORTS = 0  # Host.ports: the set of every port
-MOST_HOST_ADDRESSES = 1024
-INDEX_BITS = 12  # of the hash of an address: four times as many slots as addresses
-INDEX_SLOTS = 1 << INDEX_BITS
-PROBES = 4  # slots looked at for an address
-SPREAD = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio: Knuth's multiplicative hashing
+HOST_ROOT = 4  # of the tree in which destinations are looked up: the first that a table has
 
 WAYS = 8  # places in a bucket of the connection table: as many as a word has bytes, which are their tags
 FEWEST_MARKS = 1 << 20  # in a set, as bits: 128 KiB, which a CPU keeps close by; larger tables have more
@@ -70,11 +67,6 @@ NETWORKS_END = 8192  # bytes that a block may reach beyond its beginning: the la
 MOST_BLOCKS = 17  # on the way to a prefix: one for each byte, and one for the rest
 IN_WORD = 0x7FFFFFFF  # the value of a prefix in a word's low half, whose highest bit says that there is one
 PLACING = "mixed 1"  # how packet/state/connections.py places connections: another way, another word
-
-# Where an address's record is. The control plane places the slots so that each is found within PROBES of its hash;
-# a helper call and the kernel's own hash would cost as much as half a SipHash.
-Slot = np.dtype([("high", "u8"), ("low", "u8"), ("place", "u8")], align=True)
-Index = np.dtype([("factor", "u8"), ("slots", Slot, (INDEX_SLOTS + PROBES,))], align=True)
 
 # A protected network, or address. Each word is written whole, while programs read.
 Net = np.dtype(
@@ -286,7 +278,6 @@ def table(name: str, kind: TableKind, value: np.dtype[Any], entries: int = 1, fl
     return Table(name, kind, 4, value.itemsize, entries, flags, f"{value.descr} {also}")
 
 
-INDEX = table("index", "array", Index)
 HOSTS = table("hosts", "array", Hosts, flags=MMAPABLE)
 NETS = table("nets", "array", Nets, flags=MMAPABLE)
 POLICY = table("policy", "array", Policy)

@@ -16,12 +16,12 @@ from hardtack.packet.layout import (
     DEVICES,
     EXITS,
     HOSTS,
-    INDEX,
     KEYS,
     LOCALS,
     MARKS,
     MOMENT,
     NETS,
+    NETWORKS,
     OUTSIDE,
     PLACES,
     POLICY,
@@ -51,7 +51,7 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
-OURS = (INDEX, NETS, HOSTS, PORTS)  # what is protected
+OURS = (NETWORKS, NETS, HOSTS, PORTS)  # what is protected
 KNOWN = (*TABLE, *OURS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
 JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE)
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)

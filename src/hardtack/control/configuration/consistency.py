@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from hardtack.control.configuration.document import Document
@@ -16,14 +16,16 @@ from hardtack.control.configuration.places import Place
 from hardtack.control.configuration.rules import MOST_RULES
 from hardtack.control.configuration.shown import shown
 from hardtack.packet.entries import KEY_SETS
-from hardtack.packet.layout import MOST_EXITS, MOST_HOST_ADDRESSES
+from hardtack.packet.layout import MOST_EXITS, MOST_HOSTS, MOST_LEARNED, MOST_NETS
 
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
+MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 SPLIT = "split the hosts among several"
 
 Table = Mapping[str, Any]
 Found = Iterator[tuple[Place, str]]
+Network = IPv4Network | IPv6Network
 
 
 def contradictions(document: Document) -> Found:
@@ -41,6 +43,8 @@ def contradictions(document: Document) -> Found:
     yield from too_many_ways(front, hosts)
     yield from too_many_addresses(hosts)
     yield from rules_and_ports(front, hosts)
+    yield from too_many_hosts(hosts)
+    yield from excluded_elsewhere(hosts)
 
 
 class Files:
@@ -67,7 +71,7 @@ def twice(hosts: Mapping[int, Table], document: Document) -> Found:
     for place, value in names_and_addresses(hosts):
         if value in seen:
             there = document.elsewhere(seen[value], place)
-            yield place, f"found {shown(str(value))}, which {there} has too; write it once"
+            yield place, f"found {shown(told(value))}, which {there} has too; write it once"
         seen.setdefault(value, place)
 
 
@@ -76,11 +80,24 @@ def names_and_addresses(hosts: Mapping[int, Table]) -> Iterator[tuple[Place, obj
     for index, host in hosts.items():
         if isinstance(host.get("name"), str):
             yield ("host", index, "name"), host["name"]
-        addresses = host.get("addresses")
-        for number, text in enumerate(addresses if isinstance(addresses, list) else ()):
-            if isinstance(text, str):
-                with suppress(ValueError):
-                    yield ("host", index, "addresses", number), ip_address(text)
+        for key in ("addresses", "exclude"):
+            for number, network in networks(host, key):
+                yield ("host", index, key, number), network
+
+
+def networks(host: Table, key: str) -> Iterator[tuple[int, Network]]:
+    """What can be read of a list of addresses and networks, and where in it."""
+    listed = host.get(key)
+    for number, text in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(text, str):
+            with suppress(ValueError):
+                yield number, ip_network(text)
+
+
+def told(value: object) -> str:
+    """As people write it: an address alone without its length."""
+    alone = isinstance(value, IPv4Network | IPv6Network) and value.prefixlen == value.max_prefixlen
+    return str(value.network_address) if alone else str(value)  # type: ignore[attr-defined]
 
 
 def via_and_its_keys(hosts: Mapping[int, Table]) -> Found:
@@ -165,16 +182,32 @@ def too_many_ways(front: Table, hosts: Mapping[int, Table]) -> Found:
                 yield ("host", index, "out"), f"{found}; this front sends out of {most}: {SPLIT}"
 
 
+def excluded_elsewhere(hosts: Mapping[int, Table]) -> Found:
+    """Excluded from networks that the host does not have."""
+    for index, host in hosts.items():
+        own = [network for _, network in networks(host, "addresses")]
+        for number, network in networks(host, "exclude"):
+            if not any(one.version == network.version and one.supernet_of(network) and one != network for one in own):  # type: ignore[arg-type]
+                found = f"found {shown(told(network))}, which is in none of the networks of `addresses`"
+                yield ("host", index, "exclude", number), f"{found}; leave it out"
+
+
 def too_many_addresses(hosts: Mapping[int, Table]) -> Found:
     """More addresses."""
     total = 0
     for index, host in hosts.items():
         listed = host.get("addresses")
         before, total = total, total + (len(listed) if isinstance(listed, list) else 0)
-        if before <= MOST_HOST_ADDRESSES < total:
-            found = f"found address number {MOST_HOST_ADDRESSES + 1}"
-            place: Place = ("host", index, "addresses", MOST_HOST_ADDRESSES - before)
-            yield place, f"{found}; a front takes {MOST_HOST_ADDRESSES}: {SPLIT}"
+        if before <= MOST_NETWORKS < total:
+            found = f"found number {MOST_NETWORKS + 1:,} of all addresses and networks"
+            place: Place = ("host", index, "addresses", MOST_NETWORKS - before)
+            yield place, f"{found}; a front takes {MOST_NETWORKS:,}: {SPLIT}"
+
+
+def too_many_hosts(hosts: Mapping[int, Table]) -> Found:
+    """More hosts."""
+    for index in [*hosts][MOST_HOSTS : MOST_HOSTS + 1]:
+        yield ("host", index), f"found host number {MOST_HOSTS + 1:,}; a front takes {MOST_HOSTS:,}: {SPLIT}"
 
 
 def rules_and_ports(front: Table, hosts: Mapping[int, Table]) -> Found:

@@ -19,15 +19,16 @@ from hardtack.control.configuration.rules import check_rules, read_expression, r
 from hardtack.control.configuration.units import count, duration, rate
 from hardtack.control.configuration.values import (
     Address,
+    Network,
     check_interface,
     check_name,
     check_option,
     check_pattern,
     check_uplinks,
     one_or_several,
-    read_address,
     read_handshake,
     read_mac,
+    read_target,
     read_vlan,
     resolve,
 )
@@ -59,7 +60,8 @@ KeyFile = Annotated[Path, BeforeValidator(resolve)]
 InterfaceName = Annotated[str, BeforeValidator(check_interface)]
 InterfaceNames = Annotated[tuple[str, ...], AfterValidator(check_once), BeforeValidator(Each(check_interface))]
 Uplinks = Annotated[InterfaceNames, AfterValidator(check_uplinks), BeforeValidator(one_or_several)]
-Addresses = Annotated[tuple[Address, ...], BeforeValidator(Each(read_address))]
+Addresses = Annotated[tuple[Address | Network, ...], BeforeValidator(Each(read_target))]
+Excluded = Annotated[tuple[Address | Network, ...], BeforeValidator(Each(read_target, empty=True))]
 SomePorts = Annotated[Ports, PlainValidator(read_ports), PlainSerializer(Ports.written)]
 Handshake = Annotated[Literal["agent"], BeforeValidator(read_handshake)]
 Mac = Annotated[str, BeforeValidator(read_mac)]
@@ -97,7 +99,7 @@ class Front(Inert):
 
 
 class Host(Inert):
-    """`[[host]]`: one protected server.
+    """`[[host]]`: one protected server, or network.
 
     `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that it came in by.
     `vlan` None: frames keep their tags. `options`, `window_scale` None: every option, and USUAL_SCALE; if this machine is
@@ -105,7 +107,10 @@ class Host(Inert):
     """
 
     name: Annotated[str, AfterValidator(check_name), Write('name = "web"')]
-    addresses: Annotated[Addresses, Write('addresses = ["192.0.2.10", "2001:db8::10"]')]
+    addresses: Annotated[Addresses, Write('addresses = ["192.0.2.10", "203.0.113.0/24", "2001:db8::10"]')]
+    exclude: Annotated[
+        Excluded, Write('exclude = ["203.0.113.1"]', "all of its networks are protected")
+    ] = ()
     ports: Annotated[
         SomePorts | None, Write('ports = [80, 443, "8000-8099"], or ports = "all but 22, 5000-5999"', "all TCP ports")
     ] = None

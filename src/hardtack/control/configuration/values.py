@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hardtack.kernel.tcp import OPTIONS
 from hardtack.packet.layout import MOST_UPLINKS
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 WILDCARD = re.compile(r"[*?[]")
@@ -35,6 +36,9 @@ NOWHERE = tuple(
     )
     for network in [ip_network(text)]
 )
+
+
+MAPPED = IPv6Network("::ffff:0:0/96")  # RFC 4291 2.5.5.2
 
 
 def check_interface(name: Any) -> str:
@@ -60,13 +64,39 @@ def read_address(value: Any) -> Address:
     try:
         address = ip_address(value)
     except ValueError:
-        raise ValueError("which is a network" if "/" in str(value) else "which is not an IP address") from None
+        raise ValueError("which is not an IP address") from None
     if isinstance(address, IPv6Address) and (address.scope_id or address.ipv4_mapped):
         raise ValueError("which names an interface" if address.scope_id else "which is an IPv4 address in IPv6 form")
     for version, first, last, why in NOWHERE:
         if version == address.version and first <= int(address) <= last:
             raise ValueError(f"which is {why}")
     return address
+
+
+def read_target(value: Any) -> Address | Network:
+    """An address, or a network of such."""
+    if isinstance(value, str) and "/" in value:
+        return read_network(value)
+    return value if isinstance(value, IPv4Network | IPv6Network) else read_address(value)
+
+
+def read_network(text: str) -> Network:
+    """A network all of whose addresses a host can be reached at."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("which is not a network") from None
+    address, _, length = text.partition("/")
+    if not length.isdecimal() or "%" in address:
+        raise ValueError("which is not a network as 203.0.113.0/24")
+    if ip_address(address) != network.network_address:
+        raise ValueError(f"which has more bits than its prefix: the network is {network}")
+    if network.version == 6 and network.overlaps(MAPPED):
+        raise ValueError("which has IPv4 addresses in IPv6 form in it")
+    for version, first, last, why in NOWHERE:
+        if version == network.version and first <= int(network[-1]) and last >= int(network[0]):
+            raise ValueError(f"which has {why.partition(',')[0]} in it")
+    return network
 
 
 def check_option(name: Any) -> str:

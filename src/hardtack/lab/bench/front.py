@@ -15,9 +15,10 @@ from hardtack.control import numbers as numbering
 from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
+from hardtack.control.networks.trees import Trees
 from hardtack.control.numbers import Numbering, numbered
 from hardtack.control.origins import key_of
-from hardtack.control.protected import NetColumn, fill_protected, networks_of, protect
+from hardtack.control.protected import NetColumn, content, fill_protected, networks_of, protect
 from hardtack.control.succession import open_table
 from hardtack.control.uplinks import ONLY_ONE, Uplink, outside_entry
 from hardtack.image import ONLY
@@ -161,7 +162,7 @@ def configure(common: Mapping[str, Map], settings: Config, exits: list[Exit]) ->
     numbers = numbers_of(settings)
     protected = protect(settings, numbers)
     fill_protected(common, protected)
-    common["index"].update(ONLY, tables.index_entry(tables.addresses_in(protected.places)))
+    Trees(common["networks"].memory()).new(content(protected))
     common["policy"].update(ONLY, tables.policy_entry(settings, 0))
     common["exits"].update(ONLY, tables.exits_entry(exits))
     common["outside"].update(ONLY, outside_entry({ONLY_ONE: Uplink([exits[0].mac])}))

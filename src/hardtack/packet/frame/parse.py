@@ -61,6 +61,15 @@ EXTENSION = int(Reason.extension)
 @inlined
 def parse(frame, flow):
     """Fill `flow` from the frame, TCP options not yet looked into."""
+    reason = parse_addresses(frame, flow)
+    if reason == NONE:
+        parse_rest(frame, flow)
+    return reason
+
+
+@inlined
+def parse_addresses(frame, flow):
+    """From whom and to whom it is; a reason if it does not get there."""
     start, end = head(frame), tail(frame)
     flow.size = whole_length(frame)
     if beyond(start, ETHERNET, end):
@@ -105,29 +114,19 @@ def parse_ipv4(start, end, flow):
         return BAD_HEADER
     if beyond(network, size, end):
         return TRUNCATED
-    total = load16be(network, 2)
-    if total < size:
+    if load16be(network, 2) < size:
         return BAD_HEADER
-    fragment, protocol = load16be(network, 6), load8(network, 9)
-    if fragment & FRAGMENT_BITS:
-        flow.kind, flow.protocol = LATER_FRAGMENT if fragment & OFFSET_BITS else IS_FRAGMENT, protocol
-    elif protocol != TCP_PROTOCOL:
-        flow.kind, flow.protocol = NOT_TCP, protocol
-    else:
-        flow.kind = NONE
     flow.version = 4
     flow.source_high = u64(0)
     flow.source_low = u64(MAPPED) | (u64(load32(network, 12)) << u64(32))
     flow.destination_high = u64(0)
     flow.destination_low = u64(MAPPED) | (u64(load32(network, 16)) << u64(32))
-    flow.transport = flow.network + size
-    flow.payload = total - size
     return NONE
 
 
 @inlined
 def parse_ipv6(start, end, flow):
-    """RFC 8200 3 and 4."""
+    """RFC 8200 3."""
     network = at(start, flow.network)
     if beyond(network, IPV6, end):
         return TRUNCATED
@@ -136,13 +135,54 @@ def parse_ipv6(start, end, flow):
     flow.version = 6
     flow.source_high, flow.source_low = load64(network, 8), load64(network, 16)
     flow.destination_high, flow.destination_low = load64(network, 24), load64(network, 32)
+    return NONE
+
+
+@inlined
+def parse_rest(frame, flow):
+    """What is behind the addresses: `flow.kind`, and where TCP begins.
+
+    Apart: else the verifier would walk the look-up of an address once for each kind.
+    """
+    start, end = head(frame), tail(frame)
+    if flow.version == 4:
+        parse_rest_of_ipv4(start, end, flow)
+    else:
+        parse_rest_of_ipv6(start, end, flow)
+
+
+@inlined
+def parse_rest_of_ipv4(start, end, flow):
+    """RFC 791 3.1."""
+    network = at(start, flow.network)
+    if beyond(network, IPV4, end):
+        flow.kind = TRUNCATED
+        return
+    size, total = (load8(network, 0) & 15) * 4, load16be(network, 2)
+    fragment, protocol = load16be(network, 6), load8(network, 9)
+    if fragment & FRAGMENT_BITS:
+        flow.kind, flow.protocol = LATER_FRAGMENT if fragment & OFFSET_BITS else IS_FRAGMENT, protocol
+    elif protocol != TCP_PROTOCOL:
+        flow.kind, flow.protocol = NOT_TCP, protocol
+    else:
+        flow.kind = NONE
+    flow.transport = flow.network + size
+    flow.payload = total - size
+
+
+@inlined
+def parse_rest_of_ipv6(start, end, flow):
+    """RFC 8200 3 and 4."""
+    network = at(start, flow.network)
+    if beyond(network, IPV6, end):
+        flow.kind = TRUNCATED
+        return
     size, kind, transport = load16be(network, 4), load8(network, 6), flow.network + IPV6
     if kind == TCP_PROTOCOL:
         flow.kind, flow.transport, flow.payload = NONE, transport, size
     else:
         flow.transport = opaque(walk_extensions(start, end, flow, transport, kind), MOST_TRANSPORT)
         flow.payload = size - (flow.transport - transport)
-    return NONE
 
 
 @inlined

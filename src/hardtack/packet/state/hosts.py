@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, address, at, entry_at, entry_of, i64, inlined, u64, viewed
 from hardtack.packet.layout import (
+    HOST_ROOT,
     HOSTS,
-    INDEX,
-    INDEX_BITS,
     MOST_HOSTS,
     MOST_NETS,
     NETS,
     NO_HOST,
     NO_PLACE,
     PORTS,
-    PROBES,
-    SPREAD,
     Host,
     Hosts,
-    Index,
     Net,
     Nets,
     Ports,
-    Slot,
 )
+from hardtack.packet.state.networks import look_up_in
 
-SLOTS = Index["factor"].itemsize  # offset: they come right behind it
-SLOT_SIZE, HOST_SIZE, NET_SIZE = Slot.itemsize, Host.itemsize, Net.itemsize
+HOST_SIZE, NET_SIZE = Host.itemsize, Net.itemsize
 PORT_BITS = 16 - 6  # of a set of ports, as words
 
-index = entry_of(INDEX, Index)
-slot_at = viewed(Slot)
 hosts = entry_of(HOSTS, Hosts)
 host_record = viewed(Host)
 nets = entry_of(NETS, Nets)
@@ -40,26 +33,11 @@ ports_at = entry_at(PORTS, Ports)
 @inlined
 def find_host(flow, high, low):
     """Whether an address (two words, as in Flow) is protected; then `flow.host` says whose it is, and `flow.place` where."""
-    flow.place = find_place(high, low)
+    flow.place = look_up_in(HOST_ROOT, flow.version == 4, high, low)
     if flow.place == NO_PLACE:  # its record says that it is nobody's, but the verifier does not know
         return False
     flow.host = i64(net_at(flow.place).host)
     return flow.host != NO_HOST
-
-
-@inlined
-def find_place(high, low):
-    """The place of the record that holds for an address; or NO_PLACE, whose record is nobody's."""
-    table = index()
-    first = i64(((low ^ (high * u64(SPREAD))) * table.factor) >> u64(64 - INDEX_BITS))
-    slots = at(address(table), SLOTS + first * SLOT_SIZE)
-    place = NO_PLACE  # what empty slots hold, too
-    for probe in range(PROBES):
-        slot = slot_at(at(slots, probe * SLOT_SIZE))
-        if slot.low == low and slot.high == high:
-            place = i64(slot.place)
-            break
-    return place
 
 
 @inlined

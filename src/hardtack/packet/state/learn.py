@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, inlined, new
 from hardtack.packet.cookie.time import own_moment, update
 from hardtack.packet.frame.martians import is_mapped
-from hardtack.packet.frame.parse import NONE, parse, parse_tcp
+from hardtack.packet.frame.parse import NONE, parse_addresses, parse_rest, parse_tcp
 from hardtack.packet.frame.wire import ACK, FIN, RST, SYN
 from hardtack.packet.layout import ASKED, BY_HOST, HOST_FIN
 from hardtack.packet.reasons import Reason
@@ -30,13 +30,14 @@ new_name = new(Name)
 @inlined
 def read_host(frame, flow):
     """Why a frame is of no host's connection; NONE if it is a segment of one, whose host then is in `flow.host`."""
-    reason = parse(frame, flow)
+    reason = parse_addresses(frame, flow)
     if reason != NONE:
         return reason
     if flow.version == 6 and is_mapped(flow.source_high, flow.source_low):
         return NOT_OURS
     if not find_host(flow, flow.source_high, flow.source_low):
         return NOT_OURS
+    parse_rest(frame, flow)
     if flow.kind != NONE or parse_tcp(frame, flow) != NONE or not may_matter(host_of(flow), flow.sport):
         return OTHER
     return NONE

@@ -36,6 +36,7 @@ from hardtack.packet.layout import (
 )
 
 LOW_32 = 0xFFFFFFFF
+MOST_BLOCKS_4 = 5  # on the way to an IPv4 prefix
 MAPPED = 0xFFFF0000  # in the low word of an IPv4 address: RFC 4291 2.5.5.2, as it lies in memory
 PLACE = 0x1FFFFFFC
 ONES, PAIRS, FOURS, EACH = 0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x0101010101010101
@@ -50,10 +51,16 @@ def look_up(root, high, low):
 
     `root`: its number, an i64. `high`, `low`: the address as two words, u64, as in Flow; IPv4 mapped.
     """
+    return look_up_in(root, (high | ((low & u64(LOW_32)) ^ u64(MAPPED))) == u64(0), high, low)
+
+
+@inlined
+def look_up_in(root, is_ipv4, high, low):
+    """The same where the IP version is known: the verifier then need not walk the one for the other."""
     table, end = address(networks()), networks_size() - NETWORKS_END
     place = (untold(root) & PLACE) << 3
     nothing = load64(table, 0)  # the verifier does not know that it is 0, so it has no cases of its own for it
-    if high == u64(0) and (low & u64(LOW_32)) == u64(MAPPED):
+    if is_ipv4:
         high, low = swap64(low) << u64(32), u64(0)
     else:
         place += 8
@@ -61,8 +68,8 @@ def look_up(root, high, low):
     if place > end:
         return 0
     word, best = load64(at(table, place), 0), u64(0)
-    for _ in range(MOST_BLOCKS):
-        high, low = high ^ nothing, low ^ nothing
+    for _ in range(MOST_BLOCKS_4 if is_ipv4 else MOST_BLOCKS):
+        high, low, best = high ^ nothing, low ^ nothing, best ^ nothing
         value, child = word & u64(LOW_32), i64(word >> u64(32))
         if child >> 31:  # the address's next bits are compared with its own
             differs = ((high >> u64(40)) ^ u64(child)) & u64(0xFFFFFF)
