@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
-from handshake.counted import counts, pinned
+from handshake.clockwork import end_grace
+from handshake.counted import counts
 from handshake.raw import Peer, wired
 from handshake.stage import PATIENCE, TALK
 from lab_ground import eventually
 from naive.frames import ACK
 
 from fronts.running import agent, configuration, counting, detach, front, key
-from hardtack.image import ONLY
 from hardtack.lab import topology
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
@@ -24,7 +23,6 @@ from hardtack.lab.clients import connect
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import POLICY, Policy
 from hardtack.packet.reasons import Reason
 
 local_or_routed = pytest.mark.parametrize("net", ["routed", "local"], indirect=True)
@@ -60,14 +58,6 @@ def protected(net: Topology, folder: Path, grace: str) -> Iterator[None]:
     detach(net.outside)
 
 
-def close_the_door(net: Topology) -> None:
-    """The grace period is over."""
-    with pinned(net.outside, POLICY) as policy:
-        entry = np.frombuffer(policy.lookup(ONLY) or b"", Policy).copy()
-        entry["grace_until"] = 0
-        policy.update(ONLY, entry.tobytes())
-
-
 def opened(net: Topology, parts: ExitStack, number: int) -> list[socket.socket]:
     """Sessions with the server, of both IP versions in turn."""
     made = [connect(net.client, (SERVER * number)[n], TALK, timeout=PATIENCE) for n in range(number)]
@@ -93,7 +83,7 @@ def test_what_is_spoken_to_in_time_goes_on(net: Topology, folder: Path) -> None:
                 for session in spoken:
                     speak(session)
             assert seen[Reason.learned] + seen[Reason.taught] == len(spoken)
-            close_the_door(net)
+            end_grace(net.outside)
             with counting(net.outside) as seen:
                 for session in spoken:
                     speak(session)

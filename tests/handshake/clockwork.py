@@ -29,7 +29,7 @@ from hardtack.lab.process import Process
 from hardtack.lab.programs import PASS
 from hardtack.lab.topology import Topology
 from hardtack.packet.entries import clock_entry, keys_entry
-from hardtack.packet.layout import CLOCK, KEYS, POLICY, Policy
+from hardtack.packet.layout import CLOCK, KEYS, NETS, Net
 from hardtack.packet.reasons import Reason
 
 EPOCH_BEGINS = 27_559_375 * EPOCH  # unix seconds; cookie.md's vectors are of this epoch, but any will do
@@ -127,10 +127,8 @@ def clockwork(local: bool, folder: Path) -> Iterator[Clockwork]:
 
 def end_grace(outside: Interface) -> None:
     """Whatever time it is believed to be, nothing is learned from segments of unknown connections any more."""
-    with pinned(outside, POLICY) as policy:
-        entry = np.frombuffer(policy.lookup(ONLY) or b"", Policy).copy()
-        entry["grace_until"] = 0
-        policy.update(ONLY, entry.tobytes())
+    with pinned(outside, NETS) as nets:
+        np.frombuffer(nets.memory(), Net)["grace_until"] = 0
 
 
 def attached(command: list[object], inside: Namespace) -> Process:
