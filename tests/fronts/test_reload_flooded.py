@@ -57,7 +57,7 @@ def transferring(line: socket.socket) -> Iterator[list[int]]:
         data = os.urandom(CHUNK)
         while not ended.is_set():
             line.sendall(data)
-            assert line.recv(CHUNK, socket.MSG_WAITALL) == data
+            assert received(line, CHUNK) == data
             done[0] += CHUNK
 
     thread = threading.Thread(target=go)
@@ -72,6 +72,14 @@ def transferring(line: socket.socket) -> Iterator[list[int]]:
     finally:
         ended.set()
         thread.join(PATIENCE)
+
+
+def received(line: socket.socket, size: int) -> bytes:
+    """So many bytes: with a timeout of Python's, MSG_WAITALL waits for nothing."""
+    data = b""
+    while len(data) < size and (more := line.recv(size - len(data))):
+        data += more
+    return data
 
 
 def memory(pid: int) -> int:
