@@ -96,7 +96,8 @@ def verdict_of(reason):
 def judged(frame, flow):
     """The frame's reason, counted."""
     flow.host, flow.ruling = NO_HOST, 0
-    seen_by_front(came_by(frame))
+    flow.uplink = came_by(frame)
+    seen_by_front(flow.uplink)
     reason = decide(frame, flow)
     count(reason, flow.host, flow.size)
     return reason
@@ -105,6 +106,7 @@ def judged(frame, flow):
 @inlined
 def judged_by_rules(frame, flow):
     """The same, behind a rule program."""
+    flow.uplink = came_by(frame)
     reason = decide_ruled(frame, flow)
     count(reason, flow.host, flow.size)
     return reason

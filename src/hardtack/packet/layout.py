@@ -238,16 +238,18 @@ Crowds = np.dtype([("cells", "u8", (CROWD_CELLS,))], align=True)
 Exit = np.dtype([("mac", "u8"), ("mtu", "u8"), ("scatters", "u8")], align=True)
 Exits = np.dtype([("slots", Exit, (MOST_EXITS,))], align=True)
 # The uplinks, which frames come in by: each has a number, its place in `exits`. `mac`: that of the only one there is, as it
-# lies in a frame, << MAC_SHIFT; NO_MAC if there are `several`. `others`: further addresses of this machine that frames may
-# come in for, each at the place that the upper bits of its product with `factor` say; in the low bits, 1 << the number of
-# each uplink where it is ours. `unfinished`: likewise, where checksums of TCP and UDP may be left to do. `ways_in`: by the
-# product of an interface's index with `spread`, this index << INTERFACE_SHIFT | the number of the uplink that it belongs to.
+# lies in a frame, << MAC_SHIFT; NO_MAC if there are `several`. `only`: its number, 0. `others`: further addresses of this
+# machine that frames may come in for, each at the place that the upper bits of its product with `factor` say; in the low
+# bits, 1 << the number of each uplink where it is ours. `unfinished`: likewise, where checksums may be left to do.
+# `ways_in`: by the product of an interface's index with `spread`, this index << INTERFACE_SHIFT | the number of the uplink
+# that it belongs to.
 Outside = np.dtype(
     [
         ("mac", "u8"),
         ("factor", "u8"),
         ("unfinished", "u8"),
         ("several", "u8"),
+        ("only", "u8"),
         ("spread", "u8"),
         ("others", "u8", (1 << MAC_SLOTS_BITS,)),
         ("ways_in", "u8", (1 << WAYS_IN_BITS,)),

@@ -20,6 +20,7 @@ Flow = np.dtype(
         ("version", "i8"),  # 4 or 6
         ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
         ("protocol", "i8"),  # only if `kind` is not NONE: what the packet carries, behind extension headers
+        ("uplink", "i8"),  # which the frame came in by: its place in `exits`
         ("ruling", "i8"),  # bits of what the host's rules say: state/ruling.py
         ("source_high", "u8"),  # wire; IPv4 addresses are mapped, ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
         ("source_low", "u8"),

@@ -104,7 +104,7 @@ def cut(last: Step) -> Callable[..., int]:
         if to_touch:
             return back(frame, second_line(head(frame), tail(frame)))
         flow = new_flow()
-        flow.ruling = 0
+        flow.ruling, flow.uplink = 0, 0
         if parse(frame, flow) != NONE:
             return DROP
         if to_parse:

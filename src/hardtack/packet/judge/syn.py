@@ -47,7 +47,7 @@ def judge_syn(frame, flow, host, name, moment, entry):
             return REOPENED
         if not is_ended(entry):
             return IMPLAUSIBLE
-    if not is_for_us(frame):
+    if not is_for_us(frame, flow):
         return NOT_FOR_US
     if flow.ruling & DRY:  # what others may have answered does not become less, and their budgets are not what it meets
         return NONE if may_have_one(i64(host.number), u64(host.replies), moment.ms) else HOST_LIMIT

@@ -24,7 +24,7 @@ from hardtack.compiler.language import (
 from hardtack.packet.out.finish import finish
 from hardtack.packet.state.hosts import host_of, net_at
 from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, Exit, Exits
-from hardtack.packet.frame.link import came_by, is_for_us, outside
+from hardtack.packet.frame.link import is_for_us, outside
 from hardtack.packet.frame.platform import head, move_head, send, tail
 from hardtack.packet.frame.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 
@@ -49,11 +49,11 @@ def forward(frame, flow):
     to = net_at(flow.place).next_hop
     if to == u64(0):
         return PASS
-    if not is_for_us(frame):
+    if not is_for_us(frame, flow):
         return PASS
-    uplink, number = came_by(frame), i64(to >> u64(48)) & (MOST_EXITS - 1)
+    number = i64(to >> u64(48)) & (MOST_EXITS - 1)
     if number == SAME:
-        number = uplink
+        number = flow.uplink
     way = exit_at(at(address(exits()), number * EXIT_SIZE))
     if host.via == ROUTED and not may_travel(frame, flow):
         return PASS
@@ -67,9 +67,9 @@ def forward(frame, flow):
     write_addresses(start, to & u64(MAC_BITS), way.mac)
     if host.via == ROUTED:
         count_hop(frame, flow, network)
-    if (outside().unfinished >> u64(uplink)) & u64(1):
+    if (outside().unfinished >> u64(flow.uplink)) & u64(1):
         finish(frame, network, flow.version)
-    return TX if number == uplink else send(number)
+    return TX if number == flow.uplink else send(number)
 
 
 @inlined
