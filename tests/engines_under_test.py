@@ -11,7 +11,7 @@ to what is all CPUs'; of eBPF they are this machine's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -88,6 +88,16 @@ class Outcome:
 def monotonic(now_ms: int, ms: int | None) -> int:
     """The monotonic clock: if nothing is said of it, unix time, as far as 64 bits of ns go."""
     return now_ms % (1 << 44) if ms is None else ms
+
+
+def write(tables: Mapping[str, Map], entries: Updates) -> None:
+    """How the kernel's tables begin."""
+    for name, key, value in entries:
+        table = tables[name]
+        if table.table.flags & MMAPABLE:
+            table.memory()[: len(value)] = value
+        else:
+            table.update(key, value)
 
 
 class Twin:
@@ -179,12 +189,7 @@ class Ebpf:
         self._write(ways(state))
 
     def _write(self, entries: Updates) -> None:
-        for name, key, value in entries:
-            table = self._tables[name]
-            if table.table.flags & MMAPABLE:
-                table.memory()[: len(value)] = value
-            else:
-                table.update(key, value)
+        write(self._tables, entries)
 
     def set_buckets(self, buckets: int) -> None:
         """So many of the table are in use."""

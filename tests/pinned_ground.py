@@ -54,7 +54,8 @@ class Ground:
             (COUNTERS, 16),
             (TAGS, BUCKETS),
             (CONNECTIONS, BUCKETS * WAYS),
-            *((table, 1) for table in (KEYS, CLOCK, POLICY, PLACES)),
+            (KEYS, KEYS.entries),
+            *((table, 1) for table in (CLOCK, POLICY, PLACES)),
         ):
             self.add(replace(table, entries=entries))
         for number, name in enumerate(self.hosts, 1):
@@ -76,9 +77,10 @@ class Ground:
         entry[2 * reason + 1] += frames * SIZE
         counters.update(key, entry.tobytes())
 
-    def keys(self, *schedules: Iterable[tuple[int, bytes]]) -> None:
-        """Write sets of keys."""
-        self.tables["keys"].update(ONLY, keys_entry(*schedules))
+    def keys(self, *schedules: Iterable[tuple[int, bytes]], old: Iterable[tuple[int, bytes]] = ()) -> None:
+        """Write sets of keys; `old`: what the first one has besides."""
+        for number, schedule in enumerate(schedules):
+            self.tables["keys"].update(key_of(number), keys_entry(schedule, () if number else old))
 
     def grace(self, until: float) -> None:
         """Until when the door stands open, by the programs' clock."""

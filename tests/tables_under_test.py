@@ -50,7 +50,8 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
     """All that is configured, as tables begin; `buckets` of the table of connections are in use."""
     yield from host_updates(state)
     yield "networks", ONLY, networks_entry(state)
-    yield "keys", ONLY, keys_entry(*(schedule.items() for schedule in state.keys))
+    for number, schedule in enumerate(state.keys):
+        yield "keys", number.to_bytes(4, "little"), keys_entry(schedule.items(), state.old_keys.get(number, {}).items())
     yield "places", ONLY, places_entry(buckets)
     yield "policy", ONLY, policy_entry(state)
     yield from ways(state)

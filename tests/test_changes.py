@@ -6,12 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_plan import MACHINE, MASTER, configured, plan_of
 
 from hardtack.control.changes import MOST_SHOWN, changes, restarts
+from hardtack.control.configuration.schema import KeyFiles
 from hardtack.control.exits import Exit
 from hardtack.control.plan import Plan, planned, replanned
+from hardtack.keys import Masters
+from hardtack.packet.layout import Host as Record
 
 Hosts = list[dict[str, Any]]
 HERE = replace(MACHINE, exits=(Exit("eth0", 2, bytes(6), 1500), Exit("eth1", 3, bytes(6), 1500)))
@@ -80,7 +84,7 @@ def test_a_program_or_a_key_that_is_not_there_takes_one_too() -> None:
     assert only.startswith("what leaves by eth0 is to teach")
     local = planned(configured({"via": "local"}), HERE, {Path("key"): MASTER})
     (only,) = restarts(local, then(local, [{"via": "local", "key_file": "/other"}]))
-    assert only == "the agent here: its key is in /other, and was in key"
+    assert only == "the agent here: its keys are in /other, and were in key"
     assert not restarts(local, then(local, [{"via": "local"}, {"key_file": "/other"}]))
 
 
@@ -89,13 +93,42 @@ def test_whoever_stays_keeps_his_place() -> None:
     now = plan_of({"key_file": "/a"}, {"key_file": "/b"}, {"key_file": "/c"})
     without = then(now, [{"key_file": "/a"}, {"name": "host3", "addresses": ["192.0.2.3"], "key_file": "/c"}])
     assert without.seats.numbers == {"host1": 1, "host3": 3} and without.seats.names[:3] == ["host1", "host2", "host3"]
-    assert without.seats.key_files[:3] == [Path("/a"), None, Path("/c")]
+    assert without.seats.key_files[:3] == [KeyFiles(Path("/a")), None, KeyFiles(Path("/c"))]
     assert {*without.protected.places.values()} == {1, 3}
     more = then(without, [{"key_file": "/a"}, {"name": "new", "key_file": "/d"}, {"key_file": "/c"}])
     assert more.seats.numbers == {"host1": 1, "new": 4, "host3": 3}
-    assert more.seats.key_files[:3] == [Path("/a"), Path("/d"), Path("/c")]
+    assert more.seats.key_files[:3] == [KeyFiles(Path(one)) for one in ("/a", "/d", "/c")]
     back = then(more, [{"key_file": "/a"}, {"key_file": "/b"}, {"key_file": "/c"}])
     assert back.seats.numbers == now.seats.numbers
+
+
+def test_whoever_has_other_keys_has_another_set() -> None:
+    """So that no set changes under a frame; one that is left is taken by the next reload at the earliest."""
+    now = plan_of({}, key_file="/a")
+    both = then(now, [{}], key_file="/a", old_key_file="/b")
+    assert both.seats.key_files[:3] == [None, KeyFiles(Path("/a"), Path("/b")), None]
+    assert both.key_sets[1] == Masters(MASTER, MASTER)
+    swapped = then(both, [{}], key_file="/b", old_key_file="/a")
+    assert swapped.seats.key_files[:3] == [KeyFiles(Path("/b"), Path("/a")), None, None]
+    assert [number_of_keys(plan) for plan in (now, both, swapped)] == [0, 1, 0]
+    assert [change.name for change in changes(both, swapped)] == ["key_file", "old_key_file"]
+    local = plan_of({"via": "local"}, key_file="/a")
+    found = restarts(local, then(local, [{"via": "local"}], key_file="/a", old_key_file="/b"))
+    assert found == ["the agent here: its keys are in /a and /b, and were in /a"]
+
+
+def number_of_keys(plan: Plan) -> int:
+    """Of the one host."""
+    return int(np.frombuffer(plan.protected.hosts[1], Record)["keys"][0])
+
+
+def test_more_sets_of_keys_than_there_is_room_for_take_a_restart() -> None:
+    now = plan_of(*({"key_file": f"/{number}"} for number in range(10)))
+    assert now.seats.sizes["keys"] == len(now.seats.key_files) == 32
+    few = then(now, [{"key_file": f"/{number}"} for number in range(32)])
+    assert not restarts(now, few)
+    many = then(now, [{"key_file": f"/{number}"} for number in range(33)])
+    assert restarts(now, many) == ["33 sets of keys: the table was made for 32 at most, those before included"]
 
 
 def test_a_number_is_given_away_only_where_there_is_no_other() -> None:
@@ -111,4 +144,4 @@ def test_another_key_in_a_file_is_told_and_never_shown() -> None:
     now = plan_of({})
     after = replanned(now.config, {Path("key"): b"\x07" * 32}, now)
     assert [str(change) for change in changes(now, after)] == ["key key changed"]
-    assert after.key_sets[0] == b"\x07" * 32 and "\\x07\\x07" not in repr(after)
+    assert after.key_sets[0] == Masters(b"\x07" * 32) and "\\x07\\x07" not in repr(after)

@@ -168,6 +168,7 @@ def test_check_for_programs(config: Path) -> None:
     assert told["front"] == {
         "interface": ["lo"],
         "key_file": str(config.parent / "key"),
+        "old_key_file": None,
         "inside": [],
         "connections": 1_000_000,
         "grace": 30,

@@ -148,8 +148,20 @@ def test_the_agents_key_comes_first_and_each_key_once() -> None:
     several = host("a", "kernel", "") + host("b", "direct", "/b") + host("c", "local", "/c") + host("d", "kernel", "/b")
     config = read(FRONT + several, Path("/etc/x.toml"))
     assert config.key_files == (Path("/c"), Path("/etc/key"), Path("/b"))
-    assert [*map(config.key_file_for, config.hosts)] == [Path("/etc/key"), Path("/b"), Path("/c"), Path("/b")]
+    assert [config.key_files_for(host).new for host in config.hosts] == [Path(one) for one in ("/etc/key", "/b", "/c", "/b")]
     assert read(FRONT + host("b", "direct", "/b"), Path("/etc/x.toml")).key_files == (Path("/b"),)
+
+
+def test_the_fronts_old_key_goes_with_its_key() -> None:
+    """Not with a host's own; a host may have an old key of its own."""
+    written = ["", 'key_file = "b"\n', 'key_file = "b"\nold_key_file = "c"\n', 'old_key_file = "c"\n']
+    hosts = "".join(
+        HOST.replace("web", f"h{number}").replace(".10", f".{number}") + text for number, text in enumerate(written, 1)
+    )
+    config = read(FRONT + 'old_key_file = "old"\n' + hosts, Path("x.toml"))
+    files = [(pair.new.name, pair.old.name if pair.old else None) for pair in map(config.key_files_for, config.hosts)]
+    assert files == [("key", "old"), ("b", None), ("b", "c"), ("key", "c")]
+    assert len(config.key_pairs) == 4 and [file.name for file in config.key_files] == ["key", "old", "b", "c"]
 
 
 def test_made_in_python() -> None:

@@ -119,7 +119,7 @@ def test_where_it_came_from(tmp_path: Path) -> None:
     found = loaded(main)
     assert found.origin.files == (main, tmp_path / "hosts.d" / "a.toml")
     assert found.origin.folders == (tmp_path / "hosts.d",)
-    assert found.config.key_file_for(found.config.hosts[0]) == tmp_path / "hosts.d" / "key"
+    assert found.config.key_files_for(found.config.hosts[0]).new == tmp_path / "hosts.d" / "key"
     assert str(found.document.spot(("host", 0, "ports", 0))) == f"{tmp_path}/hosts.d/a.toml:4"
     (tmp_path / "hosts.d" / "a.toml").write_text("[")
     with pytest.raises(ConfigError) as refused:
@@ -137,4 +137,4 @@ def test_one_key_under_several_spellings(tmp_path: Path) -> None:
     ]
     config = loaded(tmp_path / "x.toml", FRONT + "".join(hosts)).config
     assert config.key_files == (tmp_path / "key",)
-    assert {config.key_file_for(host) for host in config.hosts} == {tmp_path / "key"}
+    assert {config.key_files_for(host).new for host in config.hosts} == {tmp_path / "key"}

@@ -15,7 +15,7 @@ from hardtack.compiler.target import BOUNDS
 from hardtack.image import Table
 from hardtack.kernel import btf, structures
 from hardtack.packet import layout
-from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, ONLY, clock_entry, keys_entry
+from hardtack.packet.entries import KEY_SLOTS, ONLY, clock_entry, keys_entry
 from hardtack.packet.host import admit, again, place, round_lo
 from hardtack.packet.layout import Clock, Keys
 from hardtack.packet.reasons import FRONT_REASONS, REASONS, Reason, Verdict, verdict
@@ -115,28 +115,22 @@ def test_every_reason_has_a_counter() -> None:
 schedules = st.dictionaries(st.integers(0, 2**40), st.binary(min_size=16, max_size=16), max_size=10)
 
 
-@given(st.lists(schedules, max_size=KEY_SETS))
-@settings(max_examples=20, deadline=None)
-def test_keys_are_written_as_they_are_read(sets: list[dict[int, bytes]]) -> None:
-    """Of two epochs for one slot the last written stays; slots without a key name no epoch there is."""
-    slots = np.frombuffer(keys_entry(*(schedule.items() for schedule in sets)), Keys)[0]["slots"]
-    assert len(slots) == KEY_SETS * KEY_SLOTS
-    held = {
-        number * KEY_SLOTS + epoch % KEY_SLOTS: (epoch, key)
-        for number, schedule in enumerate(sets)
-        for epoch, key in schedule.items()
-    }
+@given(schedules, schedules)
+@settings(max_examples=100, deadline=None)
+def test_keys_are_written_as_they_are_read(schedule: dict[int, bytes], others: dict[int, bytes]) -> None:
+    """Of two epochs for one slot the last written stays; slots without a key name no epoch there is, and have no old key."""
+    old = others | {epoch: key[::-1] for epoch, key in schedule.items() if epoch % 2}
+    slots = np.frombuffer(keys_entry(schedule.items(), old.items()), Keys)[0]["slots"]
+    assert len(slots) == KEY_SLOTS
+    held = {epoch % KEY_SLOTS: epoch for epoch in schedule}
     for number, slot in enumerate(slots):
-        if number in held:
-            epoch, key = held[number]
-            assert (slot["epoch"], struct.pack("<QQ", slot["low"], slot["high"])) == (epoch, key)
-        else:
-            assert slot["epoch"] > 2**56
-
-
-def test_more_master_keys_than_there_is_room_for() -> None:
-    with pytest.raises(ValueError, match=f"{KEY_SETS + 1} master keys; the table has room for {KEY_SETS}"):
-        keys_entry(*[[]] * (KEY_SETS + 1))
+        epoch = held.get(number)
+        if epoch is None:
+            assert slot["epoch"] > 2**56 and not slot["old"]
+            continue
+        assert (slot["epoch"], struct.pack("<QQ", slot["low"], slot["high"])) == (epoch, schedule[epoch])
+        assert bool(slot["old"]) == (epoch in old)
+        assert struct.pack("<QQ", slot["old_low"], slot["old_high"]) == old.get(epoch, bytes(16))
 
 
 def test_a_connection_is_one_cache_line() -> None:

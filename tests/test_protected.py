@@ -192,7 +192,7 @@ def test_there_are_numbers_for_as_many_hosts_as_there_may_be() -> None:
 def test_key_sets_are_those_of_the_key_files() -> None:
     """The agent takes set 0."""
     config = configuration()
-    assert [path.name for path in config.key_files] == ["here.key", "key", "mail.key"]
+    assert [file.name for file in config.key_files] == ["here.key", "key", "mail.key"]
     assert records(config)["keys"].tolist() == [1, 2, 0, 1]
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from engines_under_test import SIZES, XDP_ACTIONS
+from engines_under_test import SIZES, XDP_ACTIONS, write
 from kernel_ground import needs_root, one_cpu
 from naive import world
 from naive.cookie import EPOCH, epoch, keys
@@ -49,9 +49,7 @@ def front() -> Iterator[Datapath]:
     On one CPU: each has its own idea of the time, and another that had none yet would hide that this one's is old.
     """
     with one_cpu(), Datapath(objects.compiled(FRONT), sizes=SIZES) as datapath:
-        for table, key, value in updates(world.state(keys=[{}])):
-            if table in datapath.tables:
-                datapath.tables[table].update(key, value)
+        write(datapath.tables, (one for one in updates(world.state(keys=[{}])) if one[0] in datapath.tables))
         yield datapath
 
 

@@ -94,6 +94,13 @@ def test_keys_end_with_the_set_that_ends_first(ground: Ground, root: Path) -> No
     assert read(root).keys_until == 101 * EPOCH
 
 
+def test_sets_with_an_old_key_are_counted(ground: Ground, root: Path) -> None:
+    assert (read(root).key_sets, read(root).old_keys) == (0, 0)
+    ground.keys([(100, KEY), (101, KEY)], [(100, KEY)], old=[(100, KEY)])
+    assert (read(root).key_sets, read(root).old_keys) == (2, 1)
+    assert "; in 1 of 2 sets an old key is taken, too" in shown(readout.everything(None, root))
+
+
 def test_grace_goes_by_the_programs_clock(ground: Ground, root: Path) -> None:
     assert read(root).grace_left == 0
     ground.grace(ground.now() + 1000)
@@ -184,7 +191,7 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told) == ["time", "attached"]
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
-        *("keys_until", "grace_left", "hosts", "rules", "no_host", "connections", "agent", "reload"),
+        *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "rules", "no_host", "connections", "agent", "reload"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
 

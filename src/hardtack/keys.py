@@ -13,6 +13,7 @@ import re
 import secrets
 import stat
 import struct
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardtack.mistake import Mistake
@@ -27,6 +28,14 @@ FORM = re.compile(rb"[0-9a-fA-F]{%d}\n?" % (2 * MASTER_SIZE))
 
 class KeyFileError(Mistake):
     """A key file that cannot be used or made; says which, why, and what to type."""
+
+
+@dataclass(frozen=True)
+class Masters:
+    """What a set of keys is made of: cookies are made by `new`, and taken of `old`, too, if there is one. Never shown."""
+
+    new: bytes = field(repr=False)
+    old: bytes | None = field(default=None, repr=False)
 
 
 def make_key(path: Path) -> None:
@@ -77,6 +86,22 @@ def read_key(path: Path) -> bytes:
             "or agent, or make a new one under another name: hardtack key FILE"
         )
     return bytes.fromhex(text.decode("ascii"))
+
+
+def read_masters(key_file: Path, old_key_file: Path | None = None) -> Masters:
+    """The keys in these files. KeyFileError as `read_key`, and if they are the same."""
+    masters = Masters(read_key(key_file), read_key(old_key_file) if old_key_file else None)
+    if old_key_file and masters.new == masters.old:
+        raise same_key(key_file, old_key_file)
+    return masters
+
+
+def same_key(key_file: Path, old_key_file: Path) -> KeyFileError:
+    """Two files where one would do; most likely one of them is not what it should be."""
+    return KeyFileError(
+        f"{old_key_file}: the same key as in {key_file}; give the key that machines had before, or will have next, "
+        "or leave it out"
+    )
 
 
 def why_not_read(path: Path, error: OSError) -> str:

@@ -167,3 +167,14 @@ def check(
         timestamps=timestamps,
         ecn=tsecr is not None and bool(tsecr >> 7 & 1),
     )
+
+
+def check_by_either(
+    keys: Keys, old: Keys | None, flow: Flow, seq: int, ack: int, tsecr: int | None, now_ms: int, scale: int = OUR_SCALE
+) -> Admitted | Refusal:
+    """The same, by a key or, if there is one, an old key; why not, is told of the one that it comes nearer to."""
+    first = check(keys, flow, seq, ack, tsecr, now_ms, scale)
+    if isinstance(first, Admitted) or old is None:
+        return first
+    second = check(old, flow, seq, ack, tsecr, now_ms, scale)
+    return first if second == Refusal.wrong_tag else second

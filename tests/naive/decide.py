@@ -182,12 +182,11 @@ def bring_cookie(state: State, segment: Segment, host: Host, now_ms: int) -> coo
     packet = segment.packet
     flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
     tsecr = options.parse(segment.options).tsecr
-    return cookie.check(state.keys[host.keys], flow, segment.seq, segment.ack, tsecr, now_ms, host.scale)
+    keys, old = state.keys[host.keys], state.old_keys.get(host.keys)
+    return cookie.check_by_either(keys, old, flow, segment.seq, segment.ack, tsecr, now_ms, host.scale)
 
 
-def remember(
-    state: State, name: Name, segment: Segment, host: Host, admitted: cookie.Admitted, moment: Moment
-) -> Reason:
+def remember(state: State, name: Name, segment: Segment, host: Host, admitted: cookie.Admitted, moment: Moment) -> Reason:
     """A good cookie: the connection is known, if its prefix may open one more."""
     if not prefixes.may_open(state, name, moment):
         return Reason.newcomer_limit

@@ -166,6 +166,7 @@ class State:
 
     hosts: Mapping[bytes, Host]
     keys: list[cookie.Keys]  # set by set
+    old_keys: dict[int, cookie.Keys]  # of sets whose old key's cookies are taken, too
     factors: Sequence[int]  # of all that is hashed but cookies
     networks: Mapping[Prefix, Host | None] = field(default_factory=dict)  # None: what is in it is nobody's
     hops: dict[bytes | Prefix, Hop] = field(default_factory=dict)

@@ -9,13 +9,13 @@ from naive.frames import packed
 from naive.rules import Rule
 from naive.state import Exit, Hop, Host, Prefix, State, Via, mapped
 
-MASTER, OTHER_MASTER = bytes(range(32)), bytes(range(32, 64))
+MASTER, OTHER_MASTER, OLD_MASTER = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
 NOW = 1_763_800_000_345  # ms; the moment of cookie.md's vectors, epoch 27559375
 EPOCH_NOW = epoch(NOW)
 EPOCH_BEGINS = EPOCH_NOW * EPOCH
 # Two epochs either side, and the first of all, which a vector uses; each in a slot of its own (epoch modulo 64).
 EPOCHS = [0, *range(EPOCH_NOW - 2, EPOCH_NOW + 3)]
-KEYS, OTHER_KEYS = keys(MASTER, EPOCHS), keys(OTHER_MASTER, EPOCHS)
+KEYS, OTHER_KEYS, OLD_KEYS = (keys(master, EPOCHS) for master in (MASTER, OTHER_MASTER, OLD_MASTER))
 
 # Behind the kernel: hosts 1 to 3
 WEB, ANY_PORT, EDGES = "192.0.2.10", "10.0.0.2", "203.0.113.255"
@@ -28,7 +28,7 @@ BACK, BACK6 = "203.0.113.6", "2001:db8:6::1"
 LOST = "203.0.113.7"
 # May have one SYN answered in a window
 SCARCE, SCARCE6 = "203.0.113.8", "2001:db8:8::1"
-# All that these say is heard; clients of the second may send one frame in a ms
+# All that these say is heard; clients of the second may send one frame in a ms, and bring cookies of an old key
 HEARD, HEARD6 = "203.0.113.9", "2001:db8:9::1"
 SLOW, SLOW6 = "203.0.113.10", "2001:db8:a::1"
 # These take no TCP option but the MSS; and no timestamps, with windows of another scale
@@ -81,8 +81,8 @@ HOSTS = {
         SCARCE6: Host(WEB_PORTS, 1440, number=8, replies=1, drops=True),
         HEARD: Host(WEB_PORTS, 1460, number=9, heard=True),
         HEARD6: Host(WEB_PORTS, 1440, number=9, heard=True),
-        SLOW: Host(WEB_PORTS, 1460, number=10, heard=True, frames=1),
-        SLOW6: Host(WEB_PORTS, 1440, number=10, heard=True, frames=1),
+        SLOW: Host(WEB_PORTS, 1460, number=10, keys=2, heard=True, frames=1),
+        SLOW6: Host(WEB_PORTS, 1440, number=10, keys=2, heard=True, frames=1),
         PLAIN: Host(WEB_PORTS, 1460, number=11, speaks=frozenset()),
         PLAIN6: Host(WEB_PORTS, 1440, number=15, speaks=frozenset({"timestamps"})),
         WIDE: Host(WEB_PORTS, 1460, number=12, speaks=frozenset({"sack", "window_scaling", "ecn"}), scale=12, heard=True),
@@ -143,6 +143,6 @@ FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
 
 def state(**others: object) -> State:
     """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
-    fields = {"hosts": HOSTS, "networks": NETWORKS, "hops": dict(HOPS), "exits": EXITS}
-    fields |= {"keys": [KEYS, OTHER_KEYS], "factors": FACTORS}
+    fields: dict[str, object] = {"hosts": HOSTS, "networks": NETWORKS, "hops": dict(HOPS), "exits": EXITS}
+    fields |= {"keys": [KEYS, OTHER_KEYS, KEYS], "old_keys": {2: OLD_KEYS}, "factors": FACTORS}
     return State(**fields | {"origins": ORIGINS, "macs": MACS} | others)  # type: ignore[arg-type]

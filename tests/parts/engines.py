@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from kernel_ground import needs_root
-from naive.world import KEYS
+from naive.world import KEYS, OLD_KEYS
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
@@ -29,11 +29,11 @@ NS = 1_000_000  # in a millisecond
 
 
 class Part:
-    """One entry on one target, the keys of `naive.world` in its table. `write` writes how a table begins."""
+    """One entry on one target, with the keys of `naive.world`, and the old ones. `write` writes how a table begins."""
 
     def __init__(self, run: Callable[[bytes], tuple[int, bytes]], write: Callable[[str, bytes], None]) -> None:
         self._run, self.write = run, write
-        write("keys", keys_entry(KEYS.items()))
+        write("keys", keys_entry(KEYS.items(), OLD_KEYS.items()))
 
     def words(self, frame: bytes, count: int) -> list[int]:
         """The little-endian words of 64 bits that it writes over a frame's start; none if it refuses the frame."""

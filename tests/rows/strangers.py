@@ -33,7 +33,10 @@ from naive.world import (
     LODGER,
     LOST,
     NOW,
+    OLD_KEYS,
     OTHER_KEYS,
+    SLOW,
+    SLOW6,
     VIRTUAL,
     WEB,
     WEB6,
@@ -46,6 +49,7 @@ from rows.row import BARE, Row, acknowledgment, answered, first_ack
 
 TO_80 = Tcp(destination_port=80)
 WIDE_4, WIDE_6 = IPv4(destination=WIDE), IPv6(destination=WIDE6)
+SLOW_4, SLOW_6 = IPv4(destination=SLOW), IPv6(destination=SLOW6)
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 GOOD = acknowledgment()
 KEYLESS = EPOCH_BEGINS + 3 * EPOCH  # the first moment without a key
@@ -70,19 +74,37 @@ COOKIES = [
     ),
     Row("a good cookie, IPv4 checksum wrong: a router's business", first_ack(IPv4(checksum=1)), Reason.remembered),
     Row("a good cookie, ISN ffffffff", first_ack(syn=Tcp(seq=0xFFFFFFFF)), Reason.remembered),
-    Row(
-        "a good cookie of the epoch before", first_ack(now_ms=EPOCH_BEGINS - 1), Reason.remembered, now_ms=EPOCH_BEGINS
-    ),
+    Row("a good cookie of the epoch before", first_ack(now_ms=EPOCH_BEGINS - 1), Reason.remembered, now_ms=EPOCH_BEGINS),
     Row("a good cookie, 32 s old", first_ack(now_ms=NOW), Reason.remembered, now_ms=NOW + 32_000),
     Row("a cookie of 96 s ago", first_ack(now_ms=NOW - 96_000), Reason.stray_ack),
-    Row(
-        "a good cookie of the other set of keys", first_ack(IPv4(destination=LOST), keys=OTHER_KEYS), Reason.remembered
-    ),
+    Row("a good cookie of the other set of keys", first_ack(IPv4(destination=LOST), keys=OTHER_KEYS), Reason.remembered),
     Row(
         "the first set's cookie, for a host of the other",
         first_ack(IPv4(destination=LOST), keys=KEYS),
         Reason.stray_ack,
     ),
+    *(
+        Row(f"{which} cookie for a host that takes an old key's, too: {what}", ack, Reason.remembered, number=10)
+        for which, keys in (("an old key's", OLD_KEYS), ("the key's", KEYS))
+        for what, ack in (
+            ("IPv4", first_ack(SLOW_4, TO_80, keys=keys)),
+            ("IPv6", first_ack(SLOW_6, TO_80, keys=keys)),
+            ("timestamps", first_ack(SLOW_4, TO_80, keys=keys, times=(7, 0))),
+            ("timestamps over IPv6", first_ack(SLOW_6, TO_80, keys=keys, times=(7, 0))),
+            ("data and FIN", first_ack(SLOW_4, TO_80, keys=keys, payload=REQUEST, flags=ACK | FIN)),
+            ("31 s old", first_ack(SLOW_6, TO_80, keys=keys, now_ms=NOW - 31_000)),
+        )
+    ),
+    *(
+        Row(f"for a host that takes an old key's cookies, too: {what}", ack, Reason.stray_ack, number=10)
+        for what, ack in (
+            ("another's", first_ack(SLOW_4, TO_80, keys=OTHER_KEYS)),
+            ("an old one of 97 s ago", first_ack(SLOW_4, TO_80, keys=OLD_KEYS, now_ms=NOW - 97_000)),
+            ("an old one, but a wrong echo", first_ack(SLOW_6, TO_80, keys=OLD_KEYS, times=(7, 1))),
+            ("an old one, off by one", first_ack(SLOW_6, TO_80, keys=OLD_KEYS, ack=7)),
+        )
+    ),
+    Row("an old key's cookie, for a host without one", first_ack(keys=OLD_KEYS), Reason.stray_ack, number=1),
     Row("the other set's cookie, for a host of the first", first_ack(keys=OTHER_KEYS), Reason.stray_ack, number=1),
     Row("a good cookie for another port, protected as well", first_ack(destination_port=80), Reason.stray_ack),
     Row("a good cookie from another port", first_ack(source_port=40001), Reason.stray_ack),
@@ -118,9 +140,7 @@ KEYS_GONE = [
     Row("no key: ACK over IPv6", first_ack(IPv6(), TO_80), Reason.no_key, now_ms=KEYLESS, number=1),
     Row("no key: data", first_ack(payload=REQUEST), Reason.no_key, now_ms=KEYLESS),
     Row("no key: FIN", first_ack(flags=ACK | FIN), Reason.no_key, now_ms=KEYLESS),
-    Row(
-        "no key: RST of no connection is known for one without", first_ack(flags=RST), Reason.stray_rst, now_ms=KEYLESS
-    ),
+    Row("no key: RST of no connection is known for one without", first_ack(flags=RST), Reason.stray_rst, now_ms=KEYLESS),
     Row(
         "no key, in the grace period",
         frame(tcp=GOOD),

@@ -36,7 +36,7 @@ from naive.world import (
 
 WORD = 1 << 32
 WINDOW = 1 << 23  # bytes: see naive/known.py
-KEYS = state().keys
+KEYS, OLD_KEYS = state().keys, state().old_keys
 HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST, HEARD, SLOW), (WEB6, ROUTED6, SWITCHED6, BACK6, HEARD6, SLOW6)
 BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
 HOSTS_BASE = 0x7FFFFFF0  # likewise of hosts', where no cookie says otherwise
@@ -90,9 +90,7 @@ def traffic(rng: Random, count: int) -> Iterator[Event]:
 
 def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
     """A client's segment; which connection it is of, is by address and port."""
-    ip: IPv4 | IPv6 = (
-        IPv4(destination=rng.choice(HOSTS_4)) if rng.random() < 0.6 else IPv6(destination=rng.choice(HOSTS_6))
-    )
+    ip: IPv4 | IPv6 = IPv4(destination=rng.choice(HOSTS_4)) if rng.random() < 0.6 else IPv6(destination=rng.choice(HOSTS_6))
     hops = rng.choice([57, 57, 57, 2, 1, 0])
     ip = replace(ip, ttl=hops) if isinstance(ip, IPv4) else replace(ip, hop_limit=hops)
     seq = (BASE + rng.choice(AHEAD)) % WORD
@@ -106,7 +104,8 @@ def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
     times = rng.random() < 0.5
     o, made = rng.getrandbits(7), now_ms - rng.choice([0, 10, 1000, 31_000, 97_000])
     host = HOSTS[mapped(packed(ip.destination))]
-    key = KEYS[host.keys].get(cookie.epoch(made), bytes(16))
+    schedule = OLD_KEYS.get(host.keys, KEYS[host.keys]) if o & 1 else KEYS[host.keys]
+    key = schedule.get(cookie.epoch(made), bytes(16))
     flow = Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
     fine = rng.getrandbits(2) if times else 0
     ours = cookie.make(key, flow, BASE, o, made, timestamps=times, ecn=False, fine=fine, scale=host.scale)

@@ -36,6 +36,8 @@ def main() -> int:
     parser.add_argument("-i", "--interface", required=True, metavar="IF", help="where clients' traffic comes in")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--key", type=Path, metavar="FILE", help="the master key, as on the front")
+    old = "another key whose cookies are taken, while keys change"
+    parser.add_argument("--old-key", type=Path, metavar="FILE", help=old)
     what.add_argument("--detach", action="store_true", help="take the program off, and end")
     scale = {"type": int, "choices": range(MOST_SCALE + 1), "default": USUAL_SCALE, "metavar": "N"}
     told = f"window_scale of this host in the front's configuration, if it is not {USUAL_SCALE}"
@@ -43,11 +45,13 @@ def main() -> int:
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
     given = parser.parse_args()
+    if given.old_key and not given.key:
+        parser.error("argument --old-key: write --key FILE, too")
     try:
         if given.detach:
             print(*detach([given.interface], ["agent"]), sep="\n")
             return 0
-        return run(given.interface, given.key, given.verbose, given.window_scale)
+        return run(given.interface, given.key, given.verbose, given.window_scale, given.old_key)
     except Mistake as mistake:
         for line in str(mistake).split("\n"):
             print(f"hardtack: {printable(line)}", file=sys.stderr)

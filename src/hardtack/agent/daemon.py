@@ -26,7 +26,7 @@ from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
 from hardtack.kernel.tcp import USUAL_SCALE
-from hardtack.keys import read_key
+from hardtack.keys import read_masters
 from hardtack.packet.entries import frames_of, promise_entry
 from hardtack.packet.reasons import Reason
 
@@ -65,16 +65,22 @@ def summary(agent: Standing) -> dict[str, int]:
     return {reason.name: counted[reason] for reason in TOLD}
 
 
-def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUAL_SCALE) -> int:
+def run(
+    interface: str,
+    key_file: Path,
+    verbose: bool = False,
+    scale: int = USUAL_SCALE,
+    old_key_file: Path | None = None,
+) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
-    `scale`: the window scale that fronts have promised to this host's clients.
+    Cookies of both keys are taken. `scale`: the window scale that fronts have promised to this host's clients.
     """
     started = time.perf_counter()
     journal.begin(verbose)
     privileges.prepare()
     bell = hang_bell()
-    master = read_key(key_file)
+    masters = read_masters(key_file, old_key_file)
     features.require(["agent"])
     interfaces.require_ip(interface)
     tell(Site("agent", interface, scale=scale))
@@ -86,7 +92,7 @@ def run(interface: str, key_file: Path, verbose: bool = False, scale: int = USUA
         parts.enter_context(rounds_or_warning(interface))
         agent = parts.enter_context(load(folder, image))
         promise(agent, scale)
-        upkeep = Upkeep(agent.tables, [master])
+        upkeep = Upkeep(agent.tables, [masters])
         upkeep.write()
         here = parts.enter_context(Locals(agent.tables["locals"]))
         here.write()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from hardtack import journal
 from hardtack.kernel.maps import Map
-from hardtack.keys import epoch_of, schedule
+from hardtack.keys import Masters, epoch_of, schedule
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
 
 ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -41,12 +41,15 @@ class Listener(Work, Protocol):
 class Upkeep:
     """Keeps `keys` and `clock` of a datapath. Slots of epochs still alive are rewritten with what they hold already.
 
-    Each master key has a set of `keys`, in this order; None: a set that nobody has.
+    `masters`: those of each set of `keys`, in this order; None, and those behind the last: a set that nobody has. A set is
+    not written in one stroke, and a frame may find it half written: to give a host other keys, give it another set.
     """
 
-    def __init__(self, tables: Mapping[str, Map], masters: Sequence[bytes | None]) -> None:
-        self._keys, self._clock, self._masters = tables["keys"], tables["clock"], masters
+    def __init__(self, tables: Mapping[str, Map], masters: Sequence[Masters | None]) -> None:
+        self._keys, self._clock = tables["keys"], tables["clock"]
+        self._masters = self._all(masters)
         self._epoch = -1
+        self._stale = {number for number, one in enumerate(self._masters) if one is None}  # yet to be told so
 
     def write(self) -> None:
         """Bring both tables up to date. BpfError if the kernel refuses."""
@@ -54,14 +57,34 @@ class Upkeep:
         offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._clock.update(ONLY, clock_entry(offset))
         if epoch_of(now) != self._epoch:
-            self._keys.update(ONLY, keys_entry(*(schedule(master, now) if master else () for master in self._masters)))
+            for number, masters in enumerate(self._masters):
+                if masters:
+                    self._write(number, masters, now)
             self._epoch = epoch_of(now)
+        for number in self._stale:
+            self._write(number, None, now)
+        self._stale.clear()
 
-    def change(self, masters: Sequence[bytes | None]) -> None:
-        """Have these from now on. BpfError."""
-        if masters != self._masters:
-            self._masters, self._epoch = masters, -1
-            self.write()
+    def change(self, masters: Sequence[Masters | None]) -> None:
+        """Have these from now on. BpfError. What nobody has any more stays until the next `write`: somebody still may."""
+        before, self._masters = self._masters, self._all(masters)
+        for number, (was, will) in enumerate(zip(before, self._masters, strict=True)):
+            if was != will and will:
+                self._write(number, will, time.time())
+            elif was != will:
+                self._stale.add(number)
+        self._stale -= {number for number, one in enumerate(self._masters) if one}
+
+    def _all(self, masters: Sequence[Masters | None]) -> list[Masters | None]:
+        room = self._keys.table.entries
+        if len(masters) > room:
+            raise ValueError(f"{len(masters)} sets of keys; the table has room for {room}")
+        return [*masters, *[None] * (room - len(masters))]
+
+    def _write(self, number: int, masters: Masters | None, now: float) -> None:
+        new = schedule(masters.new, now) if masters else ()
+        old = schedule(masters.old, now) if masters and masters.old else ()
+        self._keys.update(number.to_bytes(4, "little"), keys_entry(new, old))
 
 
 def hang_bell() -> socket.socket:

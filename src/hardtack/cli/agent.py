@@ -16,6 +16,10 @@ def agent(
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The master key, the same on every machine.")
     ] = None,
+    old_key: Annotated[
+        Path | None,
+        typer.Option("--old-key", metavar="FILE", help="Another key whose cookies are taken, while keys change."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Take this agent's program off, and end.")] = False,
     window_scale: Annotated[
         int, typer.Option(min=0, max=MOST_SCALE, metavar="N", help="window_scale of this host in the front's configuration.")
@@ -33,6 +37,8 @@ def agent(
     """
     if detach == (key is not None):
         raise typer.BadParameter("write either --key FILE or --detach", param_hint="--key")
+    if old_key and not key:
+        raise typer.BadParameter("write --key FILE, too", param_hint="--old-key")
     if key is None:
         from hardtack.agent.detach import detach as remove
 
@@ -41,4 +47,4 @@ def agent(
 
     from hardtack.agent.daemon import run
 
-    return run(interface, key, verbose, window_scale)
+    return run(interface, key, verbose, window_scale, old_key)

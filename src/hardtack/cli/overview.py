@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from hardtack.cli.screen import folding, screen
-from hardtack.control.configuration.schema import Config, Host
+from hardtack.control.configuration.schema import Config, Host, KeyFiles
 from hardtack.kernel.tcp import Speech
 
 
@@ -84,13 +84,18 @@ def promises(settings: Config) -> str:
 
 def keys(settings: Config) -> str:
     """Which key belongs to whom."""
-    first, *others = settings.key_files
+    first, *others = settings.key_pairs
     if not others:
-        return f"the key in {first}"
-    owners = {
-        file: [host.name for host in settings.hosts if settings.key_file_for(host) == file] for file in settings.key_files
-    }
-    return "the keys in " + ", ".join(f"{file} ({', '.join(names)})" for file, names in owners.items())
+        return f"the key in {both(first)}"
+    owners: dict[KeyFiles, list[str]] = {pair: [] for pair in settings.key_pairs}
+    for host in settings.hosts:
+        owners[settings.key_files_for(host)].append(host.name)
+    return "the keys in " + ", ".join(f"{both(pair)} ({', '.join(names)})" for pair, names in owners.items())
+
+
+def both(files: KeyFiles) -> str:
+    """A key file, and the old one."""
+    return f"{files.new}, and cookies of the one in {files.old}" if files.old else str(files.new)
 
 
 def way(host: Host) -> str:

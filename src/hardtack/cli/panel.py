@@ -99,7 +99,12 @@ def reload(told: Reload) -> str:
 
 
 def keys(one: Readout, now: float) -> str:
-    """How long cookies can be made and checked."""
+    """How long cookies can be made and checked, and by which keys."""
+    return until(one, now) + (f"; in {one.old_keys} of {one.key_sets} sets an old key is taken, too" if one.old_keys else "")
+
+
+def until(one: Readout, now: float) -> str:
+    """How long keys last."""
     if one.keys_until is None:
         return "keys: [red]none[/]"
     left = one.keys_until - now

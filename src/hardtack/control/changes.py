@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hardtack.control.configuration.schema import Config, Front, Host
+from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.plan import Plan, Seats
 from hardtack.packet.layout import PORT_WORDS
 
@@ -107,6 +107,11 @@ def listed(values: Iterable[str]) -> str:
     return ",".join(values[:MOST_SHOWN]) + more
 
 
+def both(files: KeyFiles) -> str:
+    """A key file, and the old one."""
+    return f"{files.new} and {files.old}" if files.old else str(files.new)
+
+
 def restarts(now: Plan, then: Plan) -> list[str]:
     """What of it takes a restart, and why: a line each."""
     was, will = now.config, then.config
@@ -121,8 +126,10 @@ def restarts(now: Plan, then: Plan) -> list[str]:
     for host in will.hosts:
         if host.out and host.out not in known:
             found.append(f"host {host.name}: out = {host.out}: the front does not know this interface")
-    if was.has_local and will.has_local and was.key_files[0] != will.key_files[0]:
-        found.append(f"the agent here: its key is in {will.key_files[0]}, and was in {was.key_files[0]}")
+    if was.has_local and will.has_local and was.key_pairs[0] != will.key_pairs[0]:
+        found.append(f"the agent here: its keys are in {both(will.key_pairs[0])}, and were in {both(was.key_pairs[0])}")
+    if len(then.seats.key_files) > (entries := now.seats.sizes["keys"]):
+        found.append(f"{len(will.key_pairs)} sets of keys: the table was made for {entries} at most, those before included")
     if max(then.seats.numbers.values()) >= (entries := now.seats.sizes["counters"]):
         found.append(f"{len(will.hosts)} hosts: the tables were made for {entries - 1} at most")
     if max(then.protected.sets.values(), default=0) >= (entries := now.seats.sizes["ports"] // PORT_WORDS):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from hardtack.control import numbers as numbering
 from hardtack.control import rules
-from hardtack.control.configuration.schema import Config, Host
+from hardtack.control.configuration.schema import Config, Host, KeyFiles
 from hardtack.control.connections import table_sizes
 from hardtack.control.exits import Exit
 from hardtack.control.numbers import Numbering, numbered
@@ -23,7 +23,11 @@ from hardtack.engines import xdp
 from hardtack.kernel.features import Purpose
 from hardtack.kernel.standing import Place
 from hardtack.kernel.tcp import Speech
+from hardtack.keys import Masters
 from hardtack.packet.entries import KEY_SETS
+from hardtack.packet.layout import KEYS
+
+ROOM = 2  # times as many sets of keys as there are, so that a reload may give each host other keys
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Seats:
 
     numbers: Numbering
     names: Sequence[str]
-    key_files: Sequence[Path | None]
+    key_files: Sequence[KeyFiles | None]
     sizes: Mapping[str, int]
     rules: Laid
 
@@ -75,9 +79,11 @@ class Plan:
         return self.config.front.uplinks
 
     @property
-    def key_sets(self) -> list[bytes | None]:
-        """The master key of each set of `keys`."""
-        return [self.masters[file] if file else None for file in self.seats.key_files]
+    def key_sets(self) -> list[Masters | None]:
+        """The master keys of each set of `keys`."""
+        masters = self.masters
+        pairs = self.seats.key_files
+        return [Masters(masters[one.new], masters[one.old] if one.old else None) if one else None for one in pairs]
 
 
 def planned(
@@ -91,11 +97,12 @@ def planned(
 
     TooManyRules.
     """
-    numbers, key_files = numbered((host.name for host in config.hosts), earlier), with_sets(config.key_files)
+    numbers, key_files = numbered((host.name for host in config.hosts), earlier), with_sets(config.key_pairs)
     ruled = rules.ruled(config)
     laid = rules.laid(ruled, known=known(texts, earlier, rules.owned(ruled)))
     protected = protect(config, numbers, facts.speech, key_files=key_files, rules=laid.words)
     sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets) | rules.table_sizes(laid)
+    sizes |= {KEYS.name: len(key_files)}
     return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes, laid), protected)
 
 
@@ -103,7 +110,7 @@ def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan) -> Plan:
     """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes. TooManyRules."""
     seats, facts = now.seats, now.facts
     numbers = numbered((host.name for host in config.hosts), seats.names, seats.sizes["counters"] - 1)
-    key_files = with_sets(config.key_files, seats.key_files)
+    key_files = with_sets(config.key_pairs, seats.key_files)
     laid = rules.laid(rules.ruled(config), seats.rules)
     protected = protect(config, numbers, facts.speech, now.protected, key_files, laid.words)
     names = called(numbers, seats.names)
@@ -124,13 +131,23 @@ def called(numbers: Numbering, earlier: Sequence[str] = ()) -> list[str]:
     return names
 
 
-def with_sets(files: Sequence[Path], earlier: Sequence[Path | None] = ()) -> list[Path | None]:
-    """The file of each set of keys: those that stay, stay where they are; new ones where nobody is any more, or behind."""
-    sets = [file if file in files else None for file in earlier]
-    sets += [None] * (KEY_SETS - len(sets))
-    for file in files:
-        if file not in sets:
-            sets[sets.index(None)] = file
+def with_sets(pairs: Sequence[KeyFiles], earlier: Sequence[KeyFiles | None] = ()) -> list[KeyFiles | None]:
+    """The files of each set of keys; of a start, with room for as many again, and at least KEY_SETS.
+
+    Those that stay, stay where they are; new ones come where nobody was, so that no set changes while hosts have it; then
+    where nobody is any more, then behind.
+    """
+    wanted, before = {*pairs}, {*earlier}
+    sets = [one if one in wanted else None for one in earlier]
+    free = [number for number, one in enumerate(earlier) if one is None]
+    free += [number for number, one in enumerate(sets) if one is None and earlier[number] is not None]
+    if not earlier:
+        sets = [None] * max(KEY_SETS, 1 << (ROOM * len(pairs) - 1).bit_length())
+        free = [*range(len(sets))]
+    new = [one for one in pairs if one not in before]
+    sets += [None] * (len(new) - len(free))
+    for number, one in zip([*free, *range(len(earlier), len(sets))], new, strict=False):
+        sets[number] = one
     return sets
 
 

@@ -17,7 +17,7 @@ from hardtack.diagnosis import looks
 from hardtack.diagnosis.finding import Finding
 from hardtack.diagnosis.telling import Hopeless, warn
 from hardtack.kernel import features, interfaces, tcp
-from hardtack.keys import read_key
+from hardtack.keys import read_key, read_masters
 from hardtack.mistake import Mistake
 
 
@@ -55,6 +55,8 @@ def lacking(config: Config) -> list[Mistake]:
             found.of(interfaces.require_ethernet, name, f'let host "{host.name}" be reached by via = "kernel"')
     for file in config.key_files:
         found.of(read_key, file)
+    for pair in config.key_pairs:
+        found.of(read_masters, *pair)
     return list(found.found.values())
 
 

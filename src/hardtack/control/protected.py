@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_network
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.control.configuration.schema import Config
+from hardtack.control.configuration.schema import Config, KeyFiles
 from hardtack.control.configuration.schema import Host as Configured
 from hardtack.control.coverage import Network
 from hardtack.control.networks.prefixes import Content, content_of
@@ -93,18 +92,18 @@ def protect(
     numbers: Numbering,
     here: Speech = USUAL,
     earlier: Protected = NOTHING,
-    key_files: Sequence[Path | None] = (),
+    key_files: Sequence[KeyFiles | None] = (),
     rules: Mapping[str, int] = MappingProxyType({}),
 ) -> Protected:
     """All that the configuration protects. `here`: the TCP that this machine speaks, for hosts that it is itself.
 
-    `earlier`: what was protected before, whose numbers and places are kept. `key_files`: the file of each set of keys;
+    `earlier`: what was protected before, whose numbers and places are kept. `key_files`: the files of each set of keys;
     without, in the order of the configuration. `rules`: Host.rules, by the host's name.
     """
-    key_sets = {file: number for number, file in enumerate(key_files or config.key_files) if file}
+    key_sets = {file: number for number, file in enumerate(key_files or config.key_pairs) if file}
     sets = assigned((bits for host in config.hosts if (bits := known_bits(host.ports))), earlier.sets)
     owners = {network: numbers[host.name] for host, network in networks_of(config)}
-    own = {host.name: Numbers(numbers[host.name], key_sets[config.key_file_for(host)], sets) for host in config.hosts}
+    own = {host.name: Numbers(numbers[host.name], key_sets[config.key_files_for(host)], sets) for host in config.hosts}
     records = {host.name: record_of(config, host, own[host.name], here) for host in config.hosts}
     hosts = {numbers[name]: with_rules(record, rules.get(name, 0)) for name, record in records.items()}
     excluded = frozenset(ip_network(one) for host in config.hosts for one in host.exclude)

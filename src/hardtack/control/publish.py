@@ -35,7 +35,7 @@ def publish(here: AtWork, then: Plan) -> None:
         daemon.promise(here.agent, then.promised)
     publish_rules(here, now.seats.rules, then)
     publish_policy(here, now, then)
-    if then.config.hosts != now.config.hosts or then.seats.rules.words != now.seats.rules.words:
+    if then.config.hosts != now.config.hosts or then.protected != now.protected:  # the latter by keys or rules for all
         publish_hosts(here, now, then)
     watches.configure(here.watches, then.config, then.seats.numbers)
     here.plan = then

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from hardtack.agent import record
 from hardtack.control import listing, reloads
@@ -23,7 +24,7 @@ from hardtack.kernel.interfaces import InterfaceError
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.keys import EPOCH
-from hardtack.packet.entries import KEY_SETS, KEY_SLOTS, NEVER, bytes_of, frames_of
+from hardtack.packet.entries import NEVER, bytes_of, frames_of
 from hardtack.packet.layout import AGENT_COUNTERS, CONNECTIONS, COUNTERS, KEYS, PLACES, POLICY, TAGS, WAYS, Keys, Policy
 from hardtack.packet.reasons import Reason, Verdict, verdict
 from hardtack.packet.rule_tables import RULE_COUNTERS
@@ -104,6 +105,8 @@ class Readout:
     started: float | None
     configuration: str | None
     keys_until: float | None
+    key_sets: int  # that have keys
+    old_keys: int  # of these, those of which an old key's cookies are taken, too
     grace_left: float | None  # seconds; 0: over
     hosts: dict[str, Frames]
     rules: list[RuleFrames]
@@ -145,7 +148,9 @@ def read(folder: Folder) -> Readout:
             process=process.pid if process and process.running else None,
             started=process.started if process else None,
             configuration=process.configuration or None if process else None,
-            keys_until=keys_until(tables.get(KEYS)),
+            keys_until=keys_until(sets := key_sets(tables.get(KEYS))),
+            key_sets=int(has_keys(sets).sum()),
+            old_keys=int(sets["old"].any(axis=1).sum()),
             grace_left=grace_left(tables.get(POLICY), tables.now()),
             hosts=named(frames[1:], tables.hosts(), tables.gone()) if front else {},
             rules=[*ruled(tables)] if front else [],
@@ -217,13 +222,26 @@ def tally(tallies: list[int]) -> Frames:
     return Frames(verdicts, {one.name: frames[one] for one in seen}, {one.name: octets[one] for one in seen})
 
 
-def keys_until(keys: Map | None) -> float | None:
+def key_sets(keys: Map | None) -> npt.NDArray[np.void]:
+    """The slots of each set of keys."""
+    found = [keys.lookup(key_of(number)) for number in range(keys.table.entries)] if keys else []
+    return np.frombuffer(b"".join(filter(None, found)), Keys)["slots"]
+
+
+def last_epochs(sets: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:
+    """The last epoch that each set has a key for; 0: none."""
+    epochs = np.where(sets["epoch"] == NEVER, np.uint64(0), sets["epoch"])
+    return np.asarray(epochs.max(axis=1), np.uint64)
+
+
+def has_keys(sets: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+    """Which sets have any."""
+    return last_epochs(sets) > 0
+
+
+def keys_until(sets: npt.NDArray[np.void]) -> float | None:
     """When the first set of keys runs out; None if there is no key."""
-    entry = keys.lookup(ONLY) if keys else None
-    if not entry:
-        return None
-    epochs = np.frombuffer(entry, Keys)["slots"]["epoch"].reshape(KEY_SETS, KEY_SLOTS)
-    last = np.where(epochs == NEVER, 0, epochs).max(axis=1)
+    last = last_epochs(sets)
     return float((last[last > 0].min() + 1) * EPOCH) if last.any() else None
 
 

@@ -49,7 +49,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
         bell = hang_bell()
         preflight.require(config)
-        facts, masters = facts_for(config), keys_of(config.key_files)
+        facts, masters = facts_for(config), keys_of(config)
         features.require(purposes(config, facts))
         preflight.warn_of_all(config)
         given = ingredients(config, facts)  # in a checkout this may take a minute, and Ctrl-C end it

@@ -8,22 +8,20 @@ from collections.abc import Iterable, Sequence
 from hardtack.image import ONLY as ONLY  # whoever writes entries needs it
 
 KEY_SLOTS = 64
-KEY_SETS = 16  # master keys that one front may have; an agent uses the first
+KEY_SETS = 16  # in a table of `keys`, unless whoever makes it wants more; an agent uses the first
+MOST_KEY_SETS = 4096
 NEVER = 1 << 63  # an epoch that cannot come; 2^64 - 1 can: it is the one before the first, on a clock never set
-SLOT = struct.Struct("<Q16s")  # Key: epoch, then 16 bytes as the two words that SipHash reads
+SLOT = struct.Struct("<Q16sQ16s")  # Key: epoch, then 16 bytes as the two words that SipHash reads; likewise the old key's
 
 
-def keys_entry(*schedules: Iterable[tuple[int, bytes]]) -> bytes:
-    """The `keys` table, a set for each schedule: (epoch, 16 bytes) pairs, each in the slot of its epoch.
+def keys_entry(schedule: Iterable[tuple[int, bytes]] = (), old: Iterable[tuple[int, bytes]] = ()) -> bytes:
+    """An entry of `keys`, which is a set: (epoch, 16 bytes) pairs, each in the slot of its epoch.
 
-    The other slots match no epoch. ValueError for more than KEY_SETS.
+    The other slots match no epoch. `old`: of the key whose cookies are taken, too, for epochs that `schedule` has.
     """
-    if len(schedules) > KEY_SETS:
-        raise ValueError(f"{len(schedules)} master keys; the table has room for {KEY_SETS}")
-    slots = [SLOT.pack(NEVER, bytes(16))] * (KEY_SETS * KEY_SLOTS)
-    for number, schedule in enumerate(schedules):
-        for epoch, key in schedule:
-            slots[number * KEY_SLOTS + epoch % KEY_SLOTS] = SLOT.pack(epoch, key)
+    slots, before = [SLOT.pack(NEVER, bytes(16), 0, bytes(16))] * KEY_SLOTS, dict(old)
+    for epoch, key in schedule:
+        slots[epoch % KEY_SLOTS] = SLOT.pack(epoch, key, epoch in before, before.get(epoch, bytes(16)))
     return b"".join(slots)
 
 

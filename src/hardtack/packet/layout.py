@@ -116,8 +116,11 @@ Nets = np.dtype([("records", Net, (MOST_NETS,))], align=True)
 # Of a set of ports, 64 of them: bit p & 63 of word p >> 6, port p is protected
 Ports = np.dtype([("word", "u8")], align=True)
 
-Key = np.dtype([("epoch", "u8"), ("low", "u8"), ("high", "u8")], align=True)
-Keys = np.dtype([("slots", Key, (KEY_SETS * KEY_SLOTS,))], align=True)  # set by set
+# An epoch's key; and, if `old` is 1, that of another master key whose cookies are taken, too. 3 KB a set.
+Key = np.dtype(
+    [("epoch", "u8"), ("low", "u8"), ("high", "u8"), ("old", "u8"), ("old_low", "u8"), ("old_high", "u8")], align=True
+)
+Keys = np.dtype([("slots", Key, (KEY_SLOTS,))], align=True)
 
 # unix time = the kernel's coarse monotonic clock + offset_ns. Durations are that clock's, + still_ns: 0, but for programs
 # whose clock stands still, in tests: then that is the time.
@@ -283,7 +286,6 @@ def table(name: str, kind: TableKind, value: np.dtype[Any], entries: int = 1, fl
 HOSTS = table("hosts", "array", Hosts, flags=MMAPABLE)
 NETS = table("nets", "array", Nets, flags=MMAPABLE)
 POLICY = table("policy", "array", Policy)
-KEYS = table("keys", "array", Keys)
 PROMISE = table("promise", "array", Promise)
 NETWORKS = table("networks", "array", Networks, flags=MMAPABLE)
 MOMENT = table("moment", "percpu_array", Moment)
@@ -306,8 +308,9 @@ LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in t
 NUMBERED_REASONS = " ".join(f"{reason}:{reason.name}" for reason in Reason)
 AGENT_COUNTERS = table("counters", "percpu_array", AgentCounters, also=NUMBERED_REASONS)  # of a table of its own
 
-# `entries` of these is for whoever makes them to choose: as many counters as hosts, and BUDGETS_EACH times as many budgets;
-# PORT_WORDS for each set of ports; buckets, and WAYS times as many places; words of two sets of marks
+# `entries` of these is for whoever makes them to choose: sets of keys; as many counters as hosts, and BUDGETS_EACH times as
+# many budgets; PORT_WORDS for each set of ports; buckets, and WAYS times as many places; words of two sets of marks
+KEYS = table("keys", "array", Keys, KEY_SETS)
 COUNTERS = table("counters", "percpu_array", Counters, also=NUMBERED_REASONS)
 BUDGETS = table("budgets", "array", Budget, BUDGETS_EACH)
 SHARES = table("shares", "percpu_array", Share, BUDGETS_EACH)

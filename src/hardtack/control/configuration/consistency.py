@@ -15,7 +15,7 @@ from hardtack.control.configuration.document import Document
 from hardtack.control.configuration.places import Place
 from hardtack.control.configuration.rules import MOST_RULES
 from hardtack.control.configuration.shown import shown
-from hardtack.packet.entries import KEY_SETS
+from hardtack.packet.entries import MOST_KEY_SETS
 from hardtack.packet.layout import MOST_EXITS, MOST_HOSTS, MOST_LEARNED, MOST_NETS
 
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
@@ -36,10 +36,12 @@ def contradictions(document: Document) -> Found:
     yield from twice(hosts, document)
     yield from via_and_its_keys(hosts)
     yield from interfaces(front, hosts)
-    files = Files(front, hosts, document)
+    files, old_files = Files(front, hosts, document), Files(front, hosts, document, "old_key_file")
+    yield from same_keys(files, old_files, document)
     yield from keys_of_local_hosts(hosts, files, document)
+    yield from keys_of_local_hosts(hosts, old_files, document)
     yield from scales_of_local_hosts(hosts, document)
-    yield from too_many_keys(files)
+    yield from too_many_keys(files, old_files)
     yield from too_many_ways(front, hosts)
     yield from too_many_addresses(hosts)
     yield from rules_and_ports(front, hosts)
@@ -48,17 +50,19 @@ def contradictions(document: Document) -> Found:
 
 
 class Files:
-    """Key files of the hosts, by what they are and not by how they are spelled."""
+    """Key files of the hosts, or (`key`) old ones, by what they are and not by how they are spelled."""
 
-    def __init__(self, front: Table, hosts: Mapping[int, Table], document: Document) -> None:
+    def __init__(self, front: Table, hosts: Mapping[int, Table], document: Document, key: str = "key_file") -> None:
+        self.key = key
         self.written: dict[int, tuple[str, Place]] = {}  # by host: what is written, and where
         self.real: dict[int, str] = {}
         known: dict[str, str] = {}
         for index, host in hosts.items():
-            own = "key_file" in host
-            file = host.get("key_file") if own else front.get("key_file")
+            own = key in host
+            # The front's old key goes with its key, not with a host's own
+            file = host.get(key) if own else front.get(key) if key == "key_file" or "key_file" not in host else None
             if isinstance(file, str) and "\0" not in file:
-                self.written[index] = file, ("host", index, "key_file") if own else ("front", "key_file")
+                self.written[index] = file, ("host", index, key) if own else ("front", key)
                 path = str(document.folder(index if own else None) / file)
                 if path not in known:
                     known[path] = os.path.realpath(path)
@@ -133,14 +137,30 @@ def uplinks(front: Table) -> list[str]:
 
 
 def keys_of_local_hosts(hosts: Mapping[int, Table], files: Files, document: Document) -> Found:
-    """This machine has one agent, and an agent has one key."""
-    local = [index for index, host in hosts.items() if host.get("via") == "local" and index in files.real]
+    """This machine has one agent, and an agent has one key, and one old key or none."""
+    local = [index for index, host in hosts.items() if host.get("via") == "local"]
+    if files.key == "key_file":
+        local = [index for index in local if index in files.real]
     for index in local[1:]:
-        if files.real[index] != files.real[local[0]]:
-            (file, _), (other, there) = files.written[index], files.written[local[0]]
-            place: Place = ("host", index, "key_file")
+        if files.real.get(index) != files.real.get(local[0]):
+            file, _ = files.written.get(index, ("", ()))
+            other, there = files.written.get(local[0], ("", ("host", local[0], files.key)))
+            place: Place = ("host", index, files.key)
+            found = f"found {shown(file)}" if file else "left out"
+            other = shown(other) if other else "left out"
             remedy = 'write the same file for all hosts with via = "local"'
-            yield place, f"found {shown(file)}, and {shown(other)} on {document.elsewhere(there, place)}; {remedy}"
+            yield place, f"{found}, and {other} on {document.elsewhere(there, place)}; {remedy}"
+
+
+def same_keys(files: Files, old_files: Files, document: Document) -> Found:
+    """An old key that is the key: told once of each place where it is written."""
+    told: set[Place] = set()
+    for index, real in old_files.real.items():
+        (old, place), (_, there) = old_files.written[index], files.written.get(index, ("", ()))
+        if real == files.real.get(index) and place not in told:
+            told.add(place)
+            found = f"found {shown(old)}, which is key_file on {document.elsewhere(there, place)}"
+            yield place, f"{found}; write the key that machines had before, or will have next"
 
 
 def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Found:
@@ -157,15 +177,16 @@ def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Fou
             yield place, f"{text}, and {there} on {other}; {remedy}"
 
 
-def too_many_keys(files: Files) -> Found:
-    """More key files than the packet program's tables have room for."""
-    seen: set[str] = set()
+def too_many_keys(files: Files, old_files: Files) -> Found:
+    """More sets of keys than the packet program's tables have room for."""
+    seen: set[tuple[str, str | None]] = set()
     for index, real in files.real.items():
-        if real not in seen:
-            seen.add(real)
-            if len(seen) == KEY_SETS + 1:
+        pair = real, old_files.real.get(index)
+        if pair not in seen:
+            seen.add(pair)
+            if len(seen) == MOST_KEY_SETS + 1:
                 found = f"found {shown(files.written[index][0])}, key number {len(seen)}"
-                yield ("host", index, "key_file"), f"{found}; a front takes {KEY_SETS}: {SPLIT}"
+                yield ("host", index, "key_file"), f"{found}; a front takes {MOST_KEY_SETS}: {SPLIT}"
 
 
 def too_many_ways(front: Table, hosts: Mapping[int, Table]) -> Found:

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
@@ -37,6 +37,7 @@ from hardtack.kernel.tcp import MOST_SCALE, Speech
 SHORTEST_MSS = 536  # bytes; what every host must take, RFC 9293 3.7.1
 LONGEST_MSS = 8940  # a jumbo frame of 9,000 bytes less the IPv6 and TCP headers
 USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
+OLD_KEY = "a key whose cookies are taken besides"
 REPLIES = rate(8, 1_000_000_000)  # at least one in each window of 128 ms (packet/layout.py)
 FRAMES = rate(1_000, 1_000_000_000)  # at least one in each ms
 
@@ -47,6 +48,13 @@ class Write:
 
     text: str
     without: str | None = ""
+
+
+class KeyFiles(NamedTuple):
+    """Where a host's master keys are: cookies are made by that of `new`, and taken of `old`, too, if there is one."""
+
+    new: Path
+    old: Path | None = None
 
 
 class Inert(BaseModel):
@@ -83,6 +91,9 @@ class Front(Inert):
         Uplinks, Write('interface = "eth0", a name that `ip link` shows, or ["eth0", "eth1"] if there are several uplinks')
     ]
     key_file: Annotated[KeyFile, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`')]
+    old_key_file: Annotated[
+        KeyFile | None, Write(f'old_key_file = "/etc/hardtack/old.key", {OLD_KEY}', "no other key's cookies are taken")
+    ] = None
     inside: Annotated[InterfaceNames, Write('inside = ["eth1"], the interfaces towards the hosts')] = ()
     connections: Annotated[int, count(1_000, 100_000_000), Write("connections = 1_000_000")] = 1_000_000
     grace: Annotated[int, duration(0, 600), Write('grace = "30s"')] = 30
@@ -101,9 +112,9 @@ class Front(Inert):
 class Host(Inert):
     """`[[host]]`: one protected server, or network.
 
-    `ports` None: all of them. `key_file` None: the front's. `out` None: back out of the interface that it came in by.
-    `vlan` None: frames keep their tags. `options`, `window_scale` None: every option, and USUAL_SCALE; if this machine is
-    the host, what it has.
+    `ports` None: all of them. `key_file`, `old_key_file` None: see Config.key_files_for. `out` None: back out of the
+    interface that it came in by. `vlan` None: frames keep their tags. `options`, `window_scale` None: every option,
+    and USUAL_SCALE; if this machine is the host, what it has.
     """
 
     name: Annotated[str, AfterValidator(check_name), Write('name = "web"')]
@@ -127,6 +138,9 @@ class Host(Inert):
     vlan: Annotated[Vlan | None, Write('vlan = 100, from 1 to 4094, or vlan = "none"', "tags stay as they are")] = None
     key_file: Annotated[
         KeyFile | None, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`', "the front's")
+    ] = None
+    old_key_file: Annotated[
+        KeyFile | None, Write(f'old_key_file = "/etc/hardtack/old.key", {OLD_KEY}', "the front's, where key_file is")
     ] = None
     mss: Annotated[Mss | None, Write(f"mss = 1460, from {SHORTEST_MSS} to {LONGEST_MSS}")] = None
     options: Annotated[
@@ -174,9 +188,13 @@ class Config(Inert):
         Write("a [[host]] table, in double brackets, for each protected server"),
     ] = Field(alias="host")
 
-    def key_file_for(self, host: Host) -> Path:
-        """Where a host's master key is: of several spellings of one file, the first."""
-        return self.spellings[host.key_file or self.front.key_file]
+    def key_files_for(self, host: Host) -> KeyFiles:
+        """Where a host's master keys are: of several spellings of one file, the first.
+
+        The front's old key goes with the front's key: not with a host's own.
+        """
+        new, old = written_for(self.front, host)
+        return KeyFiles(self.spellings[new], self.spellings[old] if old else None)
 
     @property
     def has_local(self) -> bool:
@@ -207,13 +225,29 @@ class Config(Inert):
         """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
         return tuple(dict.fromkeys(self.spellings.values()))
 
+    @property
+    def key_pairs(self) -> tuple[KeyFiles, ...]:
+        """What hosts have of them, each pair once, in the same order."""
+        return tuple(dict.fromkeys(map(self.key_files_for, self.ours_first)))
+
+    @property
+    def ours_first(self) -> list[Host]:
+        """The hosts, this machine itself before others."""
+        return sorted(self.hosts, key=lambda host: host.via != "local")
+
     @cached_property
     def spellings(self) -> dict[Path, Path]:
         """Each key file as it is written, that of this machine's hosts first -> how it was written the first time."""
-        ours_first = sorted(self.hosts, key=lambda host: host.via != "local")
         real: dict[str, Path] = {}
-        files = dict.fromkeys(host.key_file or self.front.key_file for host in ours_first)
+        files = dict.fromkeys(file for host in self.ours_first for file in written_for(self.front, host) if file)
         return {file: real.setdefault(os.path.realpath(file), file) for file in files}
+
+
+def written_for(front: Front, host: Host) -> KeyFiles:
+    """A host's key files as they are written."""
+    if host.key_file or host.old_key_file:
+        return KeyFiles(host.key_file or front.key_file, host.old_key_file)
+    return KeyFiles(front.key_file, front.old_key_file)
 
 
 TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host}  # "": the file itself

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
-from hardtack.keys import KeyFileError, read_key
+from hardtack.keys import KeyFileError, read_key, same_key
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,20 @@ class Reading:
 
 def with_keys(found: Loaded) -> Reading:
     """A configuration, and the keys that it names. KeyFileError, with every key file that cannot be used."""
-    return Reading(found.config, keys_of(found.config.key_files))
+    return Reading(found.config, keys_of(found.config))
 
 
-def keys_of(files: Collection[Path]) -> dict[Path, bytes]:
-    """The master key in each. KeyFileError names all that cannot be used."""
+def keys_of(config: Config) -> dict[Path, bytes]:
+    """The master key in each key file. KeyFileError names all that cannot be used."""
     masters, problems = {}, []
-    for file in files:
+    for file in config.key_files:
         try:
             masters[file] = read_key(file)
         except KeyFileError as error:
             problems.append(str(error))
+    for new, old in config.key_pairs:
+        if old in masters and masters.get(new) == masters[old]:
+            problems.append(str(same_key(new, old)))
     if problems:
         raise KeyFileError("\n".join(problems))
     return masters

@@ -25,6 +25,7 @@ from hardtack.image import ONLY
 from hardtack.kernel.datapath import Datapath
 from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
+from hardtack.keys import Masters
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.bench import kinds
 from hardtack.lab.bench.ground import Ground
@@ -112,7 +113,7 @@ class Fronts:
 
     def __init__(self, fronts: Mapping[tuple[int, int], Front], common: Mapping[str, Map], mac: bytes) -> None:
         self._fronts, self.mac = fronts, mac
-        self._upkeep = Upkeep(common, [MASTER])
+        self._upkeep = Upkeep(common, [Masters(MASTER)])
         self.keep_up()
 
     def of(self, version: int, crowd: int = MANY) -> Front:

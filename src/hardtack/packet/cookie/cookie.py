@@ -5,7 +5,7 @@ Wire words go in as they lie in the frame: SipHash reads little-endian words, an
 
 from __future__ import annotations
 
-from hardtack.compiler.language import i64, inlined, swap32, u64
+from hardtack.compiler.language import absent, i64, inlined, swap32, u64
 from hardtack.packet.cookie.mss import mss_at, mss_index
 from hardtack.packet.cookie.siphash import absorb, begin, finish
 from hardtack.packet.cookie.time import EPOCH_MS, find_key, neighbour_of
@@ -17,6 +17,7 @@ OPTION_BITS = 0x7F
 PROOF_BITS = 0x7F  # of the tag, in the timestamp
 CLOCK_BITS, FINE_TIME_SHIFT = 0x3FFFFF00, 30  # of the timestamp
 SACK_SHIFT, MSS_SHIFT, FINE_SHIFT, SCALE_SHIFT = 4, 5, 8, 12
+TRIES = 2  # a cookie is of the key or, if there is one, of the old key
 EPOCH_SHIFT = ECN_SHIFT = TIMESTAMPS_SHIFT = 7
 
 
@@ -92,9 +93,8 @@ def isn_before(flow):
 def proves(flow, cookie, tag):
     """Whether a cookie that came back has the tag. All bits are compared at once, whichever differ first."""
     differs = (cookie ^ i64(tag & u64(LOW_32))) & TAG_BITS
-    if flow.timestamps:
-        differs |= (swap32(flow.tsecr) ^ i64(tag >> u64(32))) & PROOF_BITS
-    return differs == 0
+    echo = (swap32(flow.tsecr) ^ i64(tag >> u64(32))) & PROOF_BITS & -flow.timestamps
+    return (differs | echo) == 0
 
 
 @inlined
@@ -104,6 +104,13 @@ def cookie_holds(flow, now, keys, scale):
     this = now // u64(EPOCH_MS)
     epoch = this if i64(this & u64(1)) == parity_of(cookie) else neighbour_of(now, this)
     key = find_key(keys, epoch)
-    if key.epoch != epoch:
+    if absent(key) or key.epoch != epoch:
         return False
-    return proves(flow, cookie, tag_of(flow, isn_before(flow), said_before(flow, scale), key.low, key.high))
+    ports_isn, said, low, high = isn_before(flow), said_before(flow, scale), key.low, key.high
+    for _ in range(TRIES):
+        if proves(flow, cookie, tag_of(flow, ports_isn, said, low, high)):
+            return True
+        if not key.old:
+            return False
+        low, high = key.old_low, key.old_high
+    return False

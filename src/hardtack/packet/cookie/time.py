@@ -10,8 +10,20 @@ call for every SYN would cost as much as the hash.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, at, entry_of, i64, inlined, own_entry, u64, viewed
-from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
+from hardtack.compiler.language import (
+    absent,
+    address,
+    at,
+    entry_at,
+    entry_of,
+    i64,
+    inlined,
+    nothing_of,
+    own_entry,
+    u64,
+    viewed,
+)
+from hardtack.packet.entries import KEY_SLOTS
 from hardtack.packet.frame.platform import coarse_ns, tick
 from hardtack.packet.layout import CLOCK, KEYS, MOMENT, SECOND_BITS, WINDOW_BITS, Clock, Key, Keys, Moment
 
@@ -21,8 +33,9 @@ LOW_16 = 0xFFFF
 KEY_SIZE = Key.itemsize
 
 clock = entry_of(CLOCK, Clock)
-keys = entry_of(KEYS, Keys)
+keys_at = entry_at(KEYS, Keys)
 key_at = viewed(Key)
+no_key = nothing_of(Key)
 own_moment = own_entry(MOMENT, Moment)
 
 
@@ -34,15 +47,19 @@ def now_ms():
 
 @inlined
 def find_key(which, epoch):
-    """The slot for an epoch in one of the sets of keys. Its key is the epoch's only if the slot's `epoch` says so."""
-    slot = (which & (KEY_SETS - 1)) * KEY_SLOTS + i64(epoch & u64(KEY_SLOTS - 1))  # masked for the verifier
-    return key_at(at(address(keys()), slot * KEY_SIZE))
+    """The slot for an epoch in one of the sets of keys; nothing if there is no such set.
+
+    Its keys are the epoch's only if the slot's `epoch` says so.
+    """
+    keys = keys_at(which)
+    return no_key() if absent(keys) else key_at(at(address(keys), i64(epoch & u64(KEY_SLOTS - 1)) * KEY_SIZE))
 
 
 @inlined
 def has_key(host, moment):
     """Whether the host has a key for this epoch. Without, it must answer SYNs by itself."""
-    return find_key(i64(host.keys), moment.epoch).epoch == moment.epoch
+    key = find_key(i64(host.keys), moment.epoch)
+    return not absent(key) and key.epoch == moment.epoch
 
 
 @inlined

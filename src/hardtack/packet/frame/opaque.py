@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, barrier, inlined, own_entry
+from hardtack.compiler.language import absent, barrier, inlined, own_entry, untold
 from hardtack.packet.layout import WALK
 from hardtack.packet.records import Walk
 
@@ -22,3 +22,12 @@ def opaque(value, mask):
     walk.start = value
     barrier()
     return walk.start & mask
+
+
+@inlined
+def blurred(value, by, mask):
+    """The same for a few instructions: `by` is a number that the verifier does not know, so it knows of no xor with it.
+
+    It still remembers where `value` came from. Where an exact number is wanted later, a table forgets more.
+    """
+    return (value ^ by ^ untold(by)) & mask

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, i64, inlined
 from hardtack.packet.cookie.cookie import LOW_32, OPTION_BITS
 from hardtack.packet.cookie.time import second_of
-from hardtack.packet.frame.opaque import opaque
+from hardtack.packet.frame.opaque import blurred
 from hardtack.packet.frame.options import NO_SCALE
-from hardtack.packet.frame.parse import NONE
+from hardtack.packet.frame.parse import MOST_NETWORK, NONE
 from hardtack.packet.frame.wire import FIN
 from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUMBERED, START
 from hardtack.packet.reasons import Reason
@@ -42,8 +42,9 @@ def judge_brought(flow, host, name, moment, entry, cell, good):
         return reason
     busy = 1 if good == GOOD and is_busy(cell, most_newcomers()) else 0
     # For the verifier, which would walk the search for a place anew for each kind of frame
-    flow.version, flow.network, flow.flags = opaque(flow.version, 7), opaque(flow.network, 31), opaque(flow.flags, 0xFF)
-    good, busy = opaque(good, 3), opaque(busy, 1)
+    by = flow.acknowledgment
+    flow.version, flow.network = blurred(flow.version, by, 7), blurred(flow.network, by, MOST_NETWORK)
+    flow.flags, good, busy = blurred(flow.flags, by, 0xFF), blurred(good, by, 3), blurred(busy, by, 1)
     if absent(entry):
         entry = take_place(name, moment.ms, not busy)
     if not absent(entry):
