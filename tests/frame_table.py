@@ -12,6 +12,7 @@ from rows import (
     known,
     limits,
     link,
+    listed,
     moments,
     network,
     networks,
@@ -43,4 +44,5 @@ ROWS: list[Row] = [
     *sent_on.ROWS,
     *finished.ROWS,
     *uplinks.ROWS,
+    *listed.ROWS,
 ]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from naive.budget import LEARNING
 from naive.state import Exit, Host, Name, Origin, Prefix, State
 from naive.world import FACTORS
+from networks_under_test import content
 
 from hardtack.control import rules
 from hardtack.control.configuration.rules import parse
@@ -18,6 +19,7 @@ from hardtack.control.networks.memory import UNIT
 from hardtack.control.networks.prefixes import content_of
 from hardtack.control.networks.trees import Trees
 from hardtack.control.rules import Laid, Line, Ruled, Ruling, protecting
+from hardtack.control.sources import planted, words_of
 from hardtack.control.uplinks import Uplink, outside_entry
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, keys_entry
@@ -49,7 +51,7 @@ NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "beg
 def updates(state: State, buckets: int = BUCKETS) -> Updates:
     """All that is configured, as tables begin; `buckets` of the table of connections are in use."""
     yield from host_updates(state)
-    yield "networks", ONLY, networks_entry(state)
+    yield "networks", ONLY, planting(state)[1]
     for number, schedule in enumerate(state.keys):
         yield "keys", number.to_bytes(4, "little"), keys_entry(schedule.items(), state.old_keys.get(number, {}).items())
     yield "places", ONLY, places_entry(buckets)
@@ -67,7 +69,7 @@ def ways(state: State) -> Updates:
 def host_updates(state: State) -> Updates:
     """Each host's record and set of ports, at its number; addresses of one number are of one host, but for its MSS."""
     records = np.zeros(1 + max(host.number for _, host in protected_by(state) if host), layout.Host)
-    ruled = laid_of(state)
+    ruled, roots = laid_of(state), planting(state)[0]
     for net, host in protected_by(state):
         if host is None:
             continue
@@ -78,6 +80,7 @@ def host_updates(state: State) -> Updates:
         for name, mss in told.items():
             records[host.number][name] = mss
     yield "rules", ONLY, b"".join(record for _, record in sorted(rules.records(ruled).items()))
+    records["sources"] = words_of(roots, range(len(records)))
     yield "hosts", ONLY, records.tobytes()
     sets = {host.number: bits_of(host.ports) for _, host in protected_by(state) if host} | {layout.ALL_PORTS: bits_of(None)}
     yield "ports", ONLY, b"".join(sets.get(number, bytes(len(sets[0]))) for number in range(1 + max(sets)))
@@ -117,13 +120,14 @@ def bits_of(ports: frozenset[int] | None) -> bytes:
     return np.packbits(bits, bitorder="little").tobytes()
 
 
-def networks_entry(state: State) -> bytes:
-    """To which place each address and each network leads."""
+def planting(state: State) -> tuple[dict[int, int], bytes]:
+    """The trees: to which place each address and network leads, and lists of sources, whose roots these are."""
     words = np.zeros(layout.FEWEST_NETWORK_WORDS, np.uint64)
     trees = Trees(words, lambda: None)
     led = {prefix_of(net): place if host else layout.NO_PLACE for place, (net, host) in enumerate(protected_by(state), 1)}
     assert trees.new(content_of(led)) == layout.HOST_ROOT
-    return words[: UNIT * trees.memory.end].tobytes()
+    roots = planted(trees, {number: content(one) for number, one in state.lists.items()})
+    return roots, words[: UNIT * trees.memory.end].tobytes()
 
 
 def prefix_of(net: bytes | Prefix) -> IPv4Network | IPv6Network:

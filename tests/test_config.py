@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ RULES = ("drop udp and src port 53 and dst port 53",)
 def test_the_example_is_what_it_says() -> None:
     config = load(EXAMPLE)
     web, mail, shop = config.hosts
-    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"), inside=("eth1",), rules=RULES)
+    said = {"allow": (ip_network("198.18.7.0/24"),), "deny": (ip_network("198.18.0.0/15"),), "rules": RULES}
+    assert config.front == Front(interface="eth0", key_file=Path("/etc/hardtack/key"), inside=("eth1",), **said)
     assert web.addresses == (ip_address("192.0.2.10"), ip_address("2001:db8::10"))
     assert (str(web.ports), web.handshake, web.via, web.mss, web.default) == ("80, 443", "agent", "kernel", None, "pass")
     assert (mail.name, mail.ports, mail.mss, mail.via, mail.vlan) == ("mail", None, 1380, "direct", 100)

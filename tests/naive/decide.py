@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
-from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, rules, teaching
+from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, rules, sources, teaching
 from naive.connections import name_of
 from naive.forward import Action, forward
 from naive.martians import is_martian
@@ -39,7 +39,9 @@ def decide(state: State, frame: bytes, moment: Moment, room: int = PLENTY) -> De
     host = host_of(state, packet.destination)
     if host is None:
         return Decision(Reason.not_ours, Action.kernel, frame)
-    said = rules.judge(state.ruled, host.rules, host.protect, host.ruling, frame, packet, moment)
+    said: rules.Ruling | Reason = Reason.denied
+    if not sources.is_denied(state, packet, host):
+        said = rules.judge(state.ruled, host.rules, host.protect, host.ruling, frame, packet, moment)
     reason, out = (said, frame) if isinstance(said, Reason) else judge(state, frame, packet, host, said, moment)
     if host.dry_run and verdict(reason) != Verdict.PASS:
         sent = forward(state, frame, packet, host, room)

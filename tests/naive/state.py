@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from naive import cookie
 from naive.cpu import Cpu
+from naive.networks import Prefix as Source
 from naive.rules import Memory, Rule, Ruling
 
 PLENTY = 1 << 31
@@ -177,6 +178,7 @@ class State:
     unfinished: bool = False  # checksums of what comes in may be left to do
     # the MAC address that its frames come from, where known
     origins: Mapping[bytes | Prefix, bytes] = field(default_factory=dict)
+    lists: Mapping[int, Mapping[Source, int]] = field(default_factory=dict)  # of sources, by Host.number; 0: for all
     replies: int = PLENTY  # SYN-ACKs in a window, for all hosts
     prefix_replies: int = PLENTY  # SYN-ACKs in a second, for a source prefix
     prefix_connections: int = PLENTY  # good cookies in a second, of a source prefix

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from random import Random
 
 from naive.cookie import EPOCH, epoch, keys
 from naive.frames import packed
+from naive.networks import Prefix as Source
 from naive.rules import Rule
+from naive.sources import ALLOW, DENY
 from naive.state import Exit, Hop, Host, Prefix, State, Via, mapped
+
+
+def lists(value: int, *prefixes: str) -> dict[Source, int]:
+    """Each with this value."""
+    networks = map(ip_network, prefixes)
+    return {(one.version, int(one.network_address), one.prefixlen): value for one in networks}
+
 
 MASTER, OTHER_MASTER, OLD_MASTER = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
 NOW = 1_763_800_000_345  # ms; the moment of cookie.md's vectors, epoch 27559375
@@ -136,6 +146,12 @@ HOPS = {
 
 # Where frames of these come from, as far as anybody knows
 ORIGINS = {mapped(packed(address)): HOPS[mapped(packed(address))].mac for address in (SWITCHED, SWITCHED6)}
+# Sources that are denied, and allowed inside of that: for all hosts, and by the web host
+LISTS = {
+    0: lists(DENY, "192.88.99.0/24", "2001:db8:bad::/48") | lists(ALLOW, "192.88.99.128/25", "2001:db8:bad:1::/64"),
+    1: lists(DENY, "192.88.99.192/28", "192.88.99.201/32", "203.0.112.0/24", "2001:db8:bad:1:1::/80")
+    | lists(ALLOW, "192.88.99.9/32", "192.88.99.200/31", "2001:db8:bad:2::/64"),
+}
 # Of all hashes but cookies: like any others, but the same in every run, so that what fails fails again
 RANDOM = Random(1)
 FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
@@ -144,5 +160,5 @@ FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
 def state(**others: object) -> State:
     """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
     fields: dict[str, object] = {"hosts": HOSTS, "networks": NETWORKS, "hops": dict(HOPS), "exits": EXITS}
-    fields |= {"keys": [KEYS, OTHER_KEYS, KEYS], "old_keys": {2: OLD_KEYS}, "factors": FACTORS}
+    fields |= {"keys": [KEYS, OTHER_KEYS, KEYS], "old_keys": {2: OLD_KEYS}, "factors": FACTORS, "lists": LISTS}
     return State(**fields | {"origins": ORIGINS, "macs": MACS} | others)  # type: ignore[arg-type]

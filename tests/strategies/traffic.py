@@ -38,6 +38,8 @@ WORD = 1 << 32
 WINDOW = 1 << 23  # bytes: see naive/known.py
 KEYS, OLD_KEYS = state().keys, state().old_keys
 HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST, HEARD, SLOW), (WEB6, ROUTED6, SWITCHED6, BACK6, HEARD6, SLOW6)
+LISTED_4 = ("192.88.99.1", "192.88.99.9", "192.88.99.129", "192.88.99.200", "203.0.112.1")
+LISTED_6 = ("2001:db8:bad::1", "2001:db8:bad:1::1", "2001:db8:bad:1:1::1", "2001:db8:bad:2::1", "2001:db8:bad:ffff::")
 BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
 HOSTS_BASE = 0x7FFFFFF0  # likewise of hosts', where no cookie says otherwise
 MOMENTS = [EPOCH_BEGINS + t * EPOCH + at for t in (-1, 0, 1) for at in (0, 127, 128, 31_999, 32_000, 63_999)]
@@ -91,6 +93,8 @@ def traffic(rng: Random, count: int) -> Iterator[Event]:
 def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
     """A client's segment; which connection it is of, is by address and port."""
     ip: IPv4 | IPv6 = IPv4(destination=rng.choice(HOSTS_4)) if rng.random() < 0.6 else IPv6(destination=rng.choice(HOSTS_6))
+    if rng.random() < 0.1:
+        ip = replace(ip, source=rng.choice(LISTED_4 if isinstance(ip, IPv4) else LISTED_6))
     hops = rng.choice([57, 57, 57, 2, 1, 0])
     ip = replace(ip, ttl=hops) if isinstance(ip, IPv4) else replace(ip, hop_limit=hops)
     seq = (BASE + rng.choice(AHEAD)) % WORD

@@ -31,6 +31,7 @@ from hardtack.control.protected import NetColumn, content, fill_protected
 from hardtack.control.reloads import RELOADS
 from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import fill_rules
+from hardtack.control.sources import Roots, planted
 from hardtack.control.succession import Before
 from hardtack.control.tables import device_entries, policy_entry
 from hardtack.engines import xdp
@@ -68,6 +69,7 @@ class AtWork:
     graces: Mapping[Network, int]  # until when the door stands open: monotonic ms
     waiting: Sequence[Waiting]  # of the agent
     trees: Trees  # that of destinations is the first
+    roots: Roots  # the trees of sources
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
 
 
@@ -89,6 +91,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     """Have everything at work, and kept so. `parts` is given what is to be closed when the process ends."""
     draft = Trees.draft()
     draft.new(content(plan.protected))
+    roots = planted(draft, plan.sources)
     sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted()}
     before = folder.interfaces
     tables = [NAMES, LISTED, RELOADS, RULE_TEXTS]
@@ -97,6 +100,8 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
     fill(front, plan, grace_until)
     trees = draft.moved(front.tables[NETWORKS.name].memory())
+    sources = Roots(trees, roots, front.tables["hosts"].memory())
+    sources.write(plan.seats.numbers.values())
     upkeep = Upkeep(front.tables, plan.key_sets)
     upkeep.write()  # before a frame can ask for a key
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
@@ -117,7 +122,9 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     presence = Presence(*(part for part in (front, agent) if part))
     watching = [*watches.watches(plan.config, plan.seats.numbers, front, agent)]
     return AtWork(
-        plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting, trees
+        *(plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting),
+        trees=trees,
+        roots=sources,
     )
 
 

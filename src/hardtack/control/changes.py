@@ -12,6 +12,7 @@ from typing import Any
 
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.plan import Plan, Seats
+from hardtack.control.sources import grown
 from hardtack.packet.layout import PORT_WORDS
 
 MOST_SHOWN = 4  # of the values that come, or go, in a list
@@ -33,9 +34,9 @@ class How(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One host, by name, one key of [front] or one key file. `details`: what is different about it, for people."""
+    """One host, by name, one key of [front], one key file, one file of lists. `details`: what is different, for people."""
 
-    what: str  # "host", "front", "key"
+    what: str  # "host", "front", "list", "key"
     name: str
     how: How
     details: tuple[str, ...] = ()
@@ -49,7 +50,8 @@ class Change:
 def changes(now: Plan, then: Plan) -> list[Change]:
     """All of them: [front] first, then hosts in the order of the configuration, those that go last."""
     was, will = now.config, then.config
-    return [*front_changes(was.front, will.front), *host_changes(was, will), *key_changes(now, then)]
+    files = (*list_changes(now, then), *key_changes(now, then))
+    return [*front_changes(was.front, will.front), *host_changes(was, will), *files]
 
 
 def front_changes(now: Front, then: Front) -> Iterator[Change]:
@@ -68,6 +70,15 @@ def host_changes(now: Config, then: Config) -> Iterator[Change]:
             yield Change("host", host.name, How.CHANGED, details)
     stay = {host.name for host in then.hosts}
     yield from (Change("host", name, How.REMOVED) for name in before if name not in stay)
+
+
+def list_changes(now: Plan, then: Plan) -> Iterator[Change]:
+    """Files of lists that hold other prefixes than before."""
+    for file, content in then.lists.items():
+        if file in now.lists:
+            come, go = grown(now.lists[file], content)
+            if come or go:
+                yield Change("list", str(file), How.CHANGED, (f"+{come} -{go} prefixes",))
 
 
 def key_changes(now: Plan, then: Plan) -> Iterator[Change]:

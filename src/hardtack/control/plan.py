@@ -18,6 +18,7 @@ from hardtack.control.numbers import Numbering, numbered
 from hardtack.control.protected import Protected, protect
 from hardtack.control.rule_texts import Written, known
 from hardtack.control.rules import Laid
+from hardtack.control.sources import Lists, Sources, sources_of
 from hardtack.diagnosis.finding import Site
 from hardtack.engines import xdp
 from hardtack.kernel.features import Purpose
@@ -28,6 +29,8 @@ from hardtack.packet.entries import KEY_SETS
 from hardtack.packet.layout import KEYS
 
 ROOM = 2  # times as many sets of keys as there are, so that a reload may give each host other keys
+
+NO_LISTS: Lists = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Seats:
 class Plan:
     """A whole front.
 
-    `masters`: the key in each key file. `promised`: the window scale that the agent of this machine is told; None where
-    it is no host.
+    `masters`: the key in each key file; `lists`: the prefixes in each file of them; `sources`: what each tree of sources is
+    to hold. `promised`: the window scale that the agent of this machine is told; None where it is no host.
     """
 
     config: Config
@@ -70,6 +73,8 @@ class Plan:
     masters: Mapping[Path, bytes] = field(repr=False)
     seats: Seats
     protected: Protected
+    lists: Lists
+    sources: Sources
     places: Sequence[Place]
     promised: int | None
 
@@ -92,6 +97,7 @@ def planned(
     masters: Mapping[Path, bytes],
     earlier: Sequence[str] = (),
     texts: Mapping[int, Written] = MappingProxyType({}),
+    lists: Lists = NO_LISTS,
 ) -> Plan:
     """The plan of a start. `earlier`: names of hosts by number from 1, as `numbered` has them; `texts`: rules, likewise.
 
@@ -103,10 +109,10 @@ def planned(
     protected = protect(config, numbers, facts.speech, key_files=key_files, rules=laid.words)
     sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets) | rules.table_sizes(laid)
     sizes |= {KEYS.name: len(key_files)}
-    return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes, laid), protected)
+    return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes, laid), protected, lists)
 
 
-def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan) -> Plan:
+def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan, lists: Lists = NO_LISTS) -> Plan:
     """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes. TooManyRules."""
     seats, facts = now.seats, now.facts
     numbers = numbered((host.name for host in config.hosts), seats.names, seats.sizes["counters"] - 1)
@@ -114,13 +120,16 @@ def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan) -> Plan:
     laid = rules.laid(rules.ruled(config), seats.rules)
     protected = protect(config, numbers, facts.speech, now.protected, key_files, laid.words)
     names = called(numbers, seats.names)
-    return completed(config, facts, masters, Seats(numbers, names, key_files, seats.sizes, laid), protected)
+    return completed(config, facts, masters, Seats(numbers, names, key_files, seats.sizes, laid), protected, lists)
 
 
-def completed(config: Config, facts: Facts, masters: Mapping[Path, bytes], seats: Seats, protected: Protected) -> Plan:
+def completed(
+    config: Config, facts: Facts, masters: Mapping[Path, bytes], seats: Seats, protected: Protected, lists: Lists
+) -> Plan:
     """The whole plan, once it is known who is where."""
     promised = config.promised_here(facts.speech).scale if config.has_local else None
-    return Plan(config, facts, masters, seats, protected, places(config, facts), promised)
+    sources = sources_of(config, seats.numbers, lists)
+    return Plan(config, facts, masters, seats, protected, lists, sources, places(config, facts), promised)
 
 
 def called(numbers: Numbering, earlier: Sequence[str] = ()) -> list[str]:

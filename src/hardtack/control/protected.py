@@ -194,9 +194,15 @@ def columns(protected: Protected) -> tuple[Column, ...]:
     owners = {protected.places[network]: number.to_bytes(8, "little") for network, number in protected.owners.items()}
     return (
         Column("ports", 0, 1, *by_number(sets, PORT_WORDS)),
-        Column("hosts", 0, 1, *by_number(protected.hosts, Host.itemsize // 8)),
+        Column("hosts", 0, 1, *own_words(*by_number(protected.hosts, Host.itemsize // 8))),
         Column("nets", Net.names.index("host"), len(Net.names), *by_number(owners, 1)),  # type: ignore[union-attr, arg-type]
     )
+
+
+def own_words(words: Words, there: npt.NDArray[np.bool_]) -> tuple[Words, npt.NDArray[np.bool_]]:
+    """Of hosts' records all words but the one that control/sources.py writes."""
+    there.reshape(-1, Host.itemsize // 8)[:, Host.fields["sources"][1] // 8] = False  # type: ignore[index]
+    return words, there
 
 
 def by_number(records: Mapping[int, bytes], words: int) -> tuple[Words, npt.NDArray[np.bool_]]:

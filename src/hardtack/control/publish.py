@@ -27,8 +27,9 @@ from hardtack.packet.rule_tables import RULE_PROGRAMS
 
 
 def publish(here: AtWork, then: Plan) -> None:
-    """Have it at work. BpfError if the kernel refuses a write."""
+    """Have it at work. TableFull, and nothing is changed; BpfError if the kernel refuses a write."""
     now = here.plan
+    here.roots.publish(then.sources, then.seats.numbers.values())  # first, because it may fail
     here.upkeep.change(then.key_sets)
     publish_numbers(here, now, then)
     if here.agent and then.promised is not None and then.promised != now.promised:

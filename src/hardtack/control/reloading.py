@@ -22,6 +22,7 @@ from hardtack.control.helper.line import Message
 from hardtack.control.helper.loading import Lists, request
 from hardtack.control.helper.process import Helper, reading_in
 from hardtack.control.helper.reading import Reading
+from hardtack.control.networks.memory import TableFull
 from hardtack.control.plan import Plan, replanned
 from hardtack.control.publish import publish
 from hardtack.control.reloads import RELOADS, Reloads
@@ -150,7 +151,7 @@ class Reloading:
         """The transaction; nothing yet if the helper must load programs first."""
         now = self._here.plan
         try:
-            then = replanned(reading.config, reading.masters, now)
+            then = replanned(reading.config, reading.masters, now, reading.lists)
             wanted = missing(now, then)
         except Mistake as mistake:
             return Result(Outcome.FAILED, problems=str(mistake).splitlines())
@@ -185,7 +186,10 @@ class Reloading:
         return self._published(then, found)
 
     def _published(self, then: Plan, found: list[Change]) -> Result:
-        publish(self._here, then)
+        try:
+            publish(self._here, then)
+        except TableFull as full:  # nothing has been changed then
+            return Result(Outcome.REFUSED, found, [str(full)])
         return Result(Outcome.CHANGED, found)
 
     def _end(self, result: Result) -> None:

@@ -13,6 +13,7 @@ from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
 from hardtack.packet.judge.rules import follow_rules, take_up
+from hardtack.packet.judge.source import judge_source
 from hardtack.packet.judge.syn import judge_syn
 from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought
 from hardtack.packet.layout import ALL_SPOKEN
@@ -50,6 +51,9 @@ def decide(frame, flow):
     if reason != NONE:
         return reason
     parse_rest(frame, flow)
+    reason = judge_source(frame, flow)
+    if reason != NONE:
+        return reason
     reason = follow_rules(frame, flow)
     if reason != NONE:
         return reason

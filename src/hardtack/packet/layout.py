@@ -65,6 +65,8 @@ NODE_WORDS = 40  # where a node's words begin, in bytes
 SKIP_WORD = 24  # where a skip's word is
 NETWORKS_END = 8192  # bytes that a block may reach beyond its beginning: the last ones of the table are not used
 MOST_BLOCKS = 17  # on the way to a prefix: one for each byte, and one for the rest
+ALLOW, DENY = 1, 2  # values in the trees of lists of sources
+ROOT_SHIFT, ROOT_BITS = 32, 0xFFFFFFFF  # of Host.sources: the root that is looked in second, and the first
 IN_WORD = 0x7FFFFFFF  # the value of a prefix in a word's low half, whose highest bit says that there is one
 PLACING = "mixed 1"  # how packet/state/connections.py places connections: another way, another word
 
@@ -104,7 +106,9 @@ Host = np.dtype(
         ("one_armed", "u1"),  # 1: what it sends comes in by the interface that faces the internet
         ("reserved", "u1", (2,)),
         ("rules", "u8"),  # which rules it has: see rule_tables.py. 0: none
-        ("spare", "u8", (3,)),  # 64 bytes, a cache line
+        # the roots of the trees that the source of a frame for it is looked up in, one after the other; 0: no more of them
+        ("sources", "u8"),
+        ("spare", "u8", (2,)),  # 64 bytes, a cache line
     ],
     align=True,
 )

@@ -93,6 +93,8 @@ class Reason(IntEnum):
     rule_drop = 64, "a `drop` rule matches"
     rule_limit = 65, "a `limit` rule matches, beyond the rule's rate"
     rule_source_limit = 66, "a `limit per source` rule matches, beyond the rate of its source prefix"
+    # DROP: lists of sources
+    denied = 67, "from a source that a `deny` list of the host, or the one for all hosts, has"
     # REPLY
     answered = 88, "a SYN answered with a cookie"
     # FORWARD

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hardtack.control.configuration.checking import check
@@ -10,15 +11,18 @@ from hardtack.control.configuration.document import Document
 from hardtack.control.configuration.include import gather
 from hardtack.control.configuration.problems import ConfigError, Origin, Problem
 from hardtack.control.configuration.schema import Config
+from hardtack.control.configuration.source_lists import files_of, read_lists
+from hardtack.control.networks.prefixes import Content
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration, what was written (for the lines of things in it), and where it came from."""
+    """A configuration, what was written (for the lines of things in it), where it came from, the prefixes in each list."""
 
     config: Config
     document: Document
     origin: Origin
+    lists: Mapping[Path, Content]
 
 
 def load(path: Path) -> Config:
@@ -38,7 +42,11 @@ def loaded(path: Path, text: str | None = None) -> Loaded:
     problems = gathered.problems + found
     if document is None or config is None or problems:
         raise ConfigError(in_order(problems, gathered.files), gathered.origin)
-    return Loaded(config, document, gathered.origin)
+    origin = replace(gathered.origin, files=(*gathered.origin.files, *files_of(config)))
+    lists, problems = read_lists(config, path)
+    if problems:
+        raise ConfigError(problems, origin)
+    return Loaded(config, document, origin, lists)
 
 
 def in_order(problems: list[Problem], files: list[Path]) -> list[Problem]:

@@ -20,6 +20,7 @@ from hardtack.control.configuration.units import count, duration, rate
 from hardtack.control.configuration.values import (
     Address,
     Network,
+    Source,
     check_interface,
     check_name,
     check_option,
@@ -28,9 +29,11 @@ from hardtack.control.configuration.values import (
     one_or_several,
     read_handshake,
     read_mac,
+    read_source,
     read_target,
     read_vlan,
     resolve,
+    resolve_files,
 )
 from hardtack.kernel.tcp import MOST_SCALE, Speech
 
@@ -70,6 +73,7 @@ InterfaceNames = Annotated[tuple[str, ...], AfterValidator(check_once), BeforeVa
 Uplinks = Annotated[InterfaceNames, AfterValidator(check_uplinks), BeforeValidator(one_or_several)]
 Addresses = Annotated[tuple[Address | Network, ...], BeforeValidator(Each(read_target))]
 Excluded = Annotated[tuple[Address | Network, ...], BeforeValidator(Each(read_target, empty=True))]
+Sources = Annotated[tuple[Source, ...], AfterValidator(resolve_files), BeforeValidator(Each(read_source, empty=True))]
 SomePorts = Annotated[Ports, PlainValidator(read_ports), PlainSerializer(Ports.written)]
 Handshake = Annotated[Literal["agent"], BeforeValidator(read_handshake)]
 Mac = Annotated[str, BeforeValidator(read_mac)]
@@ -100,6 +104,12 @@ class Front(Inert):
     replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 20_000_000")] = 20_000_000
     replies_per_prefix: Annotated[int, REPLIES, Write("replies_per_prefix = 1_000")] = 1_000
     connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
+    allow: Annotated[
+        Sources, Write('allow = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
+    ] = ()
+    deny: Annotated[
+        Sources, Write('deny = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
+    ] = ()
     reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
     rules: Annotated[Rules, RULES] = ()
 
@@ -156,6 +166,12 @@ class Host(Inert):
         Write('protect = "tcp and dst port 80", a pcap expression', "TCP to the `ports`"),
     ] = None
     dry_run: Annotated[bool, Field(strict=True), Write("dry_run = true or dry_run = false")] = False
+    allow: Annotated[
+        Sources, Write('allow = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
+    ] = ()
+    deny: Annotated[
+        Sources, Write('deny = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
+    ] = ()
 
     @property
     def one_armed(self) -> bool:

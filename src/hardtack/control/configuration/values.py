@@ -14,8 +14,10 @@ from hardtack.packet.layout import MOST_UPLINKS
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Source = IPv4Network | IPv6Network | Path  # of frames: a prefix, or a file that lists some
 
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+LIKE_A_PREFIX = re.compile(r"[0-9][0-9.]*(/[0-9]+)?|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?")
 WILDCARD = re.compile(r"[*?[]")
 
 # Where no client gets to: IANA's special addresses (RFC 6890) but those that NAT may lead to
@@ -97,6 +99,33 @@ def read_network(text: str) -> Network:
         if version == network.version and first <= int(network[-1]) and last >= int(network[0]):
             raise ValueError(f"which has {why.partition(',')[0]} in it")
     return network
+
+
+def read_source(value: Any) -> Source:
+    """A prefix; or the path of a file, which is whatever does not look like one: "./10" is a file."""
+    if isinstance(value, IPv4Network | IPv6Network | Path):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("which is not in quotes")
+    if not LIKE_A_PREFIX.fullmatch(value):
+        if not value or "\0" in value:
+            raise ValueError("which is no path of a file")
+        return Path(value)
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("which is no prefix, and looks like one: put ./ before the path of a file") from None
+    if str(network.network_address) != str(ip_address(value.partition("/")[0])):
+        raise ValueError(f"whose last {network.max_prefixlen - network.prefixlen} bits are not all 0: {network} has them so")
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        raise ValueError("which is IPv4 in IPv6 form")
+    return network
+
+
+def resolve_files(sources: tuple[Source, ...], info: ValidationInfo) -> tuple[Source, ...]:
+    """The same; relative paths start from the folder of the file that they are written in."""
+    folder = (info.context or {}).get("folder", Path())
+    return tuple(folder / one if isinstance(one, Path) else one for one in sources)
 
 
 def check_option(name: Any) -> str:

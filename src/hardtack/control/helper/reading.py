@@ -8,20 +8,22 @@ from pathlib import Path
 
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
+from hardtack.control.networks.prefixes import Content
 from hardtack.keys import KeyFileError, read_key, same_key
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A configuration that is right in itself, and the master key of each key file."""
+    """A configuration that is right in itself, the master key of each key file, and what is in each file of lists."""
 
     config: Config
     masters: Mapping[Path, bytes] = field(repr=False)
+    lists: Mapping[Path, Content] = field(default_factory=dict)
 
 
 def with_keys(found: Loaded) -> Reading:
     """A configuration, and the keys that it names. KeyFileError, with every key file that cannot be used."""
-    return Reading(found.config, keys_of(found.config))
+    return Reading(found.config, keys_of(found.config), found.lists)
 
 
 def keys_of(config: Config) -> dict[Path, bytes]:

@@ -57,11 +57,26 @@ def judge_other(frame, flow, host, name):
         message = at(start, flow.transport)
         if not beyond(message, ICMP, end):
             kind = load8(message, 0)
-            if flow.version == 6 and FIRST_NEIGHBOUR <= kind and kind <= LAST_NEIGHBOUR and is_from_near(frame, flow):
+            if flow.version == 6 and is_discovery(kind) and is_from_near(frame, flow):
                 return NEIGHBOUR
             if is_error(flow, kind) and name_quoted(at(message, ICMP), end, flow, name):
                 return NONE
     return judge_default(flow, host)
+
+
+@inlined
+def is_neighbour(frame, flow):
+    """Whether it is neighbour discovery, from the same link."""
+    if flow.version != 6 or flow.kind != NOT_TCP or flow.protocol != ICMP6_PROTOCOL:
+        return False
+    message = at(head(frame), flow.transport)
+    return not beyond(message, ICMP, tail(frame)) and is_discovery(load8(message, 0)) and is_from_near(frame, flow)
+
+
+@inlined
+def is_discovery(kind):
+    """Whether an ICMPv6 message of this type is one of neighbour discovery's."""
+    return FIRST_NEIGHBOUR <= kind and kind <= LAST_NEIGHBOUR
 
 
 @inlined
