@@ -23,7 +23,12 @@ ROWS = [
         for ip in (IPv4(destination=four), IPv6(destination=six))
     ),
     *(
-        Row(f"network: another port of the {which} address", frame(ip, SSH), Reason.other_port, number=number)
+        Row(
+            f"network: another port of the {which} address, {type(ip).__name__}",
+            frame(ip, SSH),
+            Reason.other_port,
+            number=number,
+        )
         for which, four, six, number in TARGETS
         for ip in (IPv4(destination=four), IPv6(destination=six))
     ),
@@ -33,7 +38,13 @@ ROWS = [
         for ip in (IPv4(destination=four), IPv6(destination=six))
     ),
     *(
-        Row(f"network: the {which} address in it speaks", frame(ip, SAID), Reason.taught, side="inside", number=number)
+        Row(
+            f"network: the {which} address in it speaks, {type(ip).__name__}",
+            frame(ip, SAID),
+            Reason.taught,
+            side="inside",
+            number=number,
+        )
         for which, four, six, number in TARGETS
         for ip in (IPv4(source=four), IPv6(source=six))
     ),
