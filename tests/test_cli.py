@@ -161,6 +161,14 @@ def test_check_says_whose_key_is_where(config: Path) -> None:
     assert done.stdout.splitlines()[0] == first
 
 
+def test_check_tells_how_many_prefixes_there_are(config: Path) -> None:
+    (config.parent / "denied.txt").write_text("203.0.113.0/24\n2001:db8:bad::/48\n")
+    config.write_text(config.read_text().replace('["198.18.0.0/15"]', '["198.18.0.0/15", "denied.txt"]'))
+    done = hardtack("check", config)
+    assert fine(done)
+    assert f"Sources, for all hosts: denied 3 ({config.parent}/denied.txt: 2); allowed 1" in done.stdout.splitlines()
+
+
 def test_check_for_programs(config: Path) -> None:
     done = hardtack("check", "--json", config)
     told = json.loads(done.stdout)
@@ -175,6 +183,8 @@ def test_check_for_programs(config: Path) -> None:
         "replies_per_second": 20_000_000,
         "replies_per_prefix": 1_000,
         "connections_per_prefix": 2_000,
+        "allow": ["198.18.7.0/24"],
+        "deny": ["198.18.0.0/15"],
         "reload": "auto",
         "rules": ["drop udp and src port 53 and dst port 53"],
     }

@@ -24,7 +24,7 @@ from tables_under_test import in_words
 from hardtack.packet.reasons import Reason
 
 WANTED = 20_000  # different frames
-RUNS = 22
+RUNS = 25
 # Drawing a frame costs ten times what running it does: each goes through with a neighbour, and several make an example.
 AT_ONCE = 40
 TURNED = 128 * 8  # bits, from the frame's first on, one of which a neighbour has turned

@@ -62,7 +62,7 @@ def test_conversations_reach_every_reason_of_a_tcp_segment() -> None:
     }
     of_frames |= {"bad_extensions", "first_fragment", "later_fragment", "no_room"}
     of_frames |= {"martian", "not_for_us", "outbound_forged"}
-    of_frames |= {"rule_pass", "rule_drop", "rule_within", "rule_limit", "rule_source_limit"}
+    of_frames |= {"denied", "rule_pass", "rule_drop", "rule_within", "rule_limit", "rule_source_limit"}
     assert missed == of_frames | {"default_pass", "default_drop", "icmp_error", "icmp_quote", "neighbour"}
 
 

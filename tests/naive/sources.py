@@ -9,13 +9,11 @@ from naive.state import Host, State
 
 ALLOW, DENY = 1, 2
 EVERYBODY = 0
-IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
 
 def is_denied(state: State, packet: Packet, host: Host) -> bool:
     """Whether a packet for a host is from a source that it, or the list for all, denies."""
-    source = packet.source.removeprefix(IPV4_IN_IPV6) if len(packet.source) == 16 else packet.source
-    address = (4 if len(source) == 4 else 6), int.from_bytes(source, "big")
+    address = packet.version, int.from_bytes(packet.source, "big")
     found = longest(state.lists.get(host.number, {}), address) or longest(state.lists.get(EVERYBODY, {}), address)
     return found == DENY and not is_neighbour(packet)
 

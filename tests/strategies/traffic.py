@@ -93,13 +93,13 @@ def traffic(rng: Random, count: int) -> Iterator[Event]:
 def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
     """A client's segment; which connection it is of, is by address and port."""
     ip: IPv4 | IPv6 = IPv4(destination=rng.choice(HOSTS_4)) if rng.random() < 0.6 else IPv6(destination=rng.choice(HOSTS_6))
-    if rng.random() < 0.1:
-        ip = replace(ip, source=rng.choice(LISTED_4 if isinstance(ip, IPv4) else LISTED_6))
     hops = rng.choice([57, 57, 57, 2, 1, 0])
     ip = replace(ip, ttl=hops) if isinstance(ip, IPv4) else replace(ip, hop_limit=hops)
     seq = (BASE + rng.choice(AHEAD)) % WORD
     flags, payload = rng.choice(CLIENT_FLAGS), rng.choice(PAYLOADS)
     ack = (HOSTS_BASE + rng.choice(FARTHER)) % WORD if rng.random() < 0.9 else rng.getrandbits(32)
+    if ack & 7 == 1:  # now and then, without another draw: lists are about him
+        ip = replace(ip, source=(LISTED_4 if isinstance(ip, IPv4) else LISTED_6)[(ack >> 3) % 5])
     return ip, Tcp(40000 + rng.randrange(2), 80, seq, ack, flags, payload=payload)
 
 

@@ -45,6 +45,6 @@ def check(
         return
     from hardtack.cli.overview import show
 
-    show(settings, memory)
+    show(settings, memory, found.lists)
     for note in told:
         print(f"hardtack: note: {printable(note)}", file=sys.stderr)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from rich.table import Table
 
 from hardtack.cli.screen import folding, screen
-from hardtack.control.configuration.schema import Config, Host, KeyFiles
+from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
+from hardtack.control.networks.prefixes import Content
 from hardtack.kernel.tcp import Speech
 
+Lists = Mapping[Path, Content]
 
-def show(settings: Config, memory: int) -> None:
-    """What will be protected, as a table, and how; `memory` in bytes."""
+
+def show(settings: Config, memory: int, lists: Lists) -> None:
+    """What will be protected, as a table, and how; `memory` in bytes, `lists`: what is in files of them."""
     table = Table("host", "addresses", "ports", "handshake", "via", "MSS", "not TCP", "SYN-ACKs/s")
     for host in settings.hosts:
         ports = str(host.ports) if host.ports else "all TCP"
@@ -33,8 +37,24 @@ def show(settings: Config, memory: int) -> None:
         f"Frames that a client may send on a connection: at most {frames(settings)} a second",
     ):
         console.print(line, markup=False, soft_wrap=True)
-    for line in rules(settings):
+    for line in (*sources(settings, lists), *rules(settings)):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def sources(settings: Config, lists: Lists) -> Iterator[str]:
+    """How many prefixes may send, and may not: to all hosts, and to each."""
+    owners: dict[str, Front | Host] = {"all hosts": settings.front} | {f"host {host.name}": host for host in settings.hosts}
+    for name, owner in owners.items():
+        if owner.allow or owner.deny:
+            yield f"Sources, for {name}: denied {prefixes(owner.deny, lists)}; allowed {prefixes(owner.allow, lists)}"
+
+
+def prefixes(entries: Iterable[object], lists: Lists) -> str:
+    """How many, and from which files."""
+    files = {entry: len(lists[entry]) for entry in entries if isinstance(entry, Path)}
+    total = sum(files.values()) + sum(not isinstance(entry, Path) for entry in entries)
+    told = "; ".join(f"{file}: {count:,}" for file, count in files.items())
+    return f"{total:,}" + (f" ({told})" if told else "")
 
 
 def rules(settings: Config) -> Iterator[str]:

@@ -156,7 +156,7 @@ def parse_rest_of_ipv4(start, end, flow):
     """RFC 791 3.1."""
     network = at(start, flow.network)
     if beyond(network, IPV4, end):
-        flow.kind = TRUNCATED
+        flow.kind, flow.transport = TRUNCATED, flow.network
         return
     size, total = (load8(network, 0) & 15) * 4, load16be(network, 2)
     fragment, protocol = load16be(network, 6), load8(network, 9)
@@ -175,7 +175,7 @@ def parse_rest_of_ipv6(start, end, flow):
     """RFC 8200 3 and 4."""
     network = at(start, flow.network)
     if beyond(network, IPV6, end):
-        flow.kind = TRUNCATED
+        flow.kind, flow.transport = TRUNCATED, flow.network
         return
     size, kind, transport = load16be(network, 4), load8(network, 6), flow.network + IPV6
     if kind == TCP_PROTOCOL:

@@ -117,6 +117,12 @@ def look_up_in(root, is_ipv4, high, low):
 
 
 @inlined
+def zero():
+    """0, as a word of 64 bits, which the verifier does not know: of what is combined with it, it forgets what it knew."""
+    return load64(address(networks()), 0)
+
+
+@inlined
 def ones_of(bits):
     """How many bits are set."""
     bits -= (bits >> u64(1)) & u64(ONES)
