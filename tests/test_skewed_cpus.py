@@ -22,7 +22,7 @@ from tables_under_test import budgets_in_words, in_words
 from hardtack.packet.reasons import Reason
 
 STEADY = settings(
-    max_examples=120,
+    max_examples=200,
     deadline=None,
     database=None,
     derandomize=True,
@@ -32,6 +32,7 @@ STEADY = settings(
 # What only other frames reach: rows/
 OTHERS = {"not_ip", "truncated", "bad_header", "not_ours", "other_port", "bad_checksum", "bad_offset", "cut_short"}
 OTHERS |= {"bad_extensions", "first_fragment", "later_fragment", "no_room", "default_drop", "neighbour", "not_for_us"}
+OTHERS |= {"denied", "rule_within", "rule_drop", "rule_limit", "rule_source_limit", "rule_pass"}
 OTHERS |= {"outbound_forged", "martian", "syn_fin", "syn_rst", "null", "xmas", "no_ack"}
 
 

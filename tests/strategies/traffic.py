@@ -25,6 +25,8 @@ from naive.world import (
     LOST,
     ROUTED,
     ROUTED6,
+    RULED,
+    RULED6,
     SLOW,
     SLOW6,
     SWITCHED,
@@ -38,6 +40,8 @@ WORD = 1 << 32
 WINDOW = 1 << 23  # bytes: see naive/known.py
 KEYS, OLD_KEYS = state().keys, state().old_keys
 HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST, HEARD, SLOW), (WEB6, ROUTED6, SWITCHED6, BACK6, HEARD6, SLOW6)
+# ICMP errors: more for a host whose `default` drops what is not TCP, and for one with a rule that lets them in
+ERRORS_4, ERRORS_6 = (*HOSTS_4, SWITCHED, SWITCHED, RULED, RULED), (*HOSTS_6, SWITCHED6, SWITCHED6, RULED6, RULED6)
 LISTED_4 = ("192.88.99.1", "192.88.99.9", "192.88.99.129", "192.88.99.200", "203.0.112.1")
 LISTED_6 = ("2001:db8:bad::1", "2001:db8:bad:1::1", "2001:db8:bad:1:1::1", "2001:db8:bad:2::1", "2001:db8:bad:ffff::")
 BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
@@ -129,6 +133,7 @@ def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
 
 def error(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
     """An ICMP error about a segment of the host's, at times to a client that nobody knows; or another message."""
+    ip = replace(ip, destination=rng.choice(ERRORS_4 if isinstance(ip, IPv4) else ERRORS_6))
     back = replace(ip, source=ip.destination, destination=ip.source)
     port = rng.choice([tcp.source_port, tcp.source_port, 50000])
     quoted = back.encode(Tcp(tcp.destination_port, port).encode(back.source, back.destination))
