@@ -1,0 +1,1 @@
+"""What leaves: replies, and frames sent on to their hosts."""
