@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hardtack.compiler.language import at, beyond, i64, inlined, load8, new
 from hardtack.packet.cookie.cookie import sequence_of, tsval_of
-from hardtack.packet.layout import ECN_SPOKEN
 from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.wire import ACK, CWR, ECE, ECN_BITS, SYN
+from hardtack.packet.layout import ECN_SPOKEN
+from hardtack.packet.out.reply import header_length, write_reply
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Answer
-from hardtack.packet.out.reply import header_length, write_reply
-from hardtack.packet.frame.wire import ACK, CWR, ECE, ECN_BITS, SYN
 
 ANSWERED = int(Reason.answered)
 NO_ROOM = int(Reason.no_room)

@@ -28,10 +28,10 @@ from hardtack.compiler.language import (
     swap16,
 )
 from hardtack.packet.frame.checksum import fold, halves
-from hardtack.packet.layout import SHEET
 from hardtack.packet.frame.platform import add_up, copy, head, tail
-from hardtack.packet.records import SHEET_SIZE, Sheet
 from hardtack.packet.frame.wire import FRAGMENT_BITS, IPV4, IPV6, TCP_PROTOCOL, UDP_PROTOCOL
+from hardtack.packet.layout import SHEET
+from hardtack.packet.records import SHEET_SIZE, Sheet
 
 IN_TCP, IN_UDP = 16, 6  # where the checksum is
 MOST_SHEETS = 18  # 9,216 bytes

@@ -21,12 +21,12 @@ from hardtack.compiler.language import (
     u64,
     viewed,
 )
-from hardtack.packet.out.finish import finish
-from hardtack.packet.state.hosts import host_of, net_at
-from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, Exit, Exits
 from hardtack.packet.frame.link import is_for_us, outside
 from hardtack.packet.frame.platform import head, move_head, send, tail
 from hardtack.packet.frame.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
+from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, Exit, Exits
+from hardtack.packet.out.finish import finish
+from hardtack.packet.state.hosts import host_of, net_at
 
 PASS, TX = 2, 3  # enum xdp_action
 MAC_BITS = (1 << 48) - 1
