@@ -147,7 +147,7 @@ def cut(last: Step) -> Callable[..., int]:
             return back(frame, seen ^ u64(said))
         key = find_key(i64(host.keys), moment.epoch)
         if absent(key):
-            return PASS
+            return DROP
         return back(frame, seen ^ tag_of(flow, flow.ports_isn, said, key.low, key.high))
 
     return program
