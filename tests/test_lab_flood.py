@@ -392,7 +392,7 @@ def named(net: Topology, version: int, kind: Kind, *callers: Caller, port: int =
 
     def ours(frame: bytes) -> bool:
         packet = network(frame)
-        return isinstance(packet, Packet) and packet.source in sources
+        return isinstance(packet, Packet) and packet.source in sources and packet.protocol == 6  # TCP
 
     with (
         capturing(net.outside) as seen,
