@@ -102,7 +102,7 @@ def doctor(*arguments: str, powerless: bool = False) -> subprocess.CompletedProc
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(Path(hardtack.__file__).parents[1]), "COLUMNS": "160"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
