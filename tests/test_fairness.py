@@ -101,7 +101,7 @@ def test_a_flood_that_goes_on_stays_limited(engine: Native) -> None:
     town = Town(engine, replies=100)
     busy = from_networks(5, 10)
     for _ in range(20):
-        heard = town.hears([*[("203.0.112.9", port, WEB) for port in range(400)], *busy])
+        heard = town.hears([*[("203.0.111.9", port, WEB) for port in range(400)], *busy])
     assert heard[ANSWERED] == 14 + 50, "a seventh for each of six, and one is for who comes anew"
 
 
@@ -173,7 +173,7 @@ def test_one_address_makes_nobody_be_forgotten_but_its_own() -> None:
     for source in clients:
         assert engine.run(first_ack(IPv4(source), Tcp(1000)), NOW, ms=BOOTED).reason == Reason.remembered
     for number in range(10 * size):
-        given = first_ack(IPv4("203.0.112.9"), Tcp(1000 + number))
+        given = first_ack(IPv4("203.0.111.9"), Tcp(1000 + number))
         assert engine.run(given, NOW, ms=BOOTED + 1000 + number).reason == Reason.remembered
     known = {name.client[12:] for name in engine.known()}
     assert known >= {packed(source) for source in clients}
@@ -187,7 +187,7 @@ def test_nor_do_many_of_one_network_with_more_than_its_places(engine: Native) ->
         town.run(first_ack(IPv4(f"198.{18 + network // 128}.{network % 128}.1", WEB), Tcp(1000, 80)), BOOTED)
     full = {*engine.known()}
     assert len(full) == 8 * WAYS
-    said = Counter(town.run(first_ack(IPv4("203.0.112.9", WEB), Tcp(number, 80)), BOOTED + 500) for number in range(1, 33))
+    said = Counter(town.run(first_ack(IPv4("203.0.111.9", WEB), Tcp(number, 80)), BOOTED + 500) for number in range(1, 33))
     assert said[Reason.remembered] + said[Reason.newcomer_limit] == 32 and said[Reason.newcomer_limit] > 0
     assert len(full - {*engine.known()}) <= 2
     engine.set_buckets(BUCKETS)
