@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from lab_ground import Holder, eventually, needs_root, running
 from naive import checksum
-from naive.parse import Flaw, Packet, Segment, network, parse
+from naive.parse import TCP, Flaw, Packet, Segment, network, parse
 from pyroute2 import IPRoute
 
 from hardtack.compiler.objects import compiled
@@ -58,6 +58,7 @@ from hardtack.lab.topology import Topology
 pytestmark = needs_root
 
 DROP, PASS, TX = 1, 2, 3  # enum xdp_action
+ICMP = 1
 ACK = 0x10
 
 
@@ -392,7 +393,7 @@ def named(net: Topology, version: int, kind: Kind, *callers: Caller, port: int =
 
     def ours(frame: bytes) -> bool:
         packet = network(frame)
-        return isinstance(packet, Packet) and packet.source in sources and packet.protocol == 6  # TCP
+        return isinstance(packet, Packet) and packet.source in sources and packet.protocol in (ICMP, TCP)
 
     with (
         capturing(net.outside) as seen,

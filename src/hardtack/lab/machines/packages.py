@@ -1,6 +1,6 @@
 """The Python packages that Hardtack needs at run time, as locked, for the guest's architecture and Python 3.11.
 
-No compiler among them: to compile takes a guest minutes, and all that it loads is compiled here.
+Numba is not among them: to compile the front takes a guest minutes, and all that it loads but rules is compiled here.
 """
 
 from __future__ import annotations
