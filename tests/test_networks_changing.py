@@ -69,14 +69,14 @@ def test_at_every_store_each_address_has_its_old_value_or_its_new_one(version: i
     prefixes = nested(dice, version, 400)
     trees = Trees(bytearray(4 << 20), lambda: None)
     root, near = trees.new(content(prefixes)), [(version, number) for _, number, _ in prefixes]
-    trees.memory.words = trees.memory.words.view(Watched)
+    trees.memory.table = trees.memory.table.view(Watched)
     stores = changed = 0
     for _ in range(150):
         prefix = dice.choice([*prefixes]) if dice.random() < 0.6 else some_prefix(dice, near)
         value = None if prefix in prefixes and dice.random() < 0.5 else dice.choice([0, 3, 4])
         after = {one: held for one, held in prefixes.items() if one != prefix} | ({} if value is None else {prefix: value})
         addresses = some_addresses(dice, [prefix] * 4, 5) + some_addresses(dice, dice.sample([*prefixes], 5))
-        look = Look(trees.memory.words.view(np.ndarray), root, addresses)
+        look = Look(trees.memory.table.view(np.ndarray), root, addresses)
         look.expect(prefixes, after)
         Watched.told = staticmethod(look)
         if value is None:
@@ -107,7 +107,7 @@ def test_ten_thousand_changes_leave_no_more_than_they_found() -> None:
             trees.set(root, network(prefix), 3)
         most = max(most, trees.memory.used - trees.memory.waiting)
     assert most < 1.2 * at_first
-    words = trees.memory.words
+    words = trees.memory.table
     for address in some_addresses(dice, names):
         assert walked(words, root, address) == longest(prefixes, address)
     assert len(trees.content(root)) == len(prefixes)
@@ -139,7 +139,7 @@ def test_the_order_of_changes_shows_nobody_a_third_value(old: dict[Prefix, int],
             trees.set(root, network(prefix), change.value)
         for address, pair in zip(addresses, pairs, strict=True):
             assert longest(now, address) in pair
-            assert walked(trees.memory.words, root, address) == longest(now, address)
+            assert walked(trees.memory.table, root, address) == longest(now, address)
     assert now == new
 
 

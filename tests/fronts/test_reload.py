@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from handshake.stage import PATIENCE, TALK, agent_command, front_command
 from lab_ground import eventually
 
 from fronts.running import Value, configuration, counting, detach, key, known
+from hardtack.control.listed import LISTED
+from hardtack.control.pinned import NAMES, key_of
 from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
@@ -29,7 +33,7 @@ from hardtack.lab.clients import connect
 from hardtack.lab.process import Process, run
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import NETS, Net
+from hardtack.packet.layout import HOSTS, KEYS, NETS, POLICY, PORTS, Net
 from hardtack.packet.reasons import Reason
 
 ONE: dict[str, Value] = {"name": "one", "addresses": SERVER, "via": "kernel"}
@@ -225,6 +229,32 @@ def test_what_takes_a_restart_is_refused_as_a_whole(at: Scene) -> None:
     assert len(problems) == 2 and 'via = "local"' in problems[0] and "out = eth9" in problems[1]
     at.write(ONE)
     assert eventually(lambda: at.status()["reload"]["failed"] is None, PATIENCE)
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_written(at: Scene) -> None:
+    """A list has filled the table of prefixes; what a host with many addresses would change is as it was."""
+    dice = random.Random(1)
+
+    def addresses(count: int) -> list[str]:
+        return [str(IPv6Address(0x20010DB8 << 96 | dice.getrandbits(96))) for _ in range(count)]
+
+    def written() -> list[bytes]:
+        with ExitStack() as parts:
+            found = [parts.enter_context(pinned(at.net.outside, table)) for table in (HOSTS, NETS, PORTS, LISTED)]
+            rest = [parts.enter_context(pinned(at.net.outside, table)) for table in (NAMES, POLICY, KEYS)]
+            names, policy, keys = ([table.lookup(key_of(n)) or b"" for n in range(table.table.entries)] for table in rest)
+            return [*(bytes(table.memory()) for table in found), *names, *policy, *keys]
+
+    (at.folder / "many.txt").write_text("\n".join(addresses(60_000)))
+    at.write(ONE, deny=[str(at.folder / "many.txt")], reload="manual")
+    at.waits_for("reloaded by=file")
+    before, many = written(), {**TWO, "addresses": [*SECOND, *addresses(15_000)]}
+    at.write({**ONE, "mss": 1000}, many, deny=[str(at.folder / "many.txt")], grace="9s", reload="manual")
+    status, answer = at.reload()
+    assert (status, answer["outcome"]) == (1, "refused") and "the table of prefixes is full" in answer["problems"][0]
+    assert written() == before and not at.answered(SECOND[0]) and at.answered(SERVER[0])
+    at.write(ONE)
+    assert at.reload()[1]["outcome"] == "changed"
 
 
 @pytest.mark.parametrize("how", ["vanish", "backup", "in place", "half", "link", "twice"])

@@ -29,15 +29,19 @@ from hardtack.packet.rule_tables import RULE_PROGRAMS
 def publish(here: AtWork, then: Plan) -> None:
     """Have it at work. TableFull, and nothing is changed; BpfError if the kernel refuses a write."""
     now = here.plan
-    here.roots.publish(then.sources, then.seats.numbers.values())  # first, because it may fail
-    here.upkeep.change(then.key_sets)
-    publish_numbers(here, now, then)
-    if here.agent and then.promised is not None and then.promised != now.promised:
-        daemon.promise(here.agent, then.promised)
-    publish_rules(here, now.seats.rules, then)
-    publish_policy(here, now, then)
-    if then.config.hosts != now.config.hosts or then.protected != now.protected:  # the latter by keys or rules for all
-        publish_hosts(here, now, then)
+    other_hosts = then.config.hosts != now.config.hosts or then.protected != now.protected  # the latter by keys or rules
+    with here.trees.together():  # may fail, so it is worked out first; it is seen last, when all that it leads to is there
+        here.roots.publish(then.sources, then.seats.numbers.values())
+        if other_hosts:
+            here.trees.replace(HOST_ROOT, content(then.protected))
+        here.upkeep.change(then.key_sets)
+        publish_numbers(here, now, then)
+        if here.agent and then.promised is not None and then.promised != now.promised:
+            daemon.promise(here.agent, then.promised)
+        publish_rules(here, now.seats.rules, then)
+        publish_policy(here, now, then)
+        if other_hosts:
+            publish_hosts(here, now, then)
     watches.configure(here.watches, then.config, then.seats.numbers)
     here.plan = then
 
@@ -50,7 +54,6 @@ def publish_hosts(here: AtWork, now: Plan, then: Plan) -> None:
         if follower:
             follower.configure(then.config, then.protected.places)
             follower.write()
-    here.trees.replace(HOST_ROOT, content(then.protected))
     fill_listed(tables[LISTED.name], then.protected, now.protected)
 
 

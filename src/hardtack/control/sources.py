@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,16 +72,22 @@ class Roots:
         self._words = np.frombuffer(hosts, layout.Host)["sources"]
 
     def publish(self, sources: Sources, numbers: Collection[int]) -> None:
-        """Have these at work for the hosts of these numbers: all of it, or TableFull, and nothing is changed."""
+        """Have these at work for the hosts of these numbers: all of it, or TableFull, and nothing is changed.
+
+        Within `Trees.together`, when that ends.
+        """
         with self._trees.together():
             new = {number: self._trees.new(content) for number, content in sources.items() if number not in self._roots}
             for number in sources.keys() - new.keys():
                 self._trees.replace(self._roots[number], sources[number])
-        gone = {number: root for number, root in self._roots.items() if number not in sources}
-        self._roots = {number: root for number, root in self._roots.items() if number in sources} | new
+            roots = {number: root for number, root in self._roots.items() if number in sources} | new
+            self._trees.then(partial(self._lead, roots, numbers))
+            for number in self._roots.keys() - roots.keys():
+                self._trees.free(self._roots[number])
+
+    def _lead(self, roots: Mapping[int, int], numbers: Collection[int]) -> None:
+        self._roots = {**roots}
         self.write(numbers)
-        for root in gone.values():
-            self._trees.free(root)
 
     def write(self, numbers: Collection[int]) -> None:
         """Each host's word, in one store; of others none leads anywhere."""

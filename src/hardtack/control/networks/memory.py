@@ -25,13 +25,14 @@ class TableFull(Mistake):
 class Memory:
     """The table's words, and which of them are in use. What is given back is used again only once nobody reads it any more.
 
-    `words`: all of the table, zeros. `wait`: comes back when every look-up that had begun before has ended.
+    `table`: all of it, zeros: what look-ups read. `words`: the same as it will be; here trees are worked out. `wait`: comes
+    back when every look-up that had begun before has ended.
     """
 
-    def __init__(self, words: Words, wait: Callable[[], None]) -> None:
-        self.words = words
+    def __init__(self, table: Words, wait: Callable[[], None]) -> None:
+        self.table, self.words = table, np.zeros_like(table)  # the kernel gives what is touched
         self._wait = wait
-        units = len(words) // UNIT - NETWORKS_END // (8 * UNIT)
+        units = len(table) // UNIT - NETWORKS_END // (8 * UNIT)
         self._taken = np.zeros(max(units, 1), bool)
         self._taken[0] = True  # place 0 leads nowhere; the root 0 is there, which has nothing
         self._left: list[tuple[Places, Places]] = []
@@ -77,7 +78,7 @@ class Memory:
         end = other.end
         if end > self.units:
             raise TableFull(f"a table of prefixes of {8 * len(self.words) >> 10} KiB; {8 * UNIT * end >> 10} are in use")
-        self.words[: end * UNIT] = other.words[: end * UNIT]
+        self.table[: end * UNIT] = self.words[: end * UNIT] = other.words[: end * UNIT]
         self._taken[:end], self.used = other._taken[:end], other.used
         self._left, self.waiting = [*other._left], other.waiting
 
@@ -87,6 +88,14 @@ class Memory:
             units = -(-sizes // UNIT)
             self._mark(places // UNIT, units, False)
             self.used -= int(units.sum())
+
+    def show(self, places: Places, sizes: npt.NDArray[np.integer]) -> None:
+        """Blocks as they are into the table. No word there leads to them yet."""
+        first, units = places // UNIT, -(-sizes // UNIT)
+        edges = np.flatnonzero(first[1:] != first[:-1] + units[:-1])
+        begins, ends = first[np.append(0, edges + 1)], (first + units)[np.append(edges, -1)]
+        for begin, end in zip((begins * UNIT).tolist(), (ends * UNIT).tolist(), strict=True):
+            self.table[begin:end] = self.words[begin:end]
 
     def settle(self) -> None:
         """Wait until what has been given back can be used again."""

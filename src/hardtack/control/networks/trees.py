@@ -29,10 +29,14 @@ Version = int  # 0: IPv4, 1: IPv6; the order of a root's words
 
 
 @dataclass
-class Undo:
-    """What takes changes back: words that were written, with what was there, and the blocks that were made, or given up."""
+class Held:
+    """Changes that nobody sees yet. `steps`: what shows them, in order: words to be written, and what else is to be done.
 
-    words: list[tuple[int, int]] = field(default_factory=list)
+    `before`: words with what was there. Blocks that were `made`, and those that are `old` then.
+    """
+
+    steps: list[tuple[int, int] | Callable[[], None]] = field(default_factory=list)
+    before: list[tuple[int, int]] = field(default_factory=list)
     made: list[Blocks] = field(default_factory=list)
     old: list[Blocks] = field(default_factory=list)
 
@@ -40,8 +44,8 @@ class Undo:
 class Trees:
     """Trees of prefixes in a table's memory, each under the number of its *root*: packet/state/networks.py looks up there.
 
-    Look-ups see each change at once: an address has its old value or its new one. Whatever does not fit raises TableFull,
-    and then all is as it was before the call, or before the outermost `with trees.together():` around it.
+    Look-ups see each change by itself: an address has its old value or its new one. They see it when the call ends, or the
+    outermost `with trees.together():` around it. Whatever does not fit raises TableFull, and then they see nothing of it.
 
         trees = Trees.draft()                                   # in this process's memory, as large as can be
         root = trees.new(content_of({IPv4Network("192.0.2.0/24"): 7}))
@@ -56,7 +60,7 @@ class Trees:
         had begun before."""
         self.memory = Memory(np.frombuffer(memory, np.uint64), wait)
         self._contents: dict[int, tuple[Prefixes, ...]] = {}
-        self._undo: Undo | None = None
+        self._held: Held | None = None
 
     @classmethod
     def draft(cls) -> Trees:
@@ -77,23 +81,29 @@ class Trees:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Several changes, all of them or none: whatever is raised, every tree is as it was. They are seen one by one."""
-        if self._undo:
+        """Several changes, or, whatever is raised, none. They are seen at the end, one by one."""
+        if self._held:
             yield
             return
-        self._undo, contents = Undo(), {**self._contents}
+        self._held = held = Held()
+        contents = {**self._contents}
         try:
             yield
         except BaseException:
             self._contents = contents
-            for place, word in reversed(self._undo.words):
-                self._write(place, word)
-            self._give(self._undo.made)
+            for place, word in reversed(held.before):
+                self.memory.words[place] = word
+            self.memory.untake(held.made)
             raise
         else:
-            self._give(self._undo.old)
+            self._show(held)
         finally:
-            self._undo = None
+            self._held = None
+
+    def then(self, step: Callable[[], None]) -> None:
+        """Within `together`: to be done when all changes so far are seen, and before later ones are."""
+        assert self._held
+        self._held.steps.append(step)
 
     def new(self, content: Content | None = None) -> int:
         """Another tree: its root's number."""
@@ -175,19 +185,24 @@ class Trees:
         self._contents[root] = (ipv4, prefixes) if version else (prefixes, ipv6)
 
     def _publish(self, place: int, word: int, made: list[Blocks], old: list[Blocks]) -> None:
-        """The one word that leads to what is new, and no longer to what was: which nobody gets until all is well."""
-        assert self._undo
-        self._undo.made += made
-        self._undo.old += old
-        self._undo.words.append((place, int(self.memory.words[place])))
-        self._write(place, word)
-
-    def _write(self, place: int, word: int) -> None:
-        grace.keep_order()
+        """The one word that leads to what is new, and no longer to what was: which nobody gets until all is seen."""
+        assert self._held
+        self._held.made += made
+        self._held.old += old
+        self._held.before.append((place, int(self.memory.words[place])))
+        self._held.steps.append((place, word))
         self.memory.words[place] = word
+        for places, sizes in made:  # as they are at this step: a later one may change a word of theirs
+            self.memory.show(places, sizes)
 
-    def _give(self, blocks: list[Blocks]) -> None:
-        for places, sizes in blocks:
+    def _show(self, held: Held) -> None:
+        for step in held.steps:
+            if isinstance(step, tuple):
+                grace.keep_order()
+                self.memory.table[step[0]] = step[1]
+            else:
+                step()
+        for places, sizes in held.old:
             self.memory.give(places, sizes)
 
 
