@@ -37,6 +37,8 @@ def then(now: Plan, hosts: Hosts, **front: Any) -> Plan:
         ([{"name": "x"}, {}], {}, ["host x added: addresses 192.0.2.1", "host host1 removed"]),
         ([{"ports": [22, 80]}, {}], {}, ["host host1 changed: ports (default) -> 22, 80"]),
         ([{"addresses": ["192.0.2.9", "192.0.2.1"]}, {}], {}, ["host host1 changed: addresses +192.0.2.9"]),
+        ([{"addresses": ["192.0.2.0/28"], "exclude": ["192.0.2.7"]}, {}], {},
+         ["host host1 changed: addresses +192.0.2.0/28 -192.0.2.1; exclude +192.0.2.7"]),
         ([{"addresses": ["192.0.2.9"], "mss": 1000}, {}], {},
          ["host host1 changed: addresses +192.0.2.9 -192.0.2.1; mss (default) -> 1000"]),
         ([{"addresses": ["192.0.2.1", *MANY]}, {}], {},
@@ -52,6 +54,14 @@ def test_what_is_different(hosts: Hosts, front: dict[str, Any], told: list[str])
     assert [str(change) for change in changes(now, after)] == told
     assert restarts(now, after) == []
     assert (changes(after, then(after, hosts, **front)), changes(now, then(now, [{}, {}]))) == ([], [])
+
+
+def test_what_is_excluded_alone_is_a_difference() -> None:
+    network = {"addresses": ["192.0.2.0/28"]}
+    now = plan_of(network | {"exclude": ["192.0.2.7"]})
+    assert [str(one) for one in changes(now, then(now, [network]))] == ["host host1 changed: exclude -192.0.2.7"]
+    other = network | {"exclude": ["192.0.2.8"]}
+    assert [str(one) for one in changes(now, then(now, [other]))] == ["host host1 changed: exclude +192.0.2.8 -192.0.2.7"]
 
 
 def test_the_order_of_hosts_is_no_difference() -> None:

@@ -122,6 +122,7 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "web",
         "192.0.2.10",
         "2001:db8::10",
+        "but not 203.0.113.1",
         "80, 443",
         "1440",
         "mail",

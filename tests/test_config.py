@@ -229,6 +229,12 @@ def test_what_cannot_be_excluded(exclude: str, why: str) -> None:
     assert any(one.endswith(f'[[host]] "web" exclude: {why}') for one in told), told
 
 
+def test_more_is_excluded_than_a_start_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardtack.control.configuration.consistency.MOST_EXCLUDED", 1)
+    (told,) = problems(FRONT + HOST.replace("192.0.2.10", "192.0.2.0/24") + 'exclude = ["192.0.2.1",\n"192.0.2.2"]\n')
+    assert "exclude: found number 2 of all excluded addresses and networks; a front takes 1: split" in told
+
+
 def test_all_mistakes_at_once_by_line() -> None:
     told = problems(FRONT.replace("key", "kee") + HOST.replace("80", "0").replace("kernel", "x") + HOST)
     assert [int(line.split(":")[0]) for line in told] == [1, 3, 7, 9, 11, 12]

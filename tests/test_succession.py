@@ -17,13 +17,17 @@ from hardtack.control import succession
 from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable
 from hardtack.control.coverage import inherited, widened
+from hardtack.control.graces import wider
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import numbered
 from hardtack.control.pinned import key_of
+from hardtack.control.plan import Facts, planned, replanned
 from hardtack.control.protected import EVERY_PORT, Protected, fill_protected, ports_of, protect
+from hardtack.control.rule_texts import Written, digest_of
 from hardtack.control.succession import Before, bring_counters, disown, protected
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.kernel import maps
+from hardtack.kernel.tcp import Speech
 from hardtack.packet.layout import COUNTERS, HOSTS, NETS, PORT_WORDS, PORTS, Connection
 
 SOMETIME = 70_000  # monotonic ms: of a grace period that is over, if this machine has been up for longer
@@ -54,6 +58,12 @@ def left_by(earlier: Config) -> Before:
 WEB = config((["192.0.2.10", "2001:db8::10"], [80, 443]), (["192.0.2.11"], None))
 
 
+def excluding(*excluded: str, **more: Any) -> Config:
+    """A host with a network of which so much is not protected."""
+    host = {"name": "host0", "addresses": ["198.51.100.0/24"], "exclude": excluded, "handshake": "agent", "via": "kernel"}
+    return Config.model_validate({"front": {"interface": "eth0", "key_file": "key"}, "host": [host | more]})
+
+
 @needs_root
 def test_who_was_protected_is_read_from_the_tables() -> None:
     kinds = (HOSTS, NETS, LISTED, replace(PORTS, entries=4 * PORT_WORDS))
@@ -62,6 +72,10 @@ def test_who_was_protected_is_read_from_the_tables() -> None:
         fill_protected(tables, protected_by(WEB))
         fill_listed(tables[LISTED.name], protected_by(WEB))
         assert protected(tables) == left_by(WEB).protected
+        other = excluding("198.51.100.1", "198.51.100.128/25")
+        fill_protected(tables, protected_by(other), protected_by(WEB))
+        fill_listed(tables[LISTED.name], protected_by(other), protected_by(WEB))
+        assert protected(tables) == left_by(other).protected
         assert protected({name: table for name, table in tables.items() if name != "hosts"}) == {}
 
 
@@ -78,6 +92,50 @@ def test_who_was_protected_is_read_from_the_tables() -> None:
 )
 def test_more_than_before(now: Config, more: bool) -> None:
     assert bool(widened(left_by(WEB).protected, ports_of(protected_by(now)), EVERY_PORT)) == more
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "more"),
+    [
+        (["198.51.100.1"], ["198.51.100.1"], False),
+        (["198.51.100.1"], ["198.51.100.0/25"], False),
+        (["198.51.100.1"], [], True),
+        (["198.51.100.0/25"], ["198.51.100.1"], True),
+        ([], ["198.51.100.1"], False),
+    ],
+)
+def test_what_is_excluded_no_more_has_grace_by_reload_and_restart(before: list[str], now: list[str], more: bool) -> None:
+    was, will = (planned(excluding(*some), Facts(Speech()), {}) for some in (before, now))
+    assert wider(was, will) == ({ip_network("198.51.100.0/24")} if more else set())
+    front: Any = SimpleNamespace(adopted=set(CONNECTIONS))
+    until = succession.grace_until(will.config, left_by(was.config), front, will.protected, goes_on=True)
+    assert (until != SOMETIME) == more
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "more"),
+    [
+        ({"rules": ["pass tcp and src net 10.0.0.0/8"]}, {}, True),
+        ({"rules": ["pass tcp and src net 10.0.0.0/8", "drop udp"]}, {"rules": ["pass tcp and src net 10.0.0.0/8"]}, False),
+        ({"rules": ["drop tcp and src net 10.0.0.0/8"]}, {}, False),
+        ({"protect": "tcp and dst port 80"}, {"protect": "tcp and dst port 22"}, True),
+        ({"protect": "tcp and dst port 80"}, {"protect": "tcp and dst port 80", "rules": ["drop udp"]}, False),
+        ({}, {"protect": "tcp"}, True),
+    ],
+)
+def test_what_rules_kept_out_has_grace_by_reload_and_restart(
+    before: dict[str, Any], now: dict[str, Any], more: bool
+) -> None:
+    was = planned(excluding(**{"ports": [80]} | before if "protect" not in before else before), Facts(Speech()), {})
+    will = replanned(excluding(**{"ports": [80]} | now if "protect" not in now else now), {}, was)
+    assert bool(wider(was, will)) == more
+    texts = {number: Written(1, digest_of(text), text) for (_, text), number in was.seats.rules.numbers.items()}
+    earlier = Before(["host0"], ports_of(was.protected), SOMETIME, texts)
+    front: Any = SimpleNamespace(adopted=set(CONNECTIONS))
+    again = planned(will.config, Facts(Speech()), {}, earlier.hosts, texts)
+    numbers = again.seats.rules.numbers.values()
+    until = succession.grace_until(again.config, earlier, front, again.protected, True, numbers)
+    assert (until != SOMETIME) == more
 
 
 ONCE = {"192.0.2.0/24": b"\1", "192.0.2.8/32": b"", "2001:db8::/32": b"\3"}  # ports as bits; b"": all

@@ -348,15 +348,20 @@ def test_another_key_is_taken_from_its_file(at: Scene) -> None:
         assert at.answered(SERVER[0])
 
 
-def test_whoever_comes_has_a_grace_period_of_his_own(at: Scene) -> None:
-    """Connections that were made past the front go on; another host's door stays closed."""
-    with at.connect(SECOND[0]) as past:
-        at.write(ONE, TWO, grace="10m")
+@pytest.mark.parametrize("excluded", [False, True])
+def test_whoever_comes_has_a_grace_period_of_his_own(at: Scene, excluded: bool) -> None:
+    """Connections that were made past the front go on; another host's door stays closed. So with what was excluded."""
+    two = {**TWO, "addresses": ["192.0.2.8/29", *SECOND[1:]]} if excluded else TWO
+    if excluded:
+        at.write(ONE, {**two, "exclude": [SECOND[0]]})
         at.waits_for(r'changed what="host two added')
+    with at.connect(SECOND[0]) as past:
+        at.write(ONE, two, grace="10m")
+        at.waits_for(r'changed what="host two changed: exclude -' if excluded else r'changed what="host two added')
         with pinned(at.net.outside, NETS) as table:
             nets = np.frombuffer(table.memory(), Net)
             left = [nets["grace_until"][nets["host"] == number] / 1000 - time.monotonic() for number in (1, 2)]
-        assert left[0].max() < 0 < 500 < left[1].min() and at.status()["grace_left"] > 500
+        assert left[0].max() < 0 and left[1].max() > 500 and at.status()["grace_left"] > 500
         with counting(at.net.outside) as seen:
             check(past)
         assert seen[Reason.learned] + seen[Reason.taught] > 0 and not seen[Reason.stray_data]

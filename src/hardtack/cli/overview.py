@@ -20,7 +20,7 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
     table = Table("host", "addresses", "ports", "handshake", "via", "MSS", "not TCP", "SYN-ACKs/s")
     for host in settings.hosts:
         ports = str(host.ports) if host.ports else "all TCP"
-        addresses = "\n".join(map(str, host.addresses))
+        addresses = "\n".join([*map(str, host.addresses), *(f"but not {one}" for one in host.exclude)])
         replies = f"{host.replies_per_second:,}"
         table.add_row(host.name, addresses, ports, host.handshake, way(host), mss(host), host.default, replies)
     console, front = screen(), settings.front

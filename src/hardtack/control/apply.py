@@ -97,7 +97,8 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     tables = [NAMES, LISTED, RELOADS, RULE_TEXTS]
     front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps))
     goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
-    grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on)
+    rules = plan.seats.rules.numbers.values()
+    grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on, rules)
     fill(front, plan, grace_until)
     trees = draft.moved(front.tables[NETWORKS.name].memory())
     sources = Roots(trees, roots, front.tables["hosts"].memory())

@@ -54,7 +54,7 @@ SPOKEN = {
     "ecn": ECN_SPOKEN,
 }
 USUAL = Speech()  # where nobody says otherwise
-EVERY_PORT = b"\xff" * (8 * PORT_WORDS)
+EVERY_PORT, NO_PORT = b"\xff" * (8 * PORT_WORDS), bytes(8 * PORT_WORDS)
 
 Words = npt.NDArray[np.uint64]
 Places = Mapping[Network, int]
@@ -122,16 +122,16 @@ def content(protected: Protected) -> Content:
 
 
 def ports_of(protected: Protected) -> dict[Network, bytes]:
-    """What is protected of each network: a set of ports as bits; b"" is every port."""
+    """What is protected of each network: a set of ports as bits; b"" is every port. Of what is excluded, none."""
     bits = {number: bits for bits, number in protected.sets.items()} | {ALL_PORTS: b""}
     sets = {number: covered(np.frombuffer(record, Host)[0], bits) for number, record in protected.hosts.items()}
-    return {network: sets[number] for network, number in protected.owners.items()}
+    return dict.fromkeys(protected.excluded, NO_PORT) | {net: sets[number] for net, number in protected.owners.items()}
 
 
 def covered(record: np.void, sets: Mapping[int, bytes]) -> bytes:
     """The ports whose connections must be known: rules may have any protected, and a dry run protects none yet."""
     if int(record["rules"]) & DRY_RUN:
-        return bytes(8 * PORT_WORDS)
+        return NO_PORT
     return sets[ALL_PORTS if int(record["rules"]) & ANY_PORT else int(record["ports"])]
 
 

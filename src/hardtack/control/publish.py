@@ -12,12 +12,13 @@ import time
 from hardtack.agent import daemon
 from hardtack.control import succession, watches
 from hardtack.control.apply import AtWork, fill_graces
-from hardtack.control.coverage import inherited, widened
+from hardtack.control.coverage import inherited
+from hardtack.control.graces import wider
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import new_to
 from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
-from hardtack.control.protected import EVERY_PORT, content, fill_protected, ports_of
+from hardtack.control.protected import content, fill_protected
 from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import Laid, fill_rules
 from hardtack.control.tables import policy_entry
@@ -89,11 +90,11 @@ def unload(here: AtWork, now: set[int], then: set[int]) -> None:
 
 
 def publish_policy(here: AtWork, now: Plan, then: Plan) -> None:
-    """Limits; and, for whatever network is protected on more ports than before, a grace period of its own.
+    """Limits; and, for whatever network is protected from more than before, a grace period of its own.
 
     Others' doors stay closed. Who is put back after a while has had connections made past the front meanwhile: the same.
     """
-    grace, more = then.config.front.grace, widened(ports_of(now.protected), ports_of(then.protected), EVERY_PORT)
+    grace, more = then.config.front.grace, wider(now, then)
     until = time.monotonic_ns() // 1_000_000 + grace * 1000 if grace else 0
     graces = inherited(here.graces, then.protected.owners, 0)
     graces |= {network: max(until, graces[network]) for network in more}

@@ -36,6 +36,7 @@ from hardtack.packet.rule_tables import (
 from hardtack.packet.rule_tables import Rule as Record
 
 EVERYBODY = ""  # the owner of [front]'s rules
+PROTECTING = "protect = "  # how what `protect` says begins, as a rule's text
 ACTIONS = {"pass": PASS_ON, "drop": DROP_IT, "limit": LIMIT, "count": COUNT, "protect": PROTECT}
 SECOND = 1_000_000_000  # ns
 DRAWS = 1000  # in a second, from the bucket of a fast rule
@@ -122,8 +123,13 @@ def ruling_of(config: Config, host: Host) -> Ruling:
 
 def protecting(owner: str, expression: str) -> Line:
     """What `protect` says, as a rule."""
-    text = f'protect = "{expression}"'
+    text = f'{PROTECTING}"{expression}"'
     return Line(Rule(text, "protect", " ".join(expression.split())), (owner, text), last=True)
+
+
+def keeps_out(text: str) -> bool:
+    """Whether what a rule of this text says may have kept connections from being judged: nobody has seen them begin."""
+    return text.startswith(("pass ", PROTECTING))
 
 
 NO_RULES = Laid()

@@ -18,10 +18,11 @@ from hardtack import journal
 from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable, moved
 from hardtack.control.coverage import Network, widened
-from hardtack.control.listed import LISTED, all_listed
+from hardtack.control.listed import LISTED, all_excluded, all_listed
 from hardtack.control.pinned import Tables, key_of
-from hardtack.control.protected import EVERY_PORT, Protected, covered, ports_of
-from hardtack.control.rule_texts import RULE_TEXTS, Written, written
+from hardtack.control.protected import EVERY_PORT, NO_PORT, Protected, covered, ports_of
+from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, Written, written
+from hardtack.control.rules import keeps_out
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
@@ -64,24 +65,35 @@ def protected(tables: Mapping[str, Map]) -> dict[Network, bytes]:
     hosts = np.frombuffer(tables[HOSTS.name].memory(), Host)
     sets = np.frombuffer(tables[PORTS.name].memory(), np.uint64).reshape(-1, PORT_WORDS)
     bits = {number: b"" if number == ALL_PORTS else one.tobytes() for number, one in enumerate(sets)}
-    found = {}
+    found: dict[Network, bytes] = dict.fromkeys(all_excluded(tables[LISTED.name]), NO_PORT)
     for place, network in all_listed(tables[LISTED.name]).items():
         found[network] = covered(hosts[int(nets[place]["host"])], bits)
     return found
 
 
-def grace_until(config: Config, earlier: Before, front: Standing, now: Protected, goes_on: bool) -> int:
+def grace_until(
+    config: Config, earlier: Before, front: Standing, now: Protected, goes_on: bool, rules: Collection[int] = ()
+) -> int:
     """Monotonic ms; 0: none. One begins where connections may exist that are not in the table; else the old one goes on.
 
     Tables do not outlive the machine's start, so that what an old one says is of the same clock.
 
-    `goes_on`: a front's program is at work, so that nothing has passed by.
+    `goes_on`: a front's program is at work, so that nothing has passed by. `rules`: the numbers of those that there are now.
     """
-    if goes_on and front.adopted.issuperset(CONNECTIONS) and not widened(earlier.protected, ports_of(now), EVERY_PORT):
+    more = widened(earlier.protected, ports_of(now), EVERY_PORT) or lets_in(earlier, config, rules)
+    if goes_on and front.adopted.issuperset(CONNECTIONS) and not more:
         return earlier.grace_until
     if not config.front.grace:
         return 0
     return time.monotonic_ns() // 1_000_000 + config.front.grace * 1000
+
+
+def lets_in(earlier: Before, config: Config, rules: Collection[int]) -> bool:
+    """Whether a rule is no more that has kept connections of a host that still is from being judged."""
+    names = {host.name for host in config.hosts}
+    stay = {number for number, name in enumerate(earlier.hosts, 1) if name in names}
+    gone = (one for number, one in earlier.rules.items() if number not in rules)
+    return any(keeps_out(one.shown) and (one.owner in stay or one.owner == NOBODY) for one in gone)
 
 
 def open_table(tables: Mapping[str, Map]) -> ConnectionTable:

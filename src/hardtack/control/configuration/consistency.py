@@ -21,6 +21,7 @@ from hardtack.packet.layout import MOST_EXITS, MOST_HOSTS, MOST_LEARNED, MOST_NE
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
+MOST_EXCLUDED = 1 << 14
 SPLIT = "split the hosts among several"
 
 Table = Mapping[str, Any]
@@ -206,23 +207,28 @@ def too_many_ways(front: Table, hosts: Mapping[int, Table]) -> Found:
 def excluded_elsewhere(hosts: Mapping[int, Table]) -> Found:
     """Excluded from networks that the host does not have."""
     for index, host in hosts.items():
-        own = [network for _, network in networks(host, "addresses")]
+        if not host.get("exclude"):
+            continue
+        own = {network for _, network in networks(host, "addresses")}
+        lengths = {(network.version, network.prefixlen) for network in own}
         for number, network in networks(host, "exclude"):
-            if not any(one.version == network.version and one.supernet_of(network) and one != network for one in own):  # type: ignore[arg-type]
+            shorter = (length for version, length in lengths if version == network.version and length < network.prefixlen)
+            if not any(network.supernet(new_prefix=length) in own for length in shorter):
                 found = f"found {shown(told(network))}, which is in none of the networks of `addresses`"
                 yield ("host", index, "exclude", number), f"{found}; leave it out"
 
 
 def too_many_addresses(hosts: Mapping[int, Table]) -> Found:
     """More addresses."""
-    total = 0
-    for index, host in hosts.items():
-        listed = host.get("addresses")
-        before, total = total, total + (len(listed) if isinstance(listed, list) else 0)
-        if before <= MOST_NETWORKS < total:
-            found = f"found number {MOST_NETWORKS + 1:,} of all addresses and networks"
-            place: Place = ("host", index, "addresses", MOST_NETWORKS - before)
-            yield place, f"{found}; a front takes {MOST_NETWORKS:,}: {SPLIT}"
+    for key, most, of in (("addresses", MOST_NETWORKS, "of all"), ("exclude", MOST_EXCLUDED, "of all excluded")):
+        total = 0
+        for index, host in hosts.items():
+            listed = host.get(key)
+            before, total = total, total + (len(listed) if isinstance(listed, list) else 0)
+            if before <= most < total:
+                place: Place = ("host", index, key, most - before)
+                found = f"found number {most + 1:,} {of} addresses and networks"
+                yield place, f"{found}; a front takes {most:,}: {SPLIT}"
 
 
 def too_many_hosts(hosts: Mapping[int, Table]) -> Found:
