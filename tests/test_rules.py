@@ -13,12 +13,14 @@ from naive.frames import IPv4, IPv6
 from naive.world import NOW, RULED, RULED6
 from rows.ruled import tcp, udp
 
-from hardtack.control import rules
+from hardtack.control import rule_loads, rules
 from hardtack.control.configuration.problems import ConfigError
-from hardtack.control.configuration.reading import read
+from hardtack.control.configuration.reading import loaded, read
+from hardtack.control.configuration.rules import parse
+from hardtack.control.rule_mistakes import named
 from hardtack.control.rule_texts import ENTRY, entry, known
 from hardtack.control.rule_texts import Written as Text
-from hardtack.control.rules import Laid, laid, ruled
+from hardtack.control.rules import Laid, Line, Ruling, laid, ruled
 from hardtack.packet.reasons import Reason
 from hardtack.packet.rule_tables import ANY_PORT, BASE_SHIFT, DRY_RUN, HAS_RULES, SLOT_BITS, SOURCE_BUCKETS, SOURCE_WAYS
 
@@ -84,6 +86,62 @@ def test_too_many_for_one_host() -> None:
     some = ", ".join(MANY[:200])
     with pytest.raises(ConfigError, match=r"found rule number 401 for this host, those of \[front\] and `protect` counted"):
         read(written(f"[{some}]", web=f'rules = [{some}]\nprotect = "tcp"'), Path("front.toml"))
+
+
+COMMON = 'rules = [\n"drop udp",\n"drop icmp"]'
+LIMITS = {
+    "MOST_LISTS": (
+        {"one": 'rules = ["drop udp"]', "two": COMMON, "three": 'protect = "tcp dst port 80"'},
+        'front.toml:24: [[host]] "three" protect: found "tcp dst port 80", list number 3 of different expressions; '
+        "a front takes 2:",
+    ),
+    "MOST_NUMBERED": (
+        {"one": "", "two": COMMON},
+        'front.toml:18: [[host]] "two" rules: found "drop icmp", rule number 2 of all hosts; a front takes 1:',
+    ),
+    "MOST_RULE_RECORDS": (
+        {"one": 'rules = ["drop udp"]', "two": COMMON},
+        'front.toml:16: [[host]] "two" rules: found 2 rules, which make more than 3 of all hosts; '
+        "a front has room for no more:",
+    ),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_more_than_there_is_room_for(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With limits that are reached sooner."""
+    hosts, told = LIMITS[limit]
+    monkeypatch.setattr(rules, limit, 3 if limit == "MOST_RULE_RECORDS" else 2)
+    found = loaded(Path("front.toml"), written(**hosts))
+    with pytest.raises(ConfigError) as error, named(found):
+        rule_loads.check(found.config)
+    assert str(error.value) == f"{told} write what several hosts have below [front], once"
+
+
+def test_what_is_an_expression_for_ethernet_only() -> None:
+    """Where a front is at tcx, as on a tunnel: only who knows the interface can tell."""
+    found = loaded(Path("front.toml"), written('["drop ether src 02:00:00:00:00:01"]', web=""))
+    made = laid(ruled(found.config))
+    assert rule_loads.lists_of(made, made.slots, "ethernet")
+    with pytest.raises(ConfigError) as error, named(found):
+        rule_loads.lists_of(made, made.slots, "ip")
+    told, end = str(error.value), "; leave the rule out"
+    assert told.startswith(
+        'front.toml:4: [front] rules: found "drop ether src 02:00:00:00:00:01", whose expression is none for frames that '
+        "begin with IP, as on a tunnel: "
+    )
+    assert told.endswith(end)
+
+
+def test_ten_thousand_hosts_with_rules_of_their_own_are_laid_in_no_time_that_shows() -> None:
+    """Each step is one of as many as there are rules, or gaps: 10,000 lists, then every other one anew, in the gaps."""
+    some = [Ruling((Line(parse("drop udp"), (f"host{n}", "drop udp")),)) for n in range(10_000)]
+    before = rules.placed(dict.fromkeys(some, ""), {})
+    more = {Ruling(one.lines * (1 + n % 3)): "" for n, one in enumerate(some) if n % 2}
+    after = rules.placed({**dict.fromkeys(some[::2], ""), **more}, {one: before[one] for one in some[::2]})
+    taken = sorted((base, base + one.records) for one, base in after.items())
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(taken))
+    assert all(after[one] == before[one] for one in some[::2])
 
 
 def test_equal_lists_share_a_program_and_equal_rules_their_records() -> None:

@@ -17,9 +17,10 @@ from hardtack.kernel.assembly import returning
 from hardtack.kernel.maps import Map
 from hardtack.kernel.programs import Program
 from hardtack.pcap import size
-from hardtack.pcap.classic import Instruction
-from hardtack.pcap.libpcap import Expression, compile
-from hardtack.pcap.programs import MOST_EXPRESSIONS, Onward, TooLarge, culprit, matcher, rule_program
+from hardtack.pcap.libpcap import compile
+from hardtack.pcap.programs import Onward, culprit, matcher, rule_program
+from hardtack.pcap.size import MOST_EXPRESSIONS, TooLarge
+from pcap.doubling import doubling
 
 pytestmark = needs_root
 RECORD = Table("record", "percpu_array", 4, 64, 1)
@@ -89,18 +90,8 @@ def test_long_ones_are_counted_together() -> None:
     assert error.value.position == fit + 1
 
 
-def doubling(steps: int) -> Expression:
-    """Code that the verifier walks once more for each way through, which are 2^steps: no expression becomes such."""
-    code = []
-    for step in range(steps):
-        code += [Instruction(0x30, 0, 0, step), Instruction(0x25, 0, 3, 100)]  # a byte; if it is more,
-        code += [Instruction(0x87, 0, 0, 0), Instruction(0x04, 0, 0, 1 << step), Instruction(0x07, 0, 0, 0)]  # X grows
-    code += [Instruction(0x50, 0, 0, 20), Instruction(0x15, 0, 1, 7)]
-    return Expression("doubling", (*code, Instruction(0x06, 0, 0, 1), Instruction(0x06, 0, 0, 0)))
-
-
 def refuses(image: Image) -> bool:
-    """As a kernel would with a tenth of this one's patience: a real refusal takes 15 s, for the sake of its log."""
+    """As a kernel would with a tenth of this one's patience. tests/fronts/test_refused_rules.py has a real one."""
     with programs.load(image, {}) as program:
         return program.verified > 100_000
 

@@ -26,11 +26,15 @@ def check(
 
     Example: hardtack check etc/hardtack.toml
     """
+    from hardtack.control import rule_loads
     from hardtack.control.configuration.reading import loaded
     from hardtack.control.connections import memory_for
+    from hardtack.control.rule_mistakes import named
 
     found = loaded(config)
     settings = found.config
+    with named(found):
+        rule_loads.check(settings)
     if as_toml:
         from hardtack.control.configuration.effective import effective
 

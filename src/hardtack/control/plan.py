@@ -101,7 +101,7 @@ def planned(
 ) -> Plan:
     """The plan of a start. `earlier`: names of hosts by number from 1, as `numbered` has them; `texts`: rules, likewise.
 
-    TooManyRules.
+    BadRule.
     """
     numbers, key_files = numbered((host.name for host in config.hosts), earlier), with_sets(config.key_pairs)
     ruled = rules.ruled(config)
@@ -113,7 +113,7 @@ def planned(
 
 
 def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan, lists: Lists = NO_LISTS) -> Plan:
-    """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes. TooManyRules."""
+    """The plan of a reload: whatever stays keeps its number and its place, and tables their sizes. BadRule."""
     seats, facts = now.seats, now.facts
     numbers = numbered((host.name for host in config.hosts), seats.names, seats.sizes["counters"] - 1)
     key_files = with_sets(config.key_pairs, seats.key_files)

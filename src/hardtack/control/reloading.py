@@ -6,12 +6,14 @@ written. There is one at a time. Whoever asks while one is under way waits for t
 
 from __future__ import annotations
 
+import json
 import logging
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from hardtack import journal
@@ -26,7 +28,9 @@ from hardtack.control.networks.memory import TableFull
 from hardtack.control.plan import Plan, replanned
 from hardtack.control.publish import publish
 from hardtack.control.reloads import RELOADS, Reloads
-from hardtack.control.rule_loads import missing, what_is_wrong
+from hardtack.control.rule_loads import missing
+from hardtack.control.rule_mistakes import bad_rule
+from hardtack.control.rules import BadRule
 from hardtack.image import ONLY
 from hardtack.mistake import Mistake
 
@@ -61,6 +65,7 @@ class Result:
 
 
 Answer = Callable[[Result], None]
+After = Callable[[Message], Result | None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Reloading:
         self._here, self._helper = here, helper
         self._next: list[Asked] = []  # who wait for a reading that is not under way yet
         self._now: list[Asked] = []  # who wait for the one under way
-        self._loading: tuple[Plan, list[Change]] | None = None  # what is at work as soon as its programs are loaded
+        self._after: After | None = None  # what is done with the helper's next answer, if it is no reading
         self._begun = 0.0
         self._gone = False
         self._news = select.epoll()  # as a descriptor of its own, so that it stays when the helper does not
@@ -136,16 +141,17 @@ class Reloading:
             self._end(Result(Outcome.FAILED, problems=[GONE]))
 
     def _finish(self, message: Message) -> None:
-        """The reading is there, or programs are loaded: do what is wanted with it."""
-        if self._loading:
-            self._end(self._loaded(message, *self._loading))
-            return
+        """An answer of the helper's is there: do what is wanted with it."""
+        after, self._after = self._after or self._read, None
+        if result := after(message):
+            self._end(result)
+
+    def _read(self, message: Message) -> Result | None:
+        """A reading, or what is wrong."""
         found = reading_in(message)
         if isinstance(found, str):
-            self._end(Result(Outcome.FAILED, problems=found.splitlines()))
-            return
-        if result := self._done(found):
-            self._end(result)
+            return Result(Outcome.FAILED, problems=found.splitlines())
+        return self._done(found)
 
     def _done(self, reading: Reading) -> Result | None:
         """The transaction; nothing yet if the helper must load programs first."""
@@ -153,6 +159,8 @@ class Reloading:
         try:
             then = replanned(reading.config, reading.masters, now, reading.lists)
             wanted = missing(now, then)
+        except BadRule as bad:
+            return self._name(bad)
         except Mistake as mistake:
             return Result(Outcome.FAILED, problems=str(mistake).splitlines())
         found = changes(now, then)
@@ -168,22 +176,33 @@ class Reloading:
 
     def _load(self, wanted: Mapping[str, Lists], then: Plan, found: list[Change]) -> Result | None:
         """Have the helper load what there is not yet; nothing leads there before it is there."""
+        interface = self._here.front.folder.interface
+        return self._ask("load", request(wanted), partial(self._loaded, then, found), interface=interface)
+
+    def _loaded(self, then: Plan, found: list[Change], message: Message) -> Result | None:
+        """Programs are loaded, or not."""
+        problem, place = message.facts.get("problem"), message.facts.get("place")
+        if place is not None:
+            return self._name(bad_rule(then.seats.rules, place, message.facts["position"], str(problem)), found)
+        return Result(Outcome.FAILED, found, [str(problem)]) if problem else self._published(then, found)
+
+    def _name(self, bad: BadRule, found: Sequence[Change] = ()) -> Result | None:
+        """Have the helper say on which line the rule is."""
+
+        def named(message: Message) -> Result:
+            return Result(Outcome.FAILED, [*found], [str(message.facts["problem"])])
+
+        return self._ask("name", json.dumps([bad.owner, bad.text, bad.why]).encode(), named)
+
+    def _ask(self, verb: str, content: bytes, after: After, **facts: str) -> Result | None:
+        """Of the helper; `after` is for its answer. A result if there will be none."""
         try:
-            self._helper.ask("load", request(wanted), interface=self._here.front.folder.interface)
+            self._helper.ask(verb, content, **facts)
         except OSError:
             self._lose_helper()
             return Result(Outcome.FAILED, problems=[GONE])
-        self._loading = then, found
+        self._after = after
         return None
-
-    def _loaded(self, message: Message, then: Plan, found: list[Change]) -> Result:
-        """Programs are loaded, or not."""
-        self._loading = None
-        if problem := message.facts.get("problem"):
-            place, position = int(message.facts["place"]), int(message.facts["position"])
-            told = what_is_wrong(then.seats.rules, place, position, str(problem))
-            return Result(Outcome.FAILED, found, told.splitlines())
-        return self._published(then, found)
 
     def _published(self, then: Plan, found: list[Change]) -> Result:
         try:
@@ -223,7 +242,7 @@ class Reloading:
     def _lose_helper(self) -> None:
         if self._gone:
             return
-        self._gone, self._loading = True, None
+        self._gone, self._after = True, None
         self._news.unregister(self._helper.fileno())
         self._helper.ended()
         journal.note("helper-gone", logging.ERROR, pid=self._helper.pid, why="protection goes on; a reload takes a restart")

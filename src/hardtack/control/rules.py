@@ -6,7 +6,8 @@ place, so that a change is little: see `Laid`. A rule has a number, by which it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,15 +43,20 @@ SECOND = 1_000_000_000  # ns
 DRAWS = 1000  # in a second, from the bucket of a fast rule
 MOST_LISTS = 1024  # different lists of expressions
 MOST_NUMBERED = 1 << 16
+SHARE = "write what several hosts have below [front], once"
 
 Owned = tuple[str, str]  # a rule's owner, a host's name or EVERYBODY, and its text
 Expressions = tuple[str, ...]
 
 
-class TooManyRules(Mistake):
-    """More than the tables have room for."""
+class BadRule(Mistake):
+    """One that reads well and cannot be. `text`: which, of its owner's; "": all of them. `why` follows what was found."""
 
     status = 2
+
+    def __init__(self, owner: str, text: str, why: str) -> None:
+        self.owner, self.text, self.why = owner, text, why
+        super().__init__(f"{text or 'rules'} of {owner or '[front]'}, {why}")
 
 
 @dataclass(frozen=True)
@@ -123,13 +129,18 @@ def ruling_of(config: Config, host: Host) -> Ruling:
 
 def protecting(owner: str, expression: str) -> Line:
     """What `protect` says, as a rule."""
-    text = f'{PROTECTING}"{expression}"'
+    text = protection(expression)
     return Line(Rule(text, "protect", " ".join(expression.split())), (owner, text), last=True)
+
+
+def protection(expression: str) -> str:
+    """Its text, which no rule can have."""
+    return f'{PROTECTING}"{expression}"'
 
 
 def keeps_out(text: str) -> bool:
     """Whether what a rule of this text says may have kept connections from being judged: nobody has seen them begin."""
-    return text.startswith(("pass ", PROTECTING))
+    return text.startswith(PROTECTING) or text.split(None, 1)[:1] == ["pass"]
 
 
 NO_RULES = Laid()
@@ -143,15 +154,22 @@ def owned(hosts: Mapping[str, Ruled]) -> list[Owned]:
 def laid(hosts: Mapping[str, Ruled], earlier: Laid = NO_RULES, known: Mapping[Owned, int] | None = None) -> Laid:
     """Where the rules of these hosts are; what `earlier` has stays where it is.
 
-    `known`: numbers of rules from before, which nobody else is given as long as there are others. TooManyRules.
+    `known`: numbers of rules from before, which nobody else is given as long as there are others. BadRule.
     """
-    wanted = list(dict.fromkeys(part for host in hosts.values() for part in with_rest(host.ruling) if part.lines))
-    lists = list(dict.fromkeys(ruling.expressions for ruling in wanted))
+    wanted: dict[Ruling, str] = {}  # and whose it is first
+    lists: dict[Expressions, str] = {}
+    for name, host in hosts.items():
+        for ruling in with_rest(host.ruling):
+            if ruling.lines:
+                wanted.setdefault(ruling, name)
+                lists.setdefault(ruling.expressions, name)
     if len(lists) > MOST_LISTS:
-        raise TooManyRules(f"{len(lists)} different lists of rules; a front takes {MOST_LISTS}: let hosts share some")
+        why = f"list number {MOST_LISTS + 1:,} of different expressions; a front takes {MOST_LISTS:,}: {SHARE}"
+        raise BadRule([*lists.values()][MOST_LISTS], "", why)
     everyone = owned(hosts)
     if len(everyone) >= MOST_NUMBERED:
-        raise TooManyRules(f"{len(everyone)} rules; a front takes {MOST_NUMBERED - 1}: let hosts share some, in [front]")
+        why = f"rule number {MOST_NUMBERED:,} of all hosts; a front takes {MOST_NUMBERED - 1:,}: {SHARE}"
+        raise BadRule(*everyone[MOST_NUMBERED - 1], why)
     numbers = assigned(everyone, {**(known or {}), **earlier.numbers}, MOST_NUMBERED - 1)
     slots = assigned(lists, earlier.slots, MOST_PROGRAMS - 1)
     bases = placed(wanted, earlier.bases)
@@ -184,27 +202,31 @@ def place_of(ruling: Ruling, slots: Mapping[Expressions, int], bases: Mapping[Ru
     return HAS_RULES | any_port | slots[ruling.expressions] | bases[ruling] << BASE_SHIFT
 
 
-def placed(wanted: Iterable[Ruling], had: Mapping[Ruling, int]) -> dict[Ruling, int]:
-    """Where each list's records begin: where they did, or in the first gap behind record 0, which is nobody's."""
+def placed(wanted: Mapping[Ruling, str], had: Mapping[Ruling, int]) -> dict[Ruling, int]:
+    """Where each list's records begin: where they did, or in the first gap that has room. BadRule."""
     found = {ruling: had[ruling] for ruling in wanted if ruling in had}
-    gaps = sorted((base, base + ruling.records) for ruling, base in had.items())
-    for ruling in wanted:
-        if ruling not in found:
-            found[ruling] = base = first_gap(gaps, ruling.records)
-            gaps = sorted([*gaps, (base, base + ruling.records)])
+    gaps, first = gaps_between(had), Counter[int]()  # of a size: the first gap that may still hold it
+    for ruling, owner in wanted.items():
+        if ruling in found:
+            continue
+        size, number = ruling.records, first[ruling.records]
+        while number < len(gaps) and gaps[number][1] - gaps[number][0] < size:
+            number += 1
+        if number == len(gaps):
+            why = f"which make more than {MOST_RULE_RECORDS:,} of all hosts; a front has room for no more: {SHARE}"
+            raise BadRule(owner, "", why)
+        begin, end = gaps[number]
+        first[size], found[ruling], gaps[number] = number, begin, (begin + size, end)
     return found
 
 
-def first_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
-    """The first place for so many records. TooManyRules."""
-    place = 1
-    for begin, end in taken:
-        if begin - place >= size:
-            break
-        place = max(place, end)
-    if place + size > MOST_RULE_RECORDS:
-        raise TooManyRules(f"more rules, host by host, than {MOST_RULE_RECORDS}, which a front takes: let hosts share some")
-    return place
+def gaps_between(had: Mapping[Ruling, int]) -> list[tuple[int, int]]:
+    """Where nothing is, in order: from, up to. Record 0 is nobody's."""
+    place, gaps = 1, []
+    for base, records in sorted((base, ruling.records) for ruling, base in had.items()):
+        gaps.append((place, base))
+        place = base + records
+    return [*gaps, (place, MOST_RULE_RECORDS)]
 
 
 def records(laid: Laid) -> dict[int, bytes]:

@@ -13,7 +13,7 @@ from hardtack.agent import daemon, record
 from hardtack.agent.hold import Hold, socket_path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
-from hardtack.control import apply, preflight, rules, succession
+from hardtack.control import apply, preflight, rule_loads, rules, succession
 from hardtack.control.adoption import adopted
 from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.configuration.reading import Loaded
@@ -22,17 +22,16 @@ from hardtack.control.exits import find_exits
 from hardtack.control.helper import process
 from hardtack.control.helper.reading import keys_of
 from hardtack.control.pinned import key_of
-from hardtack.control.plan import Facts, places, planned, purposes
+from hardtack.control.plan import Facts, Plan, places, planned, purposes
 from hardtack.control.reception import Reception
 from hardtack.control.reloading import Reloading
-from hardtack.control.rule_loads import what_is_wrong
+from hardtack.control.rule_mistakes import named
+from hardtack.control.succession import Before
 from hardtack.engines import xdp
-from hardtack.image import Image
 from hardtack.kernel import features, interfaces, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
-from hardtack.kernel.standing import Place
-from hardtack.mistake import Mistake
+from hardtack.kernel.programs import VerifierRefusal
 from hardtack.packet.entries import frames_of
 from hardtack.packet.reasons import Reason
 
@@ -45,7 +44,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
     started, config = time.perf_counter(), found.config
     journal.begin(verbose)
     uplinks = config.front.uplinks
-    with ExitStack() as parts:
+    with named(found), ExitStack() as parts:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
         bell = hang_bell()
         preflight.require(config)
@@ -59,7 +58,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         dropped = [name for name in folder.interfaces if name not in uplinks]
         earlier = succession.before(folder)
         plan = planned(config, facts, masters, earlier.hosts, earlier.rules, found.lists)
-        here = apply.start(plan, earlier, folder, given, parts)
+        here = at_work(plan, earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
         reception = parts.enter_context(receiving(folder, reloading))
         record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
@@ -94,22 +93,16 @@ def ingredients(config: Config, facts: Facts) -> Ingredients:
         for name in config.front.uplinks if host.via in ("direct", "mac") else ():
             interfaces.require_ethernet(name, f'let host "{host.name}" be reached by via = "kernel"')
     where = places(config, facts)
-    return Ingredients(xdp.images(where), agent_image() if config.has_local else None, jumps(config, where))
+    jumps = rule_loads.jumps(rules.laid(rules.ruled(config)), where)
+    return Ingredients(xdp.images(where), agent_image() if config.has_local else None, jumps)
 
 
-def jumps(config: Config, where: Sequence[Place]) -> dict[str, dict[int, Image]]:
-    """What goes into the tables of programs: nothing if no host has rules, nor a dry run."""
-    laid = rules.laid(rules.ruled(config))
+def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
+    """The plan at work. BadRule if the kernel refuses a rule; Mistake."""
     try:
-        return xdp.jumps(where, laid.slots) if laid.words else {}
-    except xdp.BadList as bad:
-        raise BadRule(what_is_wrong(laid, bad.place, bad.position, bad.why)) from None
-
-
-class BadRule(Mistake):
-    """A rule that no program can be made of, or that the kernel refuses."""
-
-    status = 2
+        return apply.start(plan, earlier, folder, given, parts)
+    except VerifierRefusal as refusal:
+        raise (rule_loads.refused(plan.seats.rules, plan.places, refusal) or refusal) from None
 
 
 def works(here: AtWork) -> Sequence[Work]:

@@ -17,9 +17,7 @@ from hardtack.compiler.program import Source
 from hardtack.image import Image, ProgramKind, Table
 from hardtack.kernel import programs
 from hardtack.kernel.pins import Folder, link_name
-from hardtack.kernel.programs import VerifierRefusal
 from hardtack.kernel.standing import Place, Standing
-from hardtack.mistake import Mistake
 from hardtack.packet.programs import (
     FRONT,
     FRONT_IP,
@@ -33,7 +31,6 @@ from hardtack.packet.programs import (
     SWEEPER,
 )
 from hardtack.packet.rule_tables import AFTER_RULES, PASSAGE, POSITION, RULE_PROGRAMS, RULE_PROGRAMS_IP
-from hardtack.pcap import libpcap
 from hardtack.pcap.libpcap import Expression, Link
 
 XDP_PASS, TCX_NEXT = 2, -1
@@ -85,16 +82,6 @@ def load(
     return Standing(folder, images, lasting=lasting, sizes=sizes, also=ours, jumps=jumps)
 
 
-class BadList(Mistake):
-    """A list of expressions that is no program. `position`: of the first that is too much, from 1; 0: nobody knows."""
-
-    status = 2
-
-    def __init__(self, place: int, position: int, why: str) -> None:
-        self.place, self.position, self.why = place, position, why
-        super().__init__(f"expression {position} of list {place}: {why}")
-
-
 @dataclass(frozen=True)
 class RuleTable:
     """A table of rule programs: which front goes on there, where rule programs go on, what kind they are."""
@@ -127,41 +114,22 @@ def rule_tables(wanted: Sequence[Place]) -> list[RuleTable]:
     return [table for table in RULE_TABLES if table.front.name in names]
 
 
-def jumps(wanted: Sequence[Place], lists: Mapping[tuple[str, ...], int]) -> dict[str, dict[int, Image]]:
-    """What goes into the tables of programs, for fronts at these places: rule programs, and the front's second one.
-
-    `lists`: of expressions, their place in the table. ExpressionError, BadList.
-    """
-    found = {}
-    for table in rule_tables(wanted):
-        found[table.name] = {AFTER_RULES: table.after()}
-        for expressions, place in lists.items():
-            some = [libpcap.compile(one, table.link) for one in expressions]
-            found[table.name][place] = rule_image(some, table.kind, place)
-    return found
-
-
 def rule_image(expressions: Sequence[Expression], kind: ProgramKind, place: int = 0) -> Image:
-    """The program that says which of a list of expressions matches, and goes on in the front's second program. BadList."""
-    from hardtack.pcap.programs import Onward, TooLarge, rule_program  # llvmlite, which only rules need
+    """The program for a place: it says which of a list matches, and goes on in the front's second program. TooLarge."""
+    from hardtack.pcap.programs import Onward, rule_program  # llvmlite, which only rules need
 
     table, otherwise = (RULE_PROGRAMS, XDP_PASS) if kind == "xdp" else (RULE_PROGRAMS_IP, TCX_NEXT)
     onward = Onward(PASSAGE, POSITION, table, AFTER_RULES, otherwise)
-    try:
-        return rule_program(expressions, onward, kind, f"rules_{place}")
-    except TooLarge as error:
-        raise BadList(place, error.position, str(error)) from None
+    return rule_program(expressions, onward, kind, called(place))
+
+
+def called(place: int) -> str:
+    """The name of the rule program for a place in a table."""
+    return f"rules_{place}"
 
 
 def culprit(expressions: Sequence[Expression], kind: ProgramKind) -> int:
     """Which of a list that the kernel refuses is the first that is too much, from 1; 0 if it is none's fault."""
     from hardtack.pcap import programs as lists
 
-    def refuses(image: Image) -> bool:
-        try:
-            programs.load(image, {}).close()
-        except VerifierRefusal:
-            return True
-        return False
-
-    return lists.culprit(expressions, refuses, kind)
+    return lists.culprit(expressions, lambda image: not programs.takes(image, {}), kind)

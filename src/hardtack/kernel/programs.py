@@ -25,9 +25,11 @@ ATTACH_TYPES = {"xdp": 37, "tcx": 46}  # BPF_XDP, BPF_TCX_INGRESS (which does no
 INFO_SIZE = 232  # struct bpf_prog_info
 VERIFIED = 216  # verified_insns in it
 LOG_SIZE = 1 << 24
+WALK, LAST_WORDS = 1, 4  # BPF_LOG_LEVEL1; BPF_LOG_STATS: not how it walked, which for a million instructions takes 10 s
 ATTEMPTS = 5  # the verifier gives up with EAGAIN when a signal arrives
 ROOM = 1024  # bytes by which a program under test may let a frame grow
 ENOTSUPP = 524  # the kernel's own, linux/errno.h: the verifier says it of what a JIT cannot do
+REFUSALS = (errno.EINVAL, errno.EACCES, errno.E2BIG, errno.EPERM, ENOTSUPP)
 LIVE_FRAMES = 2  # BPF_F_TEST_XDP_LIVE_FRAMES
 
 
@@ -137,25 +139,44 @@ def source_lines(image: Image) -> Source:
 def submit(image: Image, code: bytes, source: Source) -> int:
     """Load at full speed, without a log; after a refusal once more, to hear why."""
     try:
-        return request(image, code, source, Log(0))
+        return request(image, code, source, Log())
     except BpfError as error:
-        if error.errno not in (errno.EINVAL, errno.EACCES, errno.E2BIG, errno.EPERM, ENOTSUPP):
+        if error.errno not in REFUSALS:
             raise
-        log = Log(LOG_SIZE)
+        return asked_why(image, code, source, error)
+
+
+def asked_why(image: Image, code: bytes, source: Source, error: BpfError) -> int:
+    """A program that was refused, once more. How it was walked is of use where that was not too far, or lines are known."""
+    for level in (WALK,) if image.lines else (LAST_WORDS, WALK):
+        log = Log(level)
         try:
             return request(image, code, source, log)
         except BpfError:
-            if not log.text():
-                raise error from None
-            raise refusal.explain(image, log.text()) from None
+            if refusal.TOO_LARGE.search(log.text()):
+                break
+    if not log.text():
+        raise error
+    raise refusal.explain(image, log.text()) from None
+
+
+def takes(image: Image, maps: Mapping[str, Map]) -> bool:
+    """Whether the kernel takes `image`. As `load`, but nobody is told why not: that would take long."""
+    try:
+        os.close(request(image, relocation.fill(image, maps), Source(), Log()))
+    except BpfError as error:
+        if error.errno not in REFUSALS:
+            raise
+        return False
+    return True
 
 
 class Log:
-    """Room for the verifier to write to; none of size 0."""
+    """Room for the verifier to write to, so much as `level` says; none for 0."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.memory = space(size) if size else None
+    def __init__(self, level: int = 0) -> None:
+        self.level, self.size = level, LOG_SIZE if level else 0
+        self.memory = space(self.size) if level else None
 
     def text(self) -> str:
         """What it wrote."""
@@ -169,7 +190,7 @@ def request(image: Image, code: bytes, source: Source, log: Log) -> int:
     attr = struct.pack(
         "=IIQQIIQII16sIIIIQIIQI4x",
         *(TYPES[image.kind], len(code) // 8, address(instructions), address(license)),
-        *(1 if log.memory else 0, log.size, address(log.memory) if log.memory else 0, 0, image.flags),
+        *(log.level, log.size, address(log.memory) if log.memory else 0, 0, image.flags),
         *(object_name(image.name), 0, ATTACH_TYPES[image.kind]),
         *(source.types, lineinfo.FUNCTION_SIZE, address(functions), len(source.functions) // lineinfo.FUNCTION_SIZE),
         *(lineinfo.LINE_SIZE, address(lines), len(source.lines) // lineinfo.LINE_SIZE),

@@ -16,25 +16,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hardtack.image import Image, ProgramKind, Table
-from hardtack.mistake import Mistake
 from hardtack.pcap import ebpf, emit, size
 from hardtack.pcap.libpcap import Expression
 from hardtack.pcap.reading import at
 from hardtack.pcap.writer import Writer
 
-MOST_EXPRESSIONS = 256
 HAS_FRAGMENTS = 32  # BPF_F_XDP_HAS_FRAGS
 LOOK_UP, TAIL_CALL = 1, 12  # helpers: linux/bpf.h
-
-
-class TooLarge(Mistake):
-    """More than one program holds. `position` is that of the first expression that is too much, from 1."""
-
-    status = 2
-
-    def __init__(self, what: str, position: int) -> None:
-        self.position = position
-        super().__init__(what)
 
 
 @dataclass(frozen=True)
@@ -100,15 +88,7 @@ def begun(expressions: Sequence[Expression], kind: ProgramKind) -> Writer:
         raise ValueError("a program is made of expressions, one or more, all for the same kind of frames")
     if kind == "xdp" and expressions[0].link != "ethernet":
         raise ValueError("an XDP program sees Ethernet frames")
-    if len(expressions) > MOST_EXPRESSIONS:
-        what = f"{len(expressions)} expressions are more than the {MOST_EXPRESSIONS} that one program holds"
-        raise TooLarge(f"{what}: join some with `or`", MOST_EXPRESSIONS + 1)
-    total = size.FRAME
-    for position, expression in enumerate(expressions, 1):
-        total += size.estimate(expression)
-        if total > size.MOST:
-            what = f"expression {position} makes the program longer than eBPF's jumps reach: write fewer or shorter ones"
-            raise TooLarge(what, position)
+    size.require(expressions)
     return Writer()
 
 

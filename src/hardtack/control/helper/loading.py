@@ -7,12 +7,13 @@ pinned, and nowhere else. Nothing goes on there before the front says so in a ho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from hardtack.control.rule_mistakes import refused
 from hardtack.engines import xdp
-from hardtack.engines.xdp import BadList, RuleTable
+from hardtack.engines.xdp import RuleTable
 from hardtack.image import Image
 from hardtack.kernel import generic, pins, programs
 from hardtack.kernel.maps import Map
@@ -25,6 +26,16 @@ from hardtack.pcap.classic import Instruction
 from hardtack.pcap.libpcap import Expression
 
 Lists = Mapping[int, list[Expression]]  # by place
+
+
+class Refused(Mistake):
+    """A list that the kernel refuses. `position`: of the first that is too much, from 1; 0: nobody knows."""
+
+    status = 2
+
+    def __init__(self, place: int, position: int, why: str) -> None:
+        self.place, self.position, self.why = place, position, why
+        super().__init__(f"rule {position} of list {place}, {why}")
 
 
 class Missing(Mistake):
@@ -52,17 +63,17 @@ def unpacked(told: Mapping[str, Any]) -> Expression:
     return libpcap.checked(Expression(str(told["text"]), code, told["link"], bool(told["tags"])))
 
 
-def load(interface: str, asked: bytes) -> None:
-    """Have them loaded, and in their places. BadList names one that cannot be; Mistake, ValueError, OSError."""
+def load(interface: str, asked: bytes, alive: Callable[[], object]) -> None:
+    """Have them loaded, and in their places; `alive` is called before each. Refused, Mistake, ValueError, OSError."""
     folder, wanted = pins.folder("front", interface), json.loads(asked)
     with ExitStack() as parts:
         for table in xdp.RULE_TABLES:
             if table.name in wanted:
                 lists = {int(place): [*map(unpacked, some)] for place, some in wanted[table.name].items()}
-                load_into(folder, table, lists, parts)
+                load_into(folder, table, lists, parts, alive)
 
 
-def load_into(folder: Folder, table: RuleTable, lists: Lists, parts: ExitStack) -> None:
+def load_into(folder: Folder, table: RuleTable, lists: Lists, parts: ExitStack, alive: Callable[[], object]) -> None:
     """Those of one kind; for a front that also runs in the generic hook, twice."""
     tables = opened(folder, table.after(), parts)
     for name, is_plain in ((table.table.name, False), (generic.plain(table.table).name, True)):
@@ -71,6 +82,7 @@ def load_into(folder: Folder, table: RuleTable, lists: Lists, parts: ExitStack) 
         for place, image in images(table, lists, tables[name]):
             if not 0 <= place < MOST_PROGRAMS:
                 raise ValueError(f"there is no place {place}")
+            alive()
             program = loaded(image, place, table, lists, tables, is_plain, parts)
             tables[name].update(place.to_bytes(4, "little"), program.fd.to_bytes(4, "little"))
 
@@ -86,7 +98,7 @@ def images(table: RuleTable, lists: Lists, programs: Map) -> Iterator[tuple[int,
 def loaded(
     image: Image, place: int, table: RuleTable, lists: Lists, tables: Mapping[str, Map], is_plain: bool, parts: ExitStack
 ) -> Program:
-    """The program. BadList."""
+    """The program. Refused."""
     try:
         if is_plain:
             return generic.load(image, tables, parts)
@@ -94,7 +106,7 @@ def loaded(
     except VerifierRefusal as refusal:
         if place == AFTER_RULES:
             raise
-        raise BadList(place, xdp.culprit(lists[place], table.kind), refusal.in_a_line()) from None
+        raise Refused(place, xdp.culprit(lists[place], table.kind), refused(refusal)) from None
 
 
 def opened(folder: Folder, image: Image, parts: ExitStack) -> dict[str, Map]:

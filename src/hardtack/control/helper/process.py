@@ -6,6 +6,7 @@ line does, however the front ended. Signals that end a front pass it by. Whateve
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import select
@@ -16,11 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hardtack.control import rule_mistakes
 from hardtack.control.configuration.problems import ConfigError, Origin
 from hardtack.control.configuration.reading import Loaded, loaded
 from hardtack.control.helper.line import Line, Message, pair
 from hardtack.control.helper.reading import Reading, with_keys
 from hardtack.control.helper.watching import Watching, being_written
+from hardtack.control.rules import BadRule
 from hardtack.kernel import privileges
 from hardtack.kernel.bpf import CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON
 from hardtack.mistake import Mistake
@@ -88,7 +91,7 @@ def started(path: Path, found: Loaded) -> Helper:
     try:
         ours.close()
         become_helper()
-        serve(theirs, path, found)
+        Service(theirs, path, found).serve()
         status = 0
     except OSError:
         status = 0  # the front has gone in the middle of something
@@ -107,67 +110,78 @@ def become_helper() -> None:
     privileges.name_process(NAME)
 
 
-def serve(line: Line, path: Path, found: Loaded) -> None:
-    """Until the front has gone."""
-    verbs: dict[str, Callable[[Message], None]] = {
-        "read": lambda _: tell_reading(line, path, watching, watched),
-        "load": lambda asked: tell_loading(line, asked),
-    }
-    watching, watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
-    watching.look_after(watched)
-    told, patience = False, 0.0
-    waiting = select.poll()
-    waiting.register(line.fileno(), select.POLLIN)
-    waiting.register(watching.fileno(), select.POLLIN)
-    while True:
-        ready = {fd for fd, _ in waiting.poll(AGAIN * 1000 if patience else None)}
-        if line.fileno() in ready:
-            asked = line.receive()
-            if asked is None:
-                return
-            signal.alarm(LONGEST_VERB)
-            verbs[asked.facts["verb"]](asked)
-            signal.alarm(0)
-            told = False
-        if (patience or watching.fileno() in ready) and watching.changed() and not told:
-            patience = patience or time.monotonic() + POLITE
-            if time.monotonic() < patience and any(map(being_written, watched)):
-                continue
-            line.send({"event": "changed"})
-            told = True
-        patience = 0.0
+class Service:
+    """What it does until the front has gone. `document`: the configuration at work is written so, or the one read last."""
+
+    def __init__(self, line: Line, path: Path, found: Loaded) -> None:
+        self.line, self.path, self.document = line, path, found.document
+        self.watching, self.watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
+        self.verbs: dict[str, Callable[[Message], None]] = {"read": self.read, "load": self.load, "name": self.name}
+
+    def serve(self) -> None:
+        """Verbs, and news of files."""
+        self.watching.look_after(self.watched)
+        told, patience = False, 0.0
+        waiting = select.poll()
+        waiting.register(self.line.fileno(), select.POLLIN)
+        waiting.register(self.watching.fileno(), select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in waiting.poll(AGAIN * 1000 if patience else None)}
+            if self.line.fileno() in ready:
+                asked = self.line.receive()
+                if asked is None:
+                    return
+                alive()
+                self.verbs[asked.facts["verb"]](asked)
+                signal.alarm(0)
+                told = False
+            if (patience or self.watching.fileno() in ready) and self.watching.changed() and not told:
+                patience = patience or time.monotonic() + POLITE
+                if time.monotonic() < patience and any(map(being_written, self.watched)):
+                    continue
+                self.line.send({"event": "changed"})
+                told = True
+            patience = 0.0
+
+    def read(self, _: Message) -> None:
+        """The configuration as it is now, pickled `Reading`, or what is wrong."""
+        try:
+            found, reading = read_watched(self.path, self.watching, self.watched)
+        except Exception as error:
+            if not isinstance(error, Mistake | OSError | RecursionError | MemoryError):  # of ours
+                traceback.print_exc()
+            self.line.send({"verb": "read", "problem": problem(self.path, error)[:MOST_PROBLEM]})
+            return
+        self.document = found.document
+        self.line.send({"verb": "read"}, pickle.dumps(reading))
+
+    def load(self, asked: Message) -> None:
+        """Have rule programs loaded: nothing, or what is wrong."""
+        from hardtack.control.helper.loading import Refused, load  # and with it what only rules need
+
+        answer: dict[str, Any] = {"verb": "load"}
+        try:
+            load(asked.facts["interface"], asked.content or b"{}", alive)
+        except Refused as refused:
+            answer |= {"place": refused.place, "position": refused.position, "problem": refused.why[:MOST_PROBLEM]}
+        except Exception as error:
+            if not isinstance(error, Mistake | OSError | MemoryError):  # of ours
+                traceback.print_exc()
+            answer["problem"] = f"rules: {error}"[:MOST_PROBLEM]
+        self.line.send(answer)
+
+    def name(self, asked: Message) -> None:
+        """A rule that cannot be, as it is to be told: with its line, which only who has read it knows."""
+        bad = BadRule(*json.loads(asked.content or b"[]"))
+        self.line.send({"verb": "name", "problem": str(rule_mistakes.problem(self.document, bad))[:MOST_PROBLEM]})
 
 
-def tell_reading(line: Line, path: Path, watching: Watching, watched: set[Path]) -> None:
-    """The verb `read`: the configuration as it is now, pickled `Reading`, or what is wrong."""
-    try:
-        reading = read_watched(path, watching, watched)
-    except Exception as error:
-        if not isinstance(error, Mistake | OSError | RecursionError | MemoryError):  # of ours
-            traceback.print_exc()
-        line.send({"verb": "read", "problem": problem(path, error)[:MOST_PROBLEM]})
-        return
-    line.send({"verb": "read"}, pickle.dumps(reading))
+def alive() -> None:
+    """From now on it may take as long as a verb may."""
+    signal.alarm(LONGEST_VERB)
 
 
-def tell_loading(line: Line, asked: Message) -> None:
-    """The verb `load`: nothing, or what is wrong."""
-    from hardtack.control.helper.loading import load  # and with it what only rules need
-    from hardtack.engines.xdp import BadList
-
-    answer: dict[str, Any] = {"verb": "load"}
-    try:
-        load(asked.facts["interface"], asked.content or b"{}")
-    except BadList as bad:
-        answer |= {"place": bad.place, "position": bad.position, "problem": bad.why[:MOST_PROBLEM]}
-    except Exception as error:
-        if not isinstance(error, Mistake | OSError | MemoryError):  # of ours
-            traceback.print_exc()
-        answer |= {"place": 0, "position": 0, "problem": str(error)[:MOST_PROBLEM]}
-    line.send(answer)
-
-
-def read_watched(path: Path, watching: Watching, watched: set[Path]) -> Reading:
+def read_watched(path: Path, watching: Watching, watched: set[Path]) -> tuple[Loaded, Reading]:
     """What changes while it is read, or later, is news; what cannot be read is watched, too. ConfigError, KeyFileError."""
     for _ in range(ATTEMPTS):
         watching.look_after(watched)
@@ -185,7 +199,7 @@ def read_watched(path: Path, watching: Watching, watched: set[Path]) -> Reading:
     reading = with_keys(found)
     watched &= wanted
     watching.keep_to(watched)
-    return reading
+    return found, reading
 
 
 def paths_of(origin: Origin) -> tuple[Path, ...]:
