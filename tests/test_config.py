@@ -179,8 +179,8 @@ def test_made_in_python() -> None:
     [
         ('"192.0.2.256"', "is not an IP address"),
         ('"www.example.org"', "is not an IP address"),
-        ('"192.0.2.0/33"', "is not a network"),
-        ('"192.0.2.0/255.255.255.0"', "is not a network as 203.0.113.0/24"),
+        ('"192.0.2.0/33"', "is not a network such as 203.0.113.0/24"),
+        ('"192.0.2.0/255.255.255.0"', "is not a network such as 203.0.113.0/24"),
         ('"192.0.2.1/24"', "has more bits than its prefix: the network is 192.0.2.0/24"),
         ('"2001:db8::1/48"', "has more bits than its prefix: the network is 2001:db8::/48"),
         ('"0.0.0.0/0"', "has an unspecified address in it"),
@@ -250,7 +250,7 @@ def test_a_long_value_does_not_fill_the_screen() -> None:
     [
         (
             lambda path: None,
-            "cannot read it: No such file or directory; give the path of a configuration file you may read",
+            "cannot read it: No such file or directory; it must be a file this user may read",
         ),
         (lambda path: path.mkdir(), "cannot read it: Is a directory"),
     ],

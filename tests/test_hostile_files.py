@@ -19,6 +19,9 @@ from hardtack.control.configuration.reading import load, loaded
 
 GOOD = FRONT + HOST
 MANY = "\n".join(f'    "10.0.{number >> 8}.{number & 255}",  # ] "{number}' for number in range(1, 1000))
+NETS = ", ".join(f'"10.{number >> 8}.{number & 255}.0/24"' for number in range(20_000))
+HOSTS = ", ".join(f'"11.{number >> 8}.{number & 255}.1"' for number in range(20_000))
+EXCLUDE = f"""{GOOD.replace('"192.0.2.10"', NETS)}exclude = [{HOSTS}]\n"""
 
 # What is in the file; what is said, behind its name
 TEXTS: list[tuple[str, bytes, str]] = [
@@ -47,6 +50,9 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("wrong-ports", GOOD.replace("80", "0," * 100_000).encode(), '7: [[host]] "web" ports: found 0, which is not'),
     ("hosts", (FRONT + "[[host]]\n" * 20_000).encode(), "4: [[host]] 1 name: missing;"),
     ("keys", (GOOD + "".join(f"k{number} = 1\n" for number in range(20_000))).encode(), '10: [[host]] "web" k0: unknown'),
+    ("long-action", f'{GOOD}rules = ["{"x" * 1_000_000}"]\n'.encode(), f'10: [[host]] "web" rules: found "{"x" * 60}"..., '),
+    ("long-rate", f'{GOOD}rules = ["limit {"1" * 1_000_000}/s udp"]\n'.encode(), '10: [[host]] "web" rules: found "limit 1'),
+    ("exclude", EXCLUDE.encode(), '10: [[host]] "web" exclude: found'),
     ("comments", GOOD.replace('"192.0.2.10"', f'\n{MANY}\n"x"').encode(), '1006: [[host]] "web" addresses: found "x"'),
     ("too-large", b"#" * (files.MOST_BYTES + 1), " with it there are more than 16,000,000 bytes;"),
 ]
@@ -71,21 +77,28 @@ def listen(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda path: path.symlink_to("/dev/zero"), "found a device; write the configuration into a regular file"),
-        (lambda path: path.symlink_to("/dev/null"), "found a device; write the configuration into a regular file"),
-        (os.mkfifo, "found a FIFO; write the configuration into a regular file"),
-        (lambda path: path.mkdir(), "cannot read it: Is a directory; give the path"),
-        (lambda path: path.symlink_to(path.name), "cannot read it: Too many levels of symbolic links; give the path"),
-        (listen, "cannot read it: No such device or address; give the path"),
-        (lambda path: None, "cannot read it: No such file or directory; give the path"),
+        (lambda path: path.symlink_to("/dev/zero"), "found a device; a regular file is wanted"),
+        (lambda path: path.symlink_to("/dev/null"), "found a device; a regular file is wanted"),
+        (os.mkfifo, "found a FIFO; a regular file is wanted"),
+        (lambda path: path.mkdir(), "cannot read it: Is a directory; it must be"),
+        (lambda path: path.symlink_to(path.name), "cannot read it: Too many levels of symbolic links; it must be"),
+        (listen, "cannot read it: No such device or address; it must be"),
+        (lambda path: None, "cannot read it: No such file or directory; it must be"),
     ],
     ids=["zero", "null", "fifo", "folder", "loop", "socket", "nothing"],
 )
 def test_no_regular_files(make: Callable[[Path], None], told: str, tmp_path: Path) -> None:
     make(tmp_path / "x.toml")
+    before = open_here()
     with pytest.raises(ConfigError) as refused:
         load(tmp_path / "x.toml")
     assert str(refused.value).startswith(f"{tmp_path}/x.toml: {told}")
+    assert open_here() == before, "nothing of it stays open"
+
+
+def open_here() -> int:
+    """How many descriptors this process has."""
+    return len([*Path("/proc/self/fd").iterdir()])
 
 
 def test_a_name_that_a_terminal_would_obey(tmp_path: Path) -> None:
@@ -125,6 +138,10 @@ def test_where_it_came_from(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         load(main)
     assert refused.value.origin == found.origin
+    main.write_text('include = ["gone.toml"]\n' + FRONT)
+    with pytest.raises(ConfigError) as refused:
+        load(main)
+    assert refused.value.origin.files == (main, tmp_path / "gone.toml")
 
 
 def test_one_key_under_several_spellings(tmp_path: Path) -> None:

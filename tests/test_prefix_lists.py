@@ -118,10 +118,10 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return str(refused.value)
 
     missing, large = tmp_path / "missing", tmp_path / "large"
-    assert refusal(missing) == f"{missing}: cannot read it: No such file or directory; give the path of a file you may read"
-    assert refusal(Path("/dev/zero")) == "/dev/zero: found a device; give the path of a list of prefixes"
-    assert refusal(Path("a\0b")) == "a\\x00b: cannot read it: embedded null byte; give the path of a file you may read"
-    assert refusal(tmp_path) == f"{tmp_path}: cannot read it: Is a directory; give the path of a file you may read"
+    assert refusal(missing) == f"{missing}: cannot read it: No such file or directory; it must be a file this user may read"
+    assert refusal(Path("/dev/zero")) == "/dev/zero: found a device; a regular file is wanted"
+    assert refusal(Path("a\0b")) == "a\\x00b: cannot read it: embedded null byte; it must be a file this user may read"
+    assert refusal(tmp_path) == f"{tmp_path}: cannot read it: Is a directory; it must be a file this user may read"
     monkeypatch.setattr(lists, "MOST_BYTES", 1 << 20)
     large.write_bytes(b"\n" * ((1 << 20) + 1))
     assert refusal(large) == f"{large}: found more than 1 MiB; a list of prefixes has no more"

@@ -41,14 +41,14 @@ def placed(common: str = "[]", earlier: Laid = rules.NO_RULES, **hosts: str) -> 
 
 
 WRONG = {
-    '"drip udp"': "which has `drip` where an action is to be: pass, drop, limit, count or protect",
-    '"drop"': 'in which nothing says which frames; for all, write "drop ip or ip6"',
-    '"dry pass udp"': "in which `dry` stands before `pass`: it goes before drop and limit",
+    '"drip udp"': 'which has "drip" in the place of an action: pass, drop, limit, count or protect',
+    '"drop"': 'which does not say which frames; for all, write "drop ip or ip6"',
+    '"dry pass udp"': "which has dry before pass: it goes before drop and limit only",
     '"dry"': "which has no action: pass, drop, limit, count or protect",
-    '"limit 5k udp"': "in which no rate stands behind `limit`, as 5k/s: `5k`",
-    '"limit"': "in which no rate stands behind `limit`, as 5k/s",
-    '"limit 0/s udp"': "in which the rate is 0/s: from 1/s to 1G/s",
-    '"limit 2M/s per source udp"': "in which the rate is 2M/s: from 1/s to 1M/s",
+    '"limit 5k udp"': 'which has "5k" behind limit; a rate is such as 5k/s',
+    '"limit"': "which has no rate behind limit; a rate is such as 5k/s",
+    '"limit 0/s udp"': 'whose rate is "0/s"; write one from 1/s to 1G/s',
+    '"limit 2M/s per source udp"': 'whose rate is "2M/s"; write one from 1/s to 1M/s',
     '"drop host foo.bar"': "`foo.bar` (character 6) is a name, and names are not looked up: write its address",
     '"drop tcp or"': "syntax error (libpcap)",
     "3": "which is not in quotes",
@@ -67,10 +67,10 @@ def test_what_a_rule_cannot_be(rule: str, complaint: str) -> None:
 MANY = [f'"drop udp port {port}"' for port in range(257)]
 TOGETHER = {
     'ports = [80]\nprotect = "tcp dst port 80"': "with ports = [80]; write one of the two",
-    'protect = "tcp dst prt 80"': "is no expression: ",
+    'protect = "tcp dst prt 80"': 'whose expression "tcp dst prt 80" is wrong: ',
     'protect = " "': "which says nothing of frames",
-    'rules = ["pass udp", "drop icmp", "pass  udp"]': 'in which rule 3 is rule 1 again, "pass  udp": it never matches',
-    f"rules = [{', '.join(MANY)}]": "which are 257 rules: 256 are the limit",
+    'rules = ["pass udp", "drop icmp", "pass  udp"]': 'in which rule 3, "pass  udp", is rule 1 again and never matches',
+    f"rules = [{', '.join(MANY)}]": "which are 257 rules; 256 are the limit",
     "dry_run = 1": "write dry_run = true or dry_run = false",
 }
 

@@ -133,7 +133,7 @@ def test_a_million_lines_two_of_which_change(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (b"\x7fELF\x02\x01\x01\0\n\xff\xfe", "denied.txt:1: found"),
-        (None, "denied.txt: cannot read it: No such file or directory; give the path of a file you may read"),
+        (None, "denied.txt: cannot read it: No such file or directory; it must be a file this user may read"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_watched_all_the_same(tmp_path: Path, content: bytes | None, says: str) -> None:

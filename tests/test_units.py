@@ -88,7 +88,7 @@ NOT_COUNTS: tuple[object, ...] = (True, 8.0, None, [8], {}, "x", "8 ")
         (1001, "which is too large"),
         ("1.001k", "which is too large"),
         (1 << 20_000, "which is too large"),
-        *((value, r'which is no count as 5_000 or "5k"') for value in NOT_COUNTS),
+        *((value, r'which is not a count such as 5_000 or "5k"') for value in NOT_COUNTS),
     ],
     ids=lambda value: str(value)[:20] if isinstance(value, str) else type(value).__name__,
 )
@@ -100,6 +100,6 @@ def test_limits(value: object, told: str) -> None:
 
 
 def test_a_duration_wants_its_unit() -> None:
-    with pytest.raises(ValueError, match=r'^which is no duration as "30s" or "5m"$'):
+    with pytest.raises(ValueError, match=r'^which is not a duration such as "30s" or "5m"$'):
         Between(DURATION, 0, 600)(30)
     assert str(Between(DURATION, 0, 600)) == 'from "0s" to "10m"'

@@ -212,7 +212,7 @@ def excluded_elsewhere(hosts: Mapping[int, Table]) -> Found:
         own = {network for _, network in networks(host, "addresses")}
         lengths = {(network.version, network.prefixlen) for network in own}
         for number, network in networks(host, "exclude"):
-            shorter = (length for version, length in lengths if version == network.version and length < network.prefixlen)
+            shorter = (length for version, length in lengths if version == network.version and length <= network.prefixlen)
             if not any(network.supernet(new_prefix=length) in own for length in shorter):
                 found = f"found {shown(told(network))}, which is in none of the networks of `addresses`"
                 yield ("host", index, "exclude", number), f"{found}; leave it out"

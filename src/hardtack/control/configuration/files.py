@@ -35,25 +35,32 @@ class Reader:
     def text(self, path: Path) -> str:
         """A file's text; its lines end with "\\n". Unread."""
         try:
-            data = self.data(path)
-        except OSError as error:
-            raise Unread(f"cannot read it: {error.strerror}; give the path of a configuration file you may read") from error
-        except ValueError as error:  # a NUL in the path
-            raise Unread(f"cannot read it: {error}; give the path of a configuration file you may read") from error
-        return decoded(data)
-
-    def data(self, path: Path) -> bytes:
-        """A file's bytes. OSError, Unread."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as file:
-            kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-            if kind != stat.S_IFREG:
-                raise Unread(f"found {KINDS.get(kind, 'no file')}; write the configuration into a regular file")
-            data = file.read(self.left + 1)
+            data = regular(path, self.left)
+        except (OSError, ValueError) as error:
+            raise Unread(f"cannot read it: {why(error)}; it must be a file this user may read") from error
         if len(data) > self.left:
             raise Unread(f"with it there are more than {MOST_BYTES:,} bytes; a configuration has no more in all its files")
         self.left -= len(data)
-        return data
+        return decoded(data)
+
+
+def regular(path: Path, most: int) -> bytes:
+    """What is in a regular file; one byte more than `most` if there is more. OSError, ValueError, Unread."""
+    with open(path, "rb", opener=opened) as file:
+        kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
+        if kind != stat.S_IFREG:
+            raise Unread(f"found {KINDS.get(kind, 'no file')}; a regular file is wanted")
+        return file.read(most + 1)
+
+
+def opened(path: str, flags: int) -> int:
+    """A descriptor: of a FIFO, too, without waiting for a writer; a terminal does not become ours."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+
+
+def why(error: OSError | ValueError) -> str:
+    """What kept a file from being read. ValueError: a NUL in its path."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def decoded(data: bytes) -> str:

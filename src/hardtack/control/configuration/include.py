@@ -114,8 +114,11 @@ def matching(folder: Path, pattern: Any, so_far: Gathering) -> list[Path]:
         return []  # likewise
     folder, name = (folder / pattern).parent, Path(pattern).name
     if not has_wildcard(name):
-        (folder / name).stat()
-        return [folder / name]
+        file = folder / name
+        if not file.exists():
+            so_far.files.append(file)  # whoever waits for this configuration to be mended waits for it, too
+        file.stat()
+        return [file]
     so_far.folders.append(folder)
     found = [file for file in folder.iterdir() if fnmatchcase(file.name, name)]
     if len(found) > MOST_FILES:

@@ -44,7 +44,7 @@ class Each:
 def listed(values: Any, empty: bool = False) -> list[Any] | tuple[Any, ...]:
     """`values`, if they are a list of some. ValueError."""
     if not isinstance(values, list | tuple):
-        raise ValueError("which is no list")
+        raise ValueError("which is not a list")
     if not values and not empty:
         raise ValueError("which is empty")
     return values

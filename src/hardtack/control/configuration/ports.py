@@ -76,7 +76,7 @@ def read_item(value: Any) -> Range:
     if type(value) is int:
         return limited(value, value)
     if not isinstance(value, str) or "-" not in value:
-        raise ValueError("which is no port")
+        raise ValueError("which is not a port")
     return read_text(value)
 
 
@@ -84,7 +84,7 @@ def read_text(text: str) -> Range:
     """ "22" or "5000-5999". ValueError."""
     found = ITEM.fullmatch(text)
     if not found:
-        raise ValueError("which is neither a port nor a range as 8000-8099")
+        raise ValueError("which is neither a port nor a range such as 8000-8099")
     return limited(int(found[1]), int(found[2] or found[1]))
 
 

@@ -83,6 +83,10 @@ Options = Annotated[tuple[TcpOption, ...], AfterValidator(check_once), BeforeVal
 Scale = Annotated[int, Field(strict=True, ge=0, le=MOST_SCALE)]
 Rules = Annotated[tuple[str, ...], AfterValidator(check_rules), BeforeValidator(Each(read_rule, empty=True))]
 RULES = Write('rules = ["drop udp and src port 53", "limit 5k/s udp"], each an action and a pcap expression')
+ALLOW, DENY = (
+    Write(f'{key} = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
+    for key in ("allow", "deny")
+)
 
 
 class Front(Inert):
@@ -104,12 +108,8 @@ class Front(Inert):
     replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 20_000_000")] = 20_000_000
     replies_per_prefix: Annotated[int, REPLIES, Write("replies_per_prefix = 1_000")] = 1_000
     connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
-    allow: Annotated[
-        Sources, Write('allow = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
-    ] = ()
-    deny: Annotated[
-        Sources, Write('deny = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
-    ] = ()
+    allow: Annotated[Sources, ALLOW] = ()
+    deny: Annotated[Sources, DENY] = ()
     reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
     rules: Annotated[Rules, RULES] = ()
 
@@ -166,12 +166,8 @@ class Host(Inert):
         Write('protect = "tcp and dst port 80", a pcap expression', "TCP to the `ports`"),
     ] = None
     dry_run: Annotated[bool, Field(strict=True), Write("dry_run = true or dry_run = false")] = False
-    allow: Annotated[
-        Sources, Write('allow = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
-    ] = ()
-    deny: Annotated[
-        Sources, Write('deny = ["203.0.113.0/24", "2001:db8:bad::/48"], or paths of files that list prefixes')
-    ] = ()
+    allow: Annotated[Sources, ALLOW] = ()
+    deny: Annotated[Sources, DENY] = ()
 
     @property
     def one_armed(self) -> bool:

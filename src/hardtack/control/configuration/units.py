@@ -61,7 +61,7 @@ class Between:
         plain = self.kind.plain and type(value) is int
         quantity = value if plain else self.kind.parse(value) if isinstance(value, str) else None
         if quantity is None:
-            raise ValueError(f"which is no {self.kind.name} as {self.kind.like}")
+            raise ValueError(f"which is not a {self.kind.name} such as {self.kind.like}")
         if not self.least <= quantity <= self.most:
             raise ValueError(f"which is too {'small' if quantity < self.least else 'large'}")
         return int(quantity)

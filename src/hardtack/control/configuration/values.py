@@ -17,7 +17,7 @@ Network = IPv4Network | IPv6Network
 Source = IPv4Network | IPv6Network | Path  # of frames: a prefix, or a file that lists some
 
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-LIKE_A_PREFIX = re.compile(r"[0-9][0-9.]*(/[0-9]+)?|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?")
+LIKE_A_PREFIX = re.compile(r"([0-9][0-9.]*|[0-9a-fA-F.]*:[0-9a-fA-F:.]*)(/[0-9.]*)?")
 WILDCARD = re.compile(r"[*?[]")
 
 # Where no client gets to: IANA's special addresses (RFC 6890) but those that NAT may lead to
@@ -84,20 +84,26 @@ def read_target(value: Any) -> Address | Network:
 
 def read_network(text: str) -> Network:
     """A network all of whose addresses a host can be reached at."""
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError("which is not a network") from None
-    address, _, length = text.partition("/")
-    if not length.isdecimal() or "%" in address:
-        raise ValueError("which is not a network as 203.0.113.0/24")
-    if ip_address(address) != network.network_address:
-        raise ValueError(f"which has more bits than its prefix: the network is {network}")
+    network = written_network(text)
     if network.version == 6 and network.overlaps(MAPPED):
         raise ValueError("which has IPv4 addresses in IPv6 form in it")
     for version, first, last, why in NOWHERE:
         if version == network.version and first <= int(network[-1]) and last >= int(network[0]):
             raise ValueError(f"which has {why.partition(',')[0]} in it")
+    return network
+
+
+def written_network(text: str) -> Network:
+    """A network that is written as its first address, and its length if it is more than one."""
+    address, slash, length = text.partition("/")
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("which is not a network such as 203.0.113.0/24") from None
+    if (slash and length != str(network.prefixlen)) or "%" in address:
+        raise ValueError("which is not a network such as 203.0.113.0/24")
+    if ip_address(address) != network.network_address:
+        raise ValueError(f"which has more bits than its prefix: the network is {network}")
     return network
 
 
@@ -109,15 +115,10 @@ def read_source(value: Any) -> Source:
         raise ValueError("which is not in quotes")
     if not LIKE_A_PREFIX.fullmatch(value):
         if not value or "\0" in value:
-            raise ValueError("which is no path of a file")
+            raise ValueError("which is not the path of a file")
         return Path(value)
-    try:
-        network = ip_network(value, strict=False)
-    except ValueError:
-        raise ValueError("which is no prefix, and looks like one: put ./ before the path of a file") from None
-    if str(network.network_address) != str(ip_address(value.partition("/")[0])):
-        raise ValueError(f"whose last {network.max_prefixlen - network.prefixlen} bits are not all 0: {network} has them so")
-    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+    network = written_network(value)
+    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
         raise ValueError("which is IPv4 in IPv6 form")
     return network
 
@@ -169,7 +170,7 @@ def read_mac(value: Any) -> str:
 def read_vlan(value: Any) -> Any:
     """A VLAN's number, or "none"."""
     if value != "none" and (type(value) is not int or not 1 <= value <= 4094):
-        raise ValueError("which is no VLAN")
+        raise ValueError("which is not a VLAN")
     return value
 
 
@@ -179,7 +180,7 @@ def check_pattern(pattern: Any) -> str:
         raise ValueError("which is not in quotes")
     *folders, name = pattern.split("/")
     if not name or "\0" in pattern:
-        raise ValueError("which is no path of a file")
+        raise ValueError("which is not the path of a file")
     if any(map(has_wildcard, folders)):
         raise ValueError("which has a wildcard among its folders")
     return pattern
@@ -195,5 +196,5 @@ def resolve(path: Any, info: ValidationInfo) -> Any:
     if not isinstance(path, str):
         return path
     if not path or "\0" in path:
-        raise ValueError("which is no path")
+        raise ValueError("which is not a path")
     return (info.context or {}).get("folder", Path()) / path

@@ -6,15 +6,13 @@ A million lines take a second or two.
 from __future__ import annotations
 
 import ipaddress
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hardtack.control.configuration.document import Spot
-from hardtack.control.configuration.files import KINDS
+from hardtack.control.configuration.files import Unread, regular, why
 from hardtack.control.configuration.problems import Problem
 from hardtack.control.networks.lines import Lines, bounds, joined, one_by_one, plain_ipv4
 from hardtack.control.networks.prefixes import BITS, Content, Prefixes
@@ -70,15 +68,11 @@ def contents(path: Path) -> bytes:
     """What is in a file, if it is a regular one of bearable size. ListError."""
     here = Spot(path, None)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as file:
-            kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-            if kind != stat.S_IFREG:
-                raise ListError(Problem(here, f"found {KINDS.get(kind, 'no file')}; give the path of a list of prefixes"))
-            data = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ListError(Problem(here, f"cannot read it: {why}; give the path of a file you may read")) from error
+        data = regular(path, MOST_BYTES)
+    except Unread as unread:
+        raise ListError(Problem(here, unread.why)) from unread
+    except (OSError, ValueError) as error:
+        raise ListError(Problem(here, f"cannot read it: {why(error)}; it must be a file this user may read")) from error
     if len(data) > MOST_BYTES:
         raise ListError(Problem(here, f"found more than {MOST_BYTES >> 20} MiB; a list of prefixes has no more"))
     return data
