@@ -6,13 +6,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
 import llvmlite
 import pytest
+from fronts.running import Value, configuration
+from fronts.test_rules import MANY, sent
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from handshake.stage import ADDRESSES, PATIENCE, TALK, front_command, write_configuration
+from handshake.stage import ADDRESSES, PATIENCE, SPARE, TALK, front_command, write_configuration
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.attach import attach
@@ -25,6 +30,7 @@ from hardtack.lab.topology import Topology
 ROOT = Path(__file__).parents[2]
 OURS = ["llvmlite", "numba", "numpy", "pydantic", "pyroute2", "rich", "typer", "pip", "setuptools"]
 MISSING = f"import importlib.util, json; print(json.dumps([n for n in {OURS!r} if importlib.util.find_spec(n)]))"
+FEWER = "from importlib.util import find_spec; print([*filter(find_spec, ['numba', 'elftools', 'pyroute2', 'matplotlib'])])"
 FOUND = "import hardtack.agent.daemon, json, sys; print(json.dumps([hardtack.__file__, sorted(sys.modules)]))"
 
 RULES = """
@@ -92,6 +98,56 @@ def test_rules_need_llvmlite_and_libpcap_alone(python: Path, tmp_path: Path) -> 
     for folder in Path(llvmlite.__file__).parents[1].glob("llvmlite*"):
         (tmp_path / folder.name).symlink_to(folder)
     assert run([python, "-I", "-c", RULES, tmp_path], None, timeout=PATIENCE).stdout == b"2 2\n2 None\n"
+
+
+@pytest.fixture(scope="module")
+def hardtack(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """The command, where beside the wheel is what `pip install hardtack` brings, and no more."""
+    folder = tmp_path_factory.mktemp("required")
+    (wheel,) = python.parents[1].glob("lib/python*/site-packages/hardtack-*.dist-info")
+    for needed in required(Distribution.at(wheel)).values():
+        for name in {file.parts[0] for file in needed.files or ()} - {"..", "__pycache__"}:
+            (folder / name).symlink_to(Path(str(needed.locate_file(name))))
+    begin = f"import sys; sys.path.append({str(folder)!r})"
+    assert run([python, "-I", "-c", f"{begin}; {FEWER}"], None, timeout=PATIENCE).stdout == b"[]\n"
+    return [python, "-I", "-c", f"{begin}; from hardtack.cli import main; main()"]
+
+
+def required(package: Distribution) -> dict[str, Distribution]:
+    """What a package needs, by name, without extras; and what that needs."""
+    found: dict[str, Distribution] = {}
+    wanted = [*(package.requires or ())]
+    while wanted:
+        needed = Requirement(wanted.pop())
+        name = canonicalize_name(needed.name)
+        if name not in found and (not needed.marker or needed.marker.evaluate({"extra": ""})):
+            found[name] = distribution(name)
+            wanted += found[name].requires or ()
+    return found
+
+
+def test_a_front_without_numba_has_rules(net: Topology, hardtack: list[object], tmp_path: Path) -> None:
+    """They act, are counted, and come by reload, for which the helper makes a program."""
+
+    def settings(*rules: str) -> Path:
+        host: dict[str, Value] = {"name": "one", "addresses": SERVER, "via": "kernel", "ports": [TALK], "rules": rules}
+        return configuration(tmp_path, net.outside, [host])
+
+    def counted() -> dict[str, int]:
+        (attached,) = json.loads(run([*hardtack, "status", "--json"], net.front, timeout=PATIENCE).stdout)["attached"]
+        return {rule["rule"]: rule["frames"] for rule in attached["rules"]}
+
+    drop, later = (f"drop udp and dst port {port}" for port in SPARE[:2])
+    with Process([*hardtack, "front", settings(drop, "count udp")], net.front) as front:
+        front.wait_for("ready", PATIENCE)
+        for address in ADDRESSES.values():
+            assert [sent(net, address, port, MANY) for port in SPARE[:2]] == [0, MANY]
+        assert counted() == {drop: 2 * MANY, "count udp": 2 * MANY}
+        settings(drop, later, "count udp")
+        front.wait_for("reloaded by=file", PATIENCE)
+        assert [sent(net, address, SPARE[1], MANY) for address in ADDRESSES.values()] == [0, 0]
+        assert counted()[later] == 2 * MANY
+    assert run([*hardtack, "detach", "--interface", net.outside.name], net.front, timeout=PATIENCE).returncode == 0
 
 
 def test_it_serves(net: Topology, python: Path, tmp_path: Path) -> None:
