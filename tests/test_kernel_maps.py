@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_ground import image, needs_root, pin_directory, veth_pair
 
-from hardtack.image import Reference, Table
-from hardtack.kernel import links, maps, programs
+from hardtack.image import Reference, Table, TableKind
+from hardtack.kernel import batches, links, maps, programs
 from hardtack.kernel.assembly import CALL, MOV, op, op_map, returning
 from hardtack.kernel.bpf import BpfError
 from hardtack.kernel.maps import MismatchError
@@ -205,6 +205,24 @@ def test_a_pinned_table_outlives_us_and_is_adopted(tmp_path: Path, table: Table)
         with maps.adopt(directory / "it", table) as adopted:
             if table == HASH:
                 assert adopted.lookup(b"key") == b"value"
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize(("kind", "at_once"), [("array", 100), ("percpu_array", 1), ("percpu_array", 1 << 20)])
+def test_all_entries_are_read_many_in_a_call(
+    monkeypatch: pytest.MonkeyPatch, kind: TableKind, at_once: int, batched: bool
+) -> None:
+    """Or one by one, as where an older kernel refuses it. Each once, in order."""
+    monkeypatch.setattr(batches, "AT_ONCE", at_once)
+    if not batched:
+        monkeypatch.setattr(batches, "_batch", lambda *_: None)
+    with maps.create(Table("many", kind, 4, 12, 37)) as table:
+        for key in range(37):
+            table.update(number(key), bytes([key]) * 12)
+        each, padding = (maps.possible_cpus(), 4) if table.per_cpu else (1, 0)
+        found = [*batches.entries(table)]
+    assert [first for first, _ in found] == [*range(0, 37, max(1, at_once // ((12 + padding) * each)))]
+    assert b"".join(some for _, some in found) == b"".join((bytes([key]) * 12 + bytes(padding)) * each for key in range(37))
 
 
 def test_a_pinned_table_of_another_size_is_adopted_as_it_is(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ import numpy as np
 
 from hardtack.control.connections import ConnectionTable
 from hardtack.image import ONLY, Table
-from hardtack.kernel import bpf, pins
+from hardtack.kernel import batches, bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
@@ -67,18 +68,19 @@ class Tables:
 
     def hosts(self) -> list[str]:
         """The hosts' names: that of Host.number 1 first, "" where it is nobody's. None where another version wrote them."""
-        return [name_in(entry) for entry in self._names()]
+        return [name_in(entry) for entry in self._names]
 
     def gone(self) -> set[str]:
         """The names of those that are no more."""
-        return {name_in(entry) for entry in self._names() if entry[-1]}
+        return {name_in(entry) for entry in self._names if entry[-1]}
 
+    @cached_property
     def _names(self) -> list[bytes]:
         names = self._folder.open(NAMES)
         if names is None:
             return []
         with names:
-            return [names.lookup(key_of(number)) or bytes(NAMES.value_size) for number in range(1, names.table.entries)]
+            return values_of(names)[1:]
 
     def connections(self) -> ConnectionTable | None:
         """The connection table; None if it is not there. Its memory goes when nobody looks at it any more. NotWhole."""
@@ -110,6 +112,12 @@ class Tables:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def values_of(table: Map) -> list[bytes]:
+    """Every entry of an array."""
+    size = table.table.value_size
+    return [some[place : place + size] for _, some in batches.entries(table) for place in range(0, len(some), size)]
 
 
 def name_entry(name: str, at_work: bool = True) -> bytes:

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from hardtack.agent import record
 from hardtack.control import listing, reloads
 from hardtack.control.connections import ROOM
-from hardtack.control.pinned import Tables, at, key_of, nothing
+from hardtack.control.pinned import Tables, at, nothing
 from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, written
+from hardtack.control.totals import totals
 from hardtack.image import ONLY
-from hardtack.kernel import interfaces, links, pins
+from hardtack.kernel import batches, interfaces, links, pins
 from hardtack.kernel.interfaces import InterfaceError
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
@@ -192,7 +193,8 @@ def counted(counters: Map | None) -> list[Frames]:
     """Each entry of a table of counters, all CPUs added up."""
     if counters is None:
         return []
-    return [tally(counters.totals(key_of(number))) for number in range(counters.table.entries)]
+    rows, nothing = totals(counters), tally([])
+    return [tally(row.tolist()) if row.any() else nothing for row in rows]
 
 
 def named(frames: list[Frames], names: list[str], gone: Collection[str] = ()) -> dict[str, Frames]:
@@ -206,9 +208,10 @@ def named(frames: list[Frames], names: list[str], gone: Collection[str] = ()) ->
 
 def ruled(tables: Tables) -> Iterator[RuleFrames]:
     """Each rule, by number: those of all hosts first."""
-    names, counters = dict(enumerate(tables.hosts(), 1)) | {NOBODY: ""}, tables.get(RULE_COUNTERS)
+    names, table = dict(enumerate(tables.hosts(), 1)) | {NOBODY: ""}, tables.get(RULE_COUNTERS)
+    counters = totals(table).tolist() if table else []
     for number, one in sorted(written(tables.get(RULE_TEXTS)).items(), key=lambda item: (item[1].owner, item[0])):
-        counts = counters.totals(key_of(number))[:4] if counters else [0, 0, 0, 0]
+        counts = counters[number][:4] if number < len(counters) else [0, 0, 0, 0]
         yield RuleFrames(names.get(one.owner, f"host {one.owner}"), one.shown, *counts)
 
 
@@ -224,8 +227,7 @@ def tally(tallies: list[int]) -> Frames:
 
 def key_sets(keys: Map | None) -> npt.NDArray[np.void]:
     """The slots of each set of keys."""
-    found = [keys.lookup(key_of(number)) for number in range(keys.table.entries)] if keys else []
-    return np.frombuffer(b"".join(filter(None, found)), Keys)["slots"]
+    return np.frombuffer(b"".join(sets for _, sets in batches.entries(keys)) if keys else b"", Keys)["slots"]
 
 
 def last_epochs(sets: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:

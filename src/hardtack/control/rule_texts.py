@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hardtack.control.numbers import Numbering
-from hardtack.control.pinned import key_of
+from hardtack.control.pinned import key_of, values_of
 from hardtack.control.rules import EVERYBODY, Laid, Owned
 from hardtack.image import Table
 from hardtack.kernel.maps import Map
@@ -53,8 +53,8 @@ def fill_texts(table: Map, laid: Laid, numbers: Numbering, before: Iterable[int]
 def written(table: Map | None) -> dict[int, Written]:
     """What the table says, by number."""
     found = {}
-    for number in range(1, table.table.entries if table else 0):
-        owner, digest, shown = ENTRY.unpack((table and table.lookup(key_of(number))) or bytes(ENTRY.size))
+    for number, one in enumerate(values_of(table) if table else ()):
+        owner, digest, shown = ENTRY.unpack(one)
         if any(digest):
             found[number] = Written(owner, digest, shown.rstrip(b"\0").decode("utf-8", "replace"))
     return found

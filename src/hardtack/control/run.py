@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,12 +20,12 @@ from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import find_exits
 from hardtack.control.helper import process
 from hardtack.control.helper.reading import keys_of
-from hardtack.control.pinned import key_of
 from hardtack.control.plan import Facts, Plan, places, planned, purposes
 from hardtack.control.reception import Reception
 from hardtack.control.reloading import Reloading
 from hardtack.control.rule_mistakes import named
 from hardtack.control.succession import Before
+from hardtack.control.totals import totals
 from hardtack.engines import xdp
 from hardtack.kernel import features, interfaces, privileges, tcp
 from hardtack.kernel.maps import Map
@@ -128,10 +127,8 @@ def tell_ready(here: AtWork, seconds: float) -> None:
 
 def counted(counters: Map) -> dict[str, int]:
     """Frames by reason, of all hosts together, without those that no frame has had."""
-    total = Counter[int]()
-    for number in range(counters.table.entries):
-        total.update(dict(enumerate(frames_of(counters.totals(key_of(number))))))
-    return {reason.name: total[reason] for reason in Reason if total[reason]}
+    total = frames_of(totals(counters).sum(axis=0).tolist())
+    return {reason.name: total[reason] for reason in Reason if reason < len(total) and total[reason]}
 
 
 def told(fact: bool) -> str:

@@ -12,6 +12,7 @@ from hardtack.agent.watch import AT_TCX, AT_XDP, Watch
 from hardtack.control.configuration.schema import Config
 from hardtack.control.numbers import Numbering
 from hardtack.control.pinned import key_of
+from hardtack.control.totals import parts
 from hardtack.control.uplinks import numbered
 from hardtack.image import ONLY
 from hardtack.kernel import interfaces
@@ -20,6 +21,8 @@ from hardtack.kernel.standing import Standing
 from hardtack.packet.entries import frames_of
 from hardtack.packet.layout import SEEN, Seen
 from hardtack.packet.reasons import Reason, Verdict, verdict
+
+ANSWERED = frames_of(range(2 * Reason.answered + 2))[-1]  # where an entry of counters has it
 
 PAST, HERE = ("direct", "mac"), ("local",)  # ways that the network stack does not see, and that end in this machine
 FORWARDED = [reason for reason in Reason if verdict(reason) == Verdict.FORWARD]
@@ -99,7 +102,7 @@ class Leaving(Flag):
 
     def passed(self) -> int:
         """Sent by the interfaces that are there, but for those."""
-        own = sum(counted(self._counters, number, [Reason.answered]) for number in range(self._counters.table.entries))
+        own = sum(int(some[:, ANSWERED].sum()) for _, some in parts(self._counters))
         on = sum(counted(self._counters, number, [*Reason]) for number in self.past)
         sent = 0
         for index in self._indices:

@@ -41,6 +41,7 @@ class Command(IntEnum):
     OBJ_GET_INFO_BY_FD = 15
     PROG_QUERY = 16
     BTF_LOAD = 18
+    MAP_LOOKUP_BATCH = 24
     LINK_CREATE = 28
     LINK_UPDATE = 29
     LINK_GET_FD_BY_ID = 30
