@@ -44,7 +44,8 @@ def then(now: Plan, hosts: Hosts, **front: Any) -> Plan:
         ([{"addresses": ["192.0.2.1", *MANY]}, {}], {},
          [f"host host1 changed: addresses +{','.join(MANY[:MOST_SHOWN])},+{len(MANY) - MOST_SHOWN}"]),
         ([{}, {}], {"grace": "1m", "replies_per_second": 9},
-         ["[front] grace changed: 30 -> 60", "[front] replies_per_second changed: 20000000 -> 9"]),
+         ["[front] grace changed: 30s -> 1m", "[front] replies_per_second changed: 20_000_000 -> 9"]),
+        ([{}, {"dry_run": True}], {}, ["host host2 changed: dry_run false -> true"]),
         ([{}, {"key_file": "/other"}], {}, ["host host2 changed: key_file (default) -> /other"]),
     ],
 )  # fmt: skip
@@ -76,7 +77,7 @@ def test_the_order_of_hosts_is_no_difference() -> None:
     [
         ([{}], {"interface": "eth7"}, "[front] interface: +eth7 -eth0: "),
         ([{}], {"inside": ["eth1"]}, "[front] inside: +eth1: "),
-        ([{}], {"connections": 5000}, "[front] connections: 1000000 -> 5000: "),
+        ([{}], {"connections": 5000}, "[front] connections: 1_000_000 -> 5_000: "),
         ([{}, {"via": "local"}], {}, 'host host2: via = "local": '),
         ([{}, {"via": "mac", "mac": "02:00:00:00:00:01", "out": "eth9"}], {}, "host host2: out = eth9: "),
         ([{} for _ in range(70)], {}, "70 hosts: "),

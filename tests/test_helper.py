@@ -40,8 +40,13 @@ privileges.prepare()
 from hardtack.control.configuration.reading import loaded
 from hardtack.control.helper.process import reading_in, started
 path = Path(sys.argv[1])
-helper = started(path, loaded(path))
+found = loaded(path)
+time.sleep(0.1)  # more than a tick of the file system's clock
+path.write_text(path.read_text() + "# saved while the front starts")
+helper = started(path, found)
 privileges.drop()
+assert select.select([helper], [], [], 60)[0], "no news of that"
+assert helper.receive().facts == {"event": "changed"}
 def asked():
     helper.ask("read")
     while (message := helper.receive()) and "event" in message.facts:
@@ -85,10 +90,11 @@ def test_it_reads_what_the_front_may_not_and_keeps_few_rights(file: Path) -> Non
         assert facts["Name"] == "hardtack-helper" and facts["NoNewPrivs"] == "1"
         wanted = sum(1 << one for one in (privileges.CAP_DAC_READ_SEARCH, 12, 38, 39))  # NET_ADMIN, PERFMON, BPF
         assert {int(facts[kind], 16) for kind in ("CapPrm", "CapEff")} == {wanted}
-        file.write_text("nonsense")
+        file.write_text(TEXT + "[[host]]\n" * 100)
         (file.parent / "key").unlink()
         print(file=front.stdin, flush=True)
-        assert json.loads(front.stdout.readline()).startswith(f"{file}:1: not TOML")
+        told = json.loads(front.stdout.readline()).splitlines()
+        assert told[0].startswith(f"{file}:9: [[host]] 2 name: missing") and len(told) == 400, "all of it"
         assert json.loads(front.stdout.readline()) is False, "it has ended"
         assert front.wait(PATIENCE) == 0
 

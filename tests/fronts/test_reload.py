@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from lab_ground import eventually
 from fronts.running import Value, configuration, counting, detach, key, known
 from hardtack.control.listed import LISTED
 from hardtack.control.pinned import NAMES, key_of
+from hardtack.control.reloading import MOST_TOLD
 from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
@@ -175,7 +177,7 @@ def test_what_is_asked_for_is_told(at: Scene) -> None:
         status, would = at.reload("--diff")
         assert (status, would["outcome"]) == (0, "different")
         assert would["text"] == [
-            "[front] grace changed: 0 -> 7",
+            "[front] grace changed: 0s -> 7s",
             f"host one changed: ports (default) -> {TALK}, 80; default pass -> drop",
             f"host two added: addresses {SECOND[0]},{SECOND[1]}",
         ]
@@ -197,11 +199,12 @@ def test_what_is_asked_for_is_told(at: Scene) -> None:
         ("[front]\ninterface = {}\n" * 2, "there already"),
         ("a" * 5000, "5,000 characters"),
         ("x = " + "[" * 3000, "brackets"),
+        ("[[host]]\n" * 100, "[front]: missing"),
     ],
-    ids=["broken", "empty", "zero", "twice", "long", "nested"],
+    ids=["broken", "empty", "zero", "twice", "long", "nested", "many"],
 )
 def test_a_broken_file_changes_nothing_and_is_seen(at: Scene, text: str, says: str) -> None:
-    good = at.file.read_text()
+    good, since = at.file.read_text(), len(at.front.lines)
     failures = at.status()["reload"]["failures"]
     at.file.write_text(text)
     assert eventually(lambda: at.status()["reload"]["failures"] > failures, PATIENCE)
@@ -212,6 +215,8 @@ def test_a_broken_file_changes_nothing_and_is_seen(at: Scene, text: str, says: s
     assert (status, answer["outcome"]) == (1, "failed") and says in answer["problems"][0]
     status, _, wrong = at.hardtack("reload")
     assert status == 1 and "nothing was changed" in wrong and "Traceback" not in wrong
+    assert len(wrong.splitlines()) == 1 + len(answer["problems"])
+    assert sum("not-reloaded by=command" in line for line in at.front.lines[since:]) <= 2 * (MOST_TOLD + 1)
     assert at.protected() == {"one"} and at.answered(SERVER[0])
     at.file.write_text(good)
     assert eventually(lambda: at.status()["reload"]["failed"] is None, PATIENCE)
@@ -219,10 +224,11 @@ def test_a_broken_file_changes_nothing_and_is_seen(at: Scene, text: str, says: s
 
 def test_what_takes_a_restart_is_refused_as_a_whole(at: Scene) -> None:
     at.write(ONE, TWO, connections=5000)
-    at.waits_for(r'not-reloaded by=file why="\[front\] connections: 1000000 -> 5000: ')
+    at.waits_for(r'not-reloaded by=file why="\[front\] connections: 1_000_000 -> 5_000: ')
     status, answer = at.reload()
     assert (status, answer["outcome"]) == (1, "refused") and len(answer["problems"]) == 1
-    assert "takes a restart, which loses no connection" in at.hardtack("reload")[2]
+    told = at.hardtack("reload", "--diff")[2]
+    assert "takes a restart, which loses no connection" in told and "\n  host two added: addresses" in told
     assert at.protected() == {"one"}
     at.write({**ONE, "via": "local"}, {**TWO, "via": "mac", "mac": "02:00:00:00:00:09", "out": "eth9"})
     problems = at.reload()[1]["problems"]
@@ -425,16 +431,30 @@ def test_nobody_holds_up_the_control_socket(at: Scene) -> None:
             line.connect(str(path))
             line.sendall(request)
             assert "not a request" in json.loads(line.recv(4096))["error"]
+    os.kill(helper_of(at.front), signal.SIGSTOP)  # so that the answer comes after the end of the request
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(PATIENCE)
+        line.connect(str(path))
+        line.sendall(b'{"version": 1, "verb": "diff"}\n')
+        line.shutdown(socket.SHUT_WR)  # as socat does
+        threading.Timer(0.5, os.kill, [helper_of(at.front), signal.SIGCONT]).start()
+        assert json.loads(line.recv(4096))["outcome"] == "unchanged"
+
+
+def helper_of(front: Process) -> int:
+    """Its process."""
+    return int(Path(f"/proc/{front.pid}/task/{front.pid}/children").read_text())
 
 
 def test_a_front_without_its_helper_goes_on_and_says_so(tmp_path: Path) -> None:
     with scene(tmp_path) as at:
-        (helper,) = Path(f"/proc/{at.front.pid}/task/{at.front.pid}/children").read_text().split()
+        helper = helper_of(at.front)
         assert Path(f"/proc/{helper}/comm").read_text() == "hardtack-helper\n"
-        os.kill(int(helper), signal.SIGTERM)  # as systemd does to all of a service
+        os.kill(helper, signal.SIGTERM)  # as systemd does to all of a service
         assert at.reload()[1]["outcome"] == "unchanged"
-        os.kill(int(helper), signal.SIGKILL)
+        os.kill(helper, signal.SIGKILL)
         at.waits_for("helper-gone")
+        assert "restart the front" in at.status()["reload"]["why"], "also before somebody asks"
         status, answer = at.reload()
         assert (status, answer["outcome"]) == (1, "failed") and "restart the front" in answer["problems"][0]
         assert at.answered(SERVER[0])

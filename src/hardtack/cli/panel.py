@@ -94,8 +94,9 @@ def reload(told: Reload) -> str:
     read = f"configuration: as read at {clock(told.succeeded)}{times}"
     if told.failed is None:
         return read
-    why = escape((told.why or "").partition("\n")[0])
-    return f"{read}; [red]not reloaded at {clock(told.failed)}[/], hardtack reload --diff tells all: {why}"
+    why, _, more = (told.why or "").partition("\n")
+    rest = ", and more: see hardtack reload --diff" if more else ""
+    return f"{read}; [red]not reloaded at {clock(told.failed)}[/]: {escape(why)}{rest}"
 
 
 def keys(one: Readout, now: float) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hardtack.cli.arguments import Attached
+from hardtack.printable import printable
 
 GOOD = ("changed", "unchanged", "different")
 
@@ -46,9 +47,11 @@ def show(answer: dict[str, Any]) -> None:
         "unchanged": "nothing to do: the configuration is at work already",
         "different": "this would change",
         "refused": "not reloaded: this takes a restart, which loses no connection; nothing was changed",
-        "failed": "not reloaded: the configuration is wrong; nothing was changed",
+        "failed": "not reloaded; nothing was changed",
     }
     good = answer["outcome"] in GOOD
-    print(f"{answer['interface']}: {heads[answer['outcome']]}", file=sys.stdout if good else sys.stderr)
-    for line in answer["text"] if good else answer["problems"]:
-        print(f"  {line}" if good else f"hardtack: {line}", file=sys.stdout if good else sys.stderr)
+    lines = [f"{answer['interface']}: {heads[answer['outcome']]}", *(f"hardtack: {line}" for line in answer["problems"])]
+    if answer["text"] and not good:
+        lines.append("what would change:")
+    lines += [f"  {line}" for line in answer["text"]]
+    print(*map(printable, lines), sep="\n", file=sys.stdout if good else sys.stderr)

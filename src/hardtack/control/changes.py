@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from hardtack.control.configuration.advice import range_of
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.plan import Plan, Seats
 from hardtack.control.sources import grown
@@ -89,18 +90,20 @@ def key_changes(now: Plan, then: Plan) -> Iterator[Change]:
 
 
 def differences(now: Front | Host, then: Front | Host) -> Iterator[tuple[str, Any, Any]]:
-    """Key, old value and new one, for each key that has another."""
-    for key in type(then).model_fields:
+    """Key, old value and new one, for each key that has another; quantities as they are written."""
+    for key, field in type(then).model_fields.items():
         was, will = getattr(now, key), getattr(then, key)
         if was != will:
-            yield key, was, will
+            kind = range_of(field)
+            yield (key, kind.kind.toml(was).strip('"'), kind.kind.toml(will).strip('"')) if kind else (key, was, will)
 
 
 def told(was: Any, will: Any) -> str:
     """What a value was and will be; of lists, what comes and what goes."""
     if not (isinstance(was, tuple) and isinstance(will, tuple)):
         return f"{shown(was)} -> {shown(will)}"
-    come, go = [one for one in will if one not in {*was}], [one for one in was if one not in {*will}]
+    before, after = {*was}, {*will}
+    come, go = [one for one in will if one not in before], [one for one in was if one not in after]
     parts = [f"+{listed(map(str, come))}"] if come else []
     parts += [f"-{listed(map(str, go))}"] if go else []
     return " ".join(parts) or "in another order"
@@ -108,6 +111,8 @@ def told(was: Any, will: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value; None is a key that is left out."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return "(default)" if value is None else listed(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -126,8 +131,8 @@ def both(files: KeyFiles) -> str:
 def restarts(now: Plan, then: Plan) -> list[str]:
     """What of it takes a restart, and why: a line each."""
     was, will = now.config, then.config
-    front = [(key, getattr(was.front, key), getattr(will.front, key), why) for key, why in RESTART.items()]
-    found = [f"[front] {key}: {told(before, after)}: {why}" for key, before, after, why in front if before != after]
+    front = [one for one in differences(was.front, will.front) if one[0] in RESTART]
+    found = [f"[front] {key}: {told(before, after)}: {RESTART[key]}" for key, before, after in front]
     if will.has_local and not was.has_local:
         name = next(host.name for host in will.hosts if host.via == "local")
         found.append(f'host {name}: via = "local": the agent is not attached here')

@@ -101,7 +101,7 @@ class Reception:
                 self._send(caller)
             elif not caller.heard:
                 self._hear(caller)
-            else:  # more than a request, or nobody is there any more
+            else:  # nobody is there any more
                 self._leave(caller)
         except BlockingIOError:
             return
@@ -115,6 +115,7 @@ class Reception:
             self._leave(caller)
         elif b"\n" in caller.request or len(caller.request) >= LONGEST_REQUEST:
             caller.heard = True
+            self._news.modify(caller.line, 0)  # nothing more is read; that he has gone is told all the same
             self._understand(caller)
 
     def _understand(self, caller: Caller) -> None:

@@ -35,9 +35,10 @@ from hardtack.image import ONLY
 from hardtack.mistake import Mistake
 
 GONE = "the front's helper process has ended; restart the front: no connection notices"
+MEND = "put it right: until then all stays as it was"
 RESTART = "restart the front for it: connections, counters and keys stay"
 FILE = "file"  # who asks when one has changed
-MOST_TOLD = 20  # changes in the journal, a line each
+MOST_TOLD = 20  # changes, or problems, in the journal, a line each
 
 
 class Outcome(StrEnum):
@@ -224,9 +225,11 @@ class Reloading:
 
     def _note(self, result: Result, who: str) -> None:
         if result.problems:
-            remedy = RESTART if result.outcome == Outcome.REFUSED else "nothing was changed"
-            for problem in result.problems:
+            remedy = RESTART if result.outcome == Outcome.REFUSED else MEND
+            for problem in result.problems[:MOST_TOLD]:
                 journal.note("not-reloaded", logging.ERROR, by=who, why=problem, remedy=remedy)
+            if more := len(result.problems[MOST_TOLD:]):
+                journal.note("not-reloaded", logging.ERROR, by=who, why=f"and {more:,} more: see hardtack reload --diff")
             self._tell(self._told.failure("\n".join(result.problems)))
             return
         if result.changes or who != FILE or self._told.failed:  # a file that means the same is no news
@@ -246,5 +249,6 @@ class Reloading:
         self._news.unregister(self._helper.fileno())
         self._helper.ended()
         journal.note("helper-gone", logging.ERROR, pid=self._helper.pid, why="protection goes on; a reload takes a restart")
+        self._tell(self._told.failure(GONE))
         if self._now:
             self._end(Result(Outcome.FAILED, problems=[GONE]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +18,16 @@ from hardtack.control.networks.prefixes import Content
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration, what was written (for the lines of things in it), where it came from, the prefixes in each list."""
+    """A configuration, what was written (for the lines of things in it), where it came from, the prefixes in each list.
+
+    `since`: files that have changed after this, unix time in ns, may have been read before.
+    """
 
     config: Config
     document: Document
     origin: Origin
     lists: Mapping[Path, Content]
+    since: int
 
 
 def load(path: Path) -> Config:
@@ -37,6 +42,7 @@ def read(text: str, path: Path) -> Config:
 
 def loaded(path: Path, text: str | None = None) -> Loaded:
     """The same with all that belongs to it. A ConfigError has the origin, too: of what is to change for it to be mended."""
+    since = time.time_ns()
     document, gathered = gather(path, text)
     config, found = check(document, gathered.whole) if document else (None, [])
     problems = gathered.problems + found
@@ -46,7 +52,7 @@ def loaded(path: Path, text: str | None = None) -> Loaded:
     lists, problems = read_lists(config, path)
     if problems:
         raise ConfigError(problems, origin)
-    return Loaded(config, document, origin, lists)
+    return Loaded(config, document, origin, lists, since)
 
 
 def in_order(problems: list[Problem], files: list[Path]) -> list[Problem]:

@@ -114,14 +114,16 @@ class Service:
     """What it does until the front has gone. `document`: the configuration at work is written so, or the one read last."""
 
     def __init__(self, line: Line, path: Path, found: Loaded) -> None:
-        self.line, self.path, self.document = line, path, found.document
+        self.line, self.path, self.document, self.since = line, path, found.document, found.since
         self.watching, self.watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
         self.verbs: dict[str, Callable[[Message], None]] = {"read": self.read, "load": self.load, "name": self.name}
 
     def serve(self) -> None:
         """Verbs, and news of files."""
         self.watching.look_after(self.watched)
-        told, patience = False, 0.0
+        told, patience = self.watching.changed_since(self.since), 0.0
+        if told:  # between the start's reading and now
+            self.line.send({"event": "changed"})
         waiting = select.poll()
         waiting.register(self.line.fileno(), select.POLLIN)
         waiting.register(self.watching.fileno(), select.POLLIN)
@@ -144,13 +146,13 @@ class Service:
             patience = 0.0
 
     def read(self, _: Message) -> None:
-        """The configuration as it is now, pickled `Reading`, or what is wrong."""
+        """The configuration as it is now, or what is wrong: a `Reading` or a text, pickled."""
         try:
             found, reading = read_watched(self.path, self.watching, self.watched)
         except Exception as error:
             if not isinstance(error, Mistake | OSError | RecursionError | MemoryError):  # of ours
                 traceback.print_exc()
-            self.line.send({"verb": "read", "problem": problem(self.path, error)[:MOST_PROBLEM]})
+            self.line.send({"verb": "read"}, pickle.dumps(problem(self.path, error)))
             return
         self.document = found.document
         self.line.send({"verb": "read"}, pickle.dumps(reading))
@@ -214,9 +216,6 @@ def problem(path: Path, error: Exception) -> str:
 
 def reading_in(message: Message) -> Reading | str:
     """What a message that answers `read` has: a reading, or what is wrong."""
-    facts: dict[str, Any] = message.facts
-    if message.content is None:
-        return str(facts.get("problem"))
-    reading = pickle.loads(message.content)
-    assert isinstance(reading, Reading)
-    return reading
+    found = pickle.loads(message.content or b"")
+    assert isinstance(found, Reading | str)
+    return found

@@ -71,6 +71,10 @@ class Watching:
         self._follow_folders()
         return states(self._files, contents_of) != self._known
 
+    def changed_since(self, moment: int) -> bool:
+        """Whether any of them, as it is known, is newer than that, unix time in ns, or has gone."""
+        return len(self._known) < len(self._files) or any(state[-1] > moment for state in self._known.values())
+
     def _follow_folders(self) -> None:
         """Folders come, go, and are made anew under their names."""
         folders = states({folder for file in self._files for folder in folders_of(file)}, identity_of)
@@ -113,7 +117,7 @@ def identity_of(found: os.stat_result) -> State:
 
 
 def contents_of(found: os.stat_result) -> State:
-    """What is another one when somebody has changed a file, or put something into a folder."""
+    """What is another one when somebody has changed a file, or put something into a folder; the last says when."""
     return *identity_of(found), found.st_mode, found.st_uid, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
