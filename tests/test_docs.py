@@ -24,6 +24,7 @@ from hardtack.cli import shipped
 from hardtack.cli.app import app
 from hardtack.control import readout, search
 from hardtack.control.configuration import advice
+from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import TABLES
 from hardtack.kernel import features
@@ -272,6 +273,16 @@ def test_the_packet_program_of_the_documents_runs(tmp_path: Path) -> None:
 def test_python_of_the_documents_is_python(path: Path) -> None:
     for block in blocks(path, "python"):
         ast.parse(block)
+
+
+def test_the_mistakes_of_the_documents_are_told_so() -> None:
+    """A broken file and what `hardtack check` says of it, one behind the other."""
+    example = text_of(CONFIGURATION).partition("    $ cat bad.toml\n")[2]
+    file, _, told = example.partition("    $ hardtack check bad.toml\n")
+    with pytest.raises(ConfigError) as refused:
+        read(re.sub("^ {4}", "", file, flags=re.MULTILINE), Path("bad.toml"))
+    said = [f"    hardtack: {line}" for line in str(refused.value).splitlines()]
+    assert said == told.partition("\n\n")[0].splitlines()
 
 
 def test_the_wheels_name_is_that_of_this_version() -> None:

@@ -41,7 +41,7 @@ def placed(common: str = "[]", earlier: Laid = rules.NO_RULES, **hosts: str) -> 
 
 
 WRONG = {
-    '"drip udp"': 'which has "drip" in the place of an action: pass, drop, limit, count or protect',
+    '"drip udp"': 'which has "drip" where an action belongs: pass, drop, limit, count or protect',
     '"drop"': 'which does not say which frames; for all, write "drop ip or ip6"',
     '"dry pass udp"': "which has dry before pass: it goes before drop and limit only",
     '"dry"': "which has no action: pass, drop, limit, count or protect",

@@ -38,7 +38,7 @@ def parse(text: str) -> Rule:
     if words[:1] == ["dry"]:
         words, dry = words[1:], True
     if not words or words[0] not in ACTIONS:
-        found = f"has {shown(words[0])} in the place of an action" if words else "has no action"
+        found = f"has {shown(words[0])} where an action belongs" if words else "has no action"
         raise ValueError(f"which {found}: {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     action, rate, per_source = ACTIONS[ACTIONS.index(words.pop(0))], 0, False
     if dry and action not in MAY_BE_DRY:
