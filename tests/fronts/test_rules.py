@@ -1,12 +1,11 @@
-"""A front with rules, end to end: what matches is dropped, limited, passed; connections work; counters outlive restarts.
+"""A front with rules: each is counted by itself, counters outlive restarts, reloads change rules.
 
-One host has rules; the other, the same machine by another address, a dry run of them.
+What rules do, on every way to a host: test_rules_on_every_way.py.
 """
 
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,11 +18,12 @@ from handshake.counted import pinned
 from handshake.stage import PATIENCE, TALK
 from lab_ground import eventually
 
+from fronts.datagrams import MANY, delivered
 from fronts.running import Value, agent, configuration, counting, front
 from hardtack.lab import topology
-from hardtack.lab.addresses import SECOND, SERVER
+from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
-from hardtack.lab.clients import download, ping, upload
+from hardtack.lab.clients import download, upload
 from hardtack.lab.process import Process, run
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
@@ -34,7 +34,6 @@ from hardtack.packet.rule_tables import RULE_PROGRAMS
 DROPPED, LIMITED, PLAIN, TALK_TOO = 9000, 9001, 9002, TALK + 1
 COMMON = [f"drop udp and dst port {DROPPED}"]
 RULES = [f"limit 1/s udp and dst port {LIMITED}", "pass icmp or icmp6", f"protect tcp and dst port {TALK_TOO}"]
-MANY = 20
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def net(folder: Path) -> Iterator[Topology]:
         made = parts.enter_context(topology.routed())
         file = settings(folder, made)
         parts.enter_context(attach(made.near, PASS))
-        parts.enter_context(talker(made.server, SERVER + SECOND, [TALK, TALK_TOO]))
+        parts.enter_context(talker(made.server, SERVER, [TALK, TALK_TOO]))
         parts.enter_context(agent(made.far, folder))
         with front(made.outside, file):
             pass
@@ -60,7 +59,6 @@ def settings(folder: Path, net: Topology, *more: str) -> Path:
     """The front's configuration; `more`: rules of the first host."""
     hosts: list[dict[str, Value]] = [
         {"name": "ruled", "addresses": SERVER, "via": "direct", "ports": [TALK], "rules": [*RULES, *more]},
-        {"name": "dry", "addresses": SECOND, "via": "direct", "ports": [TALK], "dry_run": True, "default": "drop"},
     ]
     return configuration(folder, net.outside, hosts, inside=[net.inside.name], rules=COMMON)
 
@@ -90,33 +88,9 @@ def matched(net: Topology) -> dict[str, tuple[int, int]]:
     return {rule["rule"]: (rule["frames"], rule["over"]) for rule in status(net)["rules"]}
 
 
-def sent(net: Topology, address: str, port: int, many: int = MANY) -> int:
-    """How many of so many datagrams have arrived, at a socket of the host."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-    def listening() -> socket.socket:
-        made = socket.socket(family, socket.SOCK_DGRAM)
-        made.bind((address, port))
-        return made
-
-    def sending() -> None:
-        with socket.socket(family, socket.SOCK_DGRAM) as made:
-            for _ in range(many):
-                made.sendto(b"a datagram", (address, port))
-
-    with net.server.call(listening) as here:
-        net.client.call(sending)
-        assert ping(net.client, address)  # behind them, by the same way
-        here.setblocking(False)
-        return sum(1 for _ in iter(lambda: received(here), b""))
-
-
-def received(here: socket.socket) -> bytes:
-    """The next datagram; nothing if there is none."""
-    try:
-        return here.recv(100)
-    except BlockingIOError:
-        return b""
+def sent(net: Topology, address: str, port: int) -> int:
+    """How many of MANY datagrams have arrived."""
+    return delivered(net.client, net.server, address, port)
 
 
 def test_what_a_rule_drops_does_not_arrive(net: Topology, version: int) -> None:
@@ -137,32 +111,12 @@ def test_a_limit_lets_some_through(net: Topology, version: int) -> None:
     assert (after[0] - before[0], after[1] - before[1]) == (MANY, MANY - arrived)
 
 
-def test_what_passes_by_a_rule_is_counted_so(net: Topology, version: int) -> None:
-    with counting(net.outside) as seen:
-        assert ping(net.client, SERVER[version == 6])
-    assert seen[Reason.rule_pass] >= 1
-
-
 @pytest.mark.parametrize("port", [TALK, TALK_TOO])
 def test_connections_work_behind_rules(net: Topology, version: int, port: int) -> None:
     with counting(net.outside) as seen:
         upload(net.client, SERVER[version == 6], port, 1_000_000, timeout=PATIENCE)
         download(net.client, SERVER[version == 6], port, 1_000_000, timeout=PATIENCE)
     assert (seen[Reason.answered], seen[Reason.remembered]) == (2, 2)
-
-
-def test_a_dry_run_drops_and_answers_nothing(net: Topology, version: int) -> None:
-    address = SECOND[version == 6]
-    with counting(net.outside) as seen:
-        assert sent(net, address, DROPPED) == sent(net, address, PLAIN) == MANY
-        upload(net.client, address, TALK, 1_000_000, timeout=PATIENCE)
-        download(net.client, address, TALK, 1_000_000, timeout=PATIENCE)
-    assert (seen[Reason.rule_drop], seen[Reason.default_drop] >= MANY) == (MANY, True)
-    assert (seen[Reason.answered], seen[Reason.taught], seen[Reason.remembered]) == (2, 2, 0)
-    assert seen[Reason.connection] > 100 and not any(seen[reason] for reason in STRAYS)
-
-
-STRAYS = (Reason.stray_ack, Reason.stray_data, Reason.stray_fin, Reason.stray_rst)
 
 
 def test_counters_of_rules_go_on_over_restarts(folder: Path, net: Topology) -> None:

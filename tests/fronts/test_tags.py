@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
-from handshake.raw import Peer, Wire, tag_showing_socket, wired, with_tag
+from handshake.raw import ALL_OPTIONS, Peer, Wire, tag_showing_socket, wired, with_tag
 from handshake.stage import TALK
-from naive.frames import ACK, PROVIDER, PSH, VLAN
+from naive.frames import ACK, PROVIDER, PSH, SYN, VLAN
 
-from fronts.running import Value, agent, configuration, front
+from fronts.running import Value, agent, configuration, counting, front
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER, THIRD, with_length
 from hardtack.lab.attach import attach
@@ -19,11 +19,14 @@ from hardtack.lab.clients import ping
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
+from hardtack.packet.reasons import Reason
 
 HOSTS_VLAN = 200
 PRIORITY = 0x6000
 TAG = (VLAN, PRIORITY | 5)
 Tags = Sequence[tuple[int, int]]
+SEEN, UNSEEN = 41_000, 41_001  # ports of clients whom rules drop
+RULES = [f"drop tcp and src port {UNSEEN}", f"drop vlan 5 and tcp and src port {SEEN}"]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
         hosts: list[dict[str, Value]] = [
             {"name": "tagged", "addresses": SERVER, "via": "mac", "mac": mac, "out": made.inside.name, "vlan": HOSTS_VLAN},
             {"name": "bare", "addresses": SECOND, "via": "direct", "vlan": "none"},
-            {"name": "kept", "addresses": THIRD, "via": "direct"},
+            {"name": "kept", "addresses": THIRD, "via": "direct", "rules": RULES},
         ]
         settings = configuration(folder, made.outside, hosts, inside=[made.inside.name])
         parts.enter_context(agent(made.far, folder))
@@ -100,3 +103,17 @@ def test_a_host_outside_of_all_vlans_serves_clients_inside_of_one(net: Topology,
     peer.send(ACK)
     assert peer.ask()["peer"] == [peer.source, peer.source_port]
     peer.leave()
+
+
+@pytest.mark.parametrize("tags", [[], [TAG], [(PROVIDER, 7), TAG]], ids=["none", "one", "two"])
+def test_a_rule_means_the_same_with_tags_and_without(net: Topology, wire: Wire, version: int, tags: Tags) -> None:
+    """But for one that asks for a tag: that sees the frame as it is, from the outermost on."""
+    unseen, seen = (
+        Peer(wire, version, TALK, to=THIRD[version == 6], tags=tags, source_port=port) for port in (UNSEEN, SEEN)
+    )
+    with counting(net.outside) as counted:
+        for peer in (unseen, seen):
+            wire.send(peer.frame(SYN, carried=ALL_OPTIONS))
+        assert ping(net.client, THIRD[version == 6])  # behind them
+    assert counted[Reason.rule_drop] == 1 + (tags == [TAG])
+    assert counted[Reason.answered] == (tags != [TAG])

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from handshake.stage import HTTP, TALK
+from handshake.stage import HTTP, PATIENCE, TALK
 
 from fronts.running import Value, agent, configuration, front, key
 from hardtack.lab.addresses import BESIDE, CLIENT, ON_TWO, SECOND, SERVER, THIRD
@@ -49,10 +49,18 @@ class Way:
 
 @dataclass(frozen=True)
 class Town:
-    """The site and the processes at work in it."""
+    """The site and the processes at work in it: agents, and behind them the fronts. `folder` has their configurations."""
 
     site: Site
+    folder: Path
     processes: tuple[Process, ...]
+
+    def reload(self, more: dict[str, Value], **front: Value) -> None:
+        """Have both fronts at work with `more` in each host's table, and with more in their own."""
+        since = [len(process.lines) for process in self.processes]
+        written(self.site, self.folder, more, **front)
+        for process, line in [*zip(self.processes, since, strict=True)][-2:]:
+            process.wait_for("reloaded by=file", PATIENCE, line)
 
     def way(self, name: str, version: int) -> Way:
         """One of WAYS."""
@@ -81,16 +89,24 @@ def town(folder: Path) -> Iterator[Town]:
                 parts.enter_context(nginx(host, addresses, [HTTP]))
             if shutil.which("iperf3"):
                 parts.enter_context(iperf3(host))
-        one, two = place.one, place.two
-        first = configuration(folder, one.outside, hosts_of_one(place, folder), inside=[one.inside.name])
-        second = configuration(folder, two.outside, hosts_of_two(), inside=[two.inside.name])
+        first, second = written(place, folder, {})
         at_work = [
             agent(place.far, folder),
             agent(place.arm, folder, KEY),
-            front(one.outside, first),
-            front(two.outside, second),
+            front(place.one.outside, first),
+            front(place.two.outside, second),
         ]
-        yield Town(place, tuple(map(parts.enter_context, at_work)))
+        yield Town(place, folder, tuple(map(parts.enter_context, at_work)))
+
+
+def written(place: Site, folder: Path, more: dict[str, Value], **front: Value) -> tuple[Path, Path]:
+    """The fronts' configurations, with `more` in each host's table."""
+    one, two = place.one, place.two
+    first, second = ([{**host, **more} for host in hosts] for hosts in (hosts_of_one(place, folder), hosts_of_two()))
+    return (
+        configuration(folder, one.outside, first, inside=[one.inside.name], **front),
+        configuration(folder, two.outside, second, inside=[two.inside.name], **front),
+    )
 
 
 def hosts_of_one(place: Site, folder: Path) -> list[dict[str, Value]]:

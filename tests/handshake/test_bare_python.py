@@ -12,8 +12,8 @@ from pathlib import Path
 
 import llvmlite
 import pytest
+from fronts.datagrams import MANY, delivered
 from fronts.running import Value, configuration
-from fronts.test_rules import MANY, sent
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -141,11 +141,11 @@ def test_a_front_without_numba_has_rules(net: Topology, hardtack: list[object], 
     with Process([*hardtack, "front", settings(drop, "count udp")], net.front) as front:
         front.wait_for("ready", PATIENCE)
         for address in ADDRESSES.values():
-            assert [sent(net, address, port, MANY) for port in SPARE[:2]] == [0, MANY]
+            assert [delivered(net.client, net.server, address, port) for port in SPARE[:2]] == [0, MANY]
         assert counted() == {drop: 2 * MANY, "count udp": 2 * MANY}
         settings(drop, later, "count udp")
         front.wait_for("reloaded by=file", PATIENCE)
-        assert [sent(net, address, SPARE[1], MANY) for address in ADDRESSES.values()] == [0, 0]
+        assert [delivered(net.client, net.server, address, SPARE[1]) for address in ADDRESSES.values()] == [0, 0]
         assert counted()[later] == 2 * MANY
     assert run([*hardtack, "detach", "--interface", net.outside.name], net.front, timeout=PATIENCE).returncode == 0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from handshake.ruled import check_rules, with_rules
 from handshake.stage import (
     ADDRESSES,
     PATIENCE,
@@ -26,7 +27,7 @@ from handshake.tunnels import tunnel
 from hardtack.cli.checkup import mode
 from hardtack.kernel.interfaces import find
 from hardtack.lab import topology
-from hardtack.lab.addresses import CLIENT, SERVER
+from hardtack.lab.addresses import CLIENT, SECOND, SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, download, server_socket, upload
 from hardtack.lab.process import Process, run
@@ -36,6 +37,7 @@ from hardtack.lab.topology import Topology
 from hardtack.packet.reasons import Reason
 
 SIZE = 300_000  # bytes
+HOST = (*(f"{address}/32" for address in (SERVER[0], SECOND[0])), *(f"{address}/128" for address in (SERVER[1], SECOND[1])))
 
 
 @pytest.fixture(scope="module", params=["local", "routed", "inside"])
@@ -45,10 +47,11 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with ExitStack() as parts:
         net = parts.enter_context(topology.local() if request.param == "local" else topology.routed())
         net = parts.enter_context(behind(net) if request.param == "inside" else before(net))
-        parts.enter_context(talker(net.server, SERVER, [TALK]))
+        parts.enter_context(talker(net.server, SERVER + SECOND, [TALK]))
         for address in SERVER:  # without hardtack
             assert len(ask(net.client, address, TALK, b"download 10\n", timeout=PATIENCE)) == 10
         configuration = write_configuration(net, folder)
+        with_rules(configuration)
         if request.param == "inside":
             parts.enter_context(attach(net.near, PASS))
             text = configuration.read_text().replace("[front]", f'[front]\ninside = ["{net.inside.name}"]')
@@ -67,7 +70,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def before(net: Topology) -> Iterator[Topology]:
     """Clients and front, by a tunnel from one to the other."""
     with tunnel(net.client, net.front) as (near, outside):
-        near.add_neighbours(f"{SERVER[0]}/32", f"{SERVER[1]}/128")
+        near.add_neighbours(*HOST)
         outside.add_neighbours(f"{CLIENT[0]}/32", f"{CLIENT[1]}/128")
         made = replace(net, near=near, outside=outside)
         yield replace(made, inside=outside, far=outside) if net.is_local else made
@@ -77,9 +80,13 @@ def before(net: Topology) -> Iterator[Topology]:
 def behind(net: Topology) -> Iterator[Topology]:
     """Front and hosts, by a tunnel from one to the other."""
     with tunnel(net.front, net.server) as (inside, far):
-        inside.add_neighbours(f"{SERVER[0]}/32", f"{SERVER[1]}/128")
+        inside.add_neighbours(*HOST)
         far.add_neighbours(f"{CLIENT[0]}/32", f"{CLIENT[1]}/128")
         yield replace(net, inside=inside, far=far)
+
+
+def test_rules(stage: Stage, version: int) -> None:
+    check_rules(stage, version)
 
 
 def test_handshakes(stage: Stage, version: int) -> None:

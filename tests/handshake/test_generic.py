@@ -14,6 +14,7 @@ import pytest
 
 from handshake.attached import xdp_mode
 from handshake.generic import upon
+from handshake.ruled import check_rules, with_rules
 from handshake.stage import (
     ADDRESSES,
     PATIENCE,
@@ -25,7 +26,7 @@ from handshake.stage import (
     write_configuration,
 )
 from hardtack.lab import topology
-from hardtack.lab.addresses import SERVER
+from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import ask, download, server_socket, upload
 from hardtack.lab.process import Process
@@ -48,7 +49,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         net = parts.enter_context(topology.local() if place == "local" else topology.routed())
         net.near.features(gro=False)  # as veths have it
         net = net if kind == "veth" else parts.enter_context(upon(net, kind))
-        parts.enter_context(talker(net.server, SERVER, [TALK]))
+        parts.enter_context(talker(net.server, SERVER + SECOND, [TALK]))
         assert serves(net)  # without hardtack
         yield parts.enter_context(at_work(net, tmp_path_factory.mktemp(kind), place == "mac"))
 
@@ -58,6 +59,7 @@ def at_work(net: Topology, folder: Path, straight: bool) -> Iterator[Stage]:
     """Front and agent, until the block ends; `straight`: from the front's program to the host, with a new MAC address."""
     with ExitStack() as parts:
         configuration = write_configuration(net, folder)
+        with_rules(configuration)
         if straight:
             via = f'via = "mac"\nmac = "{net.far.mac.hex(":")}"\nout = "{net.inside.name}"'
             configuration.write_text(configuration.read_text().replace('via = "kernel"', via))
@@ -75,6 +77,10 @@ def test_it_says_that_it_is_slow_and_why(stage: Stage) -> None:
     assert xdp_mode(stage.net.outside) == "generic"
     (slow,) = (line for line in stage.front.lines if " slow " in line)
     assert (NO_XDP.format(name) if name in ("bridge", "macvlan") else LOST) in slow
+
+
+def test_rules(stage: Stage, version: int) -> None:
+    check_rules(stage, version)
 
 
 def test_handshakes(stage: Stage, version: int) -> None:
