@@ -80,7 +80,7 @@ def test_help_teaches(command: str) -> None:
     done = hardtack(command, "--help")
     assert done.returncode == 0, done.stderr
     assert "Usage: hardtack" in done.stdout
-    assert command == "doctor" or f"Example: hardtack {command} " in done.stdout
+    assert f"Example: hardtack {command} " in done.stdout
 
 
 def test_nothing_slow_is_imported_to_find_the_command() -> None:
@@ -124,9 +124,9 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "2001:db8::10",
         "but not 203.0.113.1",
         "80, 443",
-        "1440",
+        "1460, IPv6 1440",
         "mail",
-        "all TCP",
+        "as protect says",
         "1380",
         "VLAN 100",
         "52:54:00:12:34:56",

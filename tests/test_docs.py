@@ -29,6 +29,7 @@ from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import TABLES
 from hardtack.kernel import features
 from hardtack.packet.layout import Connection
+from hardtack.packet.programs import SHIPPED
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
 ROOT = Path(__file__).parents[1]
@@ -228,6 +229,10 @@ def test_the_kernels_that_it_takes_are_told(purpose: features.Purpose) -> None:
     row = {"front": "a front", "agent": "a host"}[purpose]
     assert [newest] == [cells[1] for cells in rows(README) if cells[0] == row]
     assert f"Linux {newest}" in section(purpose)
+
+
+def test_doctor_asks_for_every_program_that_ships() -> None:
+    assert {*shipped.PROGRAMS} == {source.name for source in SHIPPED}
 
 
 # Examples

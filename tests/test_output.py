@@ -57,24 +57,42 @@ def test_nothing_is_cut_in_a_pipe(wide: Path) -> None:
     assert LONG in told and "w" * 63 in told and "52:54:00:12:34:56" in told
 
 
-def test_a_narrow_terminal_folds(wide: Path) -> None:
+def on_a_terminal(columns: int, *command: str) -> str:
+    """What a command shows on a terminal so wide; without colour."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {key: value for key, value in ENVIRONMENT.items() if key != "COLUMNS"} | {"NO_COLOR": "1"}
-    command = [*HARDTACK, "check", str(wide)]
-    with subprocess.Popen(command, stdout=follower, stderr=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen([*HARDTACK, *command], stdout=follower, stderr=subprocess.DEVNULL, env=environment) as process:
         os.close(follower)
         told = b""
         while part := read(leader):
             told += part
     os.close(leader)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", told.decode())
-    assert process.returncode == 0 and "\u2026" not in text
-    table = text[text.index("\u250f") : text.index("\u2518")].splitlines()
-    rows = [line.split("\u2502") for line in table if "\u2502" in line]
-    columns = ["".join(cells).replace(" ", "") for cells in zip(*rows, strict=True)]
-    assert "w" * 63 in columns[1] and LONG in columns[2] and "52:54:00:12:34:56" in columns[5]
-    assert max(map(len, table)) <= 60
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", told.decode()).replace("\r\n", "\n")
+
+
+def columns_of(told: str) -> list[list[str]]:
+    """The cells of each column of the table of hosts, line by line, by where its headings begin."""
+    lines = told[told.index("\nhost") + 1 : told.index("Connections:")].splitlines()
+    starts = [found.start() for found in re.finditer(r"(?<= )\S|^\S", re.sub(r"(?<=\S) (?=\S)", "_", lines[0]))]
+    return [[line[start:end].strip() for line in lines] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def test_a_narrow_terminal_folds(wide: Path) -> None:
+    told = on_a_terminal(60, "check", str(wide))
+    names, addresses, _, ways, *_ = ("".join(cells) for cells in columns_of(told))
+    assert "\u2026" not in told
+    assert "w" * 63 in names and LONG in addresses and "52:54:00:12:34:56" in ways
+
+
+def test_no_word_is_folded_where_all_have_room() -> None:
+    """On 80 columns, the usual: an address is one word."""
+    told = on_a_terminal(80, "check", str(EXAMPLE))
+    _, addresses, ports, ways, _, _, replies = columns_of(told)
+    assert {"192.0.2.10", "2001:db8::10", "203.0.113.0/24", "but not 203.0.113.1"} <= {*addresses}
+    assert {"80, 443", "443"} <= {*ports} and "52:54:00:12:34:56" in ways and {"5,000,000", "100,000"} <= {*replies}
+    assert max(map(len, told.splitlines()[1:10])) <= 80
 
 
 def read(leader: int) -> bytes:

@@ -14,7 +14,7 @@ def interfaces(incomplete: str) -> list[str]:
     return [name for _, name in socket.if_nameindex() if name.startswith(incomplete)]
 
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, TOML; see etc/hardtack.toml.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: hardtack example prints one.")]
 Interface = Annotated[
     str,
     typer.Option("--interface", "-i", metavar="IF", help="Where clients' traffic comes in.", autocompletion=interfaces),

@@ -24,7 +24,7 @@ def check(
     Exit status 0 if the file is good, 2 if not. What this machine lacks for it (keys, interfaces), and what would stand in
     its way (no route, no forwarding), is only noted on standard error: the file may have been written for another one.
 
-    Example: hardtack check etc/hardtack.toml
+    Example: hardtack check /etc/hardtack/hardtack.toml
     """
     from hardtack.control import rule_loads
     from hardtack.control.configuration.reading import loaded

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hardtack.cli.screen import folding
+from hardtack.cli.screen import folding, table_of
 from hardtack.cli.sites import sites
 from hardtack.control.adoption import left_behind
 from hardtack.diagnosis.before import before
@@ -64,9 +64,9 @@ def report(found: list[Feature], seen: list[Interface], findings: list[Finding],
 def show(console: Console, found: list[Feature], seen: list[Interface], findings: list[Finding], unknown: list[str]) -> None:
     """All of it for people; rich leaves colour out where there is no terminal, or NO_COLOR is set."""
     console.print(f"Linux {platform.release()} on {platform.machine()}\n")
-    console.print(folding(feature_table(found)))
+    console.print(folding(feature_table(found), console))
     if seen:
-        console.print(folding(interface_table(seen)))
+        console.print(folding(interface_table(seen), console))
     for finding in findings:
         colour = "red" if finding.fatal else "yellow"
         console.print(f"[{colour}]{escape(finding.name)}[/]: {escape(str(finding))}", soft_wrap=True)
@@ -80,7 +80,7 @@ def show(console: Console, found: list[Feature], seen: list[Interface], findings
 
 def feature_table(found: list[Feature]) -> Table:
     """One row a feature; the remedy only where it is wanted."""
-    table = Table("feature", "here", "needed for", "what to do", box=None, pad_edge=False, header_style="bold")
+    table = table_of("feature", "here", "needed for", "what to do")
     for feature in found:
         remedy = "" if feature.present else feature.remedy
         if feature.found:
@@ -91,7 +91,7 @@ def feature_table(found: list[Feature]) -> Table:
 
 def interface_table(seen: list[Interface]) -> Table:
     """One row an interface: how an XDP program would run there."""
-    table = Table("\ninterface", "\ndriver", "\nMTU", "\nXDP", "\nnow attached", box=None, pad_edge=False)
+    table = table_of("\ninterface", "\ndriver", "\nMTU", "\nXDP", "\nnow attached")
     for interface in seen:
         now = f"program {interface.program} ({interface.attached})" if interface.attached else "nothing"
         table.add_row(interface.name, interface.driver or "none", str(interface.mtu), mode(interface), now)

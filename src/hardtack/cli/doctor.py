@@ -10,13 +10,16 @@ import typer
 
 def doctor(
     interface: Annotated[
-        list[str] | None, typer.Option("--interface", "-i", help="Look at this one only; may be given several times.")
+        list[str] | None,
+        typer.Option("--interface", "-i", metavar="IF", help="Look at this one only; may be given several times."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Say what this machine can do, what each thing is needed for, and what to do about what is missing.
 
     Attaches nothing. Exit status 0: this machine can be a front; 1: it cannot.
+
+    Example: hardtack doctor --interface eth0
     """
     from hardtack.cli import shipped
     from hardtack.cli.checkup import diagnose, look, report, show

@@ -13,7 +13,7 @@ def filter(
         str, typer.Argument(metavar="EXPRESSION", help="A pcap expression, as in tcpdump: pcap-filter(7).")
     ],
     capture: Annotated[
-        Path | None, typer.Argument(metavar="[CAPTURE]", help="A capture file, pcap or pcapng; - reads standard input.")
+        Path | None, typer.Argument(metavar="CAPTURE", help="A capture file, pcap or pcapng; - reads standard input.")
     ] = None,
     write: Annotated[
         Path | None, typer.Option("--write", "-w", metavar="FILE", help="Write the frames that match to this capture file.")

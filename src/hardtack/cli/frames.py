@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hardtack.cli.screen import folding
+from hardtack.cli.screen import GAP, folding, table_of
 from hardtack.control.readout import Frames
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
 COLOURS = {"PASS": "dim", "DROP": "red", "REPLY": "cyan", "FORWARD": "green"}
 HEADINGS = ("host", "verdict", "reason", "frames", "a second")
-GAP = 2  # between columns: rich's own
 LEAST = 20  # columns; what a reason means is left out where there is less room
 
 
@@ -48,17 +48,17 @@ def per_second(count: int, before: int | None, seconds: float) -> str:
     return f"{(count - before) / seconds:,.0f}" if seconds and before is not None and count >= before else ""
 
 
-def frames_table(lines: Sequence[Row], width: int) -> Table:
-    """The rows as a table, for a page of so many columns."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+def frames_table(lines: Sequence[Row], console: Console) -> Table:
+    """The rows as a table, as wide as the console."""
+    table = table_of()
     columns = [*zip(HEADINGS, *(line.cells for line in lines), strict=True)]
     shown = [column for column in columns if column[0] != HEADINGS[-1] or any(column[1:])]
     for column in shown:
         table.add_column(column[0], justify="right" if column[0] in HEADINGS[3:] else "left")
-    room = width - sum(max(map(len, column)) + GAP for column in shown)
+    room = console.width - sum(max(map(len, column)) + GAP for column in shown)
     if room >= LEAST:
         table.add_column("meaning", style="dim", max_width=room)
     for line in lines:
         cells = [Text(cell, style=line.colour) for cell in line.cells[: len(shown)]]
         table.add_row(*cells, *([line.meaning] if room >= LEAST else []))
-    return folding(table)
+    return folding(table, console)

@@ -18,7 +18,10 @@ def front(
 
     Runs in the foreground and logs a line with the word "ready" once it protects. SIGTERM or Ctrl-C end the process, not
     the protection: programs and tables stay at work, for an hour as the keys go, and the next start takes them over with
-    all connections. To take them off: --detach, or hardtack detach. Hosts with handshake = "agent" must run `hardtack
+    all connections. To take them off: --detach, or hardtack detach.
+
+    CONFIG is read again as soon as it changes, on SIGHUP,
+    and by hardtack reload, which says what has changed or what is wrong. Hosts with handshake = "agent" must run `hardtack
     agent` with the same key; with via = "local" this machine is the host, and the agent's program is attached here too.
 
     Example: hardtack front /etc/hardtack/hardtack.toml

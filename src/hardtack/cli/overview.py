@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from rich.table import Table
+from rich.console import Console
+from rich.markup import escape
 
-from hardtack.cli.screen import folding, screen
+from hardtack.cli.screen import folding, screen, table_of
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.networks.prefixes import Content
+from hardtack.control.ways import has
 from hardtack.kernel.tcp import Speech
+from hardtack.printable import printable
 
 Lists = Mapping[Path, Content]
 
 
 def show(settings: Config, memory: int, lists: Lists) -> None:
     """What will be protected, as a table, and how; `memory` in bytes, `lists`: what is in files of them."""
-    table = Table("host", "addresses", "ports", "handshake", "via", "MSS", "not TCP", "SYN-ACKs/s")
+    table = table_of("host", "addresses", "ports", "via", "MSS", "not TCP", "SYN-ACKs/s")
     for host in settings.hosts:
-        ports = str(host.ports) if host.ports else "all TCP"
+        ports = str(host.ports or ("all TCP" if host.protect is None else "as protect says"))
         addresses = "\n".join([*map(str, host.addresses), *(f"but not {one}" for one in host.exclude)])
         replies = f"{host.replies_per_second:,}"
-        table.add_row(host.name, addresses, ports, host.handshake, way(host), mss(host), host.default, replies)
+        table.add_row(host.name, addresses, ports, escape(way(host)), mss(host), host.default, replies)
     console, front = screen(), settings.front
-    console.print(f"On {', '.join(front.uplinks)}, with {keys(settings)}:", markup=False, soft_wrap=True)
-    console.print(folding(table))
+    tell(console, f"On {', '.join(front.uplinks)}, with {keys(settings)}:")
+    console.print(folding(table, console))
     for line in (
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
         f"Learned from what hosts send: {learning(settings)}",
@@ -35,10 +38,15 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
         f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
         f"Promised to clients that offer it: {promises(settings)}",
         f"Frames that a client may send on a connection: at most {frames(settings)} a second",
+        *sources(settings, lists),
+        *rules(settings),
     ):
-        console.print(line, markup=False, soft_wrap=True)
-    for line in (*sources(settings, lists), *rules(settings)):
-        console.print(line, markup=False, soft_wrap=True)
+        tell(console, line)
+
+
+def tell(console: Console, line: str) -> None:
+    """A line as it is: paths and rules are others' words."""
+    console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def sources(settings: Config, lists: Lists) -> Iterator[str]:
@@ -125,5 +133,6 @@ def way(host: Host) -> str:
 
 
 def mss(host: Host) -> str:
-    """The MSS of each address, on the address's line."""
-    return "\n".join(str(host.mss_for(address.version)) for address in host.addresses)
+    """For IPv4, and for IPv6 if that is another one."""
+    ipv4, *ipv6 = dict.fromkeys(host.mss_for(version) for version in (4, 6) if has(host, version))
+    return f"{ipv4}, IPv6 {ipv6[0]}" if ipv6 else str(ipv4)

@@ -32,7 +32,7 @@ def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None) -
         seconds = snapshot.time - before.time if before and earlier else 0.0
         was = dict(groups(earlier)) if earlier else {}
         lines = [row for name, frames in groups(one) for row in rows(name, frames, was.get(name), seconds)]
-        console.print(frames_table(lines, console.width))
+        console.print(frames_table(lines, console))
         for line in rules(one):
             console.print(line, soft_wrap=True)
 

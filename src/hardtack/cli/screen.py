@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 PIPE = 1 << 16  # columns: more than any table wants
+GAP = 2  # columns between those of a table
 
 
 def screen() -> Console:
@@ -15,9 +17,21 @@ def screen() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE)
 
 
-def folding(table: Table) -> Table:
-    """`table`, whose words are folded where they would be cut."""
+def table_of(*headings: str) -> Table:
+    """An empty table, without lines."""
+    return Table(*headings, box=None, pad_edge=False, header_style="bold")
+
+
+def folding(table: Table, console: Console) -> Table:
+    """`table`, made to fit: its columns wrap at blanks, the last ones first; words are folded only if all are too wide."""
+    sizes = []
     for column in table.columns:
+        cells = [Measurement.get(console, console.options, cell) for cell in (column.header, *column.cells)]
+        sizes.append((max(cell.minimum for cell in cells), max(cell.maximum for cell in cells)))
+    room = console.width - sum(least for least, _ in sizes) - GAP * (len(sizes) - 1)
+    for column, (least, most) in zip(table.columns, sizes, strict=True):
         column.overflow = "fold"
-        column.no_wrap = False
+        if room >= 0:
+            column.width = min(most, least + room)
+            room -= column.width - least
     return table

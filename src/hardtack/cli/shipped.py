@@ -18,10 +18,12 @@ from hardtack.prebuilt import prebuilt, sources_hash
 # The oldest kernel that should take each (tried: 6.1, and from 6.12 on), what it is needed for, and by whom
 PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
     "front": ("6.1", "answering SYNs", ("front", "leaving", "lab")),
+    "front_ruled": ("6.1", "rules and dry runs", ()),
     "inside": ("6.1", "learning from hosts", ("front", "lab")),
     "sweeper": ("6.1", "a table of connections that stays quick", ("front", "leaving", "lab")),
     "leaving": ("6.6", "learning from what leaves", ("leaving", "lab")),
     "front_ip": ("6.6", "a front on a tunnel without Ethernet", ()),
+    "front_ip_ruled": ("6.6", "rules on such a tunnel", ()),
     "inside_ip": ("6.6", "hosts behind such a tunnel", ()),
     "agent": ("6.9", "making sockets from cookies", ("agent", "lab")),
 }
