@@ -42,22 +42,23 @@ def finding(request: pytest.FixtureRequest) -> Iterator[Part]:
         yield found
 
 
-def write(finding: Part, addresses: Iterable[Address]) -> None:
+def write(finding: Part, addresses: Iterable[Address]) -> Trees:
     """Protect these: each with a number, an MSS and a port of its own, next to PORT."""
     numbers: dict[Network, int] = {ip_network(address): n for n, address in enumerate(addresses, 1)}
     sets = {bits_of((PORT, 1000 + n)): n for n in numbers.values()}
-    fill(finding, Protected({n: record(n) for n in numbers.values()}, sets, numbers, numbers))
+    return fill(finding, Protected({n: record(n) for n in numbers.values()}, sets, numbers, numbers))
 
 
-def fill(finding: Part, protected: Protected) -> None:
-    """As `hardtack front` does it."""
+def fill(finding: Part, protected: Protected) -> Trees:
+    """As `hardtack front` does it. The tree's memory is not the table's: it has yet to be written there."""
     for table, first, step, words, _ in columns(protected):
         whole = np.zeros(step * len(words), np.uint64)
         whole[first::step] = words
         finding.write(table, whole.tobytes())
-    tree = np.zeros(NETWORKS.value_size // 8, np.uint64)
-    assert Trees(tree, lambda: None).new(content(protected)) == HOST_ROOT
-    finding.write("networks", tree.tobytes())
+    trees = Trees(np.zeros(NETWORKS.value_size // 8, np.uint64), lambda: None)
+    assert trees.new(content(protected)) == HOST_ROOT
+    finding.write("networks", trees.memory.table.tobytes())
+    return trees
 
 
 def record(number: int) -> bytes:
@@ -95,6 +96,17 @@ def test_an_address_one_bit_off_is_another(finding: Part) -> None:
     for bit in range(128):
         assert found(finding, IPv6Address(int(ours[1]) ^ 1 << bit)) == []
     assert found(finding, ours[0])[0] == 1 and found(finding, ours[1])[0] == 2
+
+
+def test_what_was_found_is_found_no_more_once_the_tree_has_changed(finding: Part) -> None:
+    ours: list[Address] = [IPv4Address("192.0.2.10"), IPv6Address("2001:db8::10"), IPv4Address("192.0.2.11")]
+    trees = write(finding, ours)
+    assert [found(finding, one)[0] for one in ours * 2] == [1, 2, 3] * 2
+    for value in (3, 0, 1, 2):
+        for one in ours[:2]:
+            trees.set(HOST_ROOT, ip_network(one), value)
+        finding.write("networks", trees.memory.table.tobytes())
+        assert [(found(finding, one) or [0])[0] for one in (*ours, *ours)] == [value, value, 3] * 2
 
 
 def test_generated_sets_are_found(finding: Part) -> None:

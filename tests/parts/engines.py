@@ -22,7 +22,7 @@ from parts.entries import DONE
 
 Target = Literal["eBPF", "native"]
 TARGETS = [pytest.param("eBPF", marks=needs_root), pytest.param("native")]
-TABLES = (layout.KEYS, layout.CLOCK, layout.WALK, layout.NETWORKS, layout.NETS, layout.HOSTS, layout.PORTS)
+TABLES = (layout.KEYS, layout.CLOCK, layout.WALK, layout.NETWORKS, layout.RECENT, layout.NETS, layout.HOSTS, layout.PORTS)
 SETS = 1100  # of ports: more than a test has
 SIZES = {layout.PORTS.name: SETS * layout.PORT_WORDS}
 NS = 1_000_000  # in a millisecond

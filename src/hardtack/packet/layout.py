@@ -21,6 +21,8 @@ MOST_NETS = 1 << 17  # protected networks and addresses, at places from 1; the l
 MOST_LEARNED = 1 << 14  # learned: single addresses in networks
 ALL_PORTS = 0  # Host.ports: the set of every port
 HOST_ROOT = 4  # of the tree in which destinations are looked up: the first that a table has
+GENERATION = 2  # the word of `networks` that is another one after each change of a tree
+RECENT_CELLS = 256  # destinations that a CPU remembers: 8 KiB, which stay close by
 
 WAYS = 8  # places in a bucket of the connection table: as many as a word has bytes, which are their tags
 FEWEST_MARKS = 1 << 20  # in a set, as bits: 128 KiB, which a CPU keeps close by; larger tables have more
@@ -277,6 +279,10 @@ Seen = np.dtype([("front", "u8", (MOST_EXITS,)), ("inside", "u8"), ("leaving", "
 # Trees of prefixes: see packet/state/networks.py. As many words as whoever makes the table chooses
 Networks = np.dtype([("words", "u8", (FEWEST_NETWORK_WORDS,))], align=True)
 
+# A destination that was looked up on a CPU, and what was found; it holds while `generation` is that of `networks`
+Destination = np.dtype([("high", "u8"), ("low", "u8"), ("place", "u4"), ("host", "u4"), ("generation", "u8")], align=True)
+Recent = np.dtype([("cells", Destination, (RECENT_CELLS,))], align=True)
+
 # By reason: frames, then their bytes, as they came
 Counters = np.dtype([("tallies", "u8", (2 * FRONT_REASONS,))], align=True)
 AgentCounters = np.dtype([("tallies", "u8", (2 * REASONS,))], align=True)
@@ -292,6 +298,7 @@ NETS = table("nets", "array", Nets, flags=MMAPABLE)
 POLICY = table("policy", "array", Policy)
 PROMISE = table("promise", "array", Promise)
 NETWORKS = table("networks", "array", Networks, flags=MMAPABLE)
+RECENT = table("recent", "percpu_array", Recent)
 MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)

@@ -28,6 +28,7 @@ from hardtack.packet.layout import (
     PORTS,
     PREFIXES,
     PROMISE,
+    RECENT,
     SEARCH,
     SEEN,
     SHARES,
@@ -51,7 +52,7 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
-OURS = (NETWORKS, NETS, HOSTS, PORTS)  # what is protected
+OURS = (NETWORKS, RECENT, NETS, HOSTS, PORTS)  # what is protected
 KNOWN = (*TABLE, *OURS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
 JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE)
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)

@@ -16,7 +16,7 @@ Flow = np.dtype(
         ("host", "i8"),  # whose that is: Host.number; NO_HOST: it is nobody's
         ("network", "i8"),  # offset of the IP header
         ("transport", "i8"),  # offset of the TCP header
-        ("size", "i8"),  # of the frame in bytes, as it came
+        ("size", "i8"),  # of the frame in bytes, as it came; of padding, what is in the first buffer
         ("version", "i8"),  # 4 or 6
         ("kind", "i8"),  # NONE: whole TCP may follow; else the reason why not: NOT_TCP, FRAGMENT, EXTENSION, TRUNCATED
         ("protocol", "i8"),  # only if `kind` is not NONE: what the packet carries, behind extension headers

@@ -34,7 +34,7 @@ class Memory:
         self._wait = wait
         units = len(table) // UNIT - NETWORKS_END // (8 * UNIT)
         self._taken = np.zeros(max(units, 1), bool)
-        self._taken[0] = True  # place 0 leads nowhere; the root 0 is there, which has nothing
+        self._taken[0] = True  # place 0 leads nowhere; the root 0 is there, which has nothing; GENERATION
         self._left: list[tuple[Places, Places]] = []
         self._next = 0
         self.used = 1  # units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from hardtack.control.networks.memory import UNIT, Memory, TableFull
 from hardtack.control.networks.prefixes import Content, Network, Prefixes, words_of
 from hardtack.control.networks.walk import Blocks, blocks_below
 from hardtack.kernel import grace
-from hardtack.packet.layout import FEWEST_NETWORK_WORDS, NETWORKS_END
+from hardtack.packet.layout import FEWEST_NETWORK_WORDS, GENERATION, NETWORKS_END
 
 __all__ = ["FIRST_ROOT", "TableFull", "Trees"]
 
@@ -59,6 +60,8 @@ class Trees:
         """`memory`: all of the table, as a writable buffer of zeros. `wait`: comes back when no look-up is under way that
         had begun before."""
         self.memory = Memory(np.frombuffer(memory, np.uint64), wait)
+        self.memory.words[GENERATION] = time.monotonic_ns()  # no other trees' that programs may remember something of
+        self.memory.table[GENERATION] = self.memory.words[GENERATION]
         self._contents: dict[int, tuple[Prefixes, ...]] = {}
         self._held: Held | None = None
 
@@ -202,6 +205,9 @@ class Trees:
                 self.memory.table[step[0]] = step[1]
             else:
                 step()
+        grace.keep_order()
+        self.memory.words[GENERATION] += np.uint64(1)
+        self.memory.table[GENERATION] = self.memory.words[GENERATION]
         for places, sizes in held.old:
             self.memory.give(places, sizes)
 

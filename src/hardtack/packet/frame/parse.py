@@ -11,6 +11,7 @@ from __future__ import annotations
 from hardtack.compiler.language import (
     at,
     beyond,
+    distance,
     inlined,
     load8,
     load16be,
@@ -71,7 +72,7 @@ def parse(frame, flow):
 def parse_addresses(frame, flow):
     """From whom and to whom it is; a reason if it does not get there."""
     start, end = head(frame), tail(frame)
-    flow.size = whole_length(frame)
+    flow.size = distance(start, end)
     if beyond(start, ETHERNET, end):
         return TRUNCATED
     network, kind, most = ETHERNET, load16be(start, 12), MOST_NETWORK
@@ -88,9 +89,9 @@ def parse_addresses(frame, flow):
         network, kind = network + TAG, load16be(tag, 2)
     flow.network = network if network == ETHERNET else opaque(network, most)
     if kind == TYPE_IPV4:
-        return parse_ipv4(start, end, flow)
+        return parse_ipv4(frame, start, end, flow)
     if kind == TYPE_IPV6:
-        return parse_ipv6(start, end, flow)
+        return parse_ipv6(frame, start, end, flow)
     return NOT_IP
 
 
@@ -101,7 +102,7 @@ def is_tag(kind):
 
 
 @inlined
-def parse_ipv4(start, end, flow):
+def parse_ipv4(frame, start, end, flow):
     """RFC 791 3.1."""
     network = at(start, flow.network)
     if beyond(network, IPV4, end):
@@ -114,8 +115,10 @@ def parse_ipv4(start, end, flow):
         return BAD_HEADER
     if beyond(network, size, end):
         return TRUNCATED
-    if load16be(network, 2) < size:
+    total = load16be(network, 2)
+    if total < size:
         return BAD_HEADER
+    measure(frame, flow, flow.network + total)
     flow.version = 4
     flow.source_high = u64(0)
     flow.source_low = u64(MAPPED) | (u64(load32(network, 12)) << u64(32))
@@ -125,17 +128,25 @@ def parse_ipv4(start, end, flow):
 
 
 @inlined
-def parse_ipv6(start, end, flow):
+def parse_ipv6(frame, start, end, flow):
     """RFC 8200 3."""
     network = at(start, flow.network)
     if beyond(network, IPV6, end):
         return TRUNCATED
     if load8(network, 0) >> 4 != 6:
         return BAD_HEADER
+    measure(frame, flow, flow.network + IPV6 + load16be(network, 4))
     flow.version = 6
     flow.source_high, flow.source_low = load64(network, 8), load64(network, 16)
     flow.destination_high, flow.destination_low = load64(network, 24), load64(network, 32)
     return NONE
+
+
+@inlined
+def measure(frame, flow, end):
+    """The frame's size where IP says that there is more, up to `end`, than the first buffer has. It takes a call to know."""
+    if end > flow.size:
+        flow.size = whole_length(frame)
 
 
 @inlined

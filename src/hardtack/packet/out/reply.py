@@ -19,7 +19,7 @@ from hardtack.compiler.language import (
 from hardtack.packet.frame.checksum import fold, halves
 from hardtack.packet.frame.link import has_ethernet
 from hardtack.packet.frame.options import NO_SCALE
-from hardtack.packet.frame.platform import head, resize, tail
+from hardtack.packet.frame.platform import head, resize, tail, whole_length
 from hardtack.packet.frame.wire import ETHERNET, IPV4, IPV6, SHORTEST_FRAME, TCP, TCP_PROTOCOL
 
 # Words as they lie in memory, little-endian
@@ -55,7 +55,7 @@ def make_room(frame, flow, wanted):
     length = distance(head(frame), tail(frame))
     if flow.payload == 0 and (length == wanted or (wanted < length and length <= SHORTEST_FRAME)):
         return True
-    return resize(frame, wanted - flow.size) == 0
+    return resize(frame, wanted - whole_length(frame)) == 0
 
 
 @inlined

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, address, at, entry_at, entry_of, i64, inlined, u64, viewed
+from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, viewed
 from hardtack.packet.layout import (
+    GENERATION,
     HOST_ROOT,
     HOSTS,
     MOST_HOSTS,
     MOST_NETS,
     NETS,
     NO_HOST,
-    NO_PLACE,
     PORTS,
     Host,
     Hosts,
@@ -18,7 +18,8 @@ from hardtack.packet.layout import (
     Nets,
     Ports,
 )
-from hardtack.packet.state.networks import look_up_in
+from hardtack.packet.state.networks import look_up_in, networks
+from hardtack.packet.state.recent import cell_of, nothing_after
 
 HOST_SIZE, NET_SIZE = Host.itemsize, Net.itemsize
 PORT_BITS = 16 - 6  # of a set of ports, as words
@@ -33,10 +34,15 @@ ports_at = entry_at(PORTS, Ports)
 @inlined
 def find_host(flow, high, low):
     """Whether an address (two words, as in Flow) is protected; then `flow.host` says whose it is, and `flow.place` where."""
-    flow.place = look_up_in(HOST_ROOT, flow.version == 4, high, low)
-    if flow.place == NO_PLACE:  # its record says that it is nobody's, but the verifier does not know
+    recent, generation = cell_of(high, low), networks().words[GENERATION]
+    if absent(recent):
         return False
-    flow.host = i64(net_at(flow.place).host)
+    if recent.low != low or recent.high != high or recent.generation != generation:
+        place = look_up_in(HOST_ROOT + nothing_after(generation), flow.version == 4, high, low)
+        recent.high, recent.low, recent.generation = high, low, generation
+        recent.place, recent.host = place, i64(net_at(place).host)
+        barrier()  # for the verifier: what is read then is as little known as if it had been there
+    flow.place, flow.host = i64(recent.place), i64(recent.host)
     return flow.host != NO_HOST
 
 
