@@ -214,7 +214,7 @@ def let_through(native: Native, make: object, per_second: int, seconds: int) -> 
     return gone
 
 
-@pytest.mark.parametrize(("port", "rate"), [(9, 3), (7, 4)])
+@pytest.mark.parametrize(("port", "rate"), [(9, 3), (7, 1)])
 def test_slow_rates_hold(native: Native, port: int, rate: int) -> None:
     gone = let_through(native, lambda _: udp(IPv4(destination=RULED), to=port), 100, 20)
     assert rate * 20 * 0.95 <= gone <= rate * 20 * 1.05
@@ -232,7 +232,7 @@ def test_a_fast_rate_holds_within_a_twentieth_over_ten_seconds(native: Native) -
 
 
 def test_a_flood_from_very_many_sources_has_no_more_than_all_buckets_together(native: Native) -> None:
-    """Four a second for each source, of IPv6: 200,000 at once, each from a /64 of its own, and one honest one after."""
+    """One a second for each source, of IPv6: 200,000 at once, each from a /64 of its own, and one honest one after."""
     native.forget()
     rng = np.random.default_rng(1)
     flood = bytearray(udp(IPv6(destination=RULED6), to=7))

@@ -128,7 +128,7 @@ def pays(memory: Memory, rule: Rule, packet: Packet, moment: Moment) -> bool:
     if rule.per_source:
         prefix = packet.source[:3] if packet.version == 4 else packet.source[:8]
         cost = SECOND // rule.rate // TICK + 1
-        return draws(memory, (rule.number, prefix), cost, now // TICK, max(DEPTH, SECOND // rule.rate) // TICK)
+        return draws(memory, (rule.number, prefix), cost, now // TICK, max(DEPTH // TICK, cost))
     frames = max(1, rule.rate // 1000)
     mine = moment.cpu, rule.number
     if not memory.left[mine]:

@@ -57,7 +57,7 @@ RULES = [
     "dry drop udp src port 123",
     "limit 3/s udp dst port 9",
     "dry limit 3/s udp dst port 10",
-    "limit 4/s per source udp dst port 7",
+    "limit 1/s per source udp dst port 7",
     "protect tcp dst port 8443",
     "drop tcp dst port 443 and greater 90 and (tcp[13] & 16 != 0 or ip6[53] & 16 != 0)",
     "limit 2k/s tcp dst port 25",

@@ -55,7 +55,7 @@ def draw(bucket, cost, now):
     for _ in range(ATTEMPTS):
         before = bucket.full_at
         begins = now if before < now else before
-        if begins + cost > now + deep(cost):
+        if begins + cost > now + deep(cost, u64(DEPTH)):
             return False
         if compare_exchange(address(bucket), before, begins + cost) == before:
             return True
@@ -63,9 +63,9 @@ def draw(bucket, cost, now):
 
 
 @inlined
-def deep(cost):
-    """A bucket is as deep, and at least as one draw."""
-    return cost if cost > u64(DEPTH) else u64(DEPTH)
+def deep(cost, depth):
+    """How deep a bucket is: so deep, and at least as one draw. All in one unit, or a slow rule has no room for a frame."""
+    return cost if cost > depth else depth
 
 
 @inlined
@@ -76,7 +76,7 @@ def draw_for_source(rule, flow, now):
     if absent(sources):
         return False
     cost, ticks = (u64(rule.cost) >> u64(SOURCE_SHIFT)) + u64(1), (now >> u64(SOURCE_SHIFT)) & u64(TIMES)
-    tag, depth = (hashed >> u64(TAG_SHIFT)) & u64(TAG_BITS), deep(u64(rule.cost)) >> u64(SOURCE_SHIFT)
+    tag, depth = (hashed >> u64(TAG_SHIFT)) & u64(TAG_BITS), deep(cost, u64(DEPTH >> SOURCE_SHIFT))
     way = opaque(way_of(sources, tag, ticks), SOURCE_WAYS - 1)
     for _ in range(ATTEMPTS):
         before = sources.words[way]
