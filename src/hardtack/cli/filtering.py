@@ -7,14 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hardtack.kernel.bpf import BpfError, privileged
 from hardtack.kernel.programs import VerifierRefusal
 from hardtack.pcap import cost
-from hardtack.pcap.captures import Capture, Output, Packet
+from hardtack.pcap.captures import Capture, CaptureError, Output, Packet
 from hardtack.pcap.libpcap import Expression, listing
 from hardtack.pcap.native import Batch, Matcher
 from hardtack.pcap.programs import assembly, matcher
@@ -87,28 +86,45 @@ def told(facts: Row) -> Iterator[str]:
 def matches(
     expression: Expression, capture: Capture, write: Path | None, begin: Callable[[Sequence[bytes]], None], as_json: bool
 ) -> int:
-    """Print every frame that matches, and count them. `begin` is given the first frames, for a start."""
-    matcher, packets, progress = Matcher([expression]), capture.packets(), Progress()
+    """Print every frame that matches, and count them. `begin` is given the first frames, for a start. CaptureError."""
+    matcher, progress = Matcher([expression]), Progress()
     seen = found = 0
     with ExitStack() as parts:
+        parts.callback(lambda: print(f"{found:,} of {seen:,} frames match", file=sys.stderr))
+        parts.callback(progress.clear)
         output = parts.enter_context(Output(write, capture.link)) if write else None
-        while batch := list(islice(packets, BATCH)):
+        for batch in batches(capture.packets()):
             if not seen:
                 begin([packet.frame for packet in batch[:TIMED]])
             answers = Batch([packet.frame for packet in batch], [packet.length for packet in batch]).run(matcher)
             matching = [(seen + at, packet) for at, packet in enumerate(batch, 1) if answers[at - 1]]
+            seen, found = seen + len(batch), found + len(matching)
             progress.clear()
             for number, packet in matching:
                 print(line(number, packet, capture, as_json))
             if output:
                 put(output, [packet for _, packet in matching])
-            seen, found = seen + len(batch), found + len(matching)
             progress.tell(f"{seen:,} frames, {found:,} match")
         if not seen:
             begin([])
-    progress.clear()
-    print(f"{found:,} of {seen:,} frames match", file=sys.stderr)
     return found
+
+
+def batches(packets: Iterator[Packet]) -> Iterator[list[Packet]]:
+    """Some at a time; also those before the place where a capture is damaged, as where its end was never written."""
+    batch: list[Packet] = []
+    try:
+        for packet in packets:
+            batch.append(packet)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except CaptureError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def put(output: Output, packets: list[Packet]) -> None:
