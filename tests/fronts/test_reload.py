@@ -190,6 +190,20 @@ def test_what_is_asked_for_is_told(at: Scene) -> None:
         assert at.reload()[1]["outcome"] == "changed"
 
 
+def test_what_stands_in_the_way_of_a_host_that_comes_is_told(at: Scene) -> None:
+    """As at a start, but of hosts alone that are different."""
+    at.write({**ONE, "mss": 1300}, {"name": "far", "addresses": ["100.99.1.1"], "via": "kernel"}, reload="manual")
+    at.waits_for("reloaded by=file")
+    told = "there is no route to 100.99.1.1 (far)"
+    assert told in at.waits_for("finding name=no-route")
+    at.write(ONE, {"name": "far", "addresses": ["100.99.1.1"], "via": "direct"}, reload="manual")
+    for options in (["--diff"], [], []):
+        status, out, notes = at.hardtack("reload", *options)
+        assert status == 0 and (told in notes) == ("nothing to do" not in out)
+    at.write(ONE)
+    assert at.reload()[1]["outcome"] == "changed"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

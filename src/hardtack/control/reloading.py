@@ -31,6 +31,9 @@ from hardtack.control.reloads import RELOADS, Reloads
 from hardtack.control.rule_loads import missing
 from hardtack.control.rule_mistakes import bad_rule
 from hardtack.control.rules import BadRule
+from hardtack.control.ways import ways_to
+from hardtack.diagnosis.finding import Finding
+from hardtack.diagnosis.telling import warn
 from hardtack.image import ONLY
 from hardtack.mistake import Mistake
 
@@ -53,16 +56,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """`problems`: of REFUSED and FAILED, a line each."""
+    """`problems`: of REFUSED and FAILED, a line each; `notes`: what stands in the way of hosts that are different."""
 
     outcome: Outcome
     changes: list[Change] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
 
     def told(self) -> dict[str, Any]:
         """As plain data; a contract."""
-        return {**asdict(self), "text": [str(change) for change in self.changes]}
+        return {**asdict(self), "notes": [*map(str, self.notes)], "text": [*map(str, self.changes)]}
 
 
 Answer = Callable[[Result], None]
@@ -170,7 +174,7 @@ class Reloading:
         if not found:
             return Result(Outcome.UNCHANGED)
         if all(asked.only_show for asked in self._now):
-            return Result(Outcome.DIFFERENT, found)
+            return Result(Outcome.DIFFERENT, found, notes=in_the_way(now, then))
         if wanted:
             return self._load(wanted, then, found)
         return self._published(then, found)
@@ -206,11 +210,12 @@ class Reloading:
         return None
 
     def _published(self, then: Plan, found: list[Change]) -> Result:
+        notes = in_the_way(self._here.plan, then)
         try:
             publish(self._here, then)
         except TableFull as full:  # nothing has been changed then
             return Result(Outcome.REFUSED, found, [str(full)])
-        return Result(Outcome.CHANGED, found)
+        return Result(Outcome.CHANGED, found, notes=notes)
 
     def _end(self, result: Result) -> None:
         """Tell everybody who waits, the journal and the table."""
@@ -236,6 +241,8 @@ class Reloading:
             journal.note("reloaded", by=who, changes=len(result.changes), seconds=result.seconds)
         for change in result.changes[:MOST_TOLD]:
             journal.note("changed", what=change)
+        for finding in result.notes:
+            warn(finding)  # as at a start
         self._tell(self._told.success())
 
     def _tell(self, told: Reloads) -> None:
@@ -252,3 +259,9 @@ class Reloading:
         self._tell(self._told.failure(GONE))
         if self._now:
             self._end(Result(Outcome.FAILED, problems=[GONE]))
+
+
+def in_the_way(now: Plan, then: Plan) -> list[Finding]:
+    """What is between this machine and the hosts that come, or are to be another way."""
+    before = {host.name: host for host in now.config.hosts}
+    return [*ways_to([host for host in then.config.hosts if before.get(host.name) != host])]

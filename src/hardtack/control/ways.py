@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
@@ -24,9 +24,14 @@ def ways(config: Config) -> Iterator[Finding]:
     """All that is found of interfaces, forwarding and routes."""
     for name in dict.fromkeys((*config.front.uplinks, *config.front.inside)):
         yield from closed(name)
-    yield from not_forwarding(config)
+    yield from ways_to(config.hosts)
+
+
+def ways_to(hosts: Collection[Host]) -> Iterator[Finding]:
+    """What is found of forwarding and routes for these hosts alone."""
+    yield from not_forwarding(hosts)
     with suppress(OSError), Routing() as kernel:
-        yield from routes(config, kernel)
+        yield from routes(hosts, kernel)
 
 
 def closed(name: str) -> Iterator[Finding]:
@@ -43,10 +48,10 @@ def closed(name: str) -> Iterator[Finding]:
             yield Finding("no-carrier", f"{name} has no carrier", "look at its cable, or its other end")
 
 
-def not_forwarding(config: Config) -> Iterator[Finding]:
+def not_forwarding(hosts: Collection[Host]) -> Iterator[Finding]:
     """Hosts that Linux is to send on to, which it is told not to."""
     for version, setting in FORWARDING.items():
-        names = [host.name for host in config.hosts if host.via in ("kernel", "direct") and has(host, version)]
+        names = [host.name for host in hosts if host.via in ("kernel", "direct") and has(host, version)]
         if names and tcp.numbers(tcp.SETTINGS / setting) == [0]:
             key = f"net.{setting.replace('/', '.')}"
             what = f"{key} is 0, and Linux is to send on to {listed(names)}"
@@ -58,10 +63,10 @@ def has(host: Host, version: int) -> bool:
     return any(address.version == version for address in host.addresses)
 
 
-def routes(config: Config, kernel: Routing) -> Iterator[Finding]:
+def routes(hosts: Collection[Host], kernel: Routing) -> Iterator[Finding]:
     """Hosts without a route, or with one that does not go with their `via`. OSError."""
     nowhere, own, elsewhere = [], [], []
-    every = ((host, address) for host in config.hosts if host.via != "mac" for address in host.addresses)
+    every = ((host, address) for host in hosts if host.via != "mac" for address in host.addresses)
     for host, address in islice(every, MOST_ASKED):
         route = kernel.route(first(address).packed)
         told = f"{address} ({host.name})"
