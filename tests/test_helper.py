@@ -38,7 +38,7 @@ from pathlib import Path
 from hardtack.kernel import privileges
 privileges.prepare()
 from hardtack.control.configuration.reading import loaded
-from hardtack.control.helper.process import reading_in, started
+from hardtack.control.helper.process import started
 path = Path(sys.argv[1])
 found = loaded(path)
 time.sleep(0.1)  # more than a tick of the file system's clock
@@ -51,7 +51,7 @@ def asked():
     helper.ask("read")
     while (message := helper.receive()) and "event" in message.facts:
         pass
-    return reading_in(message)
+    return helper.reading(message)
 first = asked()
 status = Path(f"/proc/{helper.pid}/status").read_text()
 try:

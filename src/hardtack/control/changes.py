@@ -65,6 +65,8 @@ def host_changes(now: Config, then: Config) -> Iterator[Change]:
     """By name; one that is called otherwise is another one."""
     before = {host.name: host for host in now.hosts}
     for host in then.hosts:
+        if before.get(host.name) is host:
+            continue
         if host.name not in before:
             yield Change("host", host.name, How.ADDED, (f"addresses {listed(map(str, host.addresses))}",))
         elif details := tuple(f"{key} {told(was, will)}" for key, was, will in differences(before[host.name], host)):

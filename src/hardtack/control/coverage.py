@@ -8,31 +8,25 @@ from typing import Generic, TypeVar
 
 Network = IPv4Network | IPv6Network
 Value = TypeVar("Value")
-Key = tuple[int, int, int]  # IP version, bits of the prefix, how many
 
 
 class Prefixes(Generic[Value]):
     """Networks, and what each stands for."""
 
     def __init__(self, values: Mapping[Network, Value]) -> None:
-        self._values = {key_of(network): value for network, value in values.items()}
-        self._lengths = {
-            version: sorted({length for found, _, length in self._values if found == version}, reverse=True)
-            for version in (4, 6)
-        }
+        self._values = values
+        self._lengths = sorted({(network.version, network.prefixlen) for network in values}, reverse=True)
 
     def holding(self, network: Network) -> Value | None:
         """The value of the longest prefix that all of `network` has; None if there is none."""
-        version, bits, size = key_of(network)
-        for length in self._lengths[version]:
-            if length <= size and (found := (version, bits >> (size - length), length)) in self._values:
-                return self._values[found]
+        if network in self._values:
+            return self._values[network]
+        for version, length in self._lengths:
+            if version != network.version or length >= network.prefixlen:
+                continue
+            if (shorter := network.supernet(new_prefix=length)) in self._values:
+                return self._values[shorter]
         return None
-
-
-def key_of(network: Network) -> Key:
-    """A network as numbers."""
-    return network.version, int(network.network_address) >> (network.max_prefixlen - network.prefixlen), network.prefixlen
 
 
 def widened(before: Mapping[Network, bytes], after: Mapping[Network, bytes], every: bytes) -> set[Network]:
@@ -42,9 +36,9 @@ def widened(before: Mapping[Network, bytes], after: Mapping[Network, bytes], eve
     """
     if before == after:
         return set()
-    old, new = Prefixes(before), Prefixes(after)
-    names = Prefixes({network: network for network in after})
-    changed = [network for network in before.keys() | after.keys() if before.get(network) != after.get(network)]
+    changed = [network for network, bits in after.items() if before.get(network) != bits]
+    changed += [network for network in before if network not in after]
+    old, new, names = Prefixes(before), Prefixes(after), Prefixes(dict(zip(after, after, strict=True)))
     more = (network for network in changed if is_more(new.holding(network), old.holding(network), every))
     return {found for network in more if (found := names.holding(network))}
 

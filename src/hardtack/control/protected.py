@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import ip_network
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from hardtack.control.configuration.hashed import hashed
 from hardtack.control.configuration.schema import Config, KeyFiles
 from hardtack.control.configuration.schema import Host as Configured
 from hardtack.control.coverage import Network
@@ -64,7 +64,7 @@ Places = Mapping[Network, int]
 class Protected:
     """`hosts`: records by number; `sets`: numbers of sets of ports, by their bits; each network's place, and its host.
 
-    `excluded`: networks inside of those that are nobody's.
+    `excluded`: networks inside of those that are nobody's. `made`: what the records were made of, by number.
     """
 
     hosts: Mapping[int, bytes] = field(default_factory=dict)
@@ -72,6 +72,18 @@ class Protected:
     places: Places = field(default_factory=dict)
     owners: Mapping[Network, int] = field(default_factory=dict)
     excluded: frozenset[Network] = frozenset()
+    made: Mapping[int, tuple[Configured, Said, bytes]] = field(default_factory=dict, repr=False, compare=False)
+
+
+class Said(NamedTuple):
+    """What a host's record says that the host's own keys do not. `number`: its own; `keys`, `ports`: of sets."""
+
+    number: int
+    keys: int
+    ports: int
+    heard: bool
+    rules: int
+    here: Speech
 
 
 class Column(NamedTuple):
@@ -103,17 +115,21 @@ def protect(
     key_sets = {file: number for number, file in enumerate(key_files or config.key_pairs) if file}
     sets = assigned((bits for host in config.hosts if (bits := known_bits(host.ports))), earlier.sets)
     owners = {network: numbers[host.name] for host, network in networks_of(config)}
-    own = {host.name: Numbers(numbers[host.name], key_sets[config.key_files_for(host)], sets) for host in config.hosts}
-    records = {host.name: record_of(config, host, own[host.name], here) for host in config.hosts}
-    hosts = {numbers[name]: with_rules(record, rules.get(name, 0)) for name, record in records.items()}
-    excluded = frozenset(ip_network(one) for host in config.hosts for one in host.exclude)
+    made = {}
+    for host in config.hosts:
+        said = Said(numbers[host.name], key_sets[config.key_files_for(host)], sets.get(known_bits(host.ports), ALL_PORTS),
+                    config.hears(host), rules.get(host.name, 0), here)  # fmt: skip
+        was = earlier.made.get(said.number)
+        made[said.number] = was if was and was[0] is host and was[1] == said else (host, said, record_of(host, said))
+    hosts = {number: record for number, (_, _, record) in made.items()}
+    excluded = frozenset(hashed(one) for host in config.hosts for one in host.exclude)
     places = assigned(owners, earlier.places, MOST_NETS - MOST_LEARNED - 1)
-    return Protected(hosts, sets, places, owners, excluded)
+    return Protected(hosts, sets, places, owners, excluded, made)
 
 
 def networks_of(config: Config) -> Iterator[tuple[Configured, Network]]:
     """Every protected network and its host; a single address is one, too."""
-    return ((host, ip_network(address)) for host in config.hosts for address in host.addresses)
+    return ((host, network) for host in config.hosts for network in host.networks)
 
 
 def content(protected: Protected) -> Content:
@@ -135,38 +151,21 @@ def covered(record: np.void, sets: Mapping[int, bytes]) -> bytes:
     return sets[ALL_PORTS if int(record["rules"]) & ANY_PORT else int(record["ports"])]
 
 
-class Numbers(NamedTuple):
-    """What a host's record refers to: its own number, that of its keys, and those of sets of ports, by their bits."""
-
-    host: int
-    keys: int
-    ports: Mapping[bytes, int]
-
-
 def is_alone(network: Network) -> bool:
     """Whether it is a single address."""
     return network.prefixlen == network.max_prefixlen
 
 
-def record_of(config: Config, host: Configured, numbers: Numbers, here: Speech) -> bytes:
+def record_of(host: Configured, said: Said) -> bytes:
     """A host's record."""
-    record, promised = np.zeros((), Host), host.promises(here)
+    record, promised = np.zeros((), Host), host.promises(said.here)
     record["mss_4"], record["mss_6"] = host.mss_for(4), host.mss_for(6)
-    record["keys"] = numbers.keys
+    record["keys"], record["number"], record["ports"], record["rules"] = said.keys, said.number, said.ports, said.rules
     record["speaks"], record["scale"] = sum(1 << SPOKEN[name] for name in promised.options), promised.scale
     record["replies"], record["frames"] = per_window(host.replies_per_second), per_ms(host.frames_per_connection)
-    bits = known_bits(host.ports)
-    record["ports"], record["number"] = numbers.ports[bits] if bits else ALL_PORTS, numbers.host
     record["tag"], record["via"], record["other"] = tag_of(host), VIA[host.via], host.default == "drop"
-    record["heard"], record["one_armed"] = config.hears(host), host.one_armed
+    record["heard"], record["one_armed"] = said.heard, host.one_armed
     return record.tobytes()
-
-
-def with_rules(record: bytes, word: int) -> bytes:
-    """The same, with these rules."""
-    ruled = np.frombuffer(record, Host).copy()
-    ruled["rules"] = word
-    return ruled.tobytes()
 
 
 def bits_of(ports: Iterable[int] | None) -> bytes:

@@ -22,7 +22,7 @@ from hardtack.control.apply import AtWork
 from hardtack.control.changes import Change, changes, restarts
 from hardtack.control.helper.line import Message
 from hardtack.control.helper.loading import Lists, request
-from hardtack.control.helper.process import Helper, reading_in
+from hardtack.control.helper.process import Helper
 from hardtack.control.helper.reading import Reading
 from hardtack.control.networks.memory import TableFull
 from hardtack.control.plan import Plan, replanned
@@ -139,7 +139,7 @@ class Reloading:
         self._begun = time.monotonic()
         try:
             if not self._gone:
-                self._helper.ask("read")
+                self._helper.ask("read", why="changed" if all(asked.who == FILE for asked in self._now) else "asked")
         except OSError:
             self._lose_helper()
         if self._gone:
@@ -153,7 +153,7 @@ class Reloading:
 
     def _read(self, message: Message) -> Result | None:
         """A reading, or what is wrong."""
-        found = reading_in(message)
+        found = self._helper.reading(message)
         if isinstance(found, str):
             return Result(Outcome.FAILED, problems=found.splitlines())
         return self._done(found)

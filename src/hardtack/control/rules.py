@@ -7,7 +7,7 @@ place, so that a change is little: see `Laid`. A rule has a number, by which it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,12 +115,18 @@ class Ruled:
 
 def ruled(config: Config) -> dict[str, Ruled]:
     """What holds for each host of a configuration, by name."""
-    return {host.name: Ruled(ruling_of(config, host), host.dry_run) for host in config.hosts}
+    common = tuple(Line(parse(text), (EVERYBODY, text)) for text in config.front.rules)
+    without = {dry: Ruled(Ruling(common), dry) for dry in (False, True)}  # many are alike
+    return {
+        host.name: Ruled(ruling_of(common, host), host.dry_run)
+        if host.rules or host.protect is not None
+        else without[host.dry_run]
+        for host in config.hosts
+    }
 
 
-def ruling_of(config: Config, host: Host) -> Ruling:
+def ruling_of(common: Sequence[Line], host: Host) -> Ruling:
     """What the frames of a host meet: the rules of all, its own, what is protected."""
-    common = [Line(parse(text), (EVERYBODY, text)) for text in config.front.rules]
     own = [Line(parse(text), (host.name, text)) for text in host.rules]
     if host.protect is None:
         return Ruling((*common, *own))
@@ -148,7 +154,8 @@ NO_RULES = Laid()
 
 def owned(hosts: Mapping[str, Ruled]) -> list[Owned]:
     """Every rule of these hosts, once."""
-    return list(dict.fromkeys(line.owned for host in hosts.values() for line in host.ruling.lines))
+    rulings = {id(host.ruling): host.ruling for host in hosts.values()}  # many hosts have the same
+    return list(dict.fromkeys(line.owned for ruling in rulings.values() for line in ruling.lines))
 
 
 def laid(hosts: Mapping[str, Ruled], earlier: Laid = NO_RULES, known: Mapping[Owned, int] | None = None) -> Laid:
@@ -158,7 +165,11 @@ def laid(hosts: Mapping[str, Ruled], earlier: Laid = NO_RULES, known: Mapping[Ow
     """
     wanted: dict[Ruling, str] = {}  # and whose it is first
     lists: dict[Expressions, str] = {}
+    seen: set[int] = set()  # many hosts have the same
     for name, host in hosts.items():
+        if id(host.ruling) in seen:
+            continue
+        seen.add(id(host.ruling))
         for ruling in with_rest(host.ruling):
             if ruling.lines:
                 wanted.setdefault(ruling, name)
@@ -173,7 +184,9 @@ def laid(hosts: Mapping[str, Ruled], earlier: Laid = NO_RULES, known: Mapping[Ow
     numbers = assigned(everyone, {**(known or {}), **earlier.numbers}, MOST_NUMBERED - 1)
     slots = assigned(lists, earlier.slots, MOST_PROGRAMS - 1)
     bases = placed(wanted, earlier.bases)
-    words = {name: word_of(host, slots, bases) for name, host in hosts.items()}
+    kinds = {(id(host.ruling), host.dry_run): host for host in hosts.values()}
+    each = {kind: word_of(host, slots, bases) for kind, host in kinds.items()}
+    words = {name: each[id(host.ruling), host.dry_run] for name, host in hosts.items()}
     return Laid(numbers, slots, bases, {name: word for name, word in words.items() if word})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from hardtack.control.configuration.consistency import contradictions
 from hardtack.control.configuration.document import Document
 from hardtack.control.configuration.places import Place
 from hardtack.control.configuration.problems import MOST_TOLD, Problem
+from hardtack.control.configuration.remembered import Remembered
 from hardtack.control.configuration.schema import Config, Front, Host, Inert
 from hardtack.control.configuration.shown import shown
 
@@ -21,9 +23,9 @@ ENOUGH = 10 * MOST_TOLD  # mistakes, after which no more hosts are looked at
 Table = TypeVar("Table", bound=Inert)
 
 
-def check(document: Document, whole: bool) -> tuple[Config | None, list[Problem]]:
+def check(document: Document, whole: bool, memory: Remembered) -> tuple[Config | None, list[Problem]]:
     """The configuration, or what is wrong with it. `whole`: nothing of it has been left out; else nothing is missed."""
-    checker = Checker(whole)
+    checker = Checker(whole, memory)
     config = checker.config(document)
     found = [*checker.found, *(contradictions(document) if whole else ())]
     return config, [Problem(document.spot(place), f"{name(place, document)}: {text}") for place, text in found]
@@ -32,8 +34,8 @@ def check(document: Document, whole: bool) -> tuple[Config | None, list[Problem]
 class Checker:
     """`found`: what is wrong with the tables that have been looked at."""
 
-    def __init__(self, whole: bool) -> None:
-        self.whole = whole
+    def __init__(self, whole: bool, memory: Remembered) -> None:
+        self.whole, self.memory = whole, memory
         self.found: list[Complaint] = []
 
     def config(self, document: Document) -> Config | None:
@@ -53,10 +55,13 @@ class Checker:
 
     def hosts(self, document: Document) -> list[Host] | None:
         """Those that are right; None if there are none."""
-        right = []
-        for index, table in enumerate(document.hosts):
-            if host := self.table(Host, "host", ("host", index), table, document.folder(index)):
+        right, owners = [], chain.from_iterable(repeat(source.folder, source.hosts) for source in document.sources)
+        for index, (table, folder) in enumerate(zip(document.hosts, owners, strict=True)):
+            if host := self.memory.host(table, folder):
                 right.append(host)
+            elif host := self.table(Host, "host", ("host", index), table, folder):
+                right.append(host)
+                self.memory.keep_host(table, folder, host)
             elif len(self.found) > ENOUGH:
                 break
         return right or None

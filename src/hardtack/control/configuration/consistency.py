@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from hardtack.control.configuration.document import Document
+from hardtack.control.configuration.hashed import in_text
 from hardtack.control.configuration.places import Place
 from hardtack.control.configuration.rules import MOST_RULES
 from hardtack.control.configuration.shown import shown
@@ -22,6 +23,7 @@ VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys t
 VIAS = ("kernel", "local", "direct", "mac")
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 MOST_EXCLUDED = 1 << 14
+FRONTS: dict[str, Place] = {key: ("front", key) for key in ("key_file", "old_key_file")}
 SPLIT = "split the hosts among several"
 
 Table = Mapping[str, Any]
@@ -58,26 +60,33 @@ class Files:
         self.written: dict[int, tuple[str, Place]] = {}  # by host: what is written, and where
         self.real: dict[int, str] = {}
         known: dict[str, str] = {}
+        common = front.get(key)
+        fronts = real_path(document.folder(), common, known)
         for index, host in hosts.items():
-            own = key in host
-            # The front's old key goes with its key, not with a host's own
-            file = host.get(key) if own else front.get(key) if key == "key_file" or "key_file" not in host else None
-            if isinstance(file, str) and "\0" not in file:
-                self.written[index] = file, ("host", index, key) if own else ("front", key)
-                path = str(document.folder(index if own else None) / file)
-                if path not in known:
-                    known[path] = os.path.realpath(path)
-                self.real[index] = known[path]
+            if key in host:
+                if real := real_path(document.folder(index), host[key], known):
+                    self.written[index], self.real[index] = (host[key], ("host", index, key)), real
+            elif fronts and (key == "key_file" or "key_file" not in host):  # the front's old key goes with its key
+                self.written[index], self.real[index] = (str(common), FRONTS[key]), fronts
+
+
+def real_path(folder: Path, file: object, known: dict[str, str]) -> str | None:
+    """What a file is that is written so, without links; None if it cannot be one."""
+    if not isinstance(file, str) or "\0" in file:
+        return None
+    path = str(folder / file)
+    if path not in known:
+        known[path] = os.path.realpath(path)
+    return known[path]
 
 
 def twice(hosts: Mapping[int, Table], document: Document) -> Found:
     """Names and addresses that more than one host has, or one host more than once."""
     seen: dict[object, Place] = {}
     for place, value in names_and_addresses(hosts):
-        if value in seen:
-            there = document.elsewhere(seen[value], place)
+        if (first := seen.setdefault(value, place)) is not place:
+            there = document.elsewhere(first, place)
             yield place, f"found {shown(told(value))}, which {there} has too; write it once"
-        seen.setdefault(value, place)
 
 
 def names_and_addresses(hosts: Mapping[int, Table]) -> Iterator[tuple[Place, object]]:
@@ -94,9 +103,8 @@ def networks(host: Table, key: str) -> Iterator[tuple[int, Network]]:
     """What can be read of a list of addresses and networks, and where in it."""
     listed = host.get(key)
     for number, text in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(text, str):
-            with suppress(ValueError):
-                yield number, ip_network(text)
+        if isinstance(text, str) and (network := in_text(text)):
+            yield number, network
 
 
 def told(value: object) -> str:
@@ -244,6 +252,8 @@ def rules_and_ports(front: Table, hosts: Mapping[int, Table]) -> Found:
         if "protect" in host and "ports" in host:
             found = f"found {shown(host['protect'])}, with ports = {shown(host['ports'])}"
             yield ("host", index, "protect"), f'{found}; write one of the two: protect = "tcp and dst port 80" says both'
+        if "rules" not in host and common is None:
+            continue
         lists = [rules for rules in (common, host.get("rules")) if isinstance(rules, list)]
         total = sum(map(len, lists)) + ("protect" in host)
         if total > MOST_RULES and all(len(rules) <= MOST_RULES for rules in lists):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,10 @@ class Spot:
 
 @dataclass(frozen=True)
 class Source:
-    """One file's text. `first`: the number of its first [[host]] among all hosts, from 0."""
+    """One file's text, and how many [[host]] tables it has."""
 
     path: Path
     text: str
-    first: int = 0
     hosts: int = 0
 
     @cached_property
@@ -36,7 +37,7 @@ class Source:
         """Found when somebody asks: only mistakes do."""
         return places(self.text)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where relative paths in it start."""
         return self.path.absolute().parent
@@ -49,11 +50,16 @@ class Document:
     main: Source
     data: dict[str, Any]
     included: Sequence[Source] = ()
-    _owners: list[Source] = field(default_factory=list)  # by number of the host
 
-    def __post_init__(self) -> None:
-        for source in (self.main, *self.included):
-            self._owners.extend([source] * source.hosts)
+    @cached_property
+    def _ends(self) -> list[int]:
+        """How many hosts there are up to each file's last one."""
+        return [*accumulate(source.hosts for source in self.sources)]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All files, in order."""
+        return self.main, *self.included
 
     @property
     def hosts(self) -> list[Any]:
@@ -63,9 +69,10 @@ class Document:
 
     def owner(self, place: Place) -> tuple[Source, Place]:
         """The file that a place is in, and the place as that file has it."""
-        if len(place) > 1 and place[0] == "host" and isinstance(place[1], int) and place[1] < len(self._owners):
-            source = self._owners[place[1]]
-            return source, ("host", place[1] - source.first, *place[2:])
+        if len(place) > 1 and place[0] == "host" and isinstance(place[1], int) and place[1] < self._ends[-1]:
+            number = bisect_right(self._ends, place[1])
+            source = self.sources[number]
+            return source, ("host", place[1] - (self._ends[number] - source.hosts), *place[2:])
         return self.main, place
 
     def spot(self, place: Place) -> Spot:

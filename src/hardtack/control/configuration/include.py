@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from hardtack.control.configuration.advice import advice, known
 from hardtack.control.configuration.complaints import bracketed
 from hardtack.control.configuration.document import Document, Source, Spot
 from hardtack.control.configuration.files import Reader, Unread
+from hardtack.control.configuration.parts import by_parts, joined
 from hardtack.control.configuration.problems import Origin, Problem
+from hardtack.control.configuration.remembered import Remembered, Taken, lasting_state
 from hardtack.control.configuration.shown import shown
-from hardtack.control.configuration.toml import parse
+from hardtack.control.configuration.toml import Parsed, parse
 from hardtack.control.configuration.values import check_pattern, has_wildcard
 
 MOST_FILES = 20_000  # that a pattern's folder may have
@@ -25,6 +27,7 @@ MOST_FILES = 20_000  # that a pattern's folder may have
 class Gathering:
     """What has been read so far. `whole`: nothing was left out for being no TOML, or no file."""
 
+    memory: Remembered
     reader: Reader = field(default_factory=Reader)
     problems: list[Problem] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -39,17 +42,26 @@ class Gathering:
     def take(self, path: Path, text: str | None = None) -> tuple[Source, dict[str, Any]] | None:
         """A file's tables, as many as can be told; its problems are noted. `text`: what is in it, if that is known."""
         self.files.append(path)
+        if text is None and (known := self.memory.file(path)) and known.size <= self.reader.left:
+            self.reader.left -= known.size
+            return known.source, known.tables
+        state, left = () if text is not None else lasting_state(path), self.reader.left
         try:
-            parsed = parse(self.reader.text(path) if text is None else text.replace("\r\n", "\n"))
+            text = self.reader.text(path) if text is None else text.replace("\r\n", "\n")
         except Unread as unread:
             self.refuse(path, unread.line, unread.why)
             return None
+        parts = by_parts(text, self.memory.parts(path))
+        parsed = Parsed(text, joined(parts)) if parts else parse(text)
         for line, why in parsed.broken:
             self.refuse(path, line, why)
         if parsed.document is None:
             return None
         hosts = parsed.document.get("host")
-        return Source(path, parsed.text, hosts=len(hosts) if isinstance(hosts, list) else 0), parsed.document
+        source = Source(path, parsed.text, hosts=len(hosts) if isinstance(hosts, list) else 0)
+        if not parsed.broken:
+            self.memory.keep_file(Taken(state, source, parsed.document, parts or {}, left - self.reader.left))
+        return source, parsed.document
 
     def refuse(self, path: Path, line: int | None, why: str) -> None:
         """Note what keeps a file from being read as a whole."""
@@ -57,9 +69,9 @@ class Gathering:
         self.whole = False
 
 
-def gather(path: Path, text: str | None = None) -> tuple[Document | None, Gathering]:
+def gather(path: Path, text: str | None, memory: Remembered) -> tuple[Document | None, Gathering]:
     """The configuration whose main file is at `path`. `text`: what is in that file, if it is not to be read."""
-    so_far = Gathering()
+    so_far = Gathering(memory)
     taken = so_far.take(path, text)
     if not taken:
         return None, so_far
@@ -72,7 +84,7 @@ def gather(path: Path, text: str | None = None) -> tuple[Document | None, Gather
         if more := so_far.take(file):
             source, tables = more
             so_far.problems += strangers(source, tables, path)
-            included.append(replace(source, first=total))
+            included.append(source)
             total += source.hosts
             if source.hosts and isinstance(hosts, list):
                 hosts += tables["host"]
@@ -83,7 +95,8 @@ def gather(path: Path, text: str | None = None) -> tuple[Document | None, Gather
 
 def files_of(main: Source, data: dict[str, Any], so_far: Gathering) -> Iterator[Path]:
     """The files to be included, each once, in the order of patterns and names."""
-    seen = {os.path.realpath(main.path)}
+    first = os.path.realpath(main.path)
+    seen = {first}
     patterns = data.get("include")
     for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
         spot = Spot(main.path, main.lines.of(("include", index)))
@@ -94,9 +107,8 @@ def files_of(main: Source, data: dict[str, Any], so_far: Gathering) -> Iterator[
             so_far.problems.append(Problem(spot, f"include: found {shown(pattern)}, {why}; write {advice('', 'include')}"))
             so_far.whole = False
             continue
-        for file in found:
-            real = os.path.realpath(file)
-            if real == os.path.realpath(main.path):
+        for file, real in found:
+            if real == first:
                 text = f"include: found {shown(pattern)}, which leads back to this file; have hosts in a folder of their own"
                 so_far.problems.append(Problem(spot, text))
             elif real not in seen:
@@ -104,8 +116,11 @@ def files_of(main: Source, data: dict[str, Any], so_far: Gathering) -> Iterator[
                 yield file
 
 
-def matching(folder: Path, pattern: Any, so_far: Gathering) -> list[Path]:
-    """The files of one pattern, by name; hidden ones only if it begins with a dot. OSError, ValueError."""
+def matching(folder: Path, pattern: Any, so_far: Gathering) -> list[tuple[Path, str]]:
+    """The files of one pattern, by name, and what they are without links; hidden ones only if it begins with a dot.
+
+    OSError, ValueError.
+    """
     if not isinstance(pattern, str):
         return []  # the schema says so
     try:
@@ -118,20 +133,25 @@ def matching(folder: Path, pattern: Any, so_far: Gathering) -> list[Path]:
         if not file.exists():
             so_far.files.append(file)  # whoever waits for this configuration to be mended waits for it, too
         file.stat()
-        return [file]
+        return [(file, os.path.realpath(file))]
     so_far.folders.append(folder)
-    found = [file for file in folder.iterdir() if fnmatchcase(file.name, name)]
-    if len(found) > MOST_FILES:
-        raise ValueError(f"which are {len(found):,} files, and {MOST_FILES:,} the most")
-    return sorted(file for file in found if file.name.startswith(".") == name.startswith("."))
+    with os.scandir(folder) as entries:
+        links = {entry.name: entry.is_symlink() for entry in entries if fnmatchcase(entry.name, name)}
+    if len(links) > MOST_FILES:
+        raise ValueError(f"which are {len(links):,} files, and {MOST_FILES:,} the most")
+    names, real = sorted(one for one in links if one.startswith(".") == name.startswith(".")), os.path.realpath(folder)
+    files = [(so_far.memory.path(f"{folder}/{one}"), one) for one in names]
+    return [(file, os.path.realpath(file) if links[one] else f"{real}/{one}") for file, one in files]
 
 
 def strangers(source: Source, tables: dict[str, Any], main: Path) -> Iterator[Problem]:
     """What an included file may not have."""
     for key, value in tables.items():
+        if key == "host" and isinstance(value, list):
+            continue
         spot = Spot(source.path, source.lines.of((key,)))
         if key != "host":
             wrong = f"{bracketed(key, value)}: not in a file that is included, which has [[host]] tables and nothing else"
             yield Problem(spot, f"{wrong}; write it in {main}" if key in known("") else wrong)
-        elif not isinstance(value, list):
+        else:
             yield Problem(spot, f"{bracketed(key, value)}: found {shown(value)}; write {advice('', 'host')}")

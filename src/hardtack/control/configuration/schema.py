@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
+from hardtack.control.configuration.hashed import Hashed, hashed
 from hardtack.control.configuration.lists import Each, check_once, listed
 from hardtack.control.configuration.ports import Ports, read_ports
 from hardtack.control.configuration.rules import check_rules, read_expression, read_rule
@@ -169,6 +170,11 @@ class Host(Inert):
     allow: Annotated[Sources, ALLOW] = ()
     deny: Annotated[Sources, DENY] = ()
 
+    @cached_property
+    def networks(self) -> tuple[Hashed, ...]:
+        """Its addresses, each as a network."""
+        return tuple(map(hashed, self.addresses))
+
     @property
     def one_armed(self) -> bool:
         """Whether what it sends comes in by an interface that faces the internet, and goes out by one again."""
@@ -205,7 +211,15 @@ class Config(Inert):
 
         The front's old key goes with the front's key: not with a host's own.
         """
+        if host.key_file is None and host.old_key_file is None:
+            return self._common_keys
         new, old = written_for(self.front, host)
+        return KeyFiles(self.spellings[new], self.spellings[old] if old else None)
+
+    @cached_property
+    def _common_keys(self) -> KeyFiles:
+        """Of hosts without their own."""
+        new, old = self.front.key_file, self.front.old_key_file
         return KeyFiles(self.spellings[new], self.spellings[old] if old else None)
 
     @property
@@ -237,7 +251,7 @@ class Config(Inert):
         """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
         return tuple(dict.fromkeys(self.spellings.values()))
 
-    @property
+    @cached_property
     def key_pairs(self) -> tuple[KeyFiles, ...]:
         """What hosts have of them, each pair once, in the same order."""
         return tuple(dict.fromkeys(map(self.key_files_for, self.ours_first)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hardtack.control.configuration.document import Spot
 from hardtack.control.configuration.problems import Problem
+from hardtack.control.configuration.remembered import Remembered, lasting_state
 from hardtack.control.configuration.schema import Config, Front, Host
 from hardtack.control.networks.lists import ListError, load
 from hardtack.control.networks.prefixes import Content
@@ -19,9 +20,10 @@ def files_of(config: Config) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(one for table in tables(config) for one in named(table)))
 
 
-def tables(config: Config) -> tuple[Front | Host, ...]:
-    """Those that may have lists."""
-    return config.front, *config.hosts
+def tables(config: Config) -> list[Front | Host]:
+    """Those that have lists."""
+    everything: tuple[Front | Host, ...] = config.front, *config.hosts
+    return [table for table in everything if table.allow or table.deny]
 
 
 def named(table: Front | Host) -> tuple[Path, ...]:
@@ -29,13 +31,18 @@ def named(table: Front | Host) -> tuple[Path, ...]:
     return tuple(one for one in (*table.allow, *table.deny) if isinstance(one, Path))
 
 
-def read_lists(config: Config, main: Path) -> tuple[dict[Path, Content], list[Problem]]:
+def read_lists(config: Config, main: Path, memory: Remembered) -> tuple[dict[Path, Content], list[Problem]]:
     """What is in each of them; and what is wrong. `main`: where the configuration is."""
     lists: dict[Path, Content] = {}
     problems: list[Problem] = []
     for file in files_of(config):
+        if (known := memory.prefixes(file)) is not None:
+            lists[file] = known
+            continue
+        state = lasting_state(file)
         try:
             lists[file] = load(file)
+            memory.keep_prefixes(file, state, lists[file])
         except ListError as error:
             problems += error.problems
     if not problems and (total := counted(config, lists)) > MOST_PREFIXES:

@@ -6,6 +6,7 @@ line does, however the front ended. Signals that end a front pass it by. Whateve
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -20,8 +21,9 @@ from typing import Any
 from hardtack.control import rule_mistakes
 from hardtack.control.configuration.problems import ConfigError, Origin
 from hardtack.control.configuration.reading import Loaded, loaded
+from hardtack.control.configuration.remembered import Remembered
 from hardtack.control.helper.line import Line, Message, pair
-from hardtack.control.helper.reading import Reading, with_keys
+from hardtack.control.helper.reading import Reading, Shared, with_keys
 from hardtack.control.helper.watching import Watching, being_written
 from hardtack.control.rules import BadRule
 from hardtack.kernel import privileges
@@ -43,8 +45,8 @@ MOST_PROBLEM = 8_000  # letters, of which a letter may take 6 bytes in JSON
 class Helper:
     """The front's end. `pid`: the process. It may die at any time: then `receive` says so."""
 
-    def __init__(self, pid: int, line: Line) -> None:
-        self.pid, self._line = pid, line
+    def __init__(self, pid: int, line: Line, shared: Shared) -> None:
+        self.pid, self._line, self._shared = pid, line, shared
 
     def fileno(self) -> int:
         """Readable when it has said something, or has gone."""
@@ -57,6 +59,10 @@ class Helper:
     def receive(self) -> Message | None:
         """The next message; None if it has gone."""
         return self._line.receive()
+
+    def reading(self, message: Message) -> Reading | str:
+        """What a message that answers `read` has: a reading, or what is wrong. Each is to be looked into, once, in order."""
+        return self._shared.unpacked(message.content or b"")
 
     def close(self) -> None:
         """It ends by itself when nobody is at the other end, as soon as it looks up."""
@@ -83,15 +89,17 @@ class Helper:
 def started(path: Path, found: Loaded) -> Helper:
     """Fork it, for the configuration at `path`, as it was found. To be called before there are other threads."""
     ours, theirs = pair()
+    shared = Shared(found.config, found.lists)
     pid = os.fork()
     if pid:
         theirs.close()
-        return Helper(pid, ours)
+        found.memory.forget()
+        return Helper(pid, ours, shared)
     status = 1
     try:
         ours.close()
         become_helper()
-        Service(theirs, path, found).serve()
+        Service(theirs, path, found, shared).serve()
         status = 0
     except OSError:
         status = 0  # the front has gone in the middle of something
@@ -113,13 +121,15 @@ def become_helper() -> None:
 class Service:
     """What it does until the front has gone. `document`: the configuration at work is written so, or the one read last."""
 
-    def __init__(self, line: Line, path: Path, found: Loaded) -> None:
+    def __init__(self, line: Line, path: Path, found: Loaded, shared: Shared) -> None:
+        self.memory, self.shared = found.memory, shared
         self.line, self.path, self.document, self.since = line, path, found.document, found.since
         self.watching, self.watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
         self.verbs: dict[str, Callable[[Message], None]] = {"read": self.read, "load": self.load, "name": self.name}
 
     def serve(self) -> None:
         """Verbs, and news of files."""
+        gc.freeze()  # what is there stays, and need not be looked through again and again
         self.watching.look_after(self.watched)
         told, patience = self.watching.changed_since(self.since), 0.0
         if told:  # between the start's reading and now
@@ -139,23 +149,30 @@ class Service:
                 told = False
             if (patience or self.watching.fileno() in ready) and self.watching.changed() and not told:
                 patience = patience or time.monotonic() + POLITE
-                if time.monotonic() < patience and any(map(being_written, self.watched)):
+                if time.monotonic() < patience and any(map(being_written, self.watching.news())):
                     continue
                 self.line.send({"event": "changed"})
                 told = True
             patience = 0.0
 
-    def read(self, _: Message) -> None:
-        """The configuration as it is now, or what is wrong: a `Reading` or a text, pickled."""
+    def read(self, asked: Message) -> None:
+        """The configuration as it is now, or what is wrong: a `Reading` or a text, pickled.
+
+        If it is asked for because files have changed, they are as they were seen then: what changes later is news, too.
+        """
         try:
-            found, reading = read_watched(self.path, self.watching, self.watched)
+            if asked.facts.get("why") == "changed":
+                self.watching.accept()
+            else:
+                self.watching.look_after(self.watched)
+            found, reading = read_watched(self.path, self.watching, self.watched, self.memory)
         except Exception as error:
             if not isinstance(error, Mistake | OSError | RecursionError | MemoryError):  # of ours
                 traceback.print_exc()
             self.line.send({"verb": "read"}, pickle.dumps(problem(self.path, error)))
             return
         self.document = found.document
-        self.line.send({"verb": "read"}, pickle.dumps(reading))
+        self.line.send({"verb": "read"}, self.shared.packed(reading))
 
     def load(self, asked: Message) -> None:
         """Have rule programs loaded: nothing, or what is wrong."""
@@ -183,12 +200,15 @@ def alive() -> None:
     signal.alarm(LONGEST_VERB)
 
 
-def read_watched(path: Path, watching: Watching, watched: set[Path]) -> tuple[Loaded, Reading]:
-    """What changes while it is read, or later, is news; what cannot be read is watched, too. ConfigError, KeyFileError."""
+def read_watched(path: Path, watching: Watching, watched: set[Path], memory: Remembered) -> tuple[Loaded, Reading]:
+    """What changes while it is read, or later, is news; what cannot be read is watched, too. ConfigError, KeyFileError.
+
+    `watching` looks after what is `watched`.
+    """
     for _ in range(ATTEMPTS):
-        watching.look_after(watched)
+        memory.begin(watching.known)
         try:
-            found, wrong = loaded(path), None
+            found, wrong = loaded(path, memory=memory), None
             wanted = {path, *paths_of(found.origin), *found.config.key_files}
         except ConfigError as error:
             wrong = error
@@ -196,6 +216,7 @@ def read_watched(path: Path, watching: Watching, watched: set[Path]) -> tuple[Lo
         if wanted <= watched:
             break
         watched |= wanted  # these were not looked after while they were read: once more
+        watching.look_after(watched)
     if wrong:
         raise wrong
     reading = with_keys(found)
@@ -212,10 +233,3 @@ def paths_of(origin: Origin) -> tuple[Path, ...]:
 def problem(path: Path, error: Exception) -> str:
     """As the front is to tell it."""
     return str(error) if isinstance(error, Mistake) else f"{path}: {type(error).__name__}: {error}"
-
-
-def reading_in(message: Message) -> Reading | str:
-    """What a message that answers `read` has: a reading, or what is wrong."""
-    found = pickle.loads(message.content or b"")
-    assert isinstance(found, Reading | str)
-    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardtack.control.configuration.reading import Loaded
-from hardtack.control.configuration.schema import Config
+from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.networks.prefixes import Content
 from hardtack.keys import KeyFileError, read_key, same_key
 
@@ -19,6 +20,32 @@ class Reading:
     config: Config
     masters: Mapping[Path, bytes] = field(repr=False)
     lists: Mapping[Path, Content] = field(default_factory=dict)
+
+
+class Shared:
+    """What both ends know, from one reading to the next: hosts and lists that are the same objects are not sent again."""
+
+    def __init__(self, config: Config, lists: Mapping[Path, Content]) -> None:
+        self._hosts: Sequence[Host] = config.hosts
+        self._lists = lists
+
+    def packed(self, reading: Reading) -> bytes:
+        """To be sent: of what is known, where it was."""
+        places = {id(host): place for place, host in enumerate(self._hosts)}
+        hosts = [places.get(id(host), host) for host in reading.config.hosts]
+        lists = {file: None if self._lists.get(file) is content else content for file, content in reading.lists.items()}
+        self._hosts, self._lists = reading.config.hosts, reading.lists
+        return pickle.dumps((reading.config.model_copy(update={"hosts": ()}), hosts, reading.masters, lists))
+
+    def unpacked(self, content: bytes) -> Reading | str:
+        """What the other end has packed, each in its turn; or what it says is wrong."""
+        found = pickle.loads(content)
+        if isinstance(found, str):
+            return found
+        config, hosts, masters, lists = found
+        self._hosts = tuple(self._hosts[host] if isinstance(host, int) else host for host in hosts)
+        self._lists = {file: self._lists[file] if one is None else one for file, one in lists.items()}
+        return Reading(config.model_copy(update={"hosts": self._hosts}), masters, self._lists)
 
 
 def with_keys(found: Loaded) -> Reading:

@@ -7,17 +7,24 @@ are followed as far as they go, each in its folder. Every now and then is looked
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import stat
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from hardtack.control.configuration.files import opened
+from hardtack.control.configuration.remembered import State, is_young, state_of
 
 QUIET = 20  # ms without another change: then somebody is done saving
 LONGEST = 200  # ms that changes one after another are waited for
 LOOK_AGAIN = 5_000  # ms, should news have been missed
 RETRY = 1.0  # s, where nothing can be watched
+MOST_DIGESTED = 16 << 20  # bytes of a file whose times may not tell
+PLAIN = 7  # parts of a state, without what is in the file
 MOST_LINKS = 40  # as Linux follows: MAXSYMLINKS
 
 HOW: dict[str, Any] = {
@@ -30,17 +37,15 @@ HOW: dict[str, Any] = {
     "ignore_permission_denied": True,
 }
 
-State = tuple[int, ...]
-
-
 class Watching:
-    """Looks after files. `fileno` becomes readable when something happens near them; that may mean nothing."""
+    """Looks after files, by absolute paths. `fileno` becomes readable when something happens near them, or may have."""
 
     def __init__(self) -> None:
         self._bell, self._wire = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._files: tuple[Path, ...] = ()
-        self._known: dict[Path, State] = {}
-        self._folders: dict[Path, State] = {}
+        self.known: Mapping[Path, State] = {}  # how they were when `look_after` was called, or `accept`
+        self._seen: Mapping[Path, State] = {}  # when `changed` was
+        self._folders: dict[Path, tuple[int, int]] = {}
         self._again = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
 
@@ -50,16 +55,16 @@ class Watching:
 
     def look_after(self, files: Collection[Path]) -> None:
         """These, as they are now; of folders, who is in them."""
-        self._known = states(files, contents_of)
-        self.keep_to(files)
+        self._files = tuple(files)
+        self.known = self._seen = self._look({})
         if not self._thread.is_alive():
             self._thread.start()
 
     def keep_to(self, files: Collection[Path]) -> None:
         """Of those, only these, as they were then."""
-        self._files = tuple(files)
-        self._known = {file: state for file, state in self._known.items() if file in files}
-        self._follow_folders()
+        if len(files) != len(self._files):
+            self._files = tuple(files)
+            self.known = {file: state for file, state in self.known.items() if file in files}
 
     def changed(self) -> bool:
         """Whether any of them is another one now, has come or gone."""
@@ -68,16 +73,46 @@ class Watching:
                 os.read(self._bell, 4096)
             except BlockingIOError:
                 break
-        self._follow_folders()
-        return states(self._files, contents_of) != self._known
+        self._seen = self._look(self.known)
+        return self._seen != self.known
+
+    def news(self) -> list[Path]:
+        """Which of them."""
+        return [file for file in self._files if self._seen.get(file) != self.known.get(file)]
+
+    def accept(self) -> None:
+        """What `changed` has seen is how they are, and no news any more."""
+        was = self.known
+        self.known = {file: plain(state) if state == was.get(file) else state for file, state in self._seen.items()}
 
     def changed_since(self, moment: int) -> bool:
         """Whether any of them, as it is known, is newer than that, unix time in ns, or has gone."""
-        return len(self._known) < len(self._files) or any(state[-1] > moment for state in self._known.values())
+        times = (plain(state)[-1] for state in self.known.values())
+        return len(self.known) < len(self._files) or any(isinstance(time, int) and time > moment for time in times)
 
-    def _follow_folders(self) -> None:
+    def _look(self, before: Mapping[Path, State]) -> dict[Path, State]:
+        """How all files are; and have the thread watch where they are. `before`: what they are to be compared with."""
+        found: dict[Path, State] = {}
+        folders: dict[str, None] = {}
+        for file in self._files:
+            mode = stat.S_IFLNK  # whatever cannot be seen may be one
+            with suppress(OSError):
+                own = file.lstat()
+                mode = own.st_mode
+                found[file] = state_now(file, file.stat() if stat.S_ISLNK(mode) else own, before.get(file))
+            if stat.S_ISREG(mode):
+                folders[str(file).rpartition("/")[0] or "/"] = None
+            else:
+                folders |= dict.fromkeys(map(str, folders_of(file)))
+        self._follow(folders)
+        return found
+
+    def _follow(self, names: Iterable[str]) -> None:
         """Folders come, go, and are made anew under their names."""
-        folders = states({folder for file in self._files for folder in folders_of(file)}, identity_of)
+        folders = {}
+        for folder in map(Path, names):
+            with suppress(OSError):
+                folders[folder] = identity_of(folder.stat())
         if folders != self._folders:
             self._folders = folders
             self._again.set()
@@ -102,23 +137,27 @@ class Watching:
             return  # it rings already
 
 
-def states(paths: Collection[Path], of: Callable[[os.stat_result], State]) -> dict[Path, State]:
-    """Those of all that can be seen."""
-    found = {}
-    for path in paths:
-        with suppress(OSError):
-            found[path] = of(path.stat())
-    return found
+def state_now(file: Path, found: os.stat_result, before: State | None) -> State:
+    """How a file is. If it has changed just now, or had when it was `before`, with what is in it: its times may not tell."""
+    state = state_of(found)
+    if not is_young(found) and len(before or ()) <= PLAIN:
+        return state
+    if stat.S_ISDIR(found.st_mode):
+        return *state, "\n".join(sorted(one.name for one in file.iterdir())).encode(errors="surrogateescape")
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_DIGESTED:
+        return state
+    with open(file, "rb", opener=opened) as content:
+        return *state, hashlib.blake2b(content.read(MOST_DIGESTED)).digest()
 
 
-def identity_of(found: os.stat_result) -> State:
+def plain(state: State) -> State:
+    """Without what is in it; the last says when it has changed."""
+    return state[:PLAIN]
+
+
+def identity_of(found: os.stat_result) -> tuple[int, int]:
     """What tells a folder from the one that was there before."""
     return found.st_dev, found.st_ino
-
-
-def contents_of(found: os.stat_result) -> State:
-    """What is another one when somebody has changed a file, or put something into a folder; the last says when."""
-    return *identity_of(found), found.st_mode, found.st_uid, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def folders_of(file: Path) -> Iterator[Path]:
