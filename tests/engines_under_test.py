@@ -134,6 +134,7 @@ class Ebpf:
             self._tables["devices"].update(place.to_bytes(4, "little"), LO.to_bytes(4, "little"))
         self._tags = np.frombuffer(self._tables["tags"].memory(), np.uint8)
         self._connections = np.frombuffer(self._tables["connections"].memory(), np.uint8)
+        self._wanted = np.frombuffer(self._tables["wanted"].memory(), layout.Wanted)
         self._keys = [number.to_bytes(4, "little") for number in range(NUMBERS)]
         self._counted = [self._tables["counters"].lookup_all(key) for key in self._keys]
 
@@ -183,6 +184,10 @@ class Ebpf:
         found = {number: tallies_of(table.lookup_all(number.to_bytes(4, "little"))) for number in RULES}
         return {number: tally for number, tally in found.items() if number and any(tally)}
 
+    def noted(self) -> set[bytes]:
+        """Addresses that are to be learned."""
+        return noted(self._wanted)
+
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
@@ -198,6 +203,7 @@ class Ebpf:
     def forget(self) -> None:
         """As if it had seen nothing yet."""
         self._tags[:] = 0
+        self._wanted["notes"] = 0
         for name in ("rule_buckets", "rule_sources"):
             if name in self._tables:
                 np.frombuffer(self._tables[name].memory(), np.uint8)[:] = 0
@@ -283,6 +289,10 @@ class Native:
         found = {number: tallies_of(row) for number, row in rows.items() if row}
         return {number: tally for number, tally in found.items() if number and any(tally)}
 
+    def noted(self) -> set[bytes]:
+        """Addresses that are to be learned."""
+        return noted(self.tables["wanted"].view(layout.Wanted))
+
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
@@ -301,6 +311,7 @@ class Native:
         """As if it had seen nothing yet."""
         for table in ("tags", "budgets", "rule_buckets", "rule_sources"):
             self.tables[table][:] = 0
+        self.tables["wanted"].view(layout.Wanted)["notes"] = 0
         for own in self._own.values():
             for table in PER_CPU:
                 own[table][:] = 0
@@ -345,6 +356,12 @@ def load_rules(stack: ExitStack, tables: dict[str, Map], outside: Source, state:
     jumps = tables["rule_programs" if outside.kind == "xdp" else "rule_programs_ip"]
     for slot, path in loaded.items():
         jumps.update(slot.to_bytes(4, "little"), path.program.fd.to_bytes(4, "little"))
+
+
+def noted(wanted: npt.NDArray[np.void]) -> set[bytes]:
+    """The addresses in the table `wanted`."""
+    notes = wanted["notes"][0]
+    return {one["high"].tobytes() + one["low"].tobytes() for one in notes[notes["state"] & layout.NOTED != 0]}
 
 
 def tallies_of(rows: list[bytes]) -> tuple[int, ...]:

@@ -56,6 +56,7 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
         yield "keys", number.to_bytes(4, "little"), keys_entry(schedule.items(), state.old_keys.get(number, {}).items())
     yield "places", ONLY, places_entry(buckets)
     yield "policy", ONLY, policy_entry(state)
+    yield "wanted", ONLY, np.array(FACTORS[:4], np.uint64).tobytes()
     yield from ways(state)
 
 
@@ -149,10 +150,11 @@ def nets_entry(state: State) -> bytes:
     records = np.zeros(1 + len(nets), layout.Net)
     for place, (net, host) in enumerate(nets, 1):
         hop = state.hops.get(net)
-        word = 0 if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
+        unknown = layout.TO_LEARN if net in state.to_learn else layout.BY_KERNEL
+        word = unknown if hop is None else int.from_bytes(hop.mac, "little") | hop.exit << 48
         origin = int.from_bytes(state.origins.get(net, b""), "little")
         until = state.grace_until if host is None or host.grace_until is None else host.grace_until
-        records[place] = host.number if host else layout.NO_HOST, word, origin, until
+        records[place] = host.number if host else layout.NO_HOST, 0, word, origin, until
     return records.tobytes()
 
 

@@ -55,7 +55,7 @@ def test_ebpf_agrees_with_the_table(kernel: Ebpf, row: Row) -> None:
     outcome = kernel.run(row.frame, row.now_ms, row.side)
     assert str(outcome) == expected(row, twin)
     assert row.action in (None, outcome.action)
-    assert kernel.known() == in_words(twin.state)
+    assert (kernel.known(), kernel.noted()) == (in_words(twin.state), twin.state.noted)
 
 
 @pytest.mark.parametrize("row", FOR_NATIVE_CODE, ids=lambda row: row.description)
@@ -63,7 +63,7 @@ def test_native_code_agrees_with_the_table(native: Native, row: Row) -> None:
     twin = prepared(native, row)
     outcome = native.run(row.frame, row.now_ms, row.side, min(row.room, PLENTY))
     assert str(outcome) == expected(row, twin)
-    assert native.known() == in_words(twin.state)
+    assert (native.known(), native.noted()) == (in_words(twin.state), twin.state.noted)
 
 
 def test_the_kernel_is_spared_only_what_it_cannot_be_asked() -> None:

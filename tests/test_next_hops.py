@@ -29,7 +29,8 @@ from hardtack.control import following, next_hops
 from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit, find_exits
-from hardtack.control.next_hops import BY_KERNEL, NextHops
+from hardtack.control.hops import NOT_KNOWN as BY_KERNEL
+from hardtack.control.next_hops import NextHops
 from hardtack.control.protected import NetColumn
 from hardtack.control.tables import next_hop_entry
 from hardtack.image import ONLY

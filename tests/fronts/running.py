@@ -11,18 +11,20 @@ from pathlib import Path
 
 from handshake.counted import counts, pinned
 from handshake.returning import CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK
-from handshake.stage import PATIENCE, agent_command, front_command
+from handshake.stage import PATIENCE, TALK, agent_command, front_command
 from lab_ground import eventually
 
 from hardtack.image import ONLY
 from hardtack.keys import make_key
-from hardtack.lab.counters import HERE
+from hardtack.lab.clients import upload
+from hardtack.lab.counters import HERE, tcp_events
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process, run
 from hardtack.packet.layout import TAGS
 from hardtack.packet.reasons import Reason
 
+UPLOAD = 3_000_000  # bytes
 Value = str | int | Iterable[str] | Iterable[int]
 
 
@@ -90,6 +92,14 @@ def write(outside: Interface, table: object, value: bytes) -> None:
     """Change a one-entry table of a front at work."""
     with pinned(outside, table) as found:  # type: ignore[arg-type]
         found.update(ONLY, value)
+
+
+def goes_straight(client: Namespace, address: str, outside: Interface) -> bool:
+    """Whether what a client sends to a host passes the kernel of the front by."""
+    octets = "Ip6InOctets" if ":" in address else "IpExtInOctets"
+    before = tcp_events(outside.namespace)[octets]
+    upload(client, address, TALK, UPLOAD, timeout=PATIENCE)
+    return tcp_events(outside.namespace)[octets] - before < UPLOAD / 2
 
 
 def wait_for_ends(client: Namespace) -> None:

@@ -23,7 +23,7 @@ from handshake.counted import pinned
 from handshake.stage import PATIENCE, TALK, agent_command, front_command
 from lab_ground import eventually
 
-from fronts.running import Value, configuration, counting, detach, key, known
+from fronts.running import Value, configuration, counting, detach, goes_straight, key, known
 from hardtack.control.listed import LISTED
 from hardtack.control.pinned import NAMES, key_of
 from hardtack.control.reloading import MOST_TOLD
@@ -388,6 +388,29 @@ def test_whoever_comes_has_a_grace_period_of_his_own(at: Scene, excluded: bool) 
         at.write(ONE)
         at.waits_for(r'changed what="host two removed"')
         assert at.status()["grace_left"] == 0
+
+
+def test_ways_into_a_network_are_learned_anew(at: Scene) -> None:
+    """Whenever its host has changed; without one that goes straight, it is the kernel that sends on."""
+    network: dict[str, Value] = {"name": "two", "addresses": ["192.0.2.8/29", "2001:db8::10/124"], "via": "direct"}
+
+    def straight(address: str) -> bool:
+        return goes_straight(at.net.client, address, at.net.outside)
+
+    at.write(ONE, network)
+    at.waits_for("reloaded by=file")
+    with at.connect(SECOND[0]) as line:
+        assert eventually(lambda: straight(SECOND[0]), PATIENCE) and eventually(lambda: straight(SECOND[1]), PATIENCE)
+        assert not straight(SERVER[0]), "which has a policy of its own"
+        at.write(ONE, network | {"default": "drop"})
+        at.waits_for("reloaded by=file")
+        assert eventually(lambda: straight(SECOND[0]), PATIENCE) and eventually(lambda: straight(SECOND[1]), PATIENCE)
+        at.write(ONE, network | {"via": "kernel"})
+        at.waits_for("reloaded by=file")
+        assert not straight(SECOND[0])
+        check(line)
+    at.write(ONE)
+    at.waits_for(r'changed what="host two removed"')
 
 
 def test_included_files_come_change_and_go(at: Scene) -> None:

@@ -10,15 +10,15 @@ import pytest
 from handshake.counted import counts
 from handshake.raw import Peer, wired
 from handshake.stage import HTTP, PATIENCE, TALK
+from lab_ground import eventually
 from naive.frames import ACK
 
-from fronts.running import counting, wait_for_ends
+from fronts.running import counting, goes_straight, wait_for_ends
 from fronts.town import MSS, WAYS, Town, Way
 from hardtack.lab import tcp_info
 from hardtack.lab.addresses import CLIENT
 from hardtack.lab.capture import capturing
 from hardtack.lab.clients import connect, curl, download, ping, server_socket, stream, upload
-from hardtack.lab.counters import tcp_events
 from hardtack.lab.lab import NAMED_PORTS
 from hardtack.lab.links import Interface
 from hardtack.lab.servers import BIG, SMALL, bracketed, nginx_program
@@ -67,11 +67,11 @@ def test_streams(place: Town, way: Way, back: bool) -> None:
 
 
 def test_what_goes_straight_passes_the_kernel_by(place: Town, way: Way) -> None:
-    octets = "Ip6InOctets" if ":" in way.address else "IpExtInOctets"
-    host = way.outside.namespace
-    before = tcp_events(host)[octets]
-    upload(place.site.client, way.address, TALK, SIZE, timeout=PATIENCE)
-    assert (tcp_events(host)[octets] - before < SIZE / 2) == (way.name in STRAIGHT)
+    """Of a network as soon as the way is learned."""
+    if way.name in STRAIGHT:
+        assert eventually(lambda: goes_straight(place.site.client, way.address, way.outside), PATIENCE)
+    else:
+        assert not goes_straight(place.site.client, way.address, way.outside)
 
 
 def test_frames_arrive_as_they_should(place: Town, way: Way, version: int) -> None:

@@ -2,7 +2,7 @@
 
     way          host      by           `via`
     kernel       behind    front one    "kernel"
-    direct       behind    front one    "direct"
+    direct       behind    front one    "direct"; its IPv6 address in a network, so that the way there is learned
     mac          behind    front one    "mac", out of the inside interface
     one-armed    beside    front one    "mac", back out of the interface it came in by
     local        two       front two    "local"
@@ -33,6 +33,7 @@ from hardtack.lab.site import Site, site
 
 ADDRESSES = {"kernel": SERVER, "direct": SECOND, "mac": THIRD, "one-armed": BESIDE, "local": ON_TWO}
 WAYS = tuple(ADDRESSES)
+NETWORK = "2001:db8::10/127"  # that SECOND's other address is in
 KEY, MSS = "key-of-beside", 1300
 
 
@@ -114,7 +115,7 @@ def hosts_of_one(place: Site, folder: Path) -> list[dict[str, Value]]:
     far, arm = (interface.mac.hex(":") for interface in (place.far, place.arm))
     return [
         {"name": "kernel", "addresses": SERVER, "via": "kernel"},
-        {"name": "direct", "addresses": SECOND, "via": "direct"},
+        {"name": "direct", "addresses": [SECOND[0], NETWORK], "via": "direct"},
         {"name": "mac", "addresses": THIRD, "via": "mac", "mac": far, "out": place.one.inside.name, "default": "drop"},
         {"name": "one-armed", "addresses": BESIDE, "via": "mac", "mac": arm, "key_file": key(folder, KEY), "mss": MSS},
     ]

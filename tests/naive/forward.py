@@ -41,6 +41,8 @@ def forward(state: State, frame: bytes, packet: Packet, host: Host, room: int) -
     `room`: by how many bytes the engine can let a frame grow.
     """
     hop = state.hop_to(mapped(packet.destination))
+    if host.via != Via.kernel and state.net_of(mapped(packet.destination)) in state.to_learn:
+        state.noted.add(mapped(packet.destination))
     if host.via == Via.kernel or hop is None or packet.link[:6] not in state.macs:
         return Sent(Action.kernel, frame)
     number = state.uplink if hop.exit == INCOMING else hop.exit

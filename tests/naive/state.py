@@ -171,6 +171,8 @@ class State:
     factors: Sequence[int]  # of all that is hashed but cookies
     networks: Mapping[Prefix, Host | None] = field(default_factory=dict)  # None: what is in it is nobody's
     hops: dict[bytes | Prefix, Hop] = field(default_factory=dict)
+    to_learn: frozenset[Prefix] = frozenset()  # networks whose addresses are noted where frames come for them
+    noted: set[bytes] = field(default_factory=set)
     exits: Mapping[int, Exit] = field(default_factory=dict)
     macs: Sequence[bytes] = ()  # of this machine, where frames come in
     uplink: int = 0  # the exit that this is

@@ -117,9 +117,18 @@ NETWORKS = {
     Prefix(mapped(packed(EXCLUDED)), 96 + 26): None,
     Prefix(mapped(packed(EXCLUDED6)), 64): None,
 }
+# Networks that frames go straight to, host 23's, as a router, and of each an address whose way is known
+WIDER, WIDER6, FOUND, FOUND6, SOUGHT, SOUGHT6 = (
+    *("192.0.6.0", "2001:db8:20::", "192.0.6.7", "2001:db8:20:3::7", "192.0.6.8", "2001:db8:20:3::8"),
+)
+HOSTS |= {mapped(packed(one)): Host(WEB_PORTS, 1400, number=23, via=Via.routed) for one in (FOUND, FOUND6)}
+TO_LEARN = frozenset({Prefix(mapped(packed(WIDER)), 96 + 24), Prefix(mapped(packed(WIDER6)), 48)})
+NETWORKS |= {network: Host(WEB_PORTS, 1400, number=23, via=Via.routed) for network in TO_LEARN}
 # For generated frames: all but those of which it matters how many came before
-PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE, RULED, NAMED, STRICT)
-PROTECTED6 = (WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6, RULED6, NAMED6, STRICT6)
+PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE, RULED, NAMED, STRICT, FOUND, SOUGHT)
+PROTECTED6 = (
+    *(WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6, RULED6, NAMED6, STRICT6, FOUND6, SOUGHT6),
+)
 EVERYBODY = [host for host in (*HOSTS.values(), *NETWORKS.values()) if host]
 NUMBERS = 1 + max(host.number for host in EVERYBODY)  # of counters: each host's, and nobody's
 
@@ -141,6 +150,8 @@ HOPS = {
         (SWITCHED6, "fe0000000a05", 2),
         (BACK, "020000000a06", 0),
         (BACK6, "ffffffffffff", 0),
+        (FOUND, "020000000a07", 1),
+        (FOUND6, "020000000a07", 2),
     ]
 }
 
@@ -160,5 +171,6 @@ FACTORS = [RANDOM.getrandbits(64) for _ in range(10)]
 def state(**others: object) -> State:
     """The world with nothing known of it yet; `others`: fields of State that are to be otherwise."""
     fields: dict[str, object] = {"hosts": HOSTS, "networks": NETWORKS, "hops": dict(HOPS), "exits": EXITS}
+    fields |= {"to_learn": TO_LEARN, "noted": set()}
     fields |= {"keys": [KEYS, OTHER_KEYS, KEYS], "old_keys": {2: OLD_KEYS}, "factors": FACTORS, "lists": LISTS}
     return State(**fields | {"origins": ORIGINS, "macs": MACS} | others)  # type: ignore[arg-type]

@@ -31,6 +31,8 @@ from naive.world import (
     BACK6,
     EPOCH_BEGINS,
     EXITS,
+    FOUND,
+    FOUND6,
     HOPS,
     LODGER,
     LOST,
@@ -38,6 +40,8 @@ from naive.world import (
     OTHER_KEYS,
     ROUTED,
     ROUTED6,
+    SOUGHT,
+    SOUGHT6,
     SWITCHED,
     SWITCHED6,
     VIRTUAL,
@@ -88,6 +92,7 @@ def once_routed(ip: IPv4) -> IPv4:
 
 R4, R6 = IPv4(destination=ROUTED), IPv6(destination=ROUTED6)
 S4, S6 = IPv4(destination=SWITCHED), IPv6(destination=SWITCHED6)
+L4, L6 = IPv4(destination=FOUND), IPv6(destination=FOUND6)
 B4, B6 = IPv4(destination=BACK), IPv6(destination=BACK6)
 NEARLY = IPv6(destination=ROUTED6, hop_limit=2)
 ONE, TWO = Ethernet(tags=[(VLAN, 0x6005)]), Ethernet(tags=[(PROVIDER, 0xF006), (VLAN, 0x6005)])
@@ -155,6 +160,10 @@ ROUTING = [
     kept("routed: one byte too long", first_ack(R4, TO_80, payload=BIG + bytes(13))),
     kept("routed: one byte too long over IPv6", first_ack(R6, TO_80, payload=bytes(1221))),
     kept("routed: longer than the MTU by its own account", first_ack(replace(R4, total=1501), TO_80)),
+    sent("routed: an address that was learned", L4, once_routed(L4)),
+    sent("routed over IPv6: likewise", L6, replace(L6, hop_limit=56)),
+    kept("routed: one that is to be learned", first_ack(IPv4(destination=SOUGHT), TO_80), number=23),
+    kept("routed over IPv6: likewise, to be learned", first_ack(IPv6(destination=SOUGHT6), TO_80), number=23),
     kept("routed: nobody knows the next hop", first_ack(IPv4(destination=LOST), TO_80, keys=OTHER_KEYS), number=7),
     Row("routed: a bad cookie goes nowhere", first_ack(R4, TO_80, ack=7), Reason.stray_ack, number=4),
     Row("routed: a SYN is answered, as for any host", *answered_syn(R4), number=4),

@@ -18,6 +18,8 @@ from hardtack.control import succession, watches
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
 from hardtack.control.following import Keeper
+from hardtack.control.learned import LEARNED_BYTES, Records
+from hardtack.control.learning import Learning
 from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.marking import Marking
 from hardtack.control.networks.trees import Trees
@@ -34,6 +36,7 @@ from hardtack.control.rules import fill_rules
 from hardtack.control.sources import Roots, planted
 from hardtack.control.succession import Before
 from hardtack.control.tables import device_entries, policy_entry
+from hardtack.control.wanted import Notes
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
 from hardtack.kernel import interfaces
@@ -79,12 +82,13 @@ class Followers:
 
     outside: Outside
     next_hops: NextHops
+    learning: Learning
     origins: Origins | None
     local: Locals | None
 
     def all(self) -> list[Keeper | Locals]:
         """Those that there are."""
-        return [one for one in (self.outside, self.next_hops, self.origins, self.local) if one]
+        return [one for one in (self.outside, self.next_hops, self.learning, self.origins, self.local) if one]
 
 
 def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
@@ -92,7 +96,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     draft = Trees.draft()
     draft.new(content(plan.protected))
     roots = planted(draft, plan.sources)
-    sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted()}
+    sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted(LEARNED_BYTES)}
     before = folder.interfaces
     tables = [NAMES, LISTED, RELOADS, RULE_TEXTS]
     front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps))
@@ -106,7 +110,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     upkeep = Upkeep(front.tables, plan.key_sets)
     upkeep.write()  # before a frame can ask for a key
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
-    followers = started_followers(plan, front, agent, parts)
+    followers = started_followers(plan, front, agent, trees, parts)
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
     graces = dict.fromkeys(plan.protected.owners, grace_until)
     fresh_rules = {*plan.seats.rules.numbers.values()} - earlier.rules.keys()
@@ -140,12 +144,16 @@ def start_agent(plan: Plan, front: Standing, image: Image, parts: ExitStack) -> 
     return agent
 
 
-def started_followers(plan: Plan, front: Standing, agent: Standing | None, parts: ExitStack) -> Followers:
+def started_followers(
+    plan: Plan, front: Standing, agent: Standing | None, trees: Trees, parts: ExitStack
+) -> Followers:
     """At work, and their tables filled."""
     tables, exits, places = front.tables, plan.facts.exits, plan.protected.places
+    records = Records(tables["nets"], trees, known_by=bool(plan.config.front.inside))
     followers = Followers(
         Outside({number: one.index for number, one in enumerate(exits) if one.uplink}, tables["outside"]),
         NextHops(plan.config, places, exits, NetColumn(tables["nets"], "next_hop"), tables["exits"]),
+        Learning(plan.config, plan.protected, exits, records, Notes(tables["wanted"])),
         Origins(plan.config, places, NetColumn(tables["nets"], "origin")) if plan.config.front.inside else None,
         Locals(agent.tables["locals"]) if agent else None,
     )

@@ -1,4 +1,4 @@
-"""Tables that are kept as the kernel has things: what next_hops.py, origins.py and outside.py have in common."""
+"""Tables that are kept as the kernel has things: what next_hops.py, learning.py, origins.py, outside.py have in common."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ Way = TypeVar("Way", bound=Reached)
 class Keeper:
     """Keeps a table, by the kernel's news. To be made where the front's interfaces are; then no capability is needed."""
 
-    def __init__(self, table: Entries) -> None:
-        self._table = table
+    def __init__(self) -> None:
         self._events = Events()  # before the first look, so that nothing falls in between
 
     def fileno(self) -> int:
@@ -66,7 +65,8 @@ class Follower(Keeper, Generic[Way]):
     """Keeps one by ways to addresses: routes and neighbours."""
 
     def __init__(self, table: Entries) -> None:
-        super().__init__(table)
+        super().__init__()
+        self._table = table
         self._kernel = Routing()
         self._all: list[Way] = []
         self._looked = -LOOK_AGAIN  # when everything was looked at

@@ -24,8 +24,8 @@ class Outside(Keeper):
     """Keeps the `outside` table of a front whose uplinks have these indices, by number."""
 
     def __init__(self, uplinks: Mapping[int, int], table: Entries) -> None:
-        super().__init__(table)
-        self._uplinks = uplinks
+        super().__init__()
+        self._uplinks, self._table = uplinks, table
         self._kernel = netlink.opened(socket.NETLINK_ROUTE)
         self._known: dict[int, Uplink] = {}
         self._macs: tuple[bytes, ...] = ()

@@ -194,7 +194,7 @@ def columns(protected: Protected) -> tuple[Column, ...]:
     return (
         Column("ports", 0, 1, *by_number(sets, PORT_WORDS)),
         Column("hosts", 0, 1, *own_words(*by_number(protected.hosts, Host.itemsize // 8))),
-        Column("nets", Net.names.index("host"), len(Net.names), *by_number(owners, 1)),  # type: ignore[union-attr, arg-type]
+        Column("nets", 0, Net.itemsize // 8, *by_number(owners, 1)),  # Net.host, its first word
     )
 
 

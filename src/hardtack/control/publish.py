@@ -18,12 +18,11 @@ from hardtack.control.listed import LISTED, fill_listed
 from hardtack.control.numbers import new_to
 from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
-from hardtack.control.protected import content, fill_protected
+from hardtack.control.protected import fill_protected
 from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import Laid, fill_rules
 from hardtack.control.tables import policy_entry
 from hardtack.image import ONLY
-from hardtack.packet.layout import HOST_ROOT
 from hardtack.packet.rule_tables import RULE_PROGRAMS
 
 
@@ -34,7 +33,7 @@ def publish(here: AtWork, then: Plan) -> None:
     with here.trees.together():  # may fail, so it is worked out first; it is seen last, when all that it leads to is there
         here.roots.publish(then.sources, then.seats.numbers.values())
         if other_hosts:
-            here.trees.replace(HOST_ROOT, content(then.protected))
+            here.followers.learning.configure(then.config, then.protected)
         here.upkeep.change(then.key_sets)
         publish_numbers(here, now, then)
         if here.agent and then.promised is not None and then.promised != now.promised:

@@ -19,6 +19,10 @@ PORT_WORDS = 65536 // 64
 MOST_HOSTS = (1 << 16) - 1  # numbers from 1: a connection says in 16 bits whose it is
 MOST_NETS = 1 << 17  # protected networks and addresses, at places from 1; the last of them are for those that are
 MOST_LEARNED = 1 << 14  # learned: single addresses in networks
+BY_KERNEL, TO_LEARN = 0, 1  # Net.next_hop: nobody knows, the kernel does it; and the address is to be noted in `wanted`
+NOTE_BITS = 8  # of a host's notes in `wanted`, as many as a second may bring
+NOTING_BITS = 6  # hosts have places of their own for notes by so many bits of their number
+UNNOTED, NOTING, NOTED = 0, 1, 2  # Note.state, bits: somebody is writing it, or has; it may be read
 ALL_PORTS = 0  # Host.ports: the set of every port
 HOST_ROOT = 4  # of the tree in which destinations are looked up: the first that a table has
 GENERATION = 2  # the word of `networks` that is another one after each change of a tree
@@ -75,9 +79,10 @@ PLACING = "mixed 1"  # how packet/state/connections.py places connections: anoth
 # A protected network, or address. Each word is written whole, while programs read.
 Net = np.dtype(
     [
-        ("host", "u8"),  # whose it is: Host.number
-        # where frames for it go: low 48 bits the MAC address as it lies in a frame, high 16 the place in `exits`, from 1.
-        # 0: not known, the kernel does it
+        ("host", "u4"),  # whose it is: Host.number
+        ("used", "u4"),  # 1: a frame went straight there since control/learning.py asked
+        # where frames for it go: low 48 bits the MAC address as it lies in a frame, high 16 the place in `exits`; BY_KERNEL;
+        # or TO_LEARN
         ("next_hop", "u8"),
         ("origin", "u8"),  # the MAC address that its frames come from, as it lies in a frame. 0: not known, any
         ("grace_until", "u8"),  # monotonic time in ms: until then segments of unknown connections teach
@@ -273,6 +278,11 @@ Waiter = np.dtype(
 Waiting = np.dtype(
     [(name, "u4") for name in ("sequence", "acknowledgment", "timestamps", "tsval", "tsecr", "said")], align=True
 )
+# An address (two words, as in Flow) of a network whose frames go straight, for which a frame has come, and nobody knows the
+# way yet. The factors of the hash that chooses among a host's places are secret.
+Note = np.dtype([("state", "u8"), ("high", "u8"), ("low", "u8")], align=True)
+Wanted = np.dtype([("factors", "u8", (4,)), ("notes", Note, (1 << NOTING_BITS + NOTE_BITS,))], align=True)
+
 # Programs that have run since the front's process looked; `front` by the uplink's number
 Seen = np.dtype([("front", "u8", (MOST_EXITS,)), ("inside", "u8"), ("leaving", "u8")], align=True)
 
@@ -311,6 +321,7 @@ ASKED_FOR = table("asked", "percpu_array", Asked)
 EXITS = table("exits", "array", Exits)
 SEEN = table("seen", "array", Seen, flags=MMAPABLE)
 OUTSIDE = table("outside", "array", Outside)
+WANTED = table("wanted", "array", Wanted, flags=MMAPABLE)
 SHEET = table("sheet", "percpu_array", Sheet)
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 WAITING = Table("waiting", "lru_hash", Waiter.itemsize, Waiting.itemsize, MOST_WAITING, layout=f"{Waiting.descr}")

@@ -37,6 +37,7 @@ from hardtack.packet.layout import (
     TAGS,
     WAITING,
     WALK,
+    WANTED,
 )
 from hardtack.packet.rule_tables import (
     PASSAGE,
@@ -54,7 +55,7 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
 OURS = (NETWORKS, RECENT, NETS, HOSTS, PORTS)  # what is protected
 KNOWN = (*TABLE, *OURS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
-JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE)
+JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE, WANTED)
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 
 # `_ip`: where frames begin with IP. `_ruled`: goes on behind rule programs, with what the front has found

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Words = npt.NDArray[np.uint64]
 WORD, ADDRESS = (1 << 64) - 1, (1 << 128) - 1
@@ -71,6 +73,23 @@ class Prefixes:
     def __len__(self) -> int:
         return len(self.high)
 
+    @cached_property
+    def _lengths(self) -> list[int]:
+        lengths: list[int] = np.unique(self.length)[::-1].tolist()
+        return lengths
+
+    def longest(self, number: int) -> int:
+        """The value of the longest of them that an address of 128 bits is in; 0 if there is none."""
+        for length in self._lengths:
+            place, there = self.place_of(number >> (128 - length) << (128 - length), length)
+            if there:
+                return int(self.value[place])
+        return 0
+
+    def inside(self, number: int, length: int) -> Self:
+        """All that lie in a prefix, itself among them."""
+        first = self.place_of(number, length)[0]
+        return self.only(slice(first, self.find(number + (1 << (128 - length)))))
 
     def place_of(self, number: int, length: int) -> tuple[int, bool]:
         """Where a prefix is, or would be; and whether it is there."""
@@ -93,9 +112,9 @@ class Prefixes:
             parts.append(np.concatenate([old[:place], np.array([new], old.dtype), old[place + there :]]))
         return type(self)(*parts)
 
-    def without_one(self, place: int) -> Self:
-        """All but the one at a place."""
-        return type(self)(*(np.delete(one, place) for one in self.arrays))
+    def but(self, places: int | list[int]) -> Self:
+        """All but those at some places."""
+        return type(self)(*(np.delete(one, places) for one in self.arrays))
 
 
 NO_PREFIXES = Prefixes.sorted([], [], [])
@@ -115,6 +134,26 @@ class Content:
         """Both; of a prefix that both have, the value of this one."""
         return Content(*(ours.over(theirs) for ours, theirs in zip(self.versions, other.versions, strict=True)))
 
+    def without(self, networks: Iterable[Network]) -> Content:
+        """All but these, which are there."""
+        places: list[list[int]] = [[], []]
+        for network in networks:
+            version = network.version == 6
+            places[version].append(self.versions[version].place_of(*number_of(network))[0])
+        return Content(*(one.but(some) if some else one for one, some in zip(self.versions, places, strict=True)))
+
+    def from_value(self, least: int) -> Content:
+        """Those whose value is not less."""
+        return Content(*(one.only(one.value >= least) for one in self.versions))
+
+    def inside(self, network: Network) -> Prefixes:
+        """All that lie in a network, itself among them."""
+        return self.versions[network.version == 6].inside(*number_of(network))
+
+    def longest(self, address: Address) -> int:
+        """The value of the longest prefix that an address is in; 0 if there is none."""
+        return self.versions[address.version == 6].longest(int(address) << (128 - BITS[address.version]))
+
     @property
     def versions(self) -> tuple[Prefixes, Prefixes]:
         """In the order of a root's two words."""
@@ -133,3 +172,9 @@ def words_of(network: Network) -> tuple[int, int]:
     """A prefix's address, as Prefixes has it."""
     number = int(network.network_address) << (128 - BITS[network.version])
     return number >> 64, number & WORD
+
+
+def number_of(network: Network) -> tuple[int, int]:
+    """Address, as a number of 128 bits, and length."""
+    high, low = words_of(network)
+    return high << 64 | low, network.prefixlen

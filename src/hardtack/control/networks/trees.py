@@ -14,7 +14,7 @@ from hardtack.control.networks.build import Builder
 from hardtack.control.networks.change import Changer, Prefix
 from hardtack.control.networks.difference import difference
 from hardtack.control.networks.memory import UNIT, Memory, TableFull
-from hardtack.control.networks.prefixes import Content, Network, Prefixes, words_of
+from hardtack.control.networks.prefixes import Content, Network, Prefixes, number_of
 from hardtack.control.networks.walk import Blocks, blocks_below
 from hardtack.kernel import grace
 from hardtack.packet.layout import FEWEST_NETWORK_WORDS, GENERATION, NETWORKS_END
@@ -70,9 +70,9 @@ class Trees:
         """In memory that nobody else sees: to be filled, and then moved to a table that is large enough."""
         return cls(np.zeros(MOST_BYTES >> 3, np.uint64), lambda: None)  # the kernel gives what is touched
 
-    def wanted(self) -> int:
-        """Bytes of a table for what is in this one, with room for all of it to be made anew beside the old."""
-        used = 8 * UNIT * (self.memory.end + self.memory.used)
+    def wanted(self, more: int = 0) -> int:
+        """Bytes of a table for what is in this one and `more`, with room for all of it to be made anew beside the old."""
+        used = 8 * UNIT * (self.memory.end + self.memory.used) + 2 * more
         return min(max(used + NETWORKS_END, 8 * FEWEST_NETWORK_WORDS), MOST_BYTES) & ~4095
 
     def moved(self, memory: Any, wait: Callable[[], None] = grace.wait_for_programs) -> Trees:
@@ -173,7 +173,7 @@ class Trees:
         if prefix.value is None:
             if not there:
                 return
-            new = old.without_one(place)
+            new = old.but(place)
         else:
             if there and int(old.value[place]) == prefix.value:
                 return
@@ -211,8 +211,3 @@ class Trees:
         for places, sizes in held.old:
             self.memory.give(places, sizes)
 
-
-def number_of(network: Network) -> tuple[int, int]:
-    """Address, as a number of 128 bits, and length."""
-    high, low = words_of(network)
-    return high << 64 | low, network.prefixlen

@@ -19,13 +19,16 @@ from hardtack.compiler.language import (
     store64,
     swap16,
     u64,
+    untold,
     viewed,
 )
 from hardtack.packet.frame.link import is_for_us, outside
+from hardtack.packet.frame.parse import MOST_OUTER
 from hardtack.packet.frame.platform import head, move_head, send, tail
 from hardtack.packet.frame.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
-from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, Exit, Exits
+from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, TO_LEARN, Exit, Exits
 from hardtack.packet.out.finish import finish
+from hardtack.packet.out.wanted import note
 from hardtack.packet.state.hosts import host_of, net_at
 
 PASS, TX = 2, 3  # enum xdp_action
@@ -46,11 +49,17 @@ def forward(frame, flow):
     host = host_of(flow)
     if host.via == KERNEL:
         return PASS
-    to = net_at(flow.place).next_hop
-    if to == u64(0):
+    net = net_at(flow.place)
+    to = net.next_hop
+    if to <= u64(TO_LEARN):
+        if to == u64(TO_LEARN):
+            note(flow)
         return PASS
+    if not net.used:  # else its cache line would be every frame's to write
+        net.used = 1
     if not is_for_us(frame, flow):
         return PASS
+    flow.network = untold(flow.network) & MOST_OUTER  # LLVM knows that; the verifier does not, by now
     number = i64(to >> u64(48)) & (MOST_EXITS - 1)
     if number == SAME:
         number = flow.uplink
