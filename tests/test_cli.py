@@ -11,13 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from hardtack import __version__
+from hardtack.cli.app import app
 from hardtack.control.configuration.reading import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "etc" / "hardtack.toml"
-COMMANDS = ["doctor", "key", "example", "check", "filter", "front", "agent", "status", "connections", "demo", "bench"]
+COMMANDS = [*get_command(app).commands]  # type: ignore[attr-defined]
 SLOW = ["llvmlite", "matplotlib", "numba", "numpy", "pyroute2", "rich"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
 HARDTACK = [sys.executable, "-m", "hardtack"]
@@ -160,6 +162,13 @@ def test_check_says_whose_key_is_where(config: Path) -> None:
     assert fine(done)
     first = f"On lo, with the keys in {config.parent}/key (web, mail), {config.parent}/other (shop):"
     assert done.stdout.splitlines()[0] == first
+
+
+def test_check_names_some_of_many_hosts(config: Path) -> None:
+    host = '[[host]]\nname = "h{0}"\naddresses = ["10.0.0.{0}"]\nhandshake = "agent"\nvia = "kernel"\nmss = 1300\n'
+    config.write_text(config.read_text() + "".join(map(host.format, range(1, 10))))
+    told = hardtack("check", config).stdout
+    assert "at most 5,000 (web, mail, h1, h2, h3 and 6 more), 50,000 (shop) a second\n" in told
 
 
 def test_check_tells_how_many_prefixes_there_are(config: Path) -> None:

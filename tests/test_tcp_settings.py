@@ -127,7 +127,8 @@ def changed() -> Iterator[Namespace]:
 
 @needs_root
 def test_doctor_tells(changed: Namespace) -> None:
-    done = run([sys.executable, "-m", "hardtack", "doctor", "--json", "--interface", "lo"], changed)
+    command = [sys.executable, "-m", "hardtack", "doctor", "--json", "--interface", "lo"]
+    done = run(command, changed, timeout=600)  # it may have to compile
     told = {finding["name"]: finding["what"] for finding in json.loads(done.stdout)["findings"]}
     assert told["tcp-options"].startswith("tcp_ecn off")
     assert "scale 12" in told["window-scale"]

@@ -11,7 +11,7 @@ from rich.markup import escape
 from hardtack.cli.screen import folding, screen, table_of
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.networks.prefixes import Content
-from hardtack.control.ways import has
+from hardtack.control.ways import has, listed
 from hardtack.kernel.tcp import Speech
 from hardtack.printable import printable
 
@@ -88,37 +88,36 @@ def learning(settings: Config) -> str:
 
 def frames(settings: Config) -> str:
     """How many, and for whom."""
-    owners: dict[int, list[str]] = {}
-    for host in settings.hosts:
-        owners.setdefault(host.frames_per_connection, []).append(host.name)
-    if len(owners) == 1:
-        return f"{next(iter(owners)):,}"
-    return ", ".join(f"{rate:,} ({', '.join(names)})" for rate, names in owners.items())
+    return shared(((f"{host.frames_per_connection:,}", host) for host in settings.hosts), ", ")
 
 
 def promises(settings: Config) -> str:
     """Options and window scale, and of whom."""
-    owners: dict[str, list[str]] = {}
-    for host in settings.hosts:
-        own = "this machine's " if host.via == "local" else ""
-        promised = host.promises(Speech())
-        options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no option"
-        scale = own + "scale" if own and host.window_scale is None else f"window scale {promised.scale}"
-        owners.setdefault(f"{options}; {scale}", []).append(host.name)
-    if len(owners) == 1:
-        return next(iter(owners))
-    return "; ".join(f"{promised} ({', '.join(names)})" for promised, names in owners.items())
+    return shared(((promise(host), host) for host in settings.hosts), "; ")
+
+
+def promise(host: Host) -> str:
+    """Of one host."""
+    own, promised = "this machine's " if host.via == "local" else "", host.promises(Speech())
+    options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no option"
+    scale = own + "scale" if own and host.window_scale is None else f"window scale {promised.scale}"
+    return f"{options}; {scale}"
 
 
 def keys(settings: Config) -> str:
     """Which key belongs to whom."""
-    first, *others = settings.key_pairs
-    if not others:
-        return f"the key in {both(first)}"
-    owners: dict[KeyFiles, list[str]] = {pair: [] for pair in settings.key_pairs}
-    for host in settings.hosts:
-        owners[settings.key_files_for(host)].append(host.name)
-    return "the keys in " + ", ".join(f"{both(pair)} ({', '.join(names)})" for pair, names in owners.items())
+    owned = ((both(settings.key_files_for(host)), host) for host in settings.hosts)
+    return f"the key{'s' * (len(settings.key_pairs) > 1)} in {shared(owned, ', ')}"
+
+
+def shared(facts: Iterable[tuple[str, Host]], between: str) -> str:
+    """What all hosts have; or what each has, and who they are, or some of them."""
+    owners: dict[str, list[str]] = {}
+    for fact, host in facts:
+        owners.setdefault(fact, []).append(host.name)
+    if len(owners) == 1:
+        return next(iter(owners))
+    return between.join(f"{fact} ({listed(names)})" for fact, names in owners.items())
 
 
 def both(files: KeyFiles) -> str:

@@ -42,8 +42,8 @@ def ask(folder: Folder, verb: str) -> dict[str, Any]:
         facts = json.loads(answer)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NobodyAnswers(
-            f"{folder.interface}: no process is at work, only its programs; what a start reads is what the file says then: "
-            "hardtack front CONFIG, or systemctl start hardtack-front"
+            f"{folder.interface}: no process is at work, only the programs that it left, so nothing is reloaded; a start "
+            "reads the file: hardtack front CONFIG, or systemctl start hardtack-front"
         ) from error
     except (OSError, ValueError) as error:
         raise NobodyAnswers(f"{path}: the front's process gives no answer: look at what it logs, or restart it") from error
