@@ -21,6 +21,8 @@ def assigned(wanted: Iterable[Key], earlier: Mapping[Key, int], most: int = MOST
     """
     wanted = dict.fromkeys(wanted)
     kept = {key: earlier[key] for key in wanted if key in earlier}
+    if len(kept) == len(wanted):
+        return kept
     taken = {*earlier.values()}
     free = chain((number for number in range(1, most + 1) if number not in taken), sorted(taken - {*kept.values()}))
     return {key: kept[key] if key in kept else next(free) for key in wanted}

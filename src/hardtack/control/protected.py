@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -56,6 +58,10 @@ SPOKEN = {
 USUAL = Speech()  # where nobody says otherwise
 EVERY_PORT, NO_PORT = b"\xff" * (8 * PORT_WORDS), bytes(8 * PORT_WORDS)
 
+PORTS_AT, RULES_AT = (
+    slice(place, place + kind.itemsize) for kind, place, *_ in (Host.fields[name] for name in ("ports", "rules"))  # type: ignore[index]
+)
+
 Words = npt.NDArray[np.uint64]
 Places = Mapping[Network, int]
 
@@ -64,7 +70,8 @@ Places = Mapping[Network, int]
 class Protected:
     """`hosts`: records by number; `sets`: numbers of sets of ports, by their bits; each network's place, and its host.
 
-    `excluded`: networks inside of those that are nobody's. `made`: what the records were made of, by number.
+    `excluded`: networks inside of those that are nobody's. `made`: what the records were made of, by number; `common`: and
+    all of them.
     """
 
     hosts: Mapping[int, bytes] = field(default_factory=dict)
@@ -72,7 +79,8 @@ class Protected:
     places: Places = field(default_factory=dict)
     owners: Mapping[Network, int] = field(default_factory=dict)
     excluded: frozenset[Network] = frozenset()
-    made: Mapping[int, tuple[Configured, Said, bytes]] = field(default_factory=dict, repr=False, compare=False)
+    made: Mapping[int, Made] = field(default_factory=dict, repr=False, compare=False)
+    common: Common | None = field(default=None, repr=False, compare=False)
 
 
 class Said(NamedTuple):
@@ -84,6 +92,19 @@ class Said(NamedTuple):
     heard: bool
     rules: int
     here: Speech
+
+
+class Common(NamedTuple):
+    """What records depend on besides, all of them."""
+
+    key_sets: Mapping[KeyFiles, int]
+    key_file: Path
+    old_key_file: Path | None
+    inside: tuple[str, ...]
+    here: Speech
+
+
+Made = tuple[Configured, Said, bytes]  # a host's record, and of what
 
 
 class Column(NamedTuple):
@@ -113,18 +134,32 @@ def protect(
     without, in the order of the configuration. `rules`: Host.rules, by the host's name.
     """
     key_sets = {file: number for number, file in enumerate(key_files or config.key_pairs) if file}
-    sets = assigned((bits for host in config.hosts if (bits := known_bits(host.ports))), earlier.sets)
-    owners = {network: numbers[host.name] for host, network in networks_of(config)}
-    made = {}
-    for host in config.hosts:
-        said = Said(numbers[host.name], key_sets[config.key_files_for(host)], sets.get(known_bits(host.ports), ALL_PORTS),
-                    config.hears(host), rules.get(host.name, 0), here)  # fmt: skip
-        was = earlier.made.get(said.number)
-        made[said.number] = was if was and was[0] is host and was[1] == said else (host, said, record_of(host, said))
+    common = Common(key_sets, config.front.key_file, config.front.old_key_file, config.front.inside, here)
+    made: dict[int, Made] = unchanged(config, numbers, rules, earlier) if common == earlier.common else {}
+    others = [host for host in config.hosts if numbers[host.name] not in made]
+    bits = {number: bits for bits, number in earlier.sets.items()}
+    kept = (bits[number] for number in {said.ports for _, said, _ in made.values()} - {ALL_PORTS})
+    sets = assigned(chain(kept, filter(None, (known_bits(host.ports) for host in others))), earlier.sets)
+    for host in others:
+        number, ports = numbers[host.name], sets.get(known_bits(host.ports), ALL_PORTS)
+        said = Said(number, key_sets[config.key_files_for(host)], ports, config.hears(host), rules.get(host.name, 0), here)
+        made[number] = host, said, record_of(host, said)
     hosts = {number: record for number, (_, _, record) in made.items()}
+    owners = {network: numbers[host.name] for host, network in networks_of(config)}
     excluded = frozenset(hashed(one) for host in config.hosts for one in host.exclude)
     places = assigned(owners, earlier.places, MOST_NETS - MOST_LEARNED - 1)
-    return Protected(hosts, sets, places, owners, excluded, made)
+    return Protected(hosts, sets, places, owners, excluded, made, common)
+
+
+def unchanged(config: Config, numbers: Numbering, rules: Mapping[str, int], earlier: Protected) -> dict[int, Made]:
+    """What was made of hosts that are the same objects as before, and of whom nothing else is said now."""
+    found = {}
+    for host in config.hosts:
+        number = numbers[host.name]
+        was = earlier.made.get(number)
+        if was and was[0] is host and was[1].rules == rules.get(host.name, 0):
+            found[number] = was
+    return found
 
 
 def networks_of(config: Config) -> Iterator[tuple[Configured, Network]]:
@@ -140,7 +175,13 @@ def content(protected: Protected) -> Content:
 def ports_of(protected: Protected) -> dict[Network, bytes]:
     """What is protected of each network: a set of ports as bits; b"" is every port. Of what is excluded, none."""
     bits = {number: bits for bits, number in protected.sets.items()} | {ALL_PORTS: b""}
-    sets = {number: covered(np.frombuffer(record, Host)[0], bits) for number, record in protected.hosts.items()}
+    kinds: dict[tuple[bytes, bytes], bytes] = {}  # many hosts are alike
+    sets: dict[int, bytes] = {}
+    for number, record in protected.hosts.items():
+        kind = record[PORTS_AT], record[RULES_AT]
+        if kind not in kinds:
+            kinds[kind] = covered(np.frombuffer(record, Host)[0], bits)
+        sets[number] = kinds[kind]
     return dict.fromkeys(protected.excluded, NO_PORT) | {net: sets[number] for net, number in protected.owners.items()}
 
 

@@ -23,6 +23,7 @@ VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys t
 VIAS = ("kernel", "local", "direct", "mac")
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 MOST_EXCLUDED = 1 << 14
+PLAIN_VIAS, PLAIN_KEYS = ("kernel", "direct"), {"name", "addresses", "ports", "handshake", "via", "mss", "default"}
 FRONTS: dict[str, Place] = {key: ("front", key) for key in ("key_file", "old_key_file")}
 SPLIT = "split the hosts among several"
 
@@ -37,6 +38,9 @@ def contradictions(document: Document) -> Found:
     front = document.data.get("front")
     front = front if isinstance(front, dict) else {}
     yield from twice(hosts, document)
+    yield from too_many_addresses(hosts)
+    yield from too_many_hosts(hosts)
+    hosts = {**dict([*hosts.items()][:1]), **{index: host for index, host in hosts.items() if not is_plain(host)}}
     yield from via_and_its_keys(hosts)
     yield from interfaces(front, hosts)
     files, old_files = Files(front, hosts, document), Files(front, hosts, document, "old_key_file")
@@ -46,10 +50,13 @@ def contradictions(document: Document) -> Found:
     yield from scales_of_local_hosts(hosts, document)
     yield from too_many_keys(files, old_files)
     yield from too_many_ways(front, hosts)
-    yield from too_many_addresses(hosts)
     yield from rules_and_ports(front, hosts)
-    yield from too_many_hosts(hosts)
     yield from excluded_elsewhere(hosts)
+
+
+def is_plain(host: Table) -> bool:
+    """Whether nothing in it can go ill with anything but its name and addresses: one of these stands for all."""
+    return host.get("via") in PLAIN_VIAS and PLAIN_KEYS.issuperset(host)
 
 
 class Files:
@@ -82,6 +89,11 @@ def real_path(folder: Path, file: object, known: dict[str, str]) -> str | None:
 
 def twice(hosts: Mapping[int, Table], document: Document) -> Found:
     """Names and addresses that more than one host has, or one host more than once."""
+    texts = [text for host in hosts.values() for text in listed(host, "addresses") + listed(host, "exclude")]
+    every: list[object] = [name for host in hosts.values() if isinstance(name := host.get("name"), str)]
+    every += [network for text in texts if isinstance(text, str) and (network := in_text(text))]
+    if len({*every}) == len(every):
+        return
     seen: dict[object, Place] = {}
     for place, value in names_and_addresses(hosts):
         if (first := seen.setdefault(value, place)) is not place:
@@ -101,10 +113,15 @@ def names_and_addresses(hosts: Mapping[int, Table]) -> Iterator[tuple[Place, obj
 
 def networks(host: Table, key: str) -> Iterator[tuple[int, Network]]:
     """What can be read of a list of addresses and networks, and where in it."""
-    listed = host.get(key)
-    for number, text in enumerate(listed if isinstance(listed, list) else ()):
+    for number, text in enumerate(listed(host, key)):
         if isinstance(text, str) and (network := in_text(text)):
             yield number, network
+
+
+def listed(host: Table, key: str) -> list[Any]:
+    """A list, if it is one."""
+    found = host.get(key)
+    return found if isinstance(found, list) else []
 
 
 def told(value: object) -> str:
@@ -231,8 +248,7 @@ def too_many_addresses(hosts: Mapping[int, Table]) -> Found:
     for key, most, of in (("addresses", MOST_NETWORKS, "of all"), ("exclude", MOST_EXCLUDED, "of all excluded")):
         total = 0
         for index, host in hosts.items():
-            listed = host.get(key)
-            before, total = total, total + (len(listed) if isinstance(listed, list) else 0)
+            before, total = total, total + len(listed(host, key))
             if before <= most < total:
                 place: Place = ("host", index, key, most - before)
                 found = f"found number {most + 1:,} {of} addresses and networks"

@@ -144,7 +144,9 @@ class Service:
                 if asked is None:
                     return
                 alive()
+                gc.disable()  # somebody waits
                 self.verbs[asked.facts["verb"]](asked)
+                gc.enable()
                 signal.alarm(0)
                 told = False
             if (patience or self.watching.fileno() in ready) and self.watching.changed() and not told:
@@ -162,6 +164,7 @@ class Service:
         """
         try:
             if asked.facts.get("why") == "changed":
+                self.watched |= self.watching.look_after_newcomers()
                 self.watching.accept()
             else:
                 self.watching.look_after(self.watched)

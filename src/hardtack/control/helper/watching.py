@@ -1,7 +1,8 @@
 """Whether files and folders have changed since they were read: watchfiles says when to look, `stat` what is.
 
 Folders are watched, not files: editors write another file and rename it, or move the old one away first. Symbolic links
-are followed as far as they go, each in its folder. Every now and then is looked without being told, as news may get lost.
+are followed as far as they go, each in its folder. Only files that were named are looked at, and every now and then all of
+them, as news may get lost.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ QUIET = 20  # ms without another change: then somebody is done saving
 LONGEST = 200  # ms that changes one after another are waited for
 LOOK_AGAIN = 5_000  # ms, should news have been missed
 RETRY = 1.0  # s, where nothing can be watched
+MOST_NAMED = 1000  # files that have changed, before all are looked at
+ALL = ""  # in the place of a name
 MOST_DIGESTED = 16 << 20  # bytes of a file whose times may not tell
 PLAIN = 7  # parts of a state, without what is in the file
 MOST_LINKS = 40  # as Linux follows: MAXSYMLINKS
@@ -37,15 +41,18 @@ HOW: dict[str, Any] = {
     "ignore_permission_denied": True,
 }
 
+
 class Watching:
     """Looks after files, by absolute paths. `fileno` becomes readable when something happens near them, or may have."""
 
     def __init__(self) -> None:
         self._bell, self._wire = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._files: tuple[Path, ...] = ()
-        self.known: Mapping[Path, State] = {}  # how they were when `look_after` was called, or `accept`
-        self._seen: Mapping[Path, State] = {}  # when `changed` was
-        self._folders: dict[Path, tuple[int, int]] = {}
+        self._files: dict[str, Path] = {}
+        self.known: dict[Path, State] = {}  # how they were when `look_after` was called, or `accept`
+        self._seen: dict[Path, State] = {}  # when `changed` was
+        self._open: set[Path] = set()  # those that are looked at whatever has been named
+        self._told: deque[str] = deque()  # what the thread has heard of; ALL: it may have missed something
+        self._folders: dict[str, tuple[int, int]] = {}
         self._again = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
 
@@ -55,64 +62,87 @@ class Watching:
 
     def look_after(self, files: Collection[Path]) -> None:
         """These, as they are now; of folders, who is in them."""
-        self._files = tuple(files)
-        self.known = self._seen = self._look({})
+        self._files = {str(file): file for file in files}
+        self.known = self._seen = {}
+        self._look(self._files.values())
+        self.known = self._seen
         if not self._thread.is_alive():
             self._thread.start()
+
+    def look_after_newcomers(self) -> set[Path]:
+        """Files in folders that are looked after and have changed: these as well. Which they are."""
+        new: dict[str, Path] = {}
+        for folder in self.news():
+            with suppress(OSError), os.scandir(folder) as entries:
+                new |= {entry.path: Path(entry.path) for entry in entries if entry.path not in self._files}
+        self._files |= new
+        self._look(new.values())
+        return {*new.values()}
 
     def keep_to(self, files: Collection[Path]) -> None:
         """Of those, only these, as they were then."""
         if len(files) != len(self._files):
-            self._files = tuple(files)
-            self.known = {file: state for file, state in self.known.items() if file in files}
+            self._files = {name: file for name, file in self._files.items() if file in files}
+            self._open &= {*files}
+            self.known = self._seen = {file: state for file, state in self.known.items() if file in files}
 
     def changed(self) -> bool:
         """Whether any of them is another one now, has come or gone."""
-        while True:
-            try:
-                os.read(self._bell, 4096)
-            except BlockingIOError:
-                break
-        self._seen = self._look(self.known)
+        with suppress(BlockingIOError):
+            while os.read(self._bell, 4096):
+                pass
+        names = {self._told.popleft() for _ in range(len(self._told))}
+        every = ALL in names or not self._folders.keys().isdisjoint(names)
+        named = (self._files[name] for name in names if name in self._files)
+        self._look(self._files.values() if every else {*named, *self._open, *self.news()})
         return self._seen != self.known
 
     def news(self) -> list[Path]:
         """Which of them."""
-        return [file for file in self._files if self._seen.get(file) != self.known.get(file)]
+        if self._seen is self.known:
+            return []
+        there = [file for file, state in self._seen.items() if self.known.get(file) != state]
+        return there + [file for file in self.known if file not in self._seen]
 
     def accept(self) -> None:
         """What `changed` has seen is how they are, and no news any more."""
-        was = self.known
-        self.known = {file: plain(state) if state == was.get(file) else state for file, state in self._seen.items()}
+        was, seen = self.known, self._seen
+        certain = {file: plain(seen[file]) for file in self._open if file in seen and seen[file] == was.get(file)}
+        self.known = self._seen = seen | certain
 
     def changed_since(self, moment: int) -> bool:
         """Whether any of them, as it is known, is newer than that, unix time in ns, or has gone."""
         times = (plain(state)[-1] for state in self.known.values())
         return len(self.known) < len(self._files) or any(isinstance(time, int) and time > moment for time in times)
 
-    def _look(self, before: Mapping[Path, State]) -> dict[Path, State]:
-        """How all files are; and have the thread watch where they are. `before`: what they are to be compared with."""
-        found: dict[Path, State] = {}
-        folders: dict[str, None] = {}
-        for file in self._files:
+    def _look(self, files: Collection[Path]) -> None:
+        """How these are now; and have the thread watch where all are."""
+        found, before = {**self._seen}, self.known
+        folders = {*self._folders} if len(files) < len(self._files) else set()
+        for file in files:
+            found.pop(file, None)
             mode = stat.S_IFLNK  # whatever cannot be seen may be one
             with suppress(OSError):
                 own = file.lstat()
                 mode = own.st_mode
                 found[file] = state_now(file, file.stat() if stat.S_ISLNK(mode) else own, before.get(file))
             if stat.S_ISREG(mode):
-                folders[str(file).rpartition("/")[0] or "/"] = None
+                folders.add(str(file).rpartition("/")[0] or "/")
             else:
-                folders |= dict.fromkeys(map(str, folders_of(file)))
+                folders |= {*map(str, folders_of(file))}
+            if not stat.S_ISREG(mode) or len(found.get(file, ())) > PLAIN:
+                self._open.add(file)
+            else:
+                self._open.discard(file)
+        self._seen = found
         self._follow(folders)
-        return found
 
     def _follow(self, names: Iterable[str]) -> None:
         """Folders come, go, and are made anew under their names."""
         folders = {}
-        for folder in map(Path, names):
+        for name in names:
             with suppress(OSError):
-                folders[folder] = identity_of(folder.stat())
+                folders[name] = identity_of(Path(name).stat())
         if folders != self._folders:
             self._folders = folders
             self._again.set()
@@ -124,17 +154,16 @@ class Watching:
         while True:
             self._again.clear()
             try:
-                for _ in watch(*self._folders, stop_event=self._again, **HOW):
-                    self._ring()
+                for news in watch(*self._folders, stop_event=self._again, **HOW):
+                    self._ring([name for _, name in news] or [ALL])
             except OSError:
                 self._again.wait(RETRY)
-            self._ring()
+            self._ring([ALL])
 
-    def _ring(self) -> None:
-        try:
+    def _ring(self, names: list[str]) -> None:
+        self._told.extend(names if len(names) + len(self._told) < MOST_NAMED else [ALL])
+        with suppress(BlockingIOError):  # it rings already
             os.write(self._wire, b"!")
-        except BlockingIOError:
-            return  # it rings already
 
 
 def state_now(file: Path, found: os.stat_result, before: State | None) -> State:
