@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from hardtack import __version__
 from hardtack.cli.app import app
+from hardtack.cli.reload import show
 from hardtack.control.configuration.reading import load
 
 ROOT = Path(__file__).parents[1]
@@ -312,3 +313,10 @@ def test_output_into_a_closed_pipe(config: Path) -> None:
         check=True,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_a_front_of_an_earlier_version_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its answer has fewer keys; and a path in it may have anything."""
+    answer = {"interface": "eth0", "outcome": "failed", "problems": ["/a\x1b[2J: no"], "text": [], "seconds": 0.0}
+    show(answer)
+    assert capsys.readouterr().err == "eth0: not reloaded; nothing was changed\nhardtack: /a\\x1b[2J: no\n"

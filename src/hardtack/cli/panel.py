@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from hardtack.cli.frames import frames_table, rows
 from hardtack.control.readout import Attached, Connections, Frames, Readout, Reload, Snapshot
+from hardtack.printable import printable
 
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
 
@@ -45,7 +46,12 @@ def rules(one: Readout) -> Iterator[str]:
             owner = rule.host
             yield f"rules of {escape(owner)}:" if owner else "rules of all hosts:"
         over = f", [yellow]{rule.over:,} beyond the rate[/] ({rule.over_bytes:,} bytes)" if rule.over else ""
-        yield f"  {escape(rule.rule)}: {rule.frames:,} frames, {rule.bytes:,} bytes{over}"
+        yield f"  {plain(rule.rule)}: {rule.frames:,} frames, {rule.bytes:,} bytes{over}"
+
+
+def plain(text: str) -> str:
+    """Others' words, such as paths: nothing that rich or a terminal takes for an order."""
+    return escape(printable(text))
 
 
 def same(one: Readout, before: Snapshot | None) -> Readout | None:
@@ -81,7 +87,7 @@ def program(one: Attached) -> str:
 
 def process(one: Readout) -> str:
     """Who keeps it going."""
-    with_file = f", with {escape(one.configuration)}" if one.configuration else ""
+    with_file = f", with {plain(one.configuration)}" if one.configuration else ""
     if one.process is None:
         last = f"; the last one began {clock(one.started)}{with_file}" if one.started else ""
         return f"process: [yellow]none, the programs go on without[/]{last}"
@@ -90,13 +96,13 @@ def process(one: Readout) -> str:
 
 def reload(told: Reload) -> str:
     """What is at work, and whether the file says another thing."""
-    times = f", reloaded {told.successes} times" if told.successes else ""
+    times = {0: "", 1: ", reloaded once"}.get(told.successes, f", reloaded {told.successes:,} times")
     read = f"configuration: as read at {clock(told.succeeded)}{times}"
     if told.failed is None:
         return read
     why, _, more = (told.why or "").partition("\n")
     rest = ", and more: see hardtack reload --diff" if more else ""
-    return f"{read}; [red]not reloaded at {clock(told.failed)}[/]: {escape(why)}{rest}"
+    return f"{read}; [red]not reloaded at {clock(told.failed)}[/]: {plain(why)}{rest}"
 
 
 def keys(one: Readout, now: float) -> str:

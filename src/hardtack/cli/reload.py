@@ -55,5 +55,5 @@ def show(answer: dict[str, Any]) -> None:
         lines.append("what would change:")
     lines += [f"  {line}" for line in answer["text"]]
     print(*map(printable, lines), sep="\n", file=sys.stdout if good else sys.stderr)
-    for note in answer["notes"]:
+    for note in answer.get("notes", ()):  # a front of an earlier version has none
         print(f"hardtack: note: {printable(note)}", file=sys.stderr)

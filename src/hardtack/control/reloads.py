@@ -42,7 +42,7 @@ class Reloads:
 
 def entry_of(reloads: Reloads) -> bytes:
     """The table's entry; a long reason is cut."""
-    why = (reloads.why or "").encode()[:MOST_WHY].decode(errors="ignore").encode()
+    why = (reloads.why or "").encode(errors="backslashreplace")[:MOST_WHY].decode(errors="ignore").encode()
     head = RECORD.pack(reloads.succeeded, reloads.failed or 0.0, reloads.successes, reloads.failures, len(why))
     content = (head + why).ljust(RELOADS.value_size - SUM.size, b"\0")
     return SUM.pack(zlib.crc32(content)) + content
