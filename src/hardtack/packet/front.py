@@ -29,10 +29,7 @@ new_flow = new(Flow)
 def front(frame):
     """struct xdp_md -> enum xdp_action."""
     flow = new_flow()
-    reason = judged(frame, flow)
-    if goes_on(reason, flow):
-        return forward(frame, flow)
-    return verdict_of(reason)
+    return carried_out(frame, flow, judged(frame, flow))
 
 
 def front_ip(frame):
@@ -40,39 +37,45 @@ def front_ip(frame):
     if was_sent_by_us(frame):
         return NEXT
     make_linear(frame)
-    reason = judged(frame, new_flow())
-    if verdict_of(reason) == REPLY:
-        return send_back(frame)
-    return SHOT if verdict_of(reason) == DROP else NEXT
+    flow = new_flow()
+    return carried_out_by_kernel(frame, flow, judged(frame, flow))
 
 
 def front_ruled(frame):
     """As `front`, behind a rule program."""
     flow = new_flow()
-    reason = judged_by_rules(frame, flow)
-    if goes_on(reason, flow):
-        return forward(frame, flow)
-    return verdict_of(reason)
+    return carried_out(frame, flow, judged_by_rules(frame, flow))
 
 
 def front_ip_ruled(frame):
     """As `front_ip`, behind a rule program."""
     flow = new_flow()
-    reason = judged_by_rules(frame, flow)
-    if flow.ruling & DRY:
-        return NEXT
-    if verdict_of(reason) == REPLY:
-        return send_back(frame)
-    return SHOT if verdict_of(reason) == DROP else NEXT
+    return carried_out_by_kernel(frame, flow, judged_by_rules(frame, flow))
 
 
 def front_reason(frame):
     """The same, but what it returns is the reason: for engines that act on verdicts themselves."""
     flow = new_flow()
     reason = judged(frame, flow)
-    if goes_on(reason, flow):
-        forward(frame, flow)
+    carried_out(frame, flow, reason)
     return reason
+
+
+@inlined
+def carried_out(frame, flow, reason):
+    """The verdict at XDP: the frame is sent on to its host, or an action is told (enum xdp_action)."""
+    return forward(frame, flow) if goes_on(reason, flow) else verdict_of(reason)
+
+
+@inlined
+def carried_out_by_kernel(frame, flow, reason):
+    """The verdict at tcx (enum tcx_action_base); in a dry run all goes on."""
+    verdict = verdict_of(reason)
+    if flow.ruling & DRY:
+        return NEXT
+    if verdict == REPLY:
+        return send_back(frame)
+    return SHOT if verdict == DROP else NEXT
 
 
 @inlined
