@@ -12,7 +12,7 @@ from naive import world
 from naive.cookie import EPOCH, epoch, keys
 from naive.decide import decide
 from naive.forward import Action
-from naive.frames import IPv6, Tcp, frame
+from naive.frames import LINUX, IPv6, Tcp, frame
 from naive.moment import Moment
 from naive.world import MASTER
 from tables_under_test import updates
@@ -31,7 +31,6 @@ RULED = 600_000  # the same of those behind rule programs
 PATIENCE = 60.0  # s
 COARSE = 20  # ms by which the kernel's coarse clock may lag: two ticks of the slowest kernels
 NS = 1_000_000  # in a millisecond
-LINUX = bytes.fromhex("020405b40402080a010203040000000001030307")
 SYNS = [frame(tcp=Tcp(options=LINUX)), frame(IPv6(), Tcp(destination_port=80, options=LINUX))]
 LAB = [source for source in vars(programs).values() if isinstance(source, Source)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from naive.checksum import checksum
@@ -12,7 +12,9 @@ from naive.checksum import checksum
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))  # RFC 9293 3.1, RFC 3168
 TCP, HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 6, 0, 43, 44, 60  # IP protocol numbers
 VLAN, PROVIDER = 0x8100, 0x88A8  # 802.1Q, 802.1ad
+UDP, ICMP, ICMP6, GRE, SCTP = 17, 1, 58, 47, 132
 DO_NOT_FRAGMENT, MORE_FRAGMENTS = 0x4000, 0x2000
+LINUX = bytes.fromhex("020405b40402080a010203040000000001030307")  # options of a SYN: MSS SACK TS NOP WS
 
 
 def packed(address: str) -> bytes:
@@ -135,6 +137,17 @@ def frame(ip: IPv4 | IPv6 | None = None, tcp: Tcp | None = None, link: Ethernet 
     """A whole frame; left to the defaults, a bare SYN over IPv4."""
     ip, tcp, link = ip or IPv4(), tcp or Tcp(), link or Ethernet()
     return link.encode(ip.ethertype, ip.encode(tcp.encode(ip.source, ip.destination)))
+
+
+def carrying(ip: IPv4 | IPv6, protocol: int, payload: bytes, link: Ethernet | None = None) -> bytes:
+    """A frame with a packet of another protocol."""
+    ip = replace(ip, protocol=protocol) if isinstance(ip, IPv4) else replace(ip, next_header=protocol)
+    return (link or Ethernet()).encode(ip.ethertype, ip.encode(payload))
+
+
+def datagram(source: int, destination: int, payload: bytes = b"") -> bytes:
+    """RFC 768; without a checksum."""
+    return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload
 
 
 def padded(short: bytes, to: int = 60) -> bytes:

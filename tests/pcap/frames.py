@@ -11,16 +11,24 @@ from kernel_ground import veth_pair
 from naive.frames import (
     ACK,
     FIN,
+    GRE,
+    ICMP,
+    ICMP6,
+    LINUX,
     PROVIDER,
     PSH,
     RST,
+    SCTP,
     SYN,
+    UDP,
     VLAN,
     Ethernet,
     Extension,
     IPv4,
     IPv6,
     Tcp,
+    carrying,
+    datagram,
     fragment_header,
     frame,
     options_header,
@@ -28,10 +36,8 @@ from naive.frames import (
 
 from hardtack.mistake import Mistake
 
-UDP, ICMP, ICMP6, SCTP = 17, 1, 58, 132
 OF_ROWS = 60
 BUFFER = 3520  # bytes that BPF_PROG_TEST_RUN keeps in the first buffer
-LINUX = bytes.fromhex("020405b40402080a010203040000000001030307")
 PLAIN = Ethernet()
 TAGS = [
     ((VLAN, 5),),
@@ -41,19 +47,6 @@ TAGS = [
     ((VLAN, 1), (VLAN, 2), (VLAN, 3)),
 ]
 TEXT = b"GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n"
-
-
-def udp(source: int, destination: int, payload: bytes = b"") -> bytes:
-    """RFC 768; without a checksum."""
-    return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload
-
-
-def of_ip(protocol: int, payload: bytes, ip: IPv4 | IPv6 | None = None, link: Ethernet = PLAIN) -> bytes:
-    """A frame of another protocol than TCP."""
-    given = ip or IPv4()
-    changed = {"next_header": protocol} if isinstance(given, IPv6) else {"protocol": protocol}
-    header = type(given)(**{**vars(given), **changed})
-    return link.encode(header.ethertype, header.encode(payload))
 
 
 def tcp_frames() -> Iterator[bytes]:
@@ -72,17 +65,17 @@ def tcp_frames() -> Iterator[bytes]:
 def other_frames() -> Iterator[bytes]:
     """Everything else that expressions have words for."""
     for ip in (IPv4(), IPv6(), IPv4(source="203.0.113.9", tos=0xB8, ttl=1), IPv4(options=bytes(40))):
-        yield of_ip(UDP, udp(53, 33333, b"\x12\x34\x81\x80" + bytes(40)), ip)
-        yield of_ip(UDP, udp(40000, 53, b"\x12\x34\x01\x00" + bytes(12)), ip)
-        yield of_ip(UDP, udp(123, 123, bytes(48)), ip)
-        yield of_ip(UDP, udp(40000, 6081, b"\0\0\x65\x58\0\0\x2a\0" + frame()), ip)
-        yield of_ip(SCTP, struct.pack("!HHII", 80, 90, 1, 0), ip)
-        yield of_ip(47, bytes.fromhex("00000800") + bytes(20), ip)
-        yield of_ip(ICMP6 if isinstance(ip, IPv6) else ICMP, bytes([8, 0, 1, 2, 0, 1, 0, 1]) + bytes(24), ip)
-        yield of_ip(ICMP6 if isinstance(ip, IPv6) else ICMP, bytes([128, 3, 1, 2, 0, 1, 0, 1]) + bytes(24), ip)
+        yield carrying(ip, UDP, datagram(53, 33333, b"\x12\x34\x81\x80" + bytes(40)))
+        yield carrying(ip, UDP, datagram(40000, 53, b"\x12\x34\x01\x00" + bytes(12)))
+        yield carrying(ip, UDP, datagram(123, 123, bytes(48)))
+        yield carrying(ip, UDP, datagram(40000, 6081, b"\0\0\x65\x58\0\0\x2a\0" + frame()))
+        yield carrying(ip, SCTP, struct.pack("!HHII", 80, 90, 1, 0))
+        yield carrying(ip, GRE, bytes.fromhex("00000800") + bytes(20))
+        yield carrying(ip, ICMP6 if isinstance(ip, IPv6) else ICMP, bytes([8, 0, 1, 2, 0, 1, 0, 1]) + bytes(24))
+        yield carrying(ip, ICMP6 if isinstance(ip, IPv6) else ICMP, bytes([128, 3, 1, 2, 0, 1, 0, 1]) + bytes(24))
     yield frame(IPv4(fragment=0x2000))
     yield frame(IPv4(fragment=0x00B9))
-    yield of_ip(UDP, udp(53, 53, bytes(20)), IPv4(fragment=0x20B9, protocol=UDP))
+    yield carrying(IPv4(fragment=0x20B9, protocol=UDP), UDP, datagram(53, 53, bytes(20)))
     yield frame(IPv6(extensions=(Extension(0, options_header()), Extension(44, fragment_header(0, True)))))
     yield frame(IPv6(extensions=(Extension(60, options_header(1)),)))
     yield PLAIN.encode(0x0806, bytes.fromhex("0001080006040001020000000c01c6336407000000000000c000020a") + bytes(18))
@@ -115,7 +108,7 @@ def tagged() -> Iterator[bytes]:
         link = Ethernet(tags=tags)
         yield frame(IPv4(), Tcp(destination_port=80, options=LINUX), link)
         yield frame(IPv6(), Tcp(destination_port=443, flags=ACK, payload=TEXT), link)
-        yield of_ip(UDP, udp(53, 53, bytes(30)), None, link)
+        yield carrying(IPv4(), UDP, datagram(53, 53, bytes(30)), link)
         yield link.encode(0x8847, bytes.fromhex("000641ff") + frame()[14:])
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from naive.frames import ACK, FIN, MORE_FRAGMENTS, RST, SYN, VLAN, Ethernet, IPv4, IPv6, Tcp, frame
+from naive.frames import ACK, FIN, ICMP6, MORE_FRAGMENTS, RST, SYN, VLAN, Ethernet, IPv4, IPv6, Tcp, frame
 from naive.world import ANY_PORT, ANY_PORT6, EDGES, SWITCHED, WEB, WEB6
 
 from hardtack.packet.reasons import Reason
-from rows.others import ICMP6, NEAR, SENT4, SENT6, carried, error4, error6, message
+from rows.others import NEAR, SENT4, SENT6, carried, error4, error6, message
 from rows.row import BARE, Row
 
 TO_80 = Tcp(destination_port=80)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from naive.cookie import EPOCH
-from naive.frames import IPv6, Tcp, frame
+from naive.frames import LINUX, IPv6, Tcp, frame
 from naive.world import EPOCH_BEGINS, EPOCH_NOW
 
 from hardtack.packet.reasons import Reason
 from rows.row import EVERYTHING, Expected, Row, answered
 
-LINUX = bytes.fromhex("020405b40402080a010203040000000001030307")
 SYN = frame(tcp=Tcp(options=LINUX))
 ALL = Expected(0x77, EVERYTHING, 0x01020304)
 

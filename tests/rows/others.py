@@ -9,12 +9,17 @@ from naive.budget import QUOTES
 from naive.frames import (
     FRAGMENT,
     HOP_BY_HOP,
+    ICMP,
+    ICMP6,
     MORE_FRAGMENTS,
+    UDP,
     Ethernet,
     Extension,
     IPv4,
     IPv6,
     Tcp,
+    carrying,
+    datagram,
     fragment_header,
     options_header,
 )
@@ -24,10 +29,9 @@ from hardtack.packet.reasons import Reason
 from rows.known import FOUR, SIX
 from rows.row import Row
 
-ICMP, ICMP6, UDP = 1, 58, 17
 ROUTER4, ROUTER6 = "198.51.100.1", "2001:db8::ff"
 CLIENT4, CLIENT6 = "198.51.100.7", "2001:db8::1"
-DATAGRAM = struct.pack("!HHHH", 53, 40000, 8, 0)
+DATAGRAM = datagram(53, 40000)
 
 # What the host had sent on its connection, back to the client of `rows.known`
 SENT4 = IPv4(WEB, CLIENT4, ttl=3).encode(Tcp(443, 40000).encode(WEB, CLIENT4))
@@ -198,21 +202,20 @@ QUOTING = [
 ]
 
 
-def datagram(ip: IPv4 | IPv6) -> bytes:
-    """UDP."""
-    ip = replace(ip, protocol=UDP) if isinstance(ip, IPv4) else replace(ip, next_header=UDP)
-    return carried(ip, DATAGRAM)
+def udp(ip: IPv4 | IPv6) -> bytes:
+    """A datagram."""
+    return carrying(ip, UDP, DATAGRAM)
 
 
 REST = [
-    Row("UDP for a host that lets it pass", datagram(IPv4()), PASSES, number=1),
-    Row("UDP for a host that drops it", datagram(IPv4(destination=EDGES)), DROPS, number=3),
-    Row("UDP over IPv6 for a host that drops it", datagram(IPv6(destination=SWITCHED6)), DROPS, number=14),
+    Row("UDP for a host that lets it pass", udp(IPv4()), PASSES, number=1),
+    Row("UDP for a host that drops it", udp(IPv4(destination=EDGES)), DROPS, number=3),
+    Row("UDP over IPv6 for a host that drops it", udp(IPv6(destination=SWITCHED6)), DROPS, number=14),
     Row("an echo request for a host that drops it", error4(8, ip=IPv4(destination=SWITCHED)), DROPS),
-    Row("a fragment of UDP for a host that drops it", datagram(IPv4(destination=EDGES, fragment=1)), DROPS),
+    Row("a fragment of UDP for a host that drops it", udp(IPv4(destination=EDGES, fragment=1)), DROPS),
     Row(
         "a first fragment of UDP for a host that drops it",
-        datagram(IPv4(destination=EDGES, fragment=MORE_FRAGMENTS)),
+        udp(IPv4(destination=EDGES, fragment=MORE_FRAGMENTS)),
         DROPS,
     ),
     Row(
@@ -228,7 +231,7 @@ REST = [
     ),
     Row(
         "a fragment of UDP over IPv6 for a host that drops it",
-        datagram(IPv6(destination=SWITCHED6, extensions=[Extension(FRAGMENT, fragment_header(1))])),
+        udp(IPv6(destination=SWITCHED6, extensions=[Extension(FRAGMENT, fragment_header(1))])),
         DROPS,
     ),
     Row(
@@ -244,7 +247,7 @@ REST = [
         carried(IPv6(next_header=0, extensions=[Extension(FRAGMENT, fragment_header(9))]), b"data"),
         Reason.later_fragment,
     ),
-    Row("the frame ends within UDP's header: nobody looks", datagram(IPv4())[:-5], PASSES),
+    Row("the frame ends within UDP's header: nobody looks", udp(IPv4())[:-5], PASSES),
 ]
 
 ROWS = ERRORS + QUOTING + REST

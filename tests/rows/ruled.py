@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +11,15 @@ from naive.frames import (
     DESTINATION,
     FIN,
     FRAGMENT,
+    GRE,
+    ICMP,
+    ICMP6,
     MORE_FRAGMENTS,
     PROVIDER,
     PSH,
     RST,
     SYN,
+    UDP,
     URG,
     VLAN,
     Ethernet,
@@ -24,6 +27,8 @@ from naive.frames import (
     IPv4,
     IPv6,
     Tcp,
+    carrying,
+    datagram,
     fragment_header,
     frame,
     options_header,
@@ -31,10 +36,9 @@ from naive.frames import (
 from naive.world import DRY, DRY6, NAMED, NAMED6, RULED, RULED6, STRICT, STRICT6
 
 from hardtack.packet.reasons import Reason
-from rows.others import ICMP, ICMP6, UDP, carried, message
+from rows.others import carried, message
 from rows.row import BARE, Row, acknowledgment, answered, first_ack
 
-GRE = 47
 CLIENT, NEIGHBOUR, STRANGER = "198.51.100.7", "198.51.100.200", "198.51.101.7"
 CLIENT6, NEIGHBOUR6, STRANGER6 = "2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::1"
 RULED4, RULED_6 = IPv4(destination=RULED), IPv6(destination=RULED6)
@@ -45,13 +49,7 @@ CARRIED = b"x" * 40
 
 def udp(ip: IPv4 | IPv6, to: int = 5000, by: int = 5000, link: Ethernet | None = None) -> bytes:
     """A datagram."""
-    return of(ip, UDP, struct.pack("!HHHH", by, to, 8, 0), link)
-
-
-def of(ip: IPv4 | IPv6, protocol: int, payload: bytes, link: Ethernet | None = None) -> bytes:
-    """A packet that carries this."""
-    ip = replace(ip, protocol=protocol) if isinstance(ip, IPv4) else replace(ip, next_header=protocol)
-    return carried(ip, payload, link)
+    return carrying(ip, UDP, datagram(by, to), link)
 
 
 def tcp(ip: IPv4 | IPv6, port: int, flags: int = SYN, link: Ethernet | None = None, **fields: Any) -> bytes:
@@ -82,9 +80,9 @@ BY_PORT = Tcp(destination_port=8443)
 ACTIONS = [
     *both("drop", Reason.rule_drop, lambda ip: udp(ip, by=53)),
     *both("the first that matches holds", Reason.rule_drop, lambda ip: udp(ip, to=9, by=53)),
-    Row("rules: pass", of(RULED4, ICMP, message(8)), Reason.rule_pass, number=17),
-    Row("rules: pass over IPv6", of(RULED_6, ICMP6, message(128)), Reason.rule_pass, number=17),
-    Row("rules: an ICMP error that no connection is known for passes", of(RULED4, ICMP, message(3)), Reason.rule_pass),
+    Row("rules: pass", carrying(RULED4, ICMP, message(8)), Reason.rule_pass, number=17),
+    Row("rules: pass over IPv6", carrying(RULED_6, ICMP6, message(128)), Reason.rule_pass, number=17),
+    Row("rules: an ICMP error that no connection is known for passes", carrying(RULED4, ICMP, message(3)), Reason.rule_pass),
     *both("dry drop: as without rules", Reason.default_pass, lambda ip: udp(ip, by=123)),
     *both("limit: within it", Reason.rule_within, lambda ip: udp(ip, to=9)),
     *both("limit: beyond it", Reason.rule_limit, lambda ip: udp(ip, to=9), before=(lambda ip: udp(ip, to=9),)),
@@ -110,7 +108,7 @@ ACTIONS = [
     *both("no rule, and no protected port", Reason.other_port, lambda ip: tcp(ip, 22)),
     *both("no rule: a bare ACK", Reason.stray_ack, lambda ip: tcp(ip, 80, ACK)),
     answered("rules: none matches a SYN", BARE, RULED4, Tcp(destination_port=80)),
-    *both("a protocol that is none of the others", Reason.rule_within, lambda ip: of(ip, GRE, bytes(8))),
+    *both("a protocol that is none of the others", Reason.rule_within, lambda ip: carrying(ip, GRE, bytes(8))),
     *both("drop: data of no connection", Reason.rule_drop, lambda ip: tcp(ip, 443, ACK | PSH, payload=CARRIED)),
     *both("protect: no flag", Reason.null, lambda ip: tcp(ip, 8443, 0)),
     *both("protect: TCP that cannot be", Reason.bad_offset, lambda ip: tcp(ip, 8443, doff=4)),
@@ -175,7 +173,7 @@ PIECES = [
     ),
     Row(
         "rules: over IPv6 a fragment header comes before what a rule is about",
-        of(replace(RULED_6, extensions=[Extension(FRAGMENT, fragment_header(5))]), UDP, b"data"),
+        carrying(replace(RULED_6, extensions=[Extension(FRAGMENT, fragment_header(5))]), UDP, b"data"),
         Reason.rule_within,
     ),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +10,19 @@ from naive.forward import Action
 from naive.frames import (
     ACK,
     HOP_BY_HOP,
+    MORE_FRAGMENTS,
     PROVIDER,
     PSH,
     RST,
     SYN,
+    UDP,
     VLAN,
     Ethernet,
     Extension,
     IPv4,
     IPv6,
     Tcp,
+    datagram,
     frame,
     options_header,
     packed,
@@ -257,7 +259,7 @@ FOR_US = [
     for whose, mac in (("a virtual router that is here", VIRTUAL), ("somebody else who lives here", LODGER))
 ]
 
-UDP = struct.pack("!HHHH", 53, 40000, 8, 0)
+DATAGRAM = datagram(53, 40000)
 QUOTED = replace(B4, source=BACK, destination=B4.source).encode(Tcp(80, 40000).encode(BACK, B4.source))
 UNREACHABLE = replace(B4, source="198.51.100.1", protocol=1)
 
@@ -278,8 +280,8 @@ def carried(ip: IPv4 | IPv6, payload: bytes) -> bytes:
 PASSED = [
     passed("another port", frame(B4, Tcp(destination_port=22)), Reason.other_port),
     passed("another port over IPv6", frame(B6, Tcp(destination_port=22)), Reason.other_port),
-    passed("UDP", carried(replace(B4, protocol=17), UDP), Reason.default_pass),
-    passed("a fragment of UDP", carried(replace(B4, protocol=17, fragment=0x2000), UDP), Reason.default_pass),
+    passed("UDP", carried(replace(B4, protocol=UDP), DATAGRAM), Reason.default_pass),
+    passed("a fragment of UDP", carried(replace(B4, protocol=UDP, fragment=MORE_FRAGMENTS), DATAGRAM), Reason.default_pass),
     passed(
         "an error about a known connection",
         carried(UNREACHABLE, b"\x03\x04" + bytes(6) + QUOTED),
@@ -293,7 +295,7 @@ PASSED = [
     passed("no key", frame(B4, TO_80), Reason.no_key, now_ms=EPOCH_BEGINS + 3 * EPOCH),
     kept("switched: a SYN for another MAC address", frame(B4, TO_80, ELSEWHERE), Reason.not_for_us, number=6),
     kept("routed: another port is the kernel's", frame(R4, Tcp(destination_port=22)), Reason.other_port),
-    kept("routed: UDP is the kernel's", carried(replace(R4, protocol=17), UDP), Reason.default_pass),
+    kept("routed: UDP is the kernel's", carried(replace(R4, protocol=UDP), DATAGRAM), Reason.default_pass),
     kept(
         "switched: another port, for another MAC address",
         frame(B4, Tcp(destination_port=22), ELSEWHERE),

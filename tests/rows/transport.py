@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from naive.frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, IPv4, IPv6, Tcp, frame, padded
+from naive.frames import ACK, CWR, ECE, FIN, LINUX, PSH, RST, SYN, URG, IPv4, IPv6, Tcp, frame, padded
 from naive.world import ANY_PORT, ANY_PORT6, EDGES
 
 from hardtack.packet.reasons import Reason
 from rows.row import BARE, EVERYTHING, Expected, Row, answered
 
-LINUX = bytes.fromhex("020405b40402080a010203040000000001030307")
 JUST_TS = bytes.fromhex("0101080a0102030400000000")
 TO_80 = Tcp(destination_port=80)
 NAMES = {FIN: "FIN", SYN: "SYN", RST: "RST", PSH: "PSH", ACK: "ACK", URG: "URG", ECE: "ECE", CWR: "CWR"}
