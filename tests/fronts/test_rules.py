@@ -63,9 +63,11 @@ def settings(folder: Path, net: Topology, *more: str) -> Path:
     return configuration(folder, net.outside, hosts, inside=[net.inside.name], rules=COMMON)
 
 
-def bare(folder: Path, net: Topology) -> Path:
-    """The same without any rules."""
-    hosts: list[dict[str, Value]] = [{"name": "ruled", "addresses": SERVER, "via": "direct", "ports": [TALK]}]
+def bare(folder: Path, net: Topology, dry: bool = False) -> Path:
+    """The same without any rules; perhaps as a dry run, which is the front's second program alone."""
+    hosts: list[dict[str, Value]] = [
+        {"name": "ruled", "addresses": SERVER, "via": "direct", "ports": [TALK], "dry_run": dry},
+    ]
     return configuration(folder, net.outside, hosts, inside=[net.inside.name])
 
 
@@ -162,6 +164,10 @@ def test_programs_that_nobody_needs_go(folder: Path, net: Topology) -> None:
 def test_the_first_rules_come_by_reload_too(folder: Path, net: Topology) -> None:
     with front(net.outside, bare(folder, net)) as process:
         assert sent(net, SERVER[0], DROPPED) == MANY
+        reloaded(process, lambda: bare(folder, net, dry=True))
+        with counting(net.outside) as seen:
+            download(net.client, SERVER[0], TALK, 1_000_000, timeout=PATIENCE)
+        assert (seen[Reason.answered], seen[Reason.taught], seen[Reason.remembered]) == (1, 1, 0)
         reloaded(process, lambda: settings(folder, net))
         assert sent(net, SERVER[0], DROPPED) == 0
         reloaded(process, lambda: bare(folder, net))

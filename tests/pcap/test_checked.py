@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from hardtack.control.helper.loading import packed, unpacked
+from hardtack.control.helper.loading import load, packed, request, unpacked
+from hardtack.packet.rule_tables import AFTER_RULES, MOST_PROGRAMS, RULE_PROGRAMS
 from hardtack.pcap.classic import Instruction
 from hardtack.pcap.libpcap import checked, compile
 
@@ -38,3 +39,15 @@ def test_what_none_has_made_is_refused(code: tuple[Instruction, ...]) -> None:
 def test_what_is_not_even_numbers() -> None:
     with pytest.raises(ValueError, match=r"frames of another kind"):
         unpacked({**packed(GOOD), "link": "token ring"})
+
+
+@pytest.mark.parametrize("interface", ["../front-1-eth0", "..", ".", "", "a/b", "a-name-that-is-too-long"])
+def test_a_front_names_no_folder_but_its_own(interface: str) -> None:
+    with pytest.raises(ValueError, match="no name of an interface"):
+        load(interface, request({}, {}), lambda: None)
+
+
+@pytest.mark.parametrize("place", [-1, AFTER_RULES, MOST_PROGRAMS])
+def test_a_front_puts_lists_where_lists_are(place: int) -> None:
+    with pytest.raises(ValueError, match="no place of a list"):
+        load("eth0", request({RULE_PROGRAMS.name: {place: [GOOD]}}, {}), lambda: None)

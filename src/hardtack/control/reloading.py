@@ -36,6 +36,7 @@ from hardtack.diagnosis.finding import Finding
 from hardtack.diagnosis.telling import warn
 from hardtack.image import ONLY
 from hardtack.mistake import Mistake
+from hardtack.packet.layout import NETWORKS
 
 GONE = "the front's helper process has ended; restart the front: no connection notices"
 MEND = "put it right: until then all stays as it was"
@@ -181,8 +182,9 @@ class Reloading:
 
     def _load(self, wanted: Mapping[str, Lists], then: Plan, found: list[Change]) -> Result | None:
         """Have the helper load what there is not yet; nothing leads there before it is there."""
-        interface = self._here.front.folder.interface
-        return self._ask("load", request(wanted), partial(self._loaded, then, found), interface=interface)
+        front = self._here.front
+        sizes, interface = {NETWORKS.name: front.tables[NETWORKS.name].table.value_size}, front.folder.interface
+        return self._ask("load", request(wanted, sizes), partial(self._loaded, then, found), interface=interface)
 
     def _loaded(self, then: Plan, found: list[Change], message: Message) -> Result | None:
         """Programs are loaded, or not."""

@@ -7,15 +7,16 @@ pinned, and nowhere else. Nothing goes on there before the front says so in a ho
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from hardtack.control.rule_mistakes import refused
 from hardtack.engines import xdp
 from hardtack.engines.xdp import RuleTable
-from hardtack.image import Image
-from hardtack.kernel import generic, pins, programs
+from hardtack.image import Image, Table
+from hardtack.kernel import generic, maps, pins, programs
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.programs import Program, VerifierRefusal
@@ -26,6 +27,7 @@ from hardtack.pcap.classic import Instruction
 from hardtack.pcap.libpcap import Expression
 
 Lists = Mapping[int, list[Expression]]  # by place
+PLAIN = re.compile(r"(?!\.{1,2}$)[^/\0]{1,15}")
 
 
 class Refused(Mistake):
@@ -44,10 +46,10 @@ class Missing(Mistake):
     status = 1
 
 
-def request(lists: Mapping[str, Lists]) -> bytes:
-    """What to send: for each kind of table, by name, lists of expressions."""
+def request(lists: Mapping[str, Lists], sizes: Mapping[str, int]) -> bytes:
+    """What to send: for each kind of table, by name, lists of expressions; sizes of tables, as maps.sized takes them."""
     told = {name: {str(place): [*map(packed, some)] for place, some in of.items()} for name, of in lists.items()}
-    return json.dumps(told).encode()
+    return json.dumps({"lists": told, "sizes": sizes}).encode()
 
 
 def packed(expression: Expression) -> dict[str, Any]:
@@ -65,23 +67,27 @@ def unpacked(told: Mapping[str, Any]) -> Expression:
 
 def load(interface: str, asked: bytes, alive: Callable[[], object]) -> None:
     """Have them loaded, and in their places; `alive` is called before each. Refused, Mistake, ValueError, OSError."""
-    folder, wanted = pins.folder("front", interface), json.loads(asked)
+    if not PLAIN.fullmatch(interface):  # the front names what is its own, and nothing elsewhere
+        raise ValueError("no name of an interface")
+    folder, told = pins.folder("front", interface), json.loads(asked)
     with ExitStack() as parts:
         for table in xdp.RULE_TABLES:
-            if table.name in wanted:
-                lists = {int(place): [*map(unpacked, some)] for place, some in wanted[table.name].items()}
-                load_into(folder, table, lists, parts, alive)
+            if (some := told["lists"].get(table.name)) is not None:
+                lists = {int(place): [*map(unpacked, one)] for place, one in some.items()}
+                if not all(AFTER_RULES < place < MOST_PROGRAMS for place in lists):
+                    raise ValueError("no place of a list")
+                tables = opened(folder, [maps.sized(one, told["sizes"]) for one in table.after().tables], parts)
+                load_into(tables, table, lists, parts, alive)
 
 
-def load_into(folder: Folder, table: RuleTable, lists: Lists, parts: ExitStack, alive: Callable[[], object]) -> None:
+def load_into(
+    tables: Mapping[str, Map], table: RuleTable, lists: Lists, parts: ExitStack, alive: Callable[[], object]
+) -> None:
     """Those of one kind; for a front that also runs in the generic hook, twice."""
-    tables = opened(folder, table.after(), parts)
     for name, is_plain in ((table.table.name, False), (generic.plain(table.table).name, True)):
         if name not in tables:
             continue
         for place, image in images(table, lists, tables[name]):
-            if not 0 <= place < MOST_PROGRAMS:
-                raise ValueError(f"there is no place {place}")
             alive()
             program = loaded(image, place, table, lists, tables, is_plain, parts)
             tables[name].update(place.to_bytes(4, "little"), program.fd.to_bytes(4, "little"))
@@ -109,10 +115,10 @@ def loaded(
         raise Refused(place, xdp.culprit(lists[place], table.kind), refused(refusal)) from None
 
 
-def opened(folder: Folder, image: Image, parts: ExitStack) -> dict[str, Map]:
+def opened(folder: Folder, tables: Sequence[Table], parts: ExitStack) -> dict[str, Map]:
     """The front's tables that programs need, as they are pinned. Missing."""
     found = {}
-    for table in image.tables:
+    for table in tables:
         if one := folder.open(table):
             found[table.name] = parts.enter_context(one)
         else:
