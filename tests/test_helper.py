@@ -126,7 +126,7 @@ def test_everything_that_is_wrong_is_told(file: Path) -> None:
         loaded(file)
 
 
-@pytest.mark.parametrize("how", ["written", "renamed", "removed", "made", "folder", "mode"])
+@pytest.mark.parametrize("how", ["written", "renamed", "removed", "made", "folder", "mode", "strange"])
 def test_what_changes_near_a_file_is_news(file: Path, how: str) -> None:
     absent = file.with_name("absent")
     watching = Watching()
@@ -146,6 +146,9 @@ def test_what_changes_near_a_file_is_news(file: Path, how: str) -> None:
         absent.write_text("")
     elif how == "mode":
         file.chmod(0o644)
+    elif how == "strange":  # a name near it that is no text
+        file.with_name(os.fsdecode(b"\xff")).write_text("")
+        file.write_text(TEXT + "#")
     else:
         file.parent.rename(file.parent.with_name("away"))
     assert select.select([watching], [], [], PATIENCE)[0]
