@@ -143,6 +143,12 @@ def test_the_effective_configuration_is_read_back(text: str, tmp_path: Path) -> 
     assert "# default" in effective(first) and "# default" not in effective(second)
 
 
+def test_a_files_name_stays_in_its_remark(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.toml").write_text(OWN[OWN.index("[[host]]") :])
+    text = effective(loaded(tmp_path / "x.toml", 'include = ["*b.toml"]\n' + OWN[: OWN.index("[[host]]")]))
+    assert tomllib.loads(text)["host"][0]["name"] == "a" and f"# {tmp_path}/a\\nb.toml:1" in text
+
+
 def test_what_is_a_default_is_marked(tmp_path: Path) -> None:
     lines = effective(loaded(tmp_path / "x.toml", OWN)).splitlines()
     for line in (

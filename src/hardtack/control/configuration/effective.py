@@ -10,6 +10,7 @@ from hardtack.control.configuration.advice import fields, range_of
 from hardtack.control.configuration.ports import Ports
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Inert, Write
+from hardtack.printable import printable
 
 SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
@@ -22,7 +23,7 @@ def effective(found: Loaded) -> str:
             lines += line_of("", key, found.config)
     lines += ["", "[front]", *table("front", found.config.front)]
     for number, host in enumerate(found.config.hosts):
-        lines += ["", f"[[host]]  # {found.document.spot(('host', number))}", *table("host", host)]
+        lines += ["", f"[[host]]  # {printable(str(found.document.spot(('host', number))))}", *table("host", host)]
     return "\n".join(lines) + "\n"
 
 

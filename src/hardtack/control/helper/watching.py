@@ -156,7 +156,7 @@ class Watching:
             try:
                 for news in watch(*self._folders, stop_event=self._again, **HOW):
                     self._ring([name for _, name in news] or [ALL])
-            except (OSError, RuntimeError):  # the latter of watchfiles: as of a name near them that is no UTF-8
+            except (OSError, RuntimeError, UnicodeError):  # of names that are no UTF-8, of files or of folders
                 self._again.wait(RETRY)
             self._ring([ALL])
 
