@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +20,12 @@ from hardtack.control import rule_loads, rules
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import loaded, read
 from hardtack.control.configuration.rules import parse
+from hardtack.control.publish import settle
 from hardtack.control.rule_mistakes import named
 from hardtack.control.rule_texts import ENTRY, entry, known
 from hardtack.control.rule_texts import Written as Text
 from hardtack.control.rules import Laid, Line, Ruling, laid, ruled
+from hardtack.kernel import grace
 from hardtack.packet.reasons import Reason
 from hardtack.packet.rule_tables import ANY_PORT, BASE_SHIFT, DRY_RUN, HAS_RULES, SLOT_BITS, SOURCE_BUCKETS, SOURCE_WAYS
 
@@ -261,3 +266,16 @@ def test_all_engines_count_alike(native: Native) -> None:
             assert str(one) == str(twin.run(frame, NOW, ms=1_000_000 + step * 100))
     counted = {number: (one.frames, one.bytes, one.over, one.over_bytes) for number, one in twin.state.ruled.tallies.items()}
     assert native.tallies() == counted and len(counted) == 5
+
+
+def test_what_a_reload_has_left_is_not_used_again_while_frames_may_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that has read a host's word must find the program and the records of that word."""
+    waited = list[int]()
+    monkeypatch.setattr(grace, "wait_for_programs", lambda: waited.append(1))
+    here: Any = SimpleNamespace(rules_changed=time.monotonic())
+    settle(here)
+    settle(here)
+    assert waited == [1], "once a reload that has changed rules"
+    here.rules_changed = time.monotonic() - grace.LONG
+    settle(here)
+    assert waited == [1], "nobody takes so long"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ class AtWork:
     trees: Trees  # that of destinations is the first
     roots: Roots  # the trees of sources
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
+    rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ table would be whole, and the next start writes all of them.
 
 from __future__ import annotations
 
+import math
 import time
 
 from hardtack.agent import daemon
@@ -23,6 +24,7 @@ from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import Laid, fill_rules
 from hardtack.control.tables import policy_entry
 from hardtack.image import ONLY
+from hardtack.kernel import grace
 from hardtack.packet.rule_tables import RULE_PROGRAMS
 
 
@@ -43,6 +45,8 @@ def publish(here: AtWork, then: Plan) -> None:
         if other_hosts:
             publish_hosts(here, now, then)
     watches.configure(here.watches, then.config, then.seats.numbers)
+    if (now.seats.rules.slots, now.seats.rules.bases) != (then.seats.rules.slots, then.seats.rules.bases):
+        here.rules_changed = time.monotonic()
     here.plan = then
 
 
@@ -68,8 +72,16 @@ def publish_numbers(here: AtWork, now: Plan, then: Plan) -> None:
             names.update(key_of(number), name_entry(name, at_work))
 
 
+def settle(here: AtWork) -> None:
+    """Before anything that the last reload has left is used again: no frame is on its way there any more."""
+    if time.monotonic() - here.rules_changed < grace.LONG:
+        grace.wait_for_programs()
+        here.rules_changed = -math.inf
+
+
 def publish_rules(here: AtWork, now: Laid, then: Plan) -> None:
     """What rules do, before hosts lead there; a number that another rule had, or nobody, begins at 0."""
+    settle(here)
     tables, laid = here.front.tables, then.seats.rules
     fresh = {number for owned, number in laid.numbers.items() if now.numbers.get(owned) != number}
     for name in ("rule_counters", "rule_buckets"):
@@ -93,8 +105,8 @@ def publish_policy(here: AtWork, now: Plan, then: Plan) -> None:
 
     Others' doors stay closed. Who is put back after a while has had connections made past the front meanwhile: the same.
     """
-    grace, more = then.config.front.grace, wider(now, then)
-    until = time.monotonic_ns() // 1_000_000 + grace * 1000 if grace else 0
+    seconds, more = then.config.front.grace, wider(now, then)
+    until = time.monotonic_ns() // 1_000_000 + seconds * 1000 if seconds else 0
     graces = inherited(here.graces, then.protected.owners, 0)
     graces |= {network: max(until, graces[network]) for network in more}
     moved = now.protected.places != then.protected.places

@@ -26,7 +26,7 @@ from hardtack.control.helper.process import Helper
 from hardtack.control.helper.reading import Reading
 from hardtack.control.networks.memory import TableFull
 from hardtack.control.plan import Plan, replanned
-from hardtack.control.publish import publish
+from hardtack.control.publish import publish, settle
 from hardtack.control.reloads import RELOADS, Reloads
 from hardtack.control.rule_loads import missing
 from hardtack.control.rule_mistakes import bad_rule
@@ -182,6 +182,7 @@ class Reloading:
 
     def _load(self, wanted: Mapping[str, Lists], then: Plan, found: list[Change]) -> Result | None:
         """Have the helper load what there is not yet; nothing leads there before it is there."""
+        settle(self._here)
         front = self._here.front
         sizes, interface = {NETWORKS.name: front.tables[NETWORKS.name].table.value_size}, front.folder.interface
         return self._ask("load", request(wanted, sizes), partial(self._loaded, then, found), interface=interface)
