@@ -98,6 +98,7 @@ def test_nothing_slow_is_imported_to_find_the_command() -> None:
         (["fornt", "x"], "No such command 'fornt'. Did you mean 'front'?; see: hardtack --help"),
         (["check"], "Missing argument 'CONFIG'; see: hardtack check --help"),
         (["check", "--jsn", "x"], "No such option: --jsn"),
+        (["check", "--json", "--show", "x"], "Invalid value for --show: write one of --json and --show"),
         (["agent", "--interface", "lo"], "Invalid value for --key: write either --key FILE or --detach"),
         (["demo", "--seconds", "soon"], "Invalid value for '--seconds'"),
     ],

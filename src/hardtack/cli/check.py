@@ -26,6 +26,8 @@ def check(
 
     Example: hardtack check /etc/hardtack/hardtack.toml
     """
+    if as_json and as_toml:
+        raise typer.BadParameter("write one of --json and --show", param_hint="--show")
     from hardtack.control import rule_loads
     from hardtack.control.configuration.reading import loaded
     from hardtack.control.connections import memory_for
