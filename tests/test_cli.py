@@ -321,3 +321,12 @@ def test_a_front_of_an_earlier_version_is_understood(capsys: pytest.CaptureFixtu
     answer = {"interface": "eth0", "outcome": "failed", "problems": ["/a\x1b[2J: no"], "text": [], "seconds": 0.0}
     show(answer)
     assert capsys.readouterr().err == "eth0: not reloaded; nothing was changed\nhardtack: /a\\x1b[2J: no\n"
+
+
+def test_a_hangup_does_not_end_a_start(tmp_path: Path) -> None:
+    """Whoever changes a file may send one at any time: here as soon as the command has begun."""
+    program = "import os, signal\nfrom hardtack.cli import run\nfrom hardtack.kernel import privileges\n"
+    program += "privileges.prepare = lambda: os.kill(os.getpid(), signal.SIGHUP)\n"
+    program += f"raise SystemExit(run(['front', '{tmp_path}/none.toml']))"
+    done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "none.toml: cannot read it" in done.stderr

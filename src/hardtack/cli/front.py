@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -29,6 +30,7 @@ def front(
     from hardtack.kernel import privileges
 
     if not detach:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded: the file is yet to be read
         privileges.prepare()  # before the configuration brings in numpy
 
     from hardtack.control.configuration.reading import loaded
