@@ -6,11 +6,13 @@ own interface. There, too, the front goes to the kernel's generic hook. (tests/t
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from fronts.running import counting
 
 from handshake.attached import xdp_mode
 from handshake.generic import upon
@@ -28,7 +30,7 @@ from handshake.stage import (
 from hardtack.lab import topology
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.attach import attach
-from hardtack.lab.clients import ask, download, server_socket, upload
+from hardtack.lab.clients import ask, download, ping, server_socket, upload
 from hardtack.lab.process import Process
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
@@ -116,6 +118,25 @@ def test_the_other_end_of_a_veth_has_its_program_no_more(tmp_path: Path) -> None
                 assert xdp_mode(net.outside) == "generic"
                 assert serves(net)
         detach(net)
+
+
+def test_what_is_far_into_a_frame_is_found(tmp_path: Path) -> None:
+    """The kernel makes one buffer of a frame, however long it is; also behind a rule that asks for more than there is."""
+    with topology.local() as net:
+        net.near.features(gro=False)
+        configuration = write_configuration(net, tmp_path)
+        rules = f'rules = ["count ip[60000] = 1", "drop udp and ip[20000] = {ord("x")}"]'
+        configuration.write_text(f"{configuration.read_text()}\n{rules}\n")
+        for interface in (net.near, net.outside):
+            interface.set_mtu(65_535)
+        with started(net, configuration):
+            assert xdp_mode(net.outside) == "generic"
+            with counting(net.outside) as seen, net.client.call(socket.socket, socket.AF_INET, socket.SOCK_DGRAM) as line:
+                for letter in b"xyx":
+                    line.sendto(bytes([letter]) * 30_000, (SECOND[0], 9))
+                assert ping(net.client, SECOND[0])  # behind them
+        detach(net)
+    assert seen[Reason.rule_drop] == 2
 
 
 @contextmanager

@@ -75,10 +75,12 @@ class Quick:
         self.failed = writer.name()
 
     def finish(self, writer: Writer, no: str) -> None:
-        """What to do when the helper has failed."""
+        """What to do when the helper has failed. Of a buffer that is longer than NEAR, the helper alone reads the end."""
         alone = writer.name()
         writer.block(self.failed)
-        writer.branch(writer.let(f"icmp ugt i64 {self.frame.whole(writer)}, {self.frame.length}"), no, alone)
+        short = writer.let(f"icmp ult i64 {self.frame.length}, {NEAR}")
+        seen = writer.let(f"select i1 {short}, i64 {self.frame.length}, i64 {NEAR}")
+        writer.branch(writer.let(f"icmp ugt i64 {self.frame.whole(writer)}, {seen}"), no, alone)
         writer.block(alone)
         writer.put(f"  store volatile i64 1, ptr {self.frame.alone}, align 8")
         writer.go(no)
