@@ -89,7 +89,7 @@ def test_goals_are_of_every_number_of_connections_but_not_of_trains() -> None:
     played: Samples = {}
     for kind in (*kinds.KNOWN, *kinds.TRAINS):
         played |= {entry("mirror", kind): [sample(10_000)], entry("hardtack", kind): [sample(15_000 + kind.crowd // 100)]}
-    asked = goals(played, [], Memory(100, 15_000, 1_100, 161.0), [], NO_START, Reload(0, 0, 0, 0, 0))
+    asked = goals(played, [], Memory(100, 15_000, 1_100, 161.0), [], NO_START, Reload(*[0] * 10))
     sent_on = [goal for goal in asked if goal.limit == 1.6]
     assert [goal.measured for goal in sent_on] == pytest.approx([1.5, 1.6, 2.5] * 2)
     assert [goal.met for goal in sent_on] == [True, True, False] * 2
@@ -195,7 +195,8 @@ def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
     assert found["start"]["tables"] > 0
     assert found["start"]["resident"] > 0
     assert all(one["many"] == 10 and one["without"] > 0 for one in found["rules"]) and len(found["rules"]) == 2
-    assert found["reload"]["host"] > 0 and found["reload"]["frames"] > 0
+    kinds_of_change = ("host", "address", "rule", "prefix", "among", "large")
+    assert all(found["reload"][kind] > 0 for kind in kinds_of_change) and found["reload"]["frames"] > 0
 
 
 @needs_root

@@ -213,12 +213,12 @@ class Reloading:
         return None
 
     def _published(self, then: Plan, found: list[Change]) -> Result:
-        notes = in_the_way(self._here.plan, then)
+        now = self._here.plan
         try:
             publish(self._here, then)
         except TableFull as full:  # nothing has been changed then
             return Result(Outcome.REFUSED, found, [str(full)])
-        return Result(Outcome.CHANGED, found, notes=notes)
+        return Result(Outcome.CHANGED, found, notes=in_the_way(now, then))
 
     def _end(self, result: Result) -> None:
         """Tell everybody who waits, the journal and the table."""
@@ -267,4 +267,5 @@ class Reloading:
 def in_the_way(now: Plan, then: Plan) -> list[Finding]:
     """What is between this machine and the hosts that come, or are to be another way."""
     before = {host.name: host for host in now.config.hosts}
-    return [*ways_to([host for host in then.config.hosts if before.get(host.name) != host])]
+    others = [host for host in then.config.hosts if before.get(host.name) is not host]  # to compare them takes long
+    return [*ways_to([host for host in others if before.get(host.name) != host])]

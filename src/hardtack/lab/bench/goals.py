@@ -23,7 +23,7 @@ MOST_BYTES = 160  # a connection
 MOST_VERIFIED, MOST_LOADING = 400_000, 1.0  # the kernel refuses a program of a million (BPF_COMPLEXITY_LIMIT_INSNS)
 MOST_WARM, MOST_COLD = 1.0, 15.0  # s
 MOST_VERIFIED_RULED = 600_000  # of those that go on behind rule programs
-MOST_RELOAD = 0.1  # s
+MOST_RELOAD, MOST_RULE_RELOAD = 0.1, 1.0  # s
 MOST_RULES = 40  # ns, of ten
 
 
@@ -59,6 +59,10 @@ def goals(
         Goal("front: seconds until ready, cache empty", MOST_COLD, start.cold),
         Goal("reload: seconds from saving the file until a host acts", MOST_RELOAD, reload.host),
         Goal("reload: seconds from saving the file until an address acts", MOST_RELOAD, reload.address),
+        Goal("reload: seconds from saving the file until a rule acts", MOST_RULE_RELOAD, reload.rule),
+        Goal("reload: seconds from saving a list until a prefix acts", MOST_RELOAD, reload.prefix),
+        Goal(f"reload: seconds until a host acts, {reload.many:,} others in files of their own", MOST_RELOAD, reload.among),
+        Goal(f"reload: seconds until a host acts, {reload.many:,} others in its file", MOST_RULE_RELOAD, reload.large),
     ]
 
 

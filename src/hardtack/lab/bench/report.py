@@ -119,7 +119,10 @@ def _reload(reload: Reload) -> str:
     """Until a change acts."""
     return (
         f"from saving the file until the change acts, of {reload.times}: a host {reload.host * 1000:.0f} ms, "
-        f"an address {reload.address * 1000:.0f} ms; frames lost meanwhile: {reload.lost:,} of {reload.frames:,}\n"
+        f"an address {reload.address * 1000:.0f} ms, a rule {reload.rule * 1000:.0f} ms, a listed prefix "
+        f"{reload.prefix * 1000:.0f} ms; frames lost meanwhile: {reload.lost:,} of {reload.frames:,}\n"
+        f"likewise a host beside {reload.many:,} others: {reload.among * 1000:.0f} ms where each has a file of its own, "
+        f"{reload.large * 1000:.0f} ms in one file with all\n"
     )
 
 

@@ -18,7 +18,8 @@ from hardtack.lab.bench.start import Start
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: rounds; frames sent in a slice; runs of each program alone; starts, cold and warm; reloads."""
+    """How much is measured: rounds; frames sent in a slice; runs of each program alone; starts, cold and warm; reloads
+    of a kind, and hosts beside the one that comes."""
 
     rounds: int
     frames: int
@@ -26,11 +27,12 @@ class Effort:
     colds: int
     warms: int
     reloads: int
+    hosts: int
     compile: bool  # whether compiling is timed
 
 
-FULL = Effort(20, 150_000, 20, 1, 5, 15, True)
-QUICK = Effort(2, 30_000, 2, 1, 1, 2, False)
+FULL = Effort(20, 150_000, 20, 1, 5, 9, 10_000, True)
+QUICK = Effort(2, 30_000, 2, 1, 1, 2, 200, False)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from hardtack.lab.bench.goals import goals, rule_goals
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.kinds import STEPPED, VERSIONS
 from hardtack.lab.bench.machine import machine, stolen
-from hardtack.lab.bench.reload import reload
+from hardtack.lab.bench.reload import KINDS, reload
 from hardtack.lab.bench.report import show
 from hardtack.lab.bench.results import Effort, Results
 from hardtack.lab.bench.rounds import Entry, entries, play
@@ -74,7 +74,7 @@ def measure(effort: Effort, console: Console) -> Results:
         with console.status("compiling what is not in the cache yet: a minute or two the first time"):
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
-        others = effort.attempts * (1 + len(VERSIONS)) + effort.colds + effort.warms + effort.reloads
+        others = effort.attempts * (1 + len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
         telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
@@ -88,7 +88,7 @@ def measure(effort: Effort, console: Console) -> Results:
         ruled = [
             rules(field.fronts.of(version), version, field.fronts.mac, effort.attempts, next_one) for version in VERSIONS
         ]
-        changed = reload(effort.reloads, next_one)
+        changed = reload(effort.reloads, effort.hosts, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
     after = stolen()
