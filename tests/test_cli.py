@@ -119,6 +119,21 @@ def fine(done: subprocess.CompletedProcess[str]) -> bool:
     return done.returncode == 0 and all(line.startswith("hardtack: note: ") for line in done.stderr.splitlines())
 
 
+def test_check_shows_very_many_hosts_a_line_each(config: Path) -> None:
+    """Also those of several addresses, and as fast as they are read: a fitted table would take longer than all else."""
+    more = "".join(
+        f'[[host]]\nname = "h{n}"\naddresses = ["10.0.{n >> 8}.{n & 255}", "10.1.{n >> 8}.{n & 255}"]\n'
+        'handshake = "agent"\nvia = "kernel"\n'
+        for n in range(600)
+    )
+    config.write_text(config.read_text() + more)
+    done = hardtack("check", config)
+    assert fine(done)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("h")]
+    assert len(lines) == 601, "and the headings"
+    assert "h599  10.0.2.87, 10.1.2.87" in done.stdout and "but not 203.0.113.1" in done.stdout
+
+
 def test_check_shows_what_is_protected(config: Path) -> None:
     done = hardtack("check", config)
     assert fine(done)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from hardtack.cli.screen import folding, screen, table_of
+from hardtack.cli.screen import MANY, folding, in_columns, screen, table_of
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.networks.prefixes import Content
 from hardtack.control.ways import has, listed
@@ -20,15 +20,17 @@ Lists = Mapping[Path, Content]
 
 def show(settings: Config, memory: int, lists: Lists) -> None:
     """What will be protected, as a table, and how; `memory` in bytes, `lists`: what is in files of them."""
-    table = table_of("host", "addresses", "ports", "via", "MSS", "not TCP", "SYN-ACKs/s")
-    for host in settings.hosts:
-        ports = str(host.ports or ("all TCP" if host.protect is None else "as protect says"))
-        addresses = "\n".join([*map(str, host.addresses), *(f"but not {one}" for one in host.exclude)])
-        replies = f"{host.replies_per_second:,}"
-        table.add_row(host.name, addresses, ports, escape(way(host)), mss(host), host.default, replies)
     console, front = screen(), settings.front
+    headings = ("host", "addresses", "ports", "via", "MSS", "not TCP", "SYN-ACKs/s")
     tell(console, f"On {', '.join(front.uplinks)}, with {keys(settings)}:")
-    console.print(folding(table, console))
+    cells = [cells_of(host) for host in settings.hosts]
+    if len(cells) > MANY:
+        print("\n".join(map(printable, in_columns(headings, cells))))
+    else:
+        table = table_of(*headings)
+        for one in cells:
+            table.add_row(*map(escape, one))
+        console.print(folding(table, console))
     for line in (
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
         f"Learned from what hosts send: {learning(settings)}",
@@ -42,6 +44,13 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
         *rules(settings),
     ):
         tell(console, line)
+
+
+def cells_of(host: Host) -> tuple[str, ...]:
+    """A host's row."""
+    ports = str(host.ports or ("all TCP" if host.protect is None else "as protect says"))
+    addresses = "\n".join([*map(str, host.addresses), *(f"but not {one}" for one in host.exclude)])
+    return host.name, addresses, ports, way(host), mss(host), host.default, f"{host.replies_per_second:,}"
 
 
 def tell(console: Console, line: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from hardtack.cli.frames import frames_table, rows
+from hardtack.cli.frames import HEADINGS, frames_table, rows
+from hardtack.cli.screen import MANY, in_columns
 from hardtack.control.readout import Attached, Connections, Frames, Readout, Reload, Snapshot
 from hardtack.printable import printable
 
@@ -33,7 +34,10 @@ def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None) -
         seconds = snapshot.time - before.time if before and earlier else 0.0
         was = dict(groups(earlier)) if earlier else {}
         lines = [row for name, frames in groups(one) for row in rows(name, frames, was.get(name), seconds)]
-        console.print(frames_table(lines, console))
+        if len(lines) > MANY:
+            print("\n".join(in_columns(HEADINGS, [line.cells for line in lines])))
+        else:
+            console.print(frames_table(lines, console))
         for line in rules(one):
             console.print(line, soft_wrap=True)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+MANY = 500  # rows, from which on a table is plain text: a fitted one takes a ms a row
 PIPE = 1 << 16  # columns: more than any table wants
 GAP = 2  # columns between those of a table
 
@@ -20,6 +22,14 @@ def screen() -> Console:
 def table_of(*headings: str) -> Table:
     """An empty table, without lines."""
     return Table(*headings, box=None, pad_edge=False, header_style="bold")
+
+
+def in_columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table of many rows, one each; several lines in a cell become one."""
+    joined = [headings, *([cell.replace("\n", ", ") for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*joined, strict=True)]
+    for row in joined:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def folding(table: Table, console: Console) -> Table:
