@@ -22,7 +22,7 @@ from hardtack.kernel import routes
 from hardtack.packet.layout import TO_LEARN
 
 STIR_AGAIN = 10.0  # s between attempts to have the kernel ask for a neighbour
-LEARNED = TO_LEARN.to_bytes(8, "little")
+LEARN_EACH = TO_LEARN.to_bytes(8, "little")
 
 
 class NextHops(Follower[Destination]):
@@ -54,7 +54,7 @@ class NextHops(Follower[Destination]):
             self._table.update(place.to_bytes(4, "little"), NOT_KNOWN)
         for host, network in networks_of(config):
             if host.via == "direct" and not is_alone(network):
-                self._table.update(places[network].to_bytes(4, "little"), LEARNED)
+                self._table.update(places[network].to_bytes(4, "little"), LEARN_EACH)
         self._again = True
 
     def write(self) -> None:

@@ -72,8 +72,8 @@ class Trees:
 
     def wanted(self, more: int = 0) -> int:
         """Bytes of a table for what is in this one and `more`, with room for all of it to be made anew beside the old."""
-        used = 8 * UNIT * (self.memory.end + self.memory.used) + 2 * more
-        return min(max(used + NETWORKS_END, 8 * FEWEST_NETWORK_WORDS), MOST_BYTES) & ~4095
+        used = 8 * UNIT * (self.memory.end + self.memory.used)
+        return min(max(used + NETWORKS_END, 8 * FEWEST_NETWORK_WORDS) + 2 * more, MOST_BYTES) & ~4095
 
     def moved(self, memory: Any, wait: Callable[[], None] = grace.wait_for_programs) -> Trees:
         """The same trees in a table of `wanted` bytes, all zeros; roots keep their numbers."""
