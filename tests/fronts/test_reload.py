@@ -265,7 +265,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(at: Scene) -> N
             names, policy, keys = ([table.lookup(key_of(n)) or b"" for n in range(table.table.entries)] for table in rest)
             return [*(bytes(table.memory()) for table in found), *names, *policy, *keys]
 
-    (at.folder / "many.txt").write_text("\n".join(addresses(60_000)))
+    (at.folder / "many.txt").write_text("\n".join(addresses(130_000)))
     at.write(ONE, deny=[str(at.folder / "many.txt")], reload="manual")
     at.waits_for("reloaded by=file")
     before, many = written(), {**TWO, "addresses": [*SECOND, *addresses(15_000)]}
