@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from naive.networks import walked
 
+from hardtack.cli.sources import answers
 from hardtack.control.changes import changes
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import Loaded, loaded
@@ -24,6 +25,7 @@ HOSTS = [
     for number, name in enumerate(("one", "two"), 1)
 ]
 MANY = 1_000_000
+OTHERS = "all other hosts: on no list"
 
 
 def configured(folder: Path, front: str = "", one: str = "", two: str = "") -> Loaded:
@@ -127,6 +129,32 @@ def test_a_million_lines_two_of_which_change(tmp_path: Path) -> None:
     sources = ("11.0.0.1", "11.0.0.65", "11.0.0.129", "198.51.100.9", "2001:db8:bad::1", lines[-1].strip())
     assert [table.says(2, source) for source in sources] == [0, 0, DENY, DENY, DENY, DENY]
     assert table.trees.memory.used - used < used // 100, "it was not made anew"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("203.0.113.1", ["one: denied by 203.0.113.0/24, {}/denied.txt:2, the host's own", OTHERS]),
+        ("203.0.113.9", ["all hosts: allowed by 203.0.113.9/32, {}/x.toml:4"]),
+        ("198.51.100.7", ["all hosts: denied by 198.51.100.0/24, {}/x.toml:5"]),
+        ("192.88.99.1", ["all hosts: allowed by 192.88.99.0/24, {}/x.toml:4"]),
+        ("2001:db8:bad::1", ["one: denied by 2001:db8:bad::/48, {}/denied.txt:3, the host's own", OTHERS]),
+        ("8.8.8.8", ["all hosts: on no list"]),
+    ],
+)
+def test_what_lists_say_of_a_source_is_what_the_program_finds(tmp_path: Path, source: str, says: list[str]) -> None:
+    (tmp_path / "denied.txt").write_text("# scanners\n203.0.113.0/24\n2001:db8:bad:0::/48 # more\n")
+    front = 'allow = ["203.0.113.9", "192.88.99.0/24"]\ndeny = ["198.51.100.0/24", "192.88.99.0/24"]'
+    found = configured(tmp_path, front, 'deny = ["denied.txt"]\nallow = ["192.0.2.0/24"]')
+    if source == "203.0.113.9":
+        found = configured(tmp_path, front)
+    assert [*answers(ip_address(source), found)] == [f"{source} to {one.format(tmp_path)}" for one in says]
+    plan = plan_of(found)
+    table = Table(plan.sources, [*plan.seats.numbers.values()])
+    told = dict(zip(("denied", "allowed"), (DENY, ALLOW), strict=True))
+    for name in ("one", "two"):
+        line = next((one for one in says if one.startswith(f"{name}:")), says[-1])
+        assert table.says(plan.seats.numbers[name], source) == told.get(line.split(": ")[1].split()[0], 0)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,9 @@ def check(
     as_toml: Annotated[
         bool, typer.Option("--show", help="Print all of it as one TOML file, with every default that holds.")
     ] = False,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="ADDRESS", help="Only say what the lists say of a source.")
+    ] = None,
 ) -> None:
     """Say what CONFIG protects, or everything that is wrong with it.
 
@@ -37,6 +40,12 @@ def check(
     settings = found.config
     with named(found):
         rule_loads.check(settings)
+    if source is not None:
+        from hardtack.cli.sources import address, answers
+
+        for line in answers(address(source), found):
+            typer.echo(line)
+        return
     if as_toml:
         from hardtack.control.configuration.effective import effective
 

@@ -15,7 +15,7 @@ from hardtack.control.configuration.document import Spot
 from hardtack.control.configuration.files import Unread, regular, why
 from hardtack.control.configuration.problems import Problem
 from hardtack.control.networks.lines import Lines, bounds, joined, one_by_one, plain_ipv4
-from hardtack.control.networks.prefixes import BITS, Content, Prefixes
+from hardtack.control.networks.prefixes import BITS, Content, Network, Prefixes, words_of
 from hardtack.mistake import Mistake
 from hardtack.printable import cut, printable
 
@@ -80,20 +80,34 @@ def contents(path: Path) -> bytes:
 
 def parsed(data: bytes, value: int = 1) -> Listed:
     """The prefixes in a file's bytes. What is there twice counts once."""
-    text = data.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    characters = np.frombuffer(text + b"\n", np.uint8)
-    starts, ends = bounds(characters)
-    plain, ipv4 = plain_ipv4(characters, starts, ends)
-    others, ipv6, bad = one_by_one(text, np.flatnonzero((ends > starts) & ~plain), starts, ends)
-    wrong = [Wrong(line + 1, f"found {shown(text[starts[line] : ends[line]])}; {EXAMPLE}") for line in bad[:MOST_TOLD]]
+    ipv4, ipv6, bad = lines_of(data)
+    wrong = [Wrong(line + 1, f"found {shown(text)}; {EXAMPLE}") for line, text in bad[:MOST_TOLD]]
     mistakes, versions = len(bad), []
-    for version, lines in ((4, joined(ipv4, others)), (6, ipv6)):
+    for version, lines in ((4, ipv4), (6, ipv6)):
         stray = strays(lines, version)
         wrong += [told(lines, version, place) for place in stray[:MOST_TOLD]]
         mistakes += len(stray)
         values = np.full(len(lines.line), value, np.uint32)
         versions.append(Prefixes.sorted(lines.high, lines.low, lines.length, values))
     return Listed(Content(*versions), tuple(sorted(wrong, key=lambda one: one.line)[:MOST_TOLD]), mistakes)
+
+
+def lines_of(data: bytes) -> tuple[Lines, Lines, list[tuple[int, bytes]]]:
+    """The lines that are IPv4, those that are IPv6, and the others, with what is there."""
+    text = data.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    characters = np.frombuffer(text + b"\n", np.uint8)
+    starts, ends = bounds(characters)
+    plain, ipv4 = plain_ipv4(characters, starts, ends)
+    others, ipv6, bad = one_by_one(text, np.flatnonzero((ends > starts) & ~plain), starts, ends)
+    return joined(ipv4, others), ipv6, [(line, text[starts[line] : ends[line]]) for line in bad]
+
+
+def line_of(path: Path, network: Network) -> int | None:
+    """The first line of a file that lists this prefix; None if it does no more. ListError."""
+    ipv4, ipv6, _ = lines_of(contents(path))
+    lines, (high, low) = ipv4 if network.version == 4 else ipv6, words_of(network)
+    here = (lines.high == np.uint64(high)) & (lines.low == np.uint64(low)) & (lines.length == network.prefixlen)
+    return int(lines.line[here].min()) + 1 if here.any() else None
 
 
 def strays(lines: Lines, version: int) -> list[int]:
