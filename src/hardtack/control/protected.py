@@ -33,7 +33,9 @@ from hardtack.packet.layout import (
     ECN_SPOKEN,
     KEEP_TAG,
     KERNEL,
+    LED_SHIFT,
     MOST_LEARNED,
+    MOST_LED,
     MOST_NETS,
     NO_PLACE,
     NO_TAG,
@@ -168,8 +170,14 @@ def networks_of(config: Config) -> Iterator[tuple[Configured, Network]]:
 
 
 def content(protected: Protected) -> Content:
-    """What the tree of destinations holds: to which place each network leads."""
-    return content_of({**dict.fromkeys(protected.excluded, NO_PLACE), **protected.places})
+    """What the tree of destinations holds: to which place each network leads, and to whom."""
+    led = {network: led_to(place, protected.owners[network]) for network, place in protected.places.items()}
+    return content_of({**dict.fromkeys(protected.excluded, NO_PLACE), **led})
+
+
+def led_to(place: int, host: int) -> int:
+    """The value of a network's prefix there."""
+    return place | (host << LED_SHIFT if host <= MOST_LED else 0)
 
 
 def ports_of(protected: Protected) -> dict[Network, bytes]:

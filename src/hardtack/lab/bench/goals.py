@@ -13,6 +13,7 @@ from hardtack.lab.bench.kinds import KNOWN, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rounds import Entry, Samples
 from hardtack.lab.bench.rules import Rules
+from hardtack.lab.bench.scale import Scale
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
@@ -25,6 +26,7 @@ MOST_WARM, MOST_COLD = 1.0, 15.0  # s
 MOST_VERIFIED_RULED = 600_000  # of those that go on behind rule programs
 MOST_RELOAD, MOST_RULE_RELOAD = 0.1, 1.0  # s
 MOST_RULES = 40  # ns, of ten
+MOST_LISTED, MOST_MANY = 60, 15  # ns, of a list of sources; of many hosts beside one
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,16 @@ def goals(
 def rule_goals(found: Sequence[Rules]) -> list[Goal]:
     """What rules cost."""
     return [Goal(f"{one.many} rules over {VERSIONS[one.version]}: ns a frame", MOST_RULES, one.cost) for one in found]
+
+
+def scale_goals(found: Sequence[Scale]) -> Iterator[Goal]:
+    """What many hosts and long lists cost."""
+    for one in found:
+        over = VERSIONS[one.version]
+        yield Goal(f"{one.denied:,} denied prefixes over {over}: ns a frame", MOST_LISTED, one.listed - one.one)
+        found_later, later = one.found_many - one.found_one, one.many - one.one
+        yield Goal(f"{one.hosts:,} hosts beside one, over {over}: ns until the host is known", MOST_MANY, found_later)
+        yield Goal(f"{one.hosts:,} hosts beside one, over {over}: ns a frame", MOST_MANY, later)
 
 
 def _costs(samples: Samples) -> Iterator[Goal]:

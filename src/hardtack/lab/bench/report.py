@@ -10,6 +10,7 @@ from hardtack.lab.bench.kinds import ALL, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.results import Results
 from hardtack.lab.bench.rules import Rules
+from hardtack.lab.bench.scale import Scale
 from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
 
@@ -28,6 +29,8 @@ def show(results: Results, console: Console) -> None:
     console.print(_memory(results.memory), _start(results.start), _reload(results.reload), sep="\n", highlight=False)
     for one in results.rules:
         console.print(_rules(one), highlight=False)
+    for each in results.scale:
+        console.print(_scale(each), highlight=False)
     console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
@@ -131,6 +134,15 @@ def _rules(rules: Rules) -> str:
     return (
         f"a frame over {VERSIONS[rules.version]}, its host without rules: {rules.without} ns; with {rules.many} rules, of "
         f"which none matches: {rules.ruled} ns, {rules.cost} more"
+    )
+
+
+def _scale(scale: Scale) -> str:
+    """What many of them cost."""
+    return (
+        f"a frame over {VERSIONS[scale.version]} for one host: {scale.one} ns; for any of {scale.hosts:,}: {scale.many} ns; "
+        f"for one, its source looked up among {scale.denied:,} denied prefixes: {scale.listed} ns\n"
+        f"of that until the host is known: {scale.found_one} ns, {scale.found_many} of {scale.hosts:,}"
     )
 
 

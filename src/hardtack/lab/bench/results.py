@@ -12,6 +12,7 @@ from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.goals import Goal
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rules import Rules
+from hardtack.lab.bench.scale import Scale
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
 
@@ -50,6 +51,7 @@ class Results:
     start: Start
     reload: Reload
     rules: Sequence[Rules]
+    scale: Sequence[Scale]
     goals: Sequence[Goal]
     absent: Sequence[str]
 

@@ -18,7 +18,7 @@ from hardtack.lab.bench.chart import draw
 from hardtack.lab.bench.figures import figures, steps
 from hardtack.lab.bench.forged import forged
 from hardtack.lab.bench.front import Fronts, open_fronts
-from hardtack.lab.bench.goals import goals, rule_goals
+from hardtack.lab.bench.goals import goals, rule_goals, scale_goals
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.kinds import STEPPED, VERSIONS
 from hardtack.lab.bench.machine import machine, stolen
@@ -27,6 +27,7 @@ from hardtack.lab.bench.report import show
 from hardtack.lab.bench.results import Effort, Results
 from hardtack.lab.bench.rounds import Entry, entries, play
 from hardtack.lab.bench.rules import rules
+from hardtack.lab.bench.scale import scale
 from hardtack.lab.bench.sizes import memory, sizes
 from hardtack.lab.bench.start import start
 from hardtack.lab.bench.steps import LAST, cut_off
@@ -74,7 +75,7 @@ def measure(effort: Effort, console: Console) -> Results:
         with console.status("compiling what is not in the cache yet: a minute or two the first time"):
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
-        others = effort.attempts * (1 + len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
+        others = effort.attempts * (1 + 2 * len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
         telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
@@ -88,6 +89,7 @@ def measure(effort: Effort, console: Console) -> Results:
         ruled = [
             rules(field.fronts.of(version), version, field.fronts.mac, effort.attempts, next_one) for version in VERSIONS
         ]
+        scaled = scale(effort.attempts, next_one)
         changed = reload(effort.reloads, effort.hosts, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
@@ -106,7 +108,8 @@ def measure(effort: Effort, console: Console) -> Results:
         start=begun,
         reload=changed,
         rules=ruled,
-        goals=[*goals(samples, acks, table, sized, begun, changed), *rule_goals(ruled)],
+        scale=scaled,
+        goals=[*goals(samples, acks, table, sized, begun, changed), *rule_goals(ruled), *scale_goals(scaled)],
         absent=field.absent,
     )
 

@@ -1,10 +1,10 @@
-"""What the bench's cut programs write to and restore from: lab/packets/stages.py. NumPy only."""
+"""Tables of the programs that only the bench has: what they find, restore, go round by. NumPy only."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from hardtack.image import Table
+from hardtack.image import MMAPABLE, Table
 from hardtack.lab.packets.recipe import LARGEST
 
 Found = np.dtype([("word", "u8")], align=True)
@@ -21,3 +21,16 @@ def original_of(frame: bytes) -> bytes:
     record["size"] = len(frame)
     record["frame"] = np.frombuffer(frame.ljust(LARGEST, b"\0"), np.uint8)
     return record.tobytes()
+
+# The next source and destination, how many of them there are, and all of them: lab/packets/toured.py
+STOPS = 1 << 14
+Tour = np.dtype(
+    [
+        *((name, "u8") for name in ("source", "sources", "destination", "destinations")),
+        ("from", "u8", (STOPS, 2)),
+        ("to", "u8", (STOPS, 2)),
+    ],
+    align=True,
+)
+TOUR = Table("tour", "array", 4, Tour.itemsize, 1, MMAPABLE)
+SOURCES, DESTINATIONS = (Tour.fields[name][1] for name in ("from", "to"))  # type: ignore[index]

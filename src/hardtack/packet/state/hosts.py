@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, viewed
+from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, untold, viewed
 from hardtack.packet.layout import (
     GENERATION,
     HOST_ROOT,
     HOSTS,
+    LED_SHIFT,
     MOST_HOSTS,
     MOST_NETS,
     NETS,
@@ -38,9 +39,10 @@ def find_host(flow, high, low):
     if absent(recent):
         return False
     if recent.low != low or recent.high != high or recent.generation != generation:
-        place = look_up_in(HOST_ROOT + nothing_after(generation), flow.version == 4, high, low)
+        led = look_up_in(HOST_ROOT + nothing_after(generation), flow.version == 4, high, low)
+        place, host = led & (MOST_NETS - 1), led >> LED_SHIFT
         recent.high, recent.low, recent.generation = high, low, generation
-        recent.place, recent.host = place, i64(net_at(place).host)
+        recent.place, recent.host = place, host if host else i64(net_at(untold(place)).host)
         barrier()  # for the verifier: what is read then is as little known as if it had been there
     flow.place, flow.host = i64(recent.place), i64(recent.host)
     return flow.host != NO_HOST
