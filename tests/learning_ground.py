@@ -23,7 +23,20 @@ from hardtack.control.next_hops import NextHops
 from hardtack.control.protected import NetColumn, Protected, content, fill_protected, protect
 from hardtack.control.wanted import Notes
 from hardtack.kernel import maps
-from hardtack.packet.layout import EXITS, HOST_ROOT, HOSTS, NETS, NETWORKS, NOTE_BITS, NOTED, PORTS, WANTED, Net, Wanted
+from hardtack.packet.layout import (
+    EXITS,
+    HOST_ROOT,
+    HOSTS,
+    LED_BITS,
+    NETS,
+    NETWORKS,
+    NOTE_BITS,
+    NOTED,
+    PORTS,
+    WANTED,
+    Net,
+    Wanted,
+)
 
 FAR = ("198.18.0.0/16", "2001:db8:f0::/48")  # behind GATEWAY
 PART = 1 << NOTE_BITS  # of the notes are one host's
@@ -78,7 +91,7 @@ class Front:
 
     def place(self, address: str) -> int:
         """Where the record is that frames for an address find."""
-        return self.trees.content(HOST_ROOT).longest(ip_address(address))
+        return self.trees.content(HOST_ROOT).longest(ip_address(address)) >> LED_BITS
 
     def entry(self, address: str) -> bytes:
         """The way that they are sent."""

@@ -18,6 +18,7 @@ from hardtack.control.configuration.rules import parse
 from hardtack.control.networks.memory import UNIT
 from hardtack.control.networks.prefixes import content_of
 from hardtack.control.networks.trees import Trees
+from hardtack.control.protected import led_to
 from hardtack.control.rules import Laid, Line, Ruled, Ruling, protecting
 from hardtack.control.sources import planted, words_of
 from hardtack.control.uplinks import Uplink, outside_entry
@@ -125,7 +126,10 @@ def planting(state: State) -> tuple[dict[int, int], bytes]:
     """The trees: to which place each address and network leads, and lists of sources, whose roots these are."""
     words = np.zeros(layout.FEWEST_NETWORK_WORDS, np.uint64)
     trees = Trees(words, lambda: None)
-    led = {prefix_of(net): place if host else layout.NO_PLACE for place, (net, host) in enumerate(protected_by(state), 1)}
+    led = {
+        prefix_of(net): led_to(place, host.number) if host else layout.NO_PLACE
+        for place, (net, host) in enumerate(protected_by(state), 1)
+    }
     assert trees.new(content_of(led)) == layout.HOST_ROOT
     roots = planted(trees, {number: content(one) for number, one in state.lists.items()})
     return roots, words[: UNIT * trees.memory.end].tobytes()

@@ -15,7 +15,7 @@ from parts.engines import TARGETS, Part, part
 
 from hardtack.control.coverage import Network, Prefixes
 from hardtack.control.networks.trees import Trees
-from hardtack.control.protected import Protected, bits_of, columns, content
+from hardtack.control.protected import Protected, bits_of, columns, content, led_to
 from hardtack.packet.layout import HOST_ROOT, NETWORKS, Host
 
 Address = IPv4Address | IPv6Address
@@ -104,7 +104,7 @@ def test_what_was_found_is_found_no_more_once_the_tree_has_changed(finding: Part
     assert [found(finding, one)[0] for one in ours * 2] == [1, 2, 3] * 2
     for value in (3, 0, 1, 2):
         for one in ours[:2]:
-            trees.set(HOST_ROOT, ip_network(one), value)
+            trees.set(HOST_ROOT, ip_network(one), led_to(value, value))
         finding.write("networks", trees.memory.table.tobytes())
         assert [(found(finding, one) or [0])[0] for one in (*ours, *ours)] == [value, value, 3] * 2
 

@@ -22,8 +22,9 @@ from hardtack.control.hops import Destination, Hop
 from hardtack.control.networks.memory import TableFull
 from hardtack.control.networks.prefixes import Content, content_of
 from hardtack.control.networks.trees import Trees
+from hardtack.control.protected import led_to
 from hardtack.kernel.maps import Map
-from hardtack.packet.layout import BY_KERNEL, HOST_ROOT, MOST_LEARNED, MOST_NETS, Net
+from hardtack.packet.layout import BY_KERNEL, HOST_ROOT, LED_BITS, MOST_LEARNED, MOST_NETS, Net
 
 FIRST = MOST_NETS - MOST_LEARNED
 LEARNED_BYTES = 128 * MOST_LEARNED  # of the table of prefixes, if they lie far apart
@@ -124,7 +125,7 @@ class Records:
         for one, hop in come:
             one.place = self._free.pop()
             self._nets[one.place] = one.owner.number, 1, *self._words(hop), self._nets["grace_until"][one.owner.place]
-        led = content_of({ip_network(one.address): one.place for one, _ in come})
+        led = content_of({ip_network(one.address): led_to(one.place, one.owner.number) for one, _ in come})
         try:
             self._trees.replace(HOST_ROOT, led.over(self.content.without(ip_network(one.address) for one in go)))
         except TableFull:
@@ -140,7 +141,7 @@ class Records:
 
         TableFull, and nothing has changed. Within `Trees.together`, when that ends.
         """
-        kept = self.content.from_value(FIRST).without(ip_network(one.address) for one in go)
+        kept = self.content.from_value(led_to(FIRST, 0)).without(ip_network(one.address) for one in go)
         with self._trees.together():
             self._trees.replace(HOST_ROOT, others.over(kept))
             self._trees.then(partial(self._replanted, go, then))
@@ -189,6 +190,6 @@ class Records:
 
 def learned_in(content: Content, network: Network) -> list[int]:
     """Places of those in a network."""
-    values = content.inside(network).value
-    places: list[int] = values[values >= FIRST].tolist()
-    return places
+    places = content.inside(network).value >> LED_BITS
+    learned: list[int] = places[places >= FIRST].tolist()
+    return learned

@@ -29,6 +29,7 @@ from hardtack.control.protected import Protected, content, is_alone, networks_of
 from hardtack.control.wanted import Notes
 from hardtack.kernel import routes
 from hardtack.kernel.routes import Routing
+from hardtack.packet.layout import LED_BITS
 
 LOOKS = 1024  # ways that are looked up in a second because something has changed: some 50 µs each
 LEARNED = 256  # addresses that are learned in a second
@@ -146,7 +147,7 @@ class Learning(Keeper):
         """Those whose way is known. Of others the frames are the kernel's, and they will be noted again."""
         everybody = self._records.content
         for address in dict.fromkeys(noted):
-            if owner := self._owners.get(everybody.longest(address)):
+            if owner := self._owners.get(everybody.longest(address) >> LED_BITS):
                 one = Learned(0, owner.host, address, owner=owner)
                 hop = hops.of(one)
                 if hop.mac:

@@ -33,9 +33,8 @@ from hardtack.packet.layout import (
     ECN_SPOKEN,
     KEEP_TAG,
     KERNEL,
-    LED_SHIFT,
+    LED_BITS,
     MOST_LEARNED,
-    MOST_LED,
     MOST_NETS,
     NO_PLACE,
     NO_TAG,
@@ -177,7 +176,7 @@ def content(protected: Protected) -> Content:
 
 def led_to(place: int, host: int) -> int:
     """The value of a network's prefix there."""
-    return place | (host << LED_SHIFT if host <= MOST_LED else 0)
+    return place << LED_BITS | (host if host < 1 << LED_BITS else 0)
 
 
 def ports_of(protected: Protected) -> dict[Network, bytes]:

@@ -25,8 +25,7 @@ NOTING_BITS = 6  # hosts have places of their own for notes by so many bits of t
 UNNOTED, NOTING, NOTED = 0, 1, 2  # Note.state, bits: somebody is writing it, or has; it may be read
 ALL_PORTS = 0  # Host.ports: the set of every port
 HOST_ROOT = 4  # of the tree in which destinations are looked up: the first that a table has
-# What it leads to: a place in `nets`, and above it the number of the host, where there is room for that; else 0
-LED_SHIFT, MOST_LED = 17, (1 << 14) - 1
+LED_BITS = 14  # what it leads to: a place in `nets`, and in so many bits below it the number of the host, or 0: ask there
 GENERATION = 2  # the word of `networks` that is another one after each change of a tree
 RECENT_CELLS = 256  # destinations that a CPU remembers: 8 KiB, which stay close by
 

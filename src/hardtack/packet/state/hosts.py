@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, untold, viewed
+from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, viewed
 from hardtack.packet.layout import (
     GENERATION,
     HOST_ROOT,
     HOSTS,
-    LED_SHIFT,
+    LED_BITS,
     MOST_HOSTS,
     MOST_NETS,
     NETS,
@@ -23,6 +23,7 @@ from hardtack.packet.state.networks import look_up_in, networks
 from hardtack.packet.state.recent import cell_of, nothing_after
 
 HOST_SIZE, NET_SIZE = Host.itemsize, Net.itemsize
+MOST_LED = (1 << LED_BITS) - 1
 PORT_BITS = 16 - 6  # of a set of ports, as words
 
 hosts = entry_of(HOSTS, Hosts)
@@ -40,9 +41,9 @@ def find_host(flow, high, low):
         return False
     if recent.low != low or recent.high != high or recent.generation != generation:
         led = look_up_in(HOST_ROOT + nothing_after(generation), flow.version == 4, high, low)
-        place, host = led & (MOST_NETS - 1), led >> LED_SHIFT
+        place, host = led >> LED_BITS, led & MOST_LED
         recent.high, recent.low, recent.generation = high, low, generation
-        recent.place, recent.host = place, host if host else i64(net_at(untold(place)).host)
+        recent.place, recent.host = place, host if host else i64(net_at(place).host)
         barrier()  # for the verifier: what is read then is as little known as if it had been there
     flow.place, flow.host = i64(recent.place), i64(recent.host)
     return flow.host != NO_HOST
