@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, i64, inlined, new, u64
+from hardtack.compiler.language import absent, i64, inlined, new, u64, untold
 from hardtack.packet.cookie.cookie import LOW_32, TRIES, isn_before, parity_of, proves, said_before, said_to, tag_of
 from hardtack.packet.cookie.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.frame.martians import is_mapped, is_martian
 from hardtack.packet.frame.opaque import blurred
 from hardtack.packet.frame.options import read_options
-from hardtack.packet.frame.parse import MOST_NETWORK, MOST_OUTER, MOST_TRANSPORT, NONE, parse_addresses, parse_rest
+from hardtack.packet.frame.parse import MOST_NETWORK, MOST_OUTER, MOST_TRANSPORT, NONE, NOT_TCP, parse_addresses, parse_rest
 from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
-from hardtack.packet.judge.rules import follow_rules, take_up
+from hardtack.packet.judge.rules import follow_rules, own_passage, take_up
 from hardtack.packet.judge.source import judge_source
 from hardtack.packet.judge.syn import judge_syn
 from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought
-from hardtack.packet.layout import ALL_SPOKEN
+from hardtack.packet.layout import ALL_SPOKEN, NO_HOST, NO_PLACE
 from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
@@ -47,6 +47,7 @@ def decide(frame, flow):
     """
     reason = parse_addresses(frame, flow)
     if reason != NONE:
+        forget_ends(flow)
         return reason
     reason = find_destination(flow)
     if reason != NONE:
@@ -65,10 +66,22 @@ def decide(frame, flow):
 @inlined
 def decide_ruled(frame, flow):
     """The same from where a rule program has matched."""
-    reason = take_up(frame, flow)
+    passage = own_passage()
+    if absent(passage):  # there always is one, but the verifier wants it tested
+        forget_ends(flow)
+        flow.ruling, flow.size = 0, 0
+        return NO_KEY
+    reason = take_up(frame, flow, passage)
     if reason != NONE:
         return reason
     return decide_for_host(frame, flow)
+
+
+@inlined
+def forget_ends(flow):
+    """No address is known. Linux 6.1 wants to see that written: it tries ways on which it would be read."""
+    flow.host, flow.place, flow.network, flow.version = NO_HOST, NO_PLACE, 0, 0
+    flow.destination_high, flow.destination_low = u64(0), u64(0)
 
 
 @inlined
@@ -103,9 +116,17 @@ def find_destination(flow):
 
 @inlined
 def read_segment(frame, flow, name):
-    """What can be said of it by itself; NONE if it may be of a connection, whose `name` is known then."""
+    """What can be said of it by itself; NONE if it may be of a connection, whose `name` is known then.
+
+    `flow.kind` is set anew: what was found out about a number on the stack, Linux 6.1 has forgotten when that is read again.
+    """
     host = host_of(flow)
-    return judge_header(frame, flow, host, name) if flow.kind == NONE else judge_other(frame, flow, host, name)
+    if flow.kind == NONE:
+        flow.kind = untold(NONE)
+        return judge_header(frame, flow, host, name)
+    reason = judge_other(frame, flow, host, name)
+    flow.kind = untold(NOT_TCP)
+    return reason
 
 
 @inlined
@@ -141,8 +162,9 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back."""
     if flow.flags & SYN and flow.ruling & DRY:
         return ANSWERED
-    asks, second, good, cell = flow.flags & SYN, second_of(moment.ms), UNTRIED, no_cell()
-    if not asks:
+    asks, second, good, cell = untold(SYN), second_of(moment.ms), UNTRIED, no_cell()
+    if not flow.flags & SYN:
+        asks = untold(0)
         cell = cell_for(mixed_prefix(flow), second)
         if absent(cell):
             return NO_KEY

@@ -25,6 +25,7 @@ class Exemption:
 EXEMPTIONS = (
     Exemption("program leaving", Outcome.refused, "kernel functions that Linux 6.1 lacks", ("6.1",)),
     Exemption("program *_ip", Outcome.refused, "kernel functions that Linux 6.1 lacks", ("6.1",)),
+    Exemption("program *_ip_ruled", Outcome.refused, "kernel functions that Linux 6.1 lacks", ("6.1",)),
     Exemption("program agent", Outcome.refused, "no kernel function to make sockets by before Linux 6.9", BEFORE_AGENTS),
     Exemption("program *", Outcome.good, "a front needs no more than Linux 6.1", BEFORE_AGENTS),
     Exemption("*, local", Outcome.refused, "front and agent are one, and there is no agent before Linux 6.9", BEFORE_AGENTS),

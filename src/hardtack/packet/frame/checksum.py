@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import at, beyond, inlined, load8, load32, scratch, store64, u64
-from hardtack.packet.frame.platform import copy, head, tail
+from hardtack.compiler.language import beyond, inlined, load8, load32, scratch, store64, u64
+from hardtack.packet.frame.parse import ip_header
+from hardtack.packet.frame.platform import copy, tail
 from hardtack.packet.frame.wire import IPV4
 
 MOST_IPV4_OPTIONS = 40  # bytes
@@ -28,7 +29,7 @@ def header_holds(frame, flow):
     """Whether the IPv4 header checksum is right; IPv6 has none."""
     if flow.version == 6:
         return True
-    network = at(head(frame), flow.network)
+    network = ip_header(frame, flow)
     if beyond(network, IPV4, tail(frame)):
         return False
     total = load32(network, 0) + load32(network, 4) + load32(network, 8) + load32(network, 12) + load32(network, 16)

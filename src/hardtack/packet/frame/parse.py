@@ -19,6 +19,7 @@ from hardtack.compiler.language import (
     load32be,
     load64,
     u64,
+    untold,
 )
 from hardtack.packet.frame.opaque import opaque
 from hardtack.packet.frame.platform import head, network_of, protocol_of, tail, whole_length
@@ -143,6 +144,12 @@ def parse_ipv6(frame, start, end, flow):
 
 
 @inlined
+def ip_header(frame, flow):
+    """Where the IP header begins, once it has been found. LLVM knows the bound; the verifier, only if it is said again."""
+    return at(head(frame), untold(flow.network) & MOST_OUTER)
+
+
+@inlined
 def measure(frame, flow, end):
     """The frame's size where IP says that there is more, up to `end`, than the first buffer has. It takes a call to know."""
     if end > flow.size:
@@ -167,7 +174,7 @@ def parse_rest_of_ipv4(start, end, flow):
     """RFC 791 3.1."""
     network = at(start, flow.network)
     if beyond(network, IPV4, end):
-        flow.kind, flow.transport = TRUNCATED, flow.network
+        flow.kind, flow.transport, flow.payload = TRUNCATED, flow.network, 0
         return
     size, total = (load8(network, 0) & 15) * 4, load16be(network, 2)
     fragment, protocol = load16be(network, 6), load8(network, 9)
@@ -186,7 +193,7 @@ def parse_rest_of_ipv6(start, end, flow):
     """RFC 8200 3 and 4."""
     network = at(start, flow.network)
     if beyond(network, IPV6, end):
-        flow.kind, flow.transport = TRUNCATED, flow.network
+        flow.kind, flow.transport, flow.payload = TRUNCATED, flow.network, 0
         return
     size, kind, transport = load16be(network, 4), load8(network, 6), flow.network + IPV6
     if kind == TCP_PROTOCOL:

@@ -11,6 +11,7 @@ from hardtack.packet.frame.parse import (
     NONE,
     NOT_TCP,
     TRUNCATED,
+    ip_header,
     is_extension,
 )
 from hardtack.packet.frame.platform import head, tail
@@ -82,7 +83,7 @@ def is_discovery(kind):
 @inlined
 def is_from_near(frame, flow):
     """Whether an IPv6 packet comes from the same link."""
-    network = at(head(frame), flow.network)
+    network = ip_header(frame, flow)
     return not beyond(network, IPV6, tail(frame)) and load8(network, HOPS_6) == FROM_NEAR
 
 

@@ -67,7 +67,7 @@ def follow_rules(frame, flow):
             position = match_rules(frame, i64(word & u64(SLOT_BITS)))
             if position >= 0:
                 passage.position = position
-                return take_up(frame, flow)
+                return take_up(frame, flow, passage)
     barrier()  # for the verifier: what was known of pointers is forgotten here, whichever way it came
     return NONE
 
@@ -85,11 +85,8 @@ def leave(passage, flow, word):
 
 
 @inlined
-def take_up(frame, flow):
+def take_up(frame, flow, passage):
     """A flow as `leave` has left it, and what the rule that matches says: the reason, or NONE and `flow.ruling`."""
-    passage = own_passage()
-    if absent(passage):
-        return NONE
     reason = apply(frame, passage)
     barrier()  # for the verifier: whichever rule it was, what follows is one
     flow.host, flow.place = passage.host, passage.place

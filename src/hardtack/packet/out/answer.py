@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import at, beyond, i64, inlined, load8, new
+from hardtack.compiler.language import beyond, i64, inlined, load8, new
 from hardtack.packet.cookie.cookie import sequence_of, tsval_of
-from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.parse import ip_header
+from hardtack.packet.frame.platform import tail
 from hardtack.packet.frame.wire import ACK, CWR, ECE, ECN_BITS, SYN
 from hardtack.packet.layout import ECN_SPOKEN
 from hardtack.packet.out.reply import header_length, write_reply
@@ -35,7 +36,7 @@ def accepts_ecn(frame, flow):
     """1 if ECN is negotiated, by Linux's rule for cookies: RFC 3168 6.1.1, and timestamps to remember it in."""
     if flow.flags & (ECE | CWR) != (ECE | CWR) or not flow.timestamps:
         return 0
-    network = at(head(frame), flow.network)
+    network = ip_header(frame, flow)
     if beyond(network, 2, tail(frame)):
         return 0
     marked = load8(network, 1) if flow.version == 4 else load8(network, 1) >> 4

@@ -23,7 +23,7 @@ from hardtack.compiler.language import (
     viewed,
 )
 from hardtack.packet.frame.link import is_for_us, outside
-from hardtack.packet.frame.parse import MOST_OUTER
+from hardtack.packet.frame.parse import MOST_OUTER, ip_header
 from hardtack.packet.frame.platform import head, move_head, send, tail
 from hardtack.packet.frame.wire import ETHERNET, HOP_BY_HOP, IPV4, IPV6, TAG, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN
 from hardtack.packet.layout import EXITS, KEEP_TAG, KERNEL, MOST_EXITS, NO_TAG, ROUTED, TO_LEARN, Exit, Exits
@@ -88,7 +88,7 @@ def fits(frame, flow, way):
     What is longer than its MTU it would drop (xdp_ok_fwd_dev): GRO has merged it, if XDP runs in the generic hook. And some
     drivers take no frames of several buffers.
     """
-    network, end = at(head(frame), flow.network), tail(frame)
+    network, end = ip_header(frame, flow), tail(frame)
     if beyond(network, IPV4, end):
         return False
     size = load16be(network, 2) if flow.version == 4 else load16be(network, 4) + IPV6
@@ -103,7 +103,7 @@ def may_travel(frame, flow):
 
     Options and hop-by-hop headers are for routers to act on: the kernel does.
     """
-    network = at(head(frame), flow.network)
+    network = ip_header(frame, flow)
     if beyond(network, IPV4, tail(frame)):
         return False
     if load8(network, 0) & 15 != 5 if flow.version == 4 else load8(network, NEXT_6) == HOP_BY_HOP:

@@ -19,6 +19,7 @@ from hardtack.compiler.language import (
 from hardtack.packet.frame.checksum import fold, halves
 from hardtack.packet.frame.link import has_ethernet
 from hardtack.packet.frame.options import NO_SCALE
+from hardtack.packet.frame.parse import ip_header
 from hardtack.packet.frame.platform import head, resize, tail, whole_length
 from hardtack.packet.frame.wire import ETHERNET, IPV4, IPV6, SHORTEST_FRAME, TCP, TCP_PROTOCOL
 
@@ -65,7 +66,7 @@ def write_reply(frame, flow, answer):
     if not make_room(frame, flow, flow.network + network_size + answer.size):
         return False
     start, end = head(frame), tail(frame)
-    network = at(start, flow.network)
+    network = ip_header(frame, flow)
     segment = at(network, network_size)
     if beyond(start, ETHERNET, end) or beyond(segment, TCP + 4, end):
         return False

@@ -96,16 +96,16 @@ def way_of(sources, tag, ticks):
 
     So whoever comes by many prefixes can have no more than all words have together; who shares one with such has less.
     """
-    free, own = -1, -1
+    free, own = 0, 0  # counted from 1: a 0 that goes to the stack is not known to be one (compiler/zeros.py)
     for way in range(SOURCE_WAYS):
         word = sources.words[way]
         if ahead_of(word, ticks) == u64(0):
-            free = way
+            free = way + 1
         elif word >> u64(TIME_BITS) == tag:
-            own = way
-    if own >= 0:
-        return own
-    return free if free >= 0 else i64(tag) & (SOURCE_WAYS - 1)
+            own = way + 1
+    if own == 0:
+        own = free if free else (i64(tag) & (SOURCE_WAYS - 1)) + 1
+    return own - 1
 
 
 @inlined
