@@ -164,7 +164,7 @@ def judge_cookie(frame, flow, host, moment, name, entry):
         return ANSWERED
     asks, second, good, cell = untold(SYN), second_of(moment.ms), UNTRIED, no_cell()
     if not flow.flags & SYN:
-        asks = untold(0)
+        asks = untold(0)  # so the verifier knows from here on that there is a cell, though it forgets the flags
         cell = cell_for(mixed_prefix(flow), second)
         if absent(cell):
             return NO_KEY
