@@ -33,7 +33,7 @@ from hardtack.lab.bench.start import start
 from hardtack.lab.bench.steps import LAST, cut_off
 
 LINES = 20  # of progress, where no bar can be drawn
-WIDTH = 100  # of tables where nobody says how wide the terminal is
+WIDTH = 130  # of tables where nobody says how wide the terminal is
 Telling = Callable[[str], None]
 
 
