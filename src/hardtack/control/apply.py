@@ -15,10 +15,11 @@ from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep
 from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import Watch
-from hardtack.control import succession, watches
+from hardtack.control import proven, succession, watches
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
 from hardtack.control.following import Keeper
+from hardtack.control.handshakes import Handshakes
 from hardtack.control.learned import LEARNED_BYTES, Records
 from hardtack.control.learning import Learning
 from hardtack.control.listed import LISTED, fill_listed
@@ -74,6 +75,7 @@ class AtWork:
     waiting: Sequence[Waiting]  # of the agent
     trees: Trees  # that of destinations is the first
     roots: Roots  # the trees of sources
+    handshakes: Handshakes
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
     rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
@@ -109,6 +111,8 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     trees = draft.moved(front.tables[NETWORKS.name].memory())
     sources = Roots(trees, roots, front.tables["hosts"].memory())
     sources.write(plan.seats.numbers.values())
+    handshakes = Handshakes(front.tables["hosts"].memory())
+    handshakes.configure(plan.config, plan.seats.numbers, {})
     upkeep = Upkeep(front.tables, plan.key_sets)
     upkeep.write()  # before a frame can ask for a key
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
@@ -132,6 +136,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         *(plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting),
         trees=trees,
         roots=sources,
+        handshakes=handshakes,
     )
 
 
@@ -181,6 +186,8 @@ def fill(front: Standing, plan: Plan, grace_until: int) -> None:
     if "places" not in front.adopted:
         size = plan.config.front.connections
         tables["places"].update(ONLY, places_entry(buckets_for(size), marks_for(size)))
+    if "proven_places" not in front.adopted:
+        tables["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(plan.config.front.sources)))
 
 
 def fill_graces(front: Standing, plan: Plan, graces: Mapping[Network, int]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hardtack.control import numbers as numbering
-from hardtack.control import rules
+from hardtack.control import proven, rules
 from hardtack.control.configuration.schema import Config, Host, KeyFiles
 from hardtack.control.connections import table_sizes
 from hardtack.control.exits import Exit
@@ -108,7 +108,7 @@ def planned(
     laid = rules.laid(ruled, known=known(texts, earlier, rules.owned(ruled)))
     protected = protect(config, numbers, facts.speech, key_files=key_files, rules=laid.words)
     sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets) | rules.table_sizes(laid)
-    sizes |= {KEYS.name: len(key_files)}
+    sizes |= proven.table_sizes(config.front.sources) | {KEYS.name: len(key_files)}
     return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes, laid), protected, lists)
 
 

@@ -211,6 +211,7 @@ def record_of(host: Configured, said: Said) -> bytes:
     record["keys"], record["number"], record["ports"], record["rules"] = said.keys, said.number, said.ports, said.rules
     record["speaks"], record["scale"] = sum(1 << SPOKEN[name] for name in promised.options), promised.scale
     record["replies"], record["frames"] = per_window(host.replies_per_second), per_ms(host.frames_per_connection)
+    record["syns"] = per_window(host.syns_per_second) if host.syns_per_second else 0
     record["tag"], record["via"], record["other"] = tag_of(host), VIA[host.via], host.default == "drop"
     record["heard"], record["one_armed"] = said.heard, host.one_armed
     return record.tobytes()
@@ -247,8 +248,9 @@ def columns(protected: Protected) -> tuple[Column, ...]:
 
 
 def own_words(words: Words, there: npt.NDArray[np.bool_]) -> tuple[Words, npt.NDArray[np.bool_]]:
-    """Of hosts' records all words but the one that control/sources.py writes."""
-    there.reshape(-1, Host.itemsize // 8)[:, Host.fields["sources"][1] // 8] = False  # type: ignore[index]
+    """Of hosts' records all words but those that control/sources.py and control/handshakes.py write."""
+    for name in ("sources", "handshake"):
+        there.reshape(-1, Host.itemsize // 8)[:, Host.fields[name][1] // 8] = False  # type: ignore[index]
     return words, there
 
 

@@ -53,6 +53,7 @@ def publish(here: AtWork, then: Plan) -> None:
 def publish_hosts(here: AtWork, now: Plan, then: Plan) -> None:
     """Records, and ways to them, before what leads there from an address."""
     tables = here.front.tables
+    here.handshakes.configure(then.config, then.seats.numbers, {})
     fill_protected(tables, then.protected, now.protected)
     for follower in (here.followers.next_hops, here.followers.origins):
         if follower:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardtack.packet.layout import SECOND_BITS, WINDOW_BITS
+from hardtack.packet.layout import PERIOD_BITS, SECOND_BITS, WINDOW_BITS
 
 
 def per_window(rate: int) -> int:
@@ -13,6 +13,16 @@ def per_window(rate: int) -> int:
 def per_span(rate: int) -> int:
     """So many a second, as so many in SECOND_BITS; at least one."""
     return max(1, -(-(rate << SECOND_BITS) // 1000))
+
+
+def per_period(rate: int) -> int:
+    """So many a second, as so many in PERIOD_BITS; at least one."""
+    return max(1, -(-(rate << PERIOD_BITS) // 1000))
+
+
+def periods(seconds: int) -> int:
+    """So many seconds, as periods of PERIOD_BITS; at least one, and not more than low 16 bits can tell."""
+    return min(max(1, seconds * 1000 >> PERIOD_BITS), 0xF000)
 
 
 def per_ms(rate: int) -> int:

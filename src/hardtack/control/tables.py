@@ -10,7 +10,7 @@ import numpy as np
 
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
-from hardtack.control.rates import per_span, per_window
+from hardtack.control.rates import per_period, per_span, per_window, periods
 from hardtack.packet.layout import (
     Exits,
     Policy,
@@ -39,6 +39,8 @@ def policy_entry(config: Config, grace_until: int) -> bytes:
     record["replies"] = per_window(front.replies_per_second)
     record["prefix_replies"] = per_span(front.replies_per_prefix)
     record["prefix_connections"] = per_span(front.connections_per_prefix)
+    record["source_syns"] = per_period(front.syns_per_source)
+    record["source_life"] = periods(front.source_lifetime)
     return record.tobytes()
 
 

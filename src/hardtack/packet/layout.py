@@ -33,11 +33,14 @@ WAYS = 8  # places in a bucket of the connection table: as many as a word has by
 FEWEST_MARKS = 1 << 20  # in a set, as bits: 128 KiB, which a CPU keeps close by; larger tables have more
 STRETCH = 64  # places that packet/sweep.py looks at in one run
 HASH_WORDS = 10  # a constant, and nine 32-bit words of addresses and ports
-BY_COOKIE, BY_HOST, BY_GRACE = 0, 1, 2  # Connection.origin
+BY_COOKIE, BY_HOST, BY_GRACE, BY_SYN, BY_SEED = range(5)  # Connection.origin
 # Connection.state. AWAITED: its host, whose frames are seen here, has yet to confirm it. ASKED: its host has sent a SYN, and
 # nobody has answered. NUMBERED: `next` and `sent` are the host's own numbers, by its word or by a good cookie. FIN_ACKED:
-# the client has acknowledged the host's FIN
-CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED, FIN_ACKED = 1, 2, 4, 8, 16, 32, 64
+# the client has acknowledged the host's FIN. HALF_OPEN: the client's SYN has gone on to the host, its ACK has yet to come
+CLIENT_FIN, HOST_FIN, HOST_SEEN, AWAITED, ASKED, NUMBERED, FIN_ACKED, HALF_OPEN = 1, 2, 4, 8, 16, 32, 64, 128
+# Host.handshake: which one holds now; from CONFIGURED_SHIFT on, which one the configuration says; TRIED: one connection in
+# 128 has that all the same; UNANSWERED: the host does not answer, and sources are not blamed for it
+COOKIE, CHALLENGE, PASSING, HANDSHAKE_BITS, CONFIGURED_SHIFT, TRIED, UNANSWERED = 0, 1, 2, 3, 2, 16, 32
 KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to the next hop, as a router; as a switch
 SACK_SPOKEN, TIMESTAMPS_SPOKEN, SCALE_SPOKEN, ECN_SPOKEN = range(4)  # Host.speaks, bits
 ALL_SPOKEN = 15
@@ -55,9 +58,9 @@ MOST_UPLINKS = 8  # interfaces that face the internet; those that the others lea
 MOST_WAYS_IN = 32  # interfaces that their frames may be said to come in by
 WAYS_IN_BITS = 8  # each has a slot of its own, as MAC addresses have
 INTERFACE_SHIFT = 8  # an interface's number lies above this in a word of Outside
-# A host's budgets, one behind the other, by its number: SYNs answered; connections that it may teach; ICMP errors about
-# connections that nobody here knows. Nobody's are everybody's: SYNs answered; connections learned in the grace period
-REPLIES, TAUGHT, QUOTED, BUDGETS_EACH = 0, 1, 2, 3
+# A host's budgets, by its number: SYNs answered; connections that it may teach; ICMP errors about connections that nobody
+# here knows; SYNs that go on to it. Nobody's are everybody's: SYNs answered; connections learned in the grace period
+REPLIES, TAUGHT, QUOTED, PASSED, BUDGETS_EACH = range(5)
 EVERYBODY, LEARNING = REPLIES, TAUGHT
 WINDOW_BITS = 7  # of monotonic ms: budgets begin anew every 128 ms
 SECOND_BITS = 10  # likewise: what a source prefix may have, begins anew every 1.024 s
@@ -76,6 +79,7 @@ ALLOW, DENY = 1, 2  # values in the trees of lists of sources
 ROOT_SHIFT, ROOT_BITS = 32, 0xFFFFFFFF  # of Host.sources: the root that is looked in second, and the first
 IN_WORD = 0x7FFFFFFF  # the value of a prefix in a word's low half, whose highest bit says that there is one
 PLACING = "mixed 1"  # how packet/state/connections.py places connections: another way, another word
+PERIOD_BITS = 11  # of monotonic ms: what a proven source may have, begins anew every 2.048 s
 
 # A protected network, or address. Each word is written whole, while programs read.
 Net = np.dtype(
@@ -116,7 +120,9 @@ Host = np.dtype(
         ("rules", "u8"),  # which rules it has: see rule_tables.py. 0: none
         # the roots of the trees that the source of a frame for it is looked up in, one after the other; 0: no more of them
         ("sources", "u8"),
-        ("spare", "u8", (2,)),  # 64 bytes, a cache line
+        ("handshake", "u8"),  # COOKIE, CHALLENGE or PASSING, and so on: control/handshakes.py writes it
+        ("syns", "u4"),  # that go on to it in a window of WINDOW_BITS; 0: any number
+        ("spare", "u4"),  # 64 bytes, a cache line
     ],
     align=True,
 )
@@ -161,7 +167,9 @@ Policy = np.dtype(
         ("taught", "u8"),  # connections that a host may teach in a window
         ("replies", "u8"),  # SYN-ACKs in a window, for all hosts together
         ("prefix_replies", "u8"),  # SYN-ACKs in SECOND_BITS, for a source prefix that has brought no good cookie
-        ("prefix_connections", "u8"),  # good cookies in SECOND_BITS, of a source prefix
+        ("prefix_connections", "u8"),  # connections in SECOND_BITS, of a source prefix
+        ("source_syns", "u8"),  # that a proven source may earn, in a period
+        ("source_life", "u8"),  # periods without a use after which a source must be proven anew
     ],
     align=True,
 )
@@ -185,7 +193,8 @@ Connection = np.dtype(
         ("doubted", "u2"),  # the last window in which a segment that may be wrong was let through
         ("reach", "u1"),  # how far from `next` a sequence number may be: a power of 2
         ("ack_reach", "u1"),  # how far from `sent` an acknowledgment may be
-        ("reserved", "u1", (2,)),
+        ("charged", "u1"),  # 1: HALF_OPEN at the cost of its source's allowance
+        ("reserved", "u1"),
     ],
     align=True,
 )
@@ -332,7 +341,7 @@ NUMBERED_REASONS = " ".join(f"{reason}:{reason.name}" for reason in Reason)
 AGENT_COUNTERS = table("counters", "percpu_array", AgentCounters, also=NUMBERED_REASONS)  # of a table of its own
 
 # `entries` of these is for whoever makes them to choose: sets of keys; as many counters as hosts, and BUDGETS_EACH times as
-# many budgets; PORT_WORDS for each set of ports; buckets, and WAYS times as many places; words of two sets of marks
+# many budgets; PORT_WORDS for each set of ports; buckets, WAYS times as many places; words of two sets of marks
 KEYS = table("keys", "array", Keys, KEY_SETS)
 COUNTERS = table("counters", "percpu_array", Counters, also=NUMBERED_REASONS)
 BUDGETS = table("budgets", "array", Budget, BUDGETS_EACH)

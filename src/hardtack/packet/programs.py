@@ -39,6 +39,7 @@ from hardtack.packet.layout import (
     WALK,
     WANTED,
 )
+from hardtack.packet.proven_tables import PROVEN, PROVEN_PLACES, PROVEN_TAGS
 from hardtack.packet.rule_tables import (
     PASSAGE,
     RULE_BUCKETS,
@@ -53,8 +54,9 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 
 # By whoever knows connections; and by the front alone
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
+SOURCES = (PROVEN_PLACES, PROVEN_TAGS, PROVEN)
 OURS = (NETWORKS, RECENT, NETS, HOSTS, PORTS)  # what is protected
-KNOWN = (*TABLE, *OURS, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
+KNOWN = (*TABLE, *OURS, *SOURCES, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
 JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE, WANTED)
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 

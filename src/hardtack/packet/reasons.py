@@ -57,6 +57,8 @@ class Reason(IntEnum):
     outbound_other = 19, "from a host, nothing to be learned from: not TCP, another port, SYN-ACK or RST of no connection"
     outbound_forged = 20, "in a host's name, but not from its MAC address, or from the internet: nothing is learned"
     teach_limit = 21, "from a host, of a connection that the front did not know, beyond what a host may teach"
+    outbound_first = 22, "from a host: its first word on a connection whose client came by a cookie or a SYN that went on"
+    outbound_refused = 23, "from a host: its first word on such a connection is an RST"
     # PASS: the front, by a rule
     rule_within = 24, "not TCP, within the rate of the `limit` rule that it matches"
     # DROP
@@ -95,8 +97,14 @@ class Reason(IntEnum):
     rule_source_limit = 66, "a `limit per source` rule matches, beyond the rate of its source prefix"
     # DROP: lists of sources
     denied = 67, "from a source that a `deny` list of the host, or the one for all hosts, has"
+    # DROP: `challenge` and `pass`
+    proof = 72, "an RST that brings a challenge back: its source is proven, and it has done its work"
+    source_limit = 73, "a SYN beyond what its proven source may have in 2 seconds"
+    source_waits = 74, "a SYN of a source whose connections were reset or never finished: it is not challenged for a while"
+    syn_limit = 75, "a SYN beyond those that may go on to this host"
     # REPLY
     answered = 88, "a SYN answered with a cookie"
+    challenged = 89, "a SYN answered with a challenge: its source is not proven"
     # FORWARD
     connection = 96, "of a known connection"
     remembered = 97, "a good cookie: the connection is known from now on"
@@ -107,6 +115,9 @@ class Reason(IntEnum):
     doubtful = 102, "of a known connection, with numbers that its host cannot expect: one now and then, for it to judge"
     # FORWARD: by a rule
     rule_pass = 104, "a `pass` rule matches"
+    # FORWARD: `challenge` and `pass`
+    opened = 112, "a SYN goes on to its host: the connection is half open"
+    established = 113, "the client's ACK ends such a handshake: the connection is known from now on"
     # PASS: the agent, which leaves to the kernel what it does not judge
     fragment = 128, "a fragment of an IP packet"
     extension = 129, "more than 6 IPv6 extension headers, or a routing header with segments left"
@@ -126,7 +137,7 @@ class Reason(IntEnum):
 
 
 # Verdict -> its groups. What has no verdict yet passes.
-GROUPS = {Verdict.DROP: range(4, 11), Verdict.REPLY: range(11, 12), Verdict.FORWARD: range(12, 14)}
+GROUPS = {Verdict.DROP: range(4, 11), Verdict.REPLY: range(11, 12), Verdict.FORWARD: range(12, 15)}
 
 
 def packed() -> int:

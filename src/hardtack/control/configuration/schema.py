@@ -44,6 +44,7 @@ USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
 OLD_KEY = "a key whose cookies are taken besides"
 REPLIES = rate(8, 1_000_000_000)  # at least one in each window of 128 ms (packet/layout.py)
 FRAMES = rate(1_000, 1_000_000_000)  # at least one in each ms
+SOURCE_SYNS = rate(2, 4_000)  # in a period of 2.048 s not more than packet/proven_tables.py can count
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ Addresses = Annotated[tuple[Address | Network, ...], BeforeValidator(Each(read_t
 Excluded = Annotated[tuple[Address | Network, ...], BeforeValidator(Each(read_target, empty=True))]
 Sources = Annotated[tuple[Source, ...], AfterValidator(resolve_files), BeforeValidator(Each(read_source, empty=True))]
 SomePorts = Annotated[Ports, PlainValidator(read_ports), PlainSerializer(Ports.written)]
-Handshake = Annotated[Literal["agent"], BeforeValidator(read_handshake)]
+HandshakeName = Literal["agent", "challenge", "pass"]
+Handshake = Annotated[HandshakeName, BeforeValidator(read_handshake)]
 Mac = Annotated[str, BeforeValidator(read_mac)]
 Vlan = Annotated[int | Literal["none"], BeforeValidator(read_vlan)]
 Mss = Annotated[int, Field(strict=True, ge=SHORTEST_MSS, le=LONGEST_MSS)]
@@ -109,6 +111,10 @@ class Front(Inert):
     replies_per_second: Annotated[int, REPLIES, Write("replies_per_second = 20_000_000")] = 20_000_000
     replies_per_prefix: Annotated[int, REPLIES, Write("replies_per_prefix = 1_000")] = 1_000
     connections_per_prefix: Annotated[int, REPLIES, Write("connections_per_prefix = 2_000")] = 2_000
+    sources: Annotated[int, count(1_000, 100_000_000), Write("sources = 1_000_000")] = 1_000_000
+    source_lifetime: Annotated[int, duration(10, 86_400), Write('source_lifetime = "10m"')] = 600
+    syns_per_source: Annotated[int, SOURCE_SYNS, Write("syns_per_source = 100")] = 100
+    check_hosts: Annotated[bool, Field(strict=True), Write("check_hosts = true or check_hosts = false")] = True
     allow: Annotated[Sources, ALLOW] = ()
     deny: Annotated[Sources, DENY] = ()
     reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
@@ -136,7 +142,15 @@ class Host(Inert):
     ports: Annotated[
         SomePorts | None, Write('ports = [80, 443, "8000-8099"], or ports = "all but 22, 5000-5999"', "all TCP ports")
     ] = None
-    handshake: Annotated[Handshake, Write('handshake = "agent"')]
+    handshake: Annotated[Handshake, Write('handshake = "agent", "challenge" or "pass"')]
+    protect_when: Annotated[
+        Literal["always", "under-attack"], Write('protect_when = "always" or protect_when = "under-attack"')
+    ] = "always"
+    on_failure: Annotated[
+        Literal["pass", "protect"] | None,
+        Write('on_failure = "pass" or on_failure = "protect"', '"protect", and outside an attack "pass"'),
+    ] = None
+    syns_per_second: Annotated[int | None, REPLIES, Write("syns_per_second = 5_000", "as many as come")] = None
     via: Annotated[
         Literal["kernel", "local", "direct", "mac"],
         Write('via = "kernel" (Linux routes to the host), "local" (this machine is the host), "direct" or "mac"'),

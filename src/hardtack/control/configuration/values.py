@@ -149,8 +149,8 @@ def check_uplinks(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_handshake(value: Any) -> Any:
-    """`proxy` and `pass` are in the design, so people will try them."""
-    if value in ("proxy", "pass"):
+    """`proxy` is in the design, so people will try it."""
+    if value == "proxy":
         raise ValueError("which is not there yet")
     return value
 
