@@ -13,6 +13,7 @@ from test_plan import MACHINE, MASTER, configured, plan_of
 from hardtack.control.changes import MOST_SHOWN, changes, restarts
 from hardtack.control.configuration.schema import KeyFiles
 from hardtack.control.exits import Exit
+from hardtack.control.graces import wider
 from hardtack.control.plan import Plan, planned, replanned
 from hardtack.keys import Masters
 from hardtack.packet.layout import Host as Record
@@ -45,6 +46,12 @@ def then(now: Plan, hosts: Hosts, **front: Any) -> Plan:
          [f"host host1 changed: addresses +{','.join(MANY[:MOST_SHOWN])},+{len(MANY) - MOST_SHOWN}"]),
         ([{}, {}], {"grace": "1m", "replies_per_second": 9},
          ["[front] grace changed: 30s -> 1m", "[front] replies_per_second changed: 20_000_000 -> 9"]),
+        ([{"handshake": "pass"}, {"handshake": "challenge", "protect_when": "under-attack", "syns_per_second": 9}], {},
+         ["host host1 changed: handshake agent -> pass", "host host2 changed: handshake agent -> challenge; "
+          "protect_when always -> under-attack; syns_per_second (default) -> 9"]),
+        ([{}, {}], {"source_lifetime": "1m", "syns_per_source": 9, "check_hosts": False},
+         ["[front] source_lifetime changed: 10m -> 1m", "[front] syns_per_source changed: 100 -> 9",
+          "[front] check_hosts changed: true -> false"]),
         ([{}, {"dry_run": True}], {}, ["host host2 changed: dry_run false -> true"]),
         ([{}, {"key_file": "/other"}], {}, ["host host2 changed: key_file (default) -> /other"]),
     ],
@@ -78,7 +85,8 @@ def test_the_order_of_hosts_is_no_difference() -> None:
         ([{}], {"interface": "eth7"}, "[front] interface: +eth7 -eth0: "),
         ([{}], {"inside": ["eth1"]}, "[front] inside: +eth1: "),
         ([{}], {"connections": 5000}, "[front] connections: 1_000_000 -> 5_000: "),
-        ([{}, {"via": "local"}], {}, 'host host2: via = "local": '),
+        ([{}], {"sources": 5000}, "[front] sources: 1_000_000 -> 5_000: "),
+        ([{}, {"via": "local"}], {}, 'host host2: handshake = "agent" with via = "local": '),
         ([{}, {"via": "mac", "mac": "02:00:00:00:00:01", "out": "eth9"}], {}, "host host2: out = eth9: "),
         ([{} for _ in range(70)], {}, "70 hosts: "),
     ],
@@ -97,6 +105,19 @@ def test_a_program_or_a_key_that_is_not_there_takes_one_too() -> None:
     (only,) = restarts(local, then(local, [{"via": "local", "key_file": "/other"}]))
     assert only == "the agent here: its keys are in /other, and were in key"
     assert not restarts(local, then(local, [{"via": "local"}, {"key_file": "/other"}]))
+
+
+@pytest.mark.parametrize("handshake", ["pass", "challenge"])
+def test_another_handshake_is_another_word_in_a_table(handshake: str) -> None:
+    """Nothing is protected from more: whoever is connected is known. An agent here can only be attached at a start."""
+    now, other = plan_of({}), [{"handshake": handshake}]
+    assert not restarts(now, then(now, other)) and not wider(now, then(now, other))
+    assert not wider(then(now, other), now)
+    here = planned(configured({"via": "local"}), HERE, {Path("key"): MASTER})
+    without = then(here, [{"via": "local", "handshake": handshake}])
+    assert not restarts(here, without) and (here.promised, without.promised) == (MACHINE.speech.scale, None)
+    (only,) = restarts(without, then(without, [{"via": "local"}]))
+    assert only == 'host host1: handshake = "agent" with via = "local": the agent is attached when a front starts'
 
 
 def test_whoever_stays_keeps_his_place() -> None:

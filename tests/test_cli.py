@@ -210,13 +210,17 @@ def test_check_for_programs(config: Path) -> None:
         "replies_per_second": 20_000_000,
         "replies_per_prefix": 1_000,
         "connections_per_prefix": 2_000,
+        "sources": 1_000_000,
+        "source_lifetime": 600,
+        "syns_per_source": 100,
+        "check_hosts": True,
         "allow": ["198.18.7.0/24"],
         "deny": ["198.18.0.0/15"],
         "reload": "auto",
         "rules": ["drop udp and src port 53 and dst port 53"],
     }
     assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
-    assert told["connections_memory"] == 97_500_000
+    assert (told["connections_memory"], told["sources_memory"]) == (97_500_000, 31_250_000)
     assert isinstance(told["notes"], list)  # what stands in the way on this machine
 
 
@@ -243,7 +247,8 @@ def test_bad_configuration(command: str, config: Path) -> None:
     told = refused(command, config)
     line = line_of(config, "proxy")
     assert told == (
-        f'{config}:{line}: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent"'
+        f'{config}:{line}: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent" '
+        '(the host runs one), "challenge" (it needs nothing) or "pass" (SYNs go on to it)'
     )
 
 

@@ -43,6 +43,7 @@ def problems(text: str) -> list[str]:
     return [line.removeprefix("x.toml:").strip() for line in str(refused.value).splitlines()]
 
 
+UNDER_ATTACK = ("challenge", "under-attack", "pass")
 RULES = ("drop udp and src port 53 and dst port 53",)
 
 
@@ -56,6 +57,7 @@ def test_the_example_is_what_it_says() -> None:
     assert (mail.name, mail.ports, mail.mss, mail.via, mail.vlan) == ("mail", None, 1380, "direct", 100)
     assert (len(web.rules), web.dry_run, mail.protect) == (4, False, "tcp and dst port 25")
     assert (shop.via, shop.mac, shop.out, shop.replies_per_second) == ("mac", "52:54:00:12:34:56", "eth2", 100_000)
+    assert (shop.handshake, shop.protect_when, shop.on_failure, shop.syns_per_second) == (*UNDER_ATTACK, 20_000)
     assert (web.frames_per_connection, shop.frames_per_connection) == (5_000, 50_000)
     assert config.key_files == (Path("/etc/hardtack/key"), Path("/etc/hardtack/shop.key"))
 
@@ -68,6 +70,8 @@ def test_what_is_left_out() -> None:
     assert (host.mac, host.out, host.vlan, host.key_file, host.default) == (None, None, None, None, "pass")
     assert (front.replies_per_prefix, front.connections_per_prefix) == (1_000, 2_000)
     assert (host.replies_per_second, host.frames_per_connection) == (5_000_000, 5_000)
+    assert (front.sources, front.source_lifetime, front.syns_per_source, front.check_hosts) == (1_000_000, 600, 100, True)
+    assert (host.protect_when, host.on_failure, host.syns_per_second) == ("always", None, None)
 
 
 def test_the_example_shows_every_key() -> None:
@@ -151,6 +155,23 @@ def test_the_agents_key_comes_first_and_each_key_once() -> None:
     assert config.key_files == (Path("/c"), Path("/etc/key"), Path("/b"))
     assert [config.key_files_for(host).new for host in config.hosts] == [Path(one) for one in ("/etc/key", "/b", "/c", "/b")]
     assert read(FRONT + host("b", "direct", "/b"), Path("/etc/x.toml")).key_files == (Path("/b"),)
+
+
+def test_only_a_local_host_with_an_agent_has_one_here() -> None:
+    def host(name: str, via: str, more: str) -> str:
+        text = HOST.replace("web", name).replace("192.0.2.10", f"192.0.2.{ord(name)}").replace("kernel", via)
+        return text.replace('handshake = "agent"\n', "") + more
+
+    def read_hosts(*hosts: str) -> Config:
+        return read(FRONT + "".join(hosts), Path("/etc/x.toml"))
+
+    here = host("a", "local", 'handshake = "challenge"\nkey_file = "/a"\nwindow_scale = 3\noptions = ["ecn"]\n')
+    passing, elsewhere = host("b", "local", 'handshake = "pass"\n'), host("c", "kernel", 'handshake = "agent"\n')
+    none = read_hosts(here, passing, elsewhere)
+    assert (none.has_agent, none.key_files, none.leaving) == (False, (Path("/a"), Path("/etc/key")), True)
+    one = read_hosts(here, passing, elsewhere, host("d", "local", 'handshake = "agent"\n'))
+    assert (one.has_agent, one.key_files) == (True, (Path("/etc/key"), Path("/a")))
+    assert one.promised_here(Speech(("sack",), 12)) == Speech(("sack",), 12)
 
 
 def test_the_fronts_old_key_goes_with_its_key() -> None:

@@ -109,10 +109,11 @@ def test_check_says_what_is_promised() -> None:
     text = '[front]\ninterface = "eth0"\nkey_file = "key"\n'
     for number, (name, via, more) in enumerate(hosts, 1):
         text += f'[[host]]\nname = "{name}"\naddresses = ["192.0.2.{number}"]\nhandshake = "agent"\nvia = "{via}"\n{more}\n'
-    assert promises(read(text, Path("x.toml"))) == (
-        "sack, timestamps, window_scaling, ecn; window scale 7 (web); no option; window scale 9 (mail); "
-        "this machine's options; this machine's scale (here)"
-    )
+    assert [*promises(read(text, Path("x.toml")))] == [
+        "Promised to clients that offer it: sack, timestamps, window_scaling, ecn; window scale 7 (web); "
+        "no option; window scale 9 (mail); this machine's options; this machine's scale (here)"
+    ]
+    assert not [*promises(read(text.replace('"agent"', '"challenge"'), Path("x.toml")))]
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def check(
     """
     if as_json and as_toml:
         raise typer.BadParameter("write one of --json and --show", param_hint="--show")
-    from hardtack.control import rule_loads
+    from hardtack.control import proven, rule_loads
     from hardtack.control.configuration.reading import loaded
     from hardtack.control.connections import memory_for
     from hardtack.control.rule_mistakes import named
@@ -56,7 +56,8 @@ def check(
     told, memory = notes(settings), memory_for(settings.front.connections)
     if as_json:
         data = settings.model_dump(mode="json", by_alias=True)
-        typer.echo(json.dumps({**data, "connections_memory": memory, "notes": told}, indent=2))
+        sizes = {"connections_memory": memory, "sources_memory": proven.memory_for(settings.front.sources)}
+        typer.echo(json.dumps({**data, **sizes, "notes": told}, indent=2))
         return
     from hardtack.cli.overview import show
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from hardtack.cli.screen import MANY, folding, in_columns, screen, table_of
+from hardtack.control import proven
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
 from hardtack.control.networks.prefixes import Content
 from hardtack.control.ways import has, listed
@@ -32,13 +33,15 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
             table.add_row(*map(escape, one))
         console.print(folding(table, console))
     for line in (
+        f"Handshake: {shared(((handshake(host), host) for host in settings.hosts), '; ')}",
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
         f"Learned from what hosts send: {learning(settings)}",
         f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
         f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together, "
         f"{front.replies_per_prefix:,} for a source prefix that nobody has lately connected from",
         f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
-        f"Promised to clients that offer it: {promises(settings)}",
+        *proven_sources(settings),
+        *promises(settings),
         f"Frames that a client may send on a connection: at most {frames(settings)} a second",
         *sources(settings, lists),
         *rules(settings),
@@ -50,7 +53,8 @@ def cells_of(host: Host) -> tuple[str, ...]:
     """A host's row."""
     ports = str(host.ports or ("all TCP" if host.protect is None else "as protect says"))
     addresses = "\n".join([*map(str, host.addresses), *(f"but not {one}" for one in host.exclude)])
-    return host.name, addresses, ports, way(host), mss(host), host.default, f"{host.replies_per_second:,}"
+    answers = (mss(host), host.default, f"{host.replies_per_second:,}") if host.answers else ("-", host.default, "-")
+    return host.name, addresses, ports, way(host), *answers
 
 
 def tell(console: Console, line: str) -> None:
@@ -100,9 +104,28 @@ def frames(settings: Config) -> str:
     return shared(((f"{host.frames_per_connection:,}", host) for host in settings.hosts), ", ")
 
 
-def promises(settings: Config) -> str:
-    """Options and window scale, and of whom."""
-    return shared(((promise(host), host) for host in settings.hosts), "; ")
+def handshake(host: Host) -> str:
+    """Which one, and when; and how many SYNs may go on, if not all."""
+    when = ", only under attack" if host.protect_when == "under-attack" else ""
+    most = f", at most {host.syns_per_second:,} SYNs a second go on" if host.syns_per_second else ""
+    return host.handshake + when + most
+
+
+def proven_sources(settings: Config) -> Iterator[str]:
+    """Sources that have answered a challenge, where there is one."""
+    front = settings.front
+    if any(host.handshake == "challenge" for host in settings.hosts):
+        yield (
+            f"Proven sources: {front.sources:,}, in {proven.memory_for(front.sources) / 1e6:,.1f} MB of memory, for "
+            f"{front.source_lifetime} s after the last SYN, with at most {front.syns_per_source:,} SYNs a second each"
+        )
+
+
+def promises(settings: Config) -> Iterator[str]:
+    """Options and window scale, and of whom: of those for whom SYNs are answered with a cookie."""
+    promised = [(promise(host), host) for host in settings.hosts if host.handshake == "agent"]
+    if promised:
+        yield f"Promised to clients that offer it: {shared(promised, '; ')}"
 
 
 def promise(host: Host) -> str:

@@ -50,7 +50,7 @@ from hardtack.packet.programs import SWEEPER
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a front is made of besides its plan: programs, the agent's where this machine is a host, rule programs."""
+    """What a front is made of besides its plan: programs, the agent's where this machine has one, rule programs."""
 
     images: Sequence[Image]
     agent: Image | None
@@ -59,7 +59,7 @@ class Ingredients:
 
 @dataclass
 class AtWork:
-    """A front that protects, by `plan`. `agent`: None where no host is this machine; `adopted`: it took over."""
+    """A front that protects, by `plan`. `agent`: None where this machine has none; `adopted`: it took over."""
 
     plan: Plan
     front: Standing

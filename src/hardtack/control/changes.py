@@ -12,6 +12,7 @@ from typing import Any
 
 from hardtack.control.configuration.advice import range_of
 from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
+from hardtack.control.configuration.units import Between
 from hardtack.control.plan import Plan, Seats
 from hardtack.control.sources import grown
 from hardtack.packet.layout import PORT_WORDS
@@ -22,6 +23,7 @@ RESTART = {
     "interface": "programs are attached when a front starts",
     "inside": "programs are attached when a front starts",
     "connections": "the table is made when a front starts",
+    "sources": "the table is made when a front starts",
 }
 
 
@@ -96,8 +98,13 @@ def differences(now: Front | Host, then: Front | Host) -> Iterator[tuple[str, An
     for key, field in type(then).model_fields.items():
         was, will = getattr(now, key), getattr(then, key)
         if was != will:
-            kind = range_of(field)
-            yield (key, kind.kind.toml(was).strip('"'), kind.kind.toml(will).strip('"')) if kind else (key, was, will)
+            limits = range_of(field)
+            yield key, *((written(limits, was), written(limits, will)) if limits else (was, will))
+
+
+def written(limits: Between, value: int | None) -> str | None:
+    """A quantity as people write it."""
+    return None if value is None else limits.kind.toml(value).strip('"')
 
 
 def told(was: Any, will: Any) -> str:
@@ -135,16 +142,16 @@ def restarts(now: Plan, then: Plan) -> list[str]:
     was, will = now.config, then.config
     front = [one for one in differences(was.front, will.front) if one[0] in RESTART]
     found = [f"[front] {key}: {told(before, after)}: {RESTART[key]}" for key, before, after in front]
-    if will.has_local and not was.has_local:
-        name = next(host.name for host in will.hosts if host.via == "local")
-        found.append(f'host {name}: via = "local": the agent is not attached here')
+    if will.has_agent and not was.has_agent:
+        name = next(host.name for host in will.hosts if host.has_agent_here)
+        found.append(f'host {name}: handshake = "agent" with via = "local": the agent is attached when a front starts')
     if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
         found.append(f"what leaves by {listed(was.front.uplinks)} is to teach: no program is attached there")
     known = {one.name for one in now.facts.exits}
     for host in will.hosts:
         if host.out and host.out not in known:
             found.append(f"host {host.name}: out = {host.out}: the front does not know this interface")
-    if was.has_local and will.has_local and was.key_pairs[0] != will.key_pairs[0]:
+    if was.has_agent and will.has_agent and was.key_pairs[0] != will.key_pairs[0]:
         found.append(f"the agent here: its keys are in {both(will.key_pairs[0])}, and were in {both(was.key_pairs[0])}")
     if len(then.seats.key_files) > (entries := now.seats.sizes["keys"]):
         found.append(f"{len(will.key_pairs)} sets of keys: the table was made for {entries} at most, those before included")

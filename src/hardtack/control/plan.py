@@ -65,7 +65,7 @@ class Plan:
     """A whole front.
 
     `masters`: the key in each key file; `lists`: the prefixes in each file of them; `sources`: what each tree of sources is
-    to hold. `promised`: the window scale that the agent of this machine is told; None where it is no host.
+    to hold. `promised`: the window scale that the agent of this machine is told; None where it has none.
     """
 
     config: Config
@@ -127,7 +127,7 @@ def completed(
     config: Config, facts: Facts, masters: Mapping[Path, bytes], seats: Seats, protected: Protected, lists: Lists
 ) -> Plan:
     """The whole plan, once it is known who is where."""
-    promised = config.promised_here(facts.speech).scale if config.has_local else None
+    promised = config.promised_here(facts.speech).scale if config.has_agent else None
     sources = sources_of(config, seats.numbers, lists)
     return Plan(config, facts, masters, seats, protected, lists, sources, places(config, facts), promised)
 
@@ -167,7 +167,7 @@ def places(config: Config, facts: Facts) -> list[Place]:
 
 def sites(config: Config, speech: Speech) -> list[Site]:
     """What is to be at work here, and where, for those who look what stands in the way."""
-    front, local = config.front, [host for host in config.hosts if host.via == "local"]
+    front, local = config.front, [host for host in config.hosts if host.has_agent_here]
     outside = [Site("front", name, ports_of(config.hosts)) for name in front.uplinks]
     if local:
         promised = config.promised_here(speech)
@@ -186,5 +186,5 @@ def ports_of(hosts: Collection[Host]) -> frozenset[int]:
 def purposes(config: Config, facts: Facts) -> list[Purpose]:
     """What the kernel must be good for."""
     tcx = config.leaving or bool(facts.without_ethernet)
-    wanted: dict[Purpose, bool] = {"front": True, "leaving": tcx, "agent": config.has_local}
+    wanted: dict[Purpose, bool] = {"front": True, "leaving": tcx, "agent": config.has_agent}
     return [purpose for purpose, needed in wanted.items() if needed]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hardtack.packet.proven_tables import PROVEN_HASH_WORDS, PROVEN_WAYS, SourcePlaces
+from hardtack.packet.proven_tables import PROVEN, PROVEN_HASH_WORDS, PROVEN_TAGS, PROVEN_WAYS, SourcePlaces
 
 ROOM = (5, 4)  # places for each source there is to be room for: 25 bytes each, so 31.25 a source
 
@@ -24,6 +24,12 @@ def table_sizes(size: int) -> dict[str, int]:
     """Entries of its tables."""
     buckets = buckets_for(size)
     return {"proven": buckets * PROVEN_WAYS, "proven_tags": buckets}
+
+
+def memory_for(size: int) -> int:
+    """Bytes that these take."""
+    sizes = table_sizes(size)
+    return sum(table.value_size * sizes[table.name] for table in (PROVEN, PROVEN_TAGS))
 
 
 def places_entry(buckets: int, random: Callable[[int], bytes] = secrets.token_bytes) -> bytes:

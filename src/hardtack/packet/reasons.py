@@ -89,7 +89,7 @@ class Reason(IntEnum):
     implausible = 56, "of a known connection, with numbers that its host cannot expect, again and again"
     frame_limit = 57, "of a known connection, beyond the frames that it may send"
     guess_limit = 58, "ACK of no known connection, from a prefix whose cookies were wrong too often: not tried"
-    newcomer_limit = 59, "a good cookie, beyond the connections that its source prefix may open"
+    newcomer_limit = 59, "a good cookie, or a SYN to go on, beyond the connections that its source prefix may open"
     prefix_cap = 60, "a SYN beyond what may be answered for a source prefix in any case"
     # DROP: by a rule
     rule_drop = 64, "a `drop` rule matches"

@@ -21,6 +21,10 @@ from hardtack.packet.layout import MOST_EXITS, MOST_HOSTS, MOST_LEARNED, MOST_NE
 
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
+# Keys that say nothing with handshake = "pass", and why
+WITH_PASS = dict.fromkeys(
+    ("mss", "options", "window_scale", "replies_per_second", "key_file", "old_key_file"), "which answers no SYN"
+) | {"on_failure": "with which the host answers its clients in any case"}
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 MOST_EXCLUDED = 1 << 14
 PLAIN_VIAS, PLAIN_KEYS = ("kernel", "direct"), {"name", "addresses", "ports", "handshake", "via", "mss", "default"}
@@ -42,6 +46,7 @@ def contradictions(document: Document) -> Found:
     yield from too_many_hosts(hosts)
     hosts = {**dict([*hosts.items()][:1]), **{index: host for index, host in hosts.items() if not is_plain(host)}}
     yield from via_and_its_keys(hosts)
+    yield from handshake_and_its_keys(hosts)
     yield from interfaces(front, hosts)
     files, old_files = Files(front, hosts, document), Files(front, hosts, document, "old_key_file")
     yield from same_keys(files, old_files, document)
@@ -56,7 +61,7 @@ def contradictions(document: Document) -> Found:
 
 def is_plain(host: Table) -> bool:
     """Whether nothing in it can go ill with anything but its name and addresses: one of these stands for all."""
-    return host.get("via") in PLAIN_VIAS and PLAIN_KEYS.issuperset(host)
+    return host.get("via") in PLAIN_VIAS and host.get("handshake") != "pass" and PLAIN_KEYS.issuperset(host)
 
 
 class Files:
@@ -143,6 +148,25 @@ def via_and_its_keys(hosts: Mapping[int, Table]) -> Found:
             yield ("host", index, "mac"), 'missing, with via = "mac"; write mac = "52:54:00:12:34:56", the host\'s own'
 
 
+def handshake_and_its_keys(hosts: Mapping[int, Table]) -> Found:
+    """Keys that say nothing with handshake = "pass"."""
+    remedy = 'leave it out, or write handshake = "agent" or handshake = "challenge"'
+    for index, host in hosts.items():
+        if host.get("handshake") != "pass":
+            continue
+        useless = {key: why for key, why in WITH_PASS.items() if key in host}
+        if host.get("protect_when") == "under-attack":
+            useless["protect_when"] = "which is the same in an attack"
+        for key, why in useless.items():
+            yield ("host", index, key), f'found {shown(host[key])}, with handshake = "pass", {why}; {remedy}'
+
+
+def with_agent_here(hosts: Mapping[int, Table]) -> list[int]:
+    """Which of them this machine's agent is for; a handshake that is wrong may mean it."""
+    others = ("challenge", "pass")
+    return [index for index, host in hosts.items() if host.get("via") == "local" and host.get("handshake") not in others]
+
+
 def interfaces(front: Table, hosts: Mapping[int, Table]) -> Found:
     """An interface that faces the internet where another one is meant."""
     inside = front.get("inside")
@@ -164,7 +188,7 @@ def uplinks(front: Table) -> list[str]:
 
 def keys_of_local_hosts(hosts: Mapping[int, Table], files: Files, document: Document) -> Found:
     """This machine has one agent, and an agent has one key, and one old key or none."""
-    local = [index for index, host in hosts.items() if host.get("via") == "local"]
+    local = with_agent_here(hosts)
     if files.key == "key_file":
         local = [index for index in local if index in files.real]
     for index in local[1:]:
@@ -174,7 +198,7 @@ def keys_of_local_hosts(hosts: Mapping[int, Table], files: Files, document: Docu
             place: Place = ("host", index, files.key)
             found = f"found {shown(file)}" if file else "left out"
             other = shown(other) if other else "left out"
-            remedy = 'write the same file for all hosts with via = "local"'
+            remedy = 'write the same file for all hosts with via = "local" and an agent'
             yield place, f"{found}, and {other} on {document.elsewhere(there, place)}; {remedy}"
 
 
@@ -191,7 +215,7 @@ def same_keys(files: Files, old_files: Files, document: Document) -> Found:
 
 def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Found:
     """This machine has one agent, and an agent knows one window scale."""
-    local = [index for index, host in hosts.items() if host.get("via") == "local"]
+    local = with_agent_here(hosts)
     for index in local[1:]:
         first, found = hosts[local[0]].get("window_scale"), hosts[index].get("window_scale")
         if found != first:
@@ -199,7 +223,7 @@ def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Fou
             other = document.elsewhere(("host", local[0], "window_scale"), place)
             text = "left out" if found is None else f"found {shown(found)}"
             there = "left out" if first is None else shown(first)
-            remedy = 'write the same for all hosts with via = "local"'
+            remedy = 'write the same for all hosts with via = "local" and an agent'
             yield place, f"{text}, and {there} on {other}; {remedy}"
 
 

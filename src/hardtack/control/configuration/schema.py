@@ -142,7 +142,10 @@ class Host(Inert):
     ports: Annotated[
         SomePorts | None, Write('ports = [80, 443, "8000-8099"], or ports = "all but 22, 5000-5999"', "all TCP ports")
     ] = None
-    handshake: Annotated[Handshake, Write('handshake = "agent", "challenge" or "pass"')]
+    handshake: Annotated[
+        Handshake,
+        Write('handshake = "agent" (the host runs one), "challenge" (it needs nothing) or "pass" (SYNs go on to it)'),
+    ]
     protect_when: Annotated[
         Literal["always", "under-attack"], Write('protect_when = "always" or protect_when = "under-attack"')
     ] = "always"
@@ -188,6 +191,16 @@ class Host(Inert):
     def networks(self) -> tuple[Hashed, ...]:
         """Its addresses, each as a network."""
         return tuple(map(hashed, self.addresses))
+
+    @property
+    def answers(self) -> bool:
+        """Whether SYNs for it may be answered here."""
+        return self.handshake != "pass"
+
+    @property
+    def has_agent_here(self) -> bool:
+        """Whether it is this machine, with an agent."""
+        return self.via == "local" and self.handshake == "agent"
 
     @property
     def one_armed(self) -> bool:
@@ -237,13 +250,13 @@ class Config(Inert):
         return KeyFiles(self.spellings[new], self.spellings[old] if old else None)
 
     @property
-    def has_local(self) -> bool:
-        """Whether this machine is a host itself."""
-        return any(host.via == "local" for host in self.hosts)
+    def has_agent(self) -> bool:
+        """Whether an agent is to be at work here: this machine is a host itself, by that handshake."""
+        return any(host.has_agent_here for host in self.hosts)
 
     def promised_here(self, here: Speech) -> Speech:
-        """What clients of this machine are promised, if it is a host itself: of all its hosts together."""
-        promised = [host.promises(here) for host in self.hosts if host.via == "local"]
+        """What clients of this machine's agent are promised, if it has one: of all its hosts together."""
+        promised = [host.promises(here) for host in self.hosts if host.has_agent_here]
         options = {name for one in promised for name in one.options}
         return Speech(tuple(sorted(options)), promised[0].scale)
 
@@ -262,7 +275,7 @@ class Config(Inert):
 
     @property
     def key_files(self) -> tuple[Path, ...]:
-        """The master keys' files, each once. The first is the agent's, if this machine is a host itself."""
+        """The master keys' files, each once. The first is the agent's, if there is one here."""
         return tuple(dict.fromkeys(self.spellings.values()))
 
     @cached_property
@@ -272,12 +285,12 @@ class Config(Inert):
 
     @property
     def ours_first(self) -> list[Host]:
-        """The hosts, this machine itself before others."""
-        return sorted(self.hosts, key=lambda host: host.via != "local")
+        """The hosts, those of this machine's agent before others."""
+        return sorted(self.hosts, key=lambda host: not host.has_agent_here)
 
     @cached_property
     def spellings(self) -> dict[Path, Path]:
-        """Each key file as it is written, that of this machine's hosts first -> how it was written the first time."""
+        """Each key file as it is written, that of this machine's agent first -> how it was written the first time."""
         real: dict[str, Path] = {}
         files = dict.fromkeys(file for host in self.ours_first for file in written_for(self.front, host) if file)
         return {file: real.setdefault(os.path.realpath(file), file) for file in files}
