@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, i64, inlined, new, u64, untold
+from hardtack.packet.cookie.challenge import CHALLENGE_SAID, proves_source
 from hardtack.packet.cookie.cookie import LOW_32, TRIES, isn_before, parity_of, proves, said_before, said_to, tag_of
 from hardtack.packet.cookie.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.frame.martians import is_mapped, is_martian
@@ -12,25 +13,31 @@ from hardtack.packet.frame.parse import MOST_NETWORK, MOST_OUTER, MOST_TRANSPORT
 from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
+from hardtack.packet.judge.outcome import FOLLOW
 from hardtack.packet.judge.rules import follow_rules, own_passage, take_up
 from hardtack.packet.judge.source import judge_source
 from hardtack.packet.judge.syn import judge_syn
-from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought
-from hardtack.packet.layout import ALL_SPOKEN, NO_HOST, NO_PLACE
+from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought, judge_unknown, make_known
+from hardtack.packet.layout import ALL_SPOKEN, CHALLENGE, COOKIE, HALF_OPEN, NO_HOST, NO_PLACE
 from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
 from hardtack.packet.state.connections import find
-from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host
-from hardtack.packet.state.hosts import find_host, host_of
+from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host, sequence
+from hardtack.packet.state.half_open import follow_half_open
+from hardtack.packet.state.hosts import find_host, handshake_of, host_of, takes
 from hardtack.packet.state.networks import zero
 from hardtack.packet.state.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
 from hardtack.packet.state.ruling import BY_DEFAULT, DRY
+from hardtack.packet.state.settle import settle
 
 ANSWERED = int(Reason.answered)
+CHALLENGED = int(Reason.challenged)
+ESTABLISHED = int(Reason.established)
+PROOF = int(Reason.proof)
+RESET = int(Reason.reset)
 DEFAULT_DROP = int(Reason.default_drop)
 MARTIAN = int(Reason.martian)
-FOLLOW = -2  # no reason: its connection is known, and decides
 NO_KEY = int(Reason.no_key)
 NOT_OURS = int(Reason.not_ours)
 STRAY_RST = int(Reason.stray_rst)
@@ -140,28 +147,45 @@ def judge(frame, flow, name, entry, moment):
     if absent(entry) and is_martian(flow):
         return MARTIAN
     if flow.flags & SYN:
-        reason = judge_syn(frame, flow, host, name, moment, entry)
+        outcome = judge_syn(frame, flow, host, name, moment, entry)
     else:
-        reason = judge_segment(flow, entry)
-    if reason == NONE:
-        reason = judge_cookie(frame, flow, host, moment, name, entry)
-    return reason if reason != FOLLOW or absent(entry) else follow_client(flow, entry, host, name, moment.ms)
+        outcome = judge_segment(flow, host, moment, entry)
+    if outcome == NONE:
+        outcome = judge_cookie(frame, flow, host, moment, name, entry)
+    if outcome == FOLLOW and not absent(entry):
+        outcome = follow(flow, entry, host, name, moment.ms)
+    elif outcome < NONE:
+        return make_known(flow, host, name, moment, entry, outcome)
+    if outcome == ESTABLISHED or outcome == RESET or outcome == PROOF:
+        settle(name, host, entry, outcome, moment.ms)
+    return outcome
 
 
 @inlined
-def judge_segment(flow, entry):
+def judge_segment(flow, host, moment, entry):
     """A segment without SYN; NONE if a cookie is to decide: nothing is known of its connection, or it may be the next."""
     if absent(entry):
-        return STRAY_RST if flow.flags & RST else NONE
+        if flow.flags & RST:
+            return NONE if takes(host, CHALLENGE) else STRAY_RST
+        return NONE if takes(host, COOKIE) else judge_unknown(flow, moment, WRONG)
     closed = is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK
-    return NONE if closed and not is_certain(flow, entry) else FOLLOW
+    return NONE if closed and takes(host, COOKIE) and not is_certain(flow, entry) else FOLLOW
+
+
+@inlined
+def follow(flow, entry, host, name, ms):
+    """A segment of a known connection, without SYN."""
+    if entry.state & HALF_OPEN:
+        return follow_half_open(flow, entry, host, name, ms)
+    return follow_client(flow, entry, host, name, ms)
 
 
 @inlined
 def judge_cookie(frame, flow, host, moment, name, entry):
-    """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back."""
+    """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back, or an RST."""
+    challenges = flow.flags & RST or (flow.flags & SYN and handshake_of(host, name, moment) == CHALLENGE)
     if flow.flags & SYN and flow.ruling & DRY:
-        return ANSWERED
+        return CHALLENGED if challenges else ANSWERED
     asks, second, good, cell = untold(SYN), second_of(moment.ms), UNTRIED, no_cell()
     if not flow.flags & SYN:
         asks = untold(0)  # so the verifier knows from here on that there is a cell, though it forgets the flags
@@ -170,7 +194,8 @@ def judge_cookie(frame, flow, host, moment, name, entry):
             return NO_KEY
         # For the verifier, which would walk both hashes anew for each length of what is before the IP header
         flow.network = blurred(flow.network, flow.acknowledgment, MOST_NETWORK)
-    cookie = (flow.acknowledgment - 1) & LOW_32
+    challenges = untold(1) if challenges else untold(0)
+    cookie = sequence(flow) if challenges else (flow.acknowledgment - 1) & LOW_32
     epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
     key = find_key(i64(host.keys), epoch)
     if absent(key):
@@ -179,11 +204,13 @@ def judge_cookie(frame, flow, host, moment, name, entry):
         read_options(frame, flow, i64(host.speaks) if asks else ALL_SPOKEN)
         said = said_to(flow, i64(host.scale)) if asks else said_before(flow, i64(host.scale))
         ports_isn, low, high = flow.ports_isn if asks else isn_before(flow), key.low, key.high
+        hashed, signed = (flow.ports_isn & u64(LOW_32), CHALLENGE_SAID) if challenges else (ports_isn, said)
         for _ in range(TRIES):
-            tag = tag_of(flow, ports_isn, said, low, high)
+            tag = tag_of(flow, hashed, signed, low, high)
             if asks:
-                return answer_syn(frame, flow, host, moment, tag, said)
-            good = GOOD if key.epoch == epoch and proves(flow, cookie, tag) else WRONG
+                return answer_syn(frame, flow, host, moment, tag, said, challenges)
+            right = proves_source(cookie, tag) if challenges else proves(flow, cookie, tag)
+            good = GOOD if key.epoch == epoch and right else WRONG
             if good == GOOD or not key.old:
                 break
             low, high = key.old_low, key.old_high
@@ -192,4 +219,6 @@ def judge_cookie(frame, flow, host, moment, name, entry):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is
     if good == WRONG and not flow.ruling & DRY:  # nobody has got a cookie, and none is at fault
         count_failure(cell, second)
-    return FOLLOW if good != GOOD and not absent(entry) else judge_brought(flow, host, name, moment, entry, cell, good)
+    if challenges:
+        return PROOF if good == GOOD else STRAY_RST
+    return FOLLOW if good != GOOD and not absent(entry) else judge_brought(flow, moment, cell, good)

@@ -121,6 +121,7 @@ Answer = np.dtype(
         ("scale", "i8"),
         ("flags", "i8"),
         ("sequence", "i8"),
+        ("acknowledgment", "i8"),
         ("tsval", "i8"),
     ],
     align=True,

@@ -1,4 +1,4 @@
-"""A segment without SYN that the cookie decides about: it makes a connection known, a grace period may, else it is stray."""
+"""A segment of no known connection: a cookie, a grace period, or a SYN that goes on makes one known; else it is stray."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from hardtack.packet.cookie.cookie import LOW_32, OPTION_BITS
 from hardtack.packet.cookie.time import second_of
 from hardtack.packet.frame.opaque import blurred
 from hardtack.packet.frame.options import NO_SCALE
-from hardtack.packet.frame.parse import MOST_NETWORK, NONE
+from hardtack.packet.frame.parse import MOST_NETWORK
 from hardtack.packet.frame.wire import FIN
-from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, CLIENT_FIN, NUMBERED, START
+from hardtack.packet.judge.outcome import ADMIT, LEARN, OPEN, OPEN_CHARGED
+from hardtack.packet.layout import AWAITED, BY_COOKIE, BY_GRACE, BY_SYN, CLIENT_FIN, NUMBERED, START
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.budget import may_learn
 from hardtack.packet.state.eviction import take_place
 from hardtack.packet.state.follow import MOST_REACH, begin, behind_it
+from hardtack.packet.state.half_open import begin_half_open
 from hardtack.packet.state.hosts import net_at
-from hardtack.packet.state.prefixes import count_newcomer, is_busy, mixed_prefix, most_newcomers
+from hardtack.packet.state.prefixes import cell_for, count_newcomer, is_busy, mixed_prefix, most_newcomers
 
 WRONG, GOOD, UNTRIED = 0, 1, 2
 
 REMEMBERED = int(Reason.remembered)
 LEARNED = int(Reason.learned)
+OPENED = int(Reason.opened)
 LEARN_LIMIT = int(Reason.learn_limit)
 GUESS_LIMIT = int(Reason.guess_limit)
 NEWCOMER_LIMIT = int(Reason.newcomer_limit)
@@ -32,33 +35,42 @@ UNSCALED_REACH = 17  # twice 64 KB; with a scale, twice that with the scale: RFC
 
 
 @inlined
-def judge_brought(flow, host, name, moment, entry, cell, good):
-    """A segment with a cookie that is GOOD, WRONG or UNTRIED. `entry`: the last connection of this name, or nothing."""
-    if good == GOOD:
-        reason = refuse_newcomer(flow, cell, moment.ms)
-    else:
-        reason = judge_unknown(flow, moment, good)
-    if reason != NONE:
-        return reason
-    busy = 1 if good == GOOD and is_busy(cell, most_newcomers()) else 0
+def judge_brought(flow, moment, cell, good):
+    """A segment with a cookie that is GOOD, WRONG or UNTRIED: ADMIT or LEARN, or the reason why it goes no further."""
+    return refuse_newcomer(flow, cell, moment.ms) if good == GOOD else judge_unknown(flow, moment, good)
+
+
+@inlined
+def make_known(flow, host, name, moment, entry, outcome):
+    """A connection from now on: of its kind (`outcome`) the reason. `entry`: the last one of this name, or nothing."""
+    cell = cell_for(mixed_prefix(flow), second_of(moment.ms))
+    busy = 0 if absent(cell) or outcome == LEARN else 1 if is_busy(cell, most_newcomers()) else 0
     # For the verifier, which would walk the search for a place anew for each kind of frame
     by = flow.acknowledgment
     flow.version, flow.network = blurred(flow.version, by, 7), blurred(flow.network, by, MOST_NETWORK)
-    flow.flags, good, busy = blurred(flow.flags, by, 0xFF), blurred(good, by, 3), blurred(busy, by, 1)
+    flow.flags, outcome, busy = blurred(flow.flags, by, 0xFF), -blurred(-outcome, by, 7), blurred(busy, by, 1)
     if absent(entry):
         entry = take_place(name, moment.ms, not busy)
+    opens = outcome == OPEN or outcome == OPEN_CHARGED
     if not absent(entry):
-        remember(flow, host, name, moment, entry, good)
-    elif busy:
+        origin = BY_SYN if opens else BY_COOKIE if outcome == ADMIT else BY_GRACE
+        begin(entry, name, host.number, origin, moment.ms)
+        if opens:
+            begin_half_open(entry, flow, 1 if outcome == OPEN_CHARGED else 0)
+        else:
+            remember(flow, host, entry, outcome)
+    elif busy or opens:  # a SYN whose connection is not known would end in a stray ACK
         return NEWCOMER_LIMIT
-    return REMEMBERED if good == GOOD else LEARNED
+    if opens:
+        return OPENED
+    return REMEMBERED if outcome == ADMIT else LEARNED
 
 
 @inlined
 def judge_unknown(flow, moment, good):
-    """No good cookie, of no known connection: why it goes no further; NONE if it is to be learned."""
+    """No good cookie, of no known connection: why it goes no further; LEARN if it is to be learned."""
     if moment.ms < net_at(flow.place).grace_until:
-        return NONE if may_learn(moment.ms) else LEARN_LIMIT
+        return LEARN if may_learn(moment.ms) else LEARN_LIMIT
     return GUESS_LIMIT if good == UNTRIED else stray(flow)
 
 
@@ -72,28 +84,27 @@ def stray(flow):
 
 @inlined
 def refuse_newcomer(flow, cell, ms):
-    """Why a good cookie makes no connection; NONE if it does: it is counted, and speaks for its prefix."""
+    """Why a good cookie makes no connection; ADMIT if it does: it is counted, and speaks for its prefix."""
     if i64(cell.opened) >= 2 * most_newcomers():  # a half of what it has opened is of the second before, and so on
         return NEWCOMER_LIMIT
     count_newcomer(cell, mixed_prefix(flow), second_of(ms))
-    return NONE
+    return ADMIT
 
 
 @inlined
-def remember(flow, host, name, moment, entry, good):
+def remember(flow, host, entry, outcome):
     """From now on the connection is known: in the place of the last one of this name, or in one of its own.
 
     A client may come back by the same port: RFC 1122 4.2.2.13. If other CPUs are in the way of a place, its next segment is
     stray, or learned. A host that is heard must confirm the connection before its client may send much.
     """
-    begin(entry, name, host.number, BY_COOKIE if good == GOOD else BY_GRACE, moment.ms)
     entry.next, entry.sent = behind_it(flow), flow.acknowledgment
     state = CLIENT_FIN if flow.flags & FIN else 0
     if host.heard:
-        state |= AWAITED | NUMBERED if good == GOOD else AWAITED
+        state |= AWAITED | NUMBERED if outcome == ADMIT else AWAITED
         entry.left = START
     entry.state = state
-    if good == GOOD:
+    if outcome == ADMIT:
         reach_as_offered(flow, i64(host.scale), entry)
 
 

@@ -158,7 +158,7 @@ def write_tcp(segment, flow, answer, total):
     ports = i64(flow.ports_isn & u64(LOW_32))
     ports = (ports >> 16) | ((ports & 0xFFFF) << 16)
     sequence = swap32(answer.sequence)
-    acknowledgment = swap32(swap32(i64(flow.ports_isn >> u64(32))) + 1)
+    acknowledgment = swap32(answer.acknowledgment)
     control = (answer.size << 2) | (answer.flags << FLAGS_SHIFT) | WINDOW
     total += PSEUDO_PROTOCOL + swap16(answer.size) + ports + sequence + acknowledgment + control
     store32(segment, 0, ports)

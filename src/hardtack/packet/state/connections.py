@@ -63,6 +63,12 @@ def hashed(name):
         total += (name.destination_high & u64(LOW_32)) * factors[5] + (name.destination_high >> u64(32)) * factors[6]
         total += (name.destination_low & u64(LOW_32)) * factors[7] + (name.destination_low >> u64(32)) * factors[8]
         total += name.ports * factors[9]
+    return mixed(total)
+
+
+@inlined
+def mixed(total):
+    """Each bit of it in all others."""
     total = (total ^ (total >> u64(33))) * u64(MIX_1)
     total = (total ^ (total >> u64(33))) * u64(MIX_2)
     return total ^ (total >> u64(33))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, u64
 from hardtack.packet.cookie.time import stamp
-from hardtack.packet.layout import AHEAD, AWAITED, BURST, START, WINDOW_BITS
+from hardtack.packet.layout import AHEAD, AWAITED, BURST, HALF_OPEN, START, WINDOW_BITS
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.prefixes import may_doubt
 
@@ -43,7 +43,7 @@ def touch(entry, host, ms):
     if not elapsed or elapsed > LOW_32 + 1 - AHEAD:  # another CPU is a little ahead
         return
     entry.seen = moment
-    if entry.state & AWAITED:
+    if entry.state & (AWAITED | HALF_OPEN):
         entry.left = at_most(i64(entry.left) + (elapsed >> SLOWLY_SHIFT), START)
     else:
         entry.left = at_most(i64(entry.left) + at_most(elapsed, BURST) * i64(host.frames), BURST)

@@ -3,7 +3,8 @@
 Whoever can make many connections must not make the front forget others'. So of the sixteen in a newcomer's two buckets goes,
 in this order, one that
 
-    6  is over
+    7  is over
+    6  is half open
     5  comes from a source prefix that opens very many connections now, of several such from the one that opens most
     4  comes from the newcomer's own source prefix: who takes much displaces his own
     3  was never confirmed by its host, where hosts are heard
@@ -20,7 +21,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, address, barrier, compare_exchange, i64, inlined, own_entry, u64
 from hardtack.packet.cookie.time import second_of, stamp
 from hardtack.packet.frame.martians import is_mapped
-from hardtack.packet.layout import AHEAD, AWAITED, BY_GRACE, CLIENT_FIN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
+from hardtack.packet.layout import AHEAD, AWAITED, BY_GRACE, CLIENT_FIN, HALF_OPEN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
 from hardtack.packet.records import Search
 from hardtack.packet.state.connections import (
     ATTEMPTS,
@@ -42,7 +43,7 @@ from hardtack.packet.state.prefixes import cell_for, is_busy, mixed_number, most
 OVER = CLIENT_FIN | HOST_FIN
 MANY = 4  # places of sixteen
 RANK_SHIFT, CLASS_SHIFT = 32, 16  # a rank is above any age, and in it the class above any number of connections opened
-OVER_CLASS, BUSY, OWN, UNCONFIRMED, PREFIX, HOST = 6, 5, 4, 3, 2, 1
+OVER_CLASS, HALF_OPEN_CLASS, BUSY, OWN, UNCONFIRMED, PREFIX, HOST = 7, 6, 5, 4, 3, 2, 1
 
 own_search = own_entry(SEARCH, Search)
 
@@ -166,6 +167,8 @@ def rank(search, entry):
     state, prefix = i64(entry.state), prefix_of_entry(entry)
     if state & OVER == OVER:
         return OVER_CLASS << CLASS_SHIFT
+    if state & HALF_OPEN:
+        return HALF_OPEN_CLASS << CLASS_SHIFT
     cell = cell_for(mixed_number(prefix), search.second)
     if not absent(cell) and is_busy(cell, search.most):
         return BUSY << CLASS_SHIFT | i64(cell.opened)

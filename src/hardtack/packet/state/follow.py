@@ -8,7 +8,6 @@ from hardtack.packet.frame.wire import ACK, FIN, RST, SYN
 from hardtack.packet.layout import (
     AHEAD,
     ASKED,
-    AWAITED,
     BURST,
     BY_HOST,
     CLIENT_FIN,
@@ -16,12 +15,10 @@ from hardtack.packet.layout import (
     HOST_FIN,
     HOST_SEEN,
     NUMBERED,
-    START,
 )
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.connections import forget, mark
-from hardtack.packet.state.credit import afford, allowance, doubt, doubt_window, earn, touch
-from hardtack.packet.state.ruling import is_dry
+from hardtack.packet.state.credit import afford, allowance, doubt, doubt_window
 
 # How far from what the host expects an RST may be, and a client be followed: a usual receive window (tcp_rmem)
 WINDOW = 1 << 23
@@ -36,9 +33,6 @@ FRAME_LIMIT = int(Reason.frame_limit)
 RESET = int(Reason.reset)
 RESET_ASKED = int(Reason.reset_asked)
 IMPLAUSIBLE_RST = int(Reason.implausible_rst)
-OUTBOUND = int(Reason.outbound)
-OUTBOUND_END = int(Reason.outbound_end)
-OUTBOUND_OTHER = int(Reason.outbound_other)
 
 
 @inlined
@@ -70,7 +64,7 @@ def begin_anew(entry, ms):
     """A connection of the same name follows the last one."""
     entry.next, entry.sent, entry.state = 0, 0, 0
     entry.seen = entry.begun = stamp(ms)
-    entry.left = BURST
+    entry.left, entry.charged = BURST, 0
     entry.doubted = (doubt_window(ms) - 1) & LOW_16
     entry.reach = entry.ack_reach = MOST_REACH
 
@@ -192,72 +186,3 @@ def follow_answer(flow, entry, host, name, ms):
     if i64(entry.origin) == BY_HOST and not state & HOST_SEEN:  # of others, nobody has asked
         entry.next = behind_it(flow)
     return CONNECTION
-
-
-@inlined
-def follow_host(flow, entry, host, name, ms):
-    """A segment from the host: what it says of itself is true."""
-    if flow.flags & RST:
-        return end(flow, entry, name)
-    if flow.flags & SYN:  # it has answered one itself (see `reopened`), or opens a connection by the same ports as before
-        begin_anew(entry, ms)
-        if not flow.flags & ACK:
-            entry.origin = BY_HOST
-            entry.sent = behind_it(flow)
-            entry.state = ASKED
-    touch(entry, host, ms)
-    if flow.flags & ACK:
-        acknowledge(flow, entry)
-        if flow.flags & SYN and is_dry(host):
-            await_client(entry)
-    if flow.flags & FIN:
-        entry.state |= HOST_FIN
-    return OUTBOUND
-
-
-@inlined
-def await_client(entry):
-    """In a dry run, where no cookie has proved the client: anybody's SYN makes the host answer, until it says more."""
-    entry.state |= AWAITED
-    entry.left = START
-
-
-@inlined
-def end(flow, entry, name):
-    """The host resets a connection. Not one that it has only asked for: a stranger's wrong ACK makes it say so, and go on.
-
-    Nor one by a number that is far from what it has sent: so it refuses who is late for a connection before this one.
-    RFC 9293 3.10.7.1, 3.10.7.3: such a RST has no ACK, and the number that it was given.
-    """
-    if not flow.flags & ACK and (entry.state & ASKED or not is_spoken(flow, entry)):
-        return OUTBOUND_OTHER
-    forget(name)
-    return OUTBOUND_END
-
-
-@inlined
-def is_spoken(flow, entry):
-    """Whether the host may say this number on the connection, for all that is known."""
-    ack_reach = i64(1) << i64(entry.ack_reach)
-    return not entry.state & NUMBERED or (sequence(flow) - i64(entry.sent) + ack_reach) & LOW_32 < 2 * ack_reach
-
-
-@inlined
-def acknowledge(flow, entry):
-    """What the host expects, and what it has sent. It has made progress, or is heard for the first time."""
-    state, following = i64(entry.state), behind_it(flow)
-    sent = (following - i64(entry.sent)) & LOW_32
-    if state & NUMBERED:
-        earn(entry, progress((flow.acknowledgment - i64(entry.next)) & LOW_32) + progress(sent))
-    if state & AWAITED:
-        entry.left = BURST
-    if not state & NUMBERED or sent < BACK or LOW_32 + 1 - sent > 1 << MOST_REACH:
-        entry.sent = following
-    entry.next = flow.acknowledgment
-    entry.state = (state & ~(AWAITED | ASKED)) | HOST_SEEN | NUMBERED
-
-
-@inlined
-def progress(distance):
-    """Bytes further; 0 if it is a leap, or back."""
-    return distance if distance < 1 << MOST_REACH else 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, viewed
 from hardtack.packet.layout import (
+    CONFIGURED_SHIFT,
     GENERATION,
+    HANDSHAKE_BITS,
     HOST_ROOT,
     HOSTS,
     LED_BITS,
@@ -13,6 +15,7 @@ from hardtack.packet.layout import (
     NETS,
     NO_HOST,
     PORTS,
+    TRIED,
     Host,
     Hosts,
     Net,
@@ -25,6 +28,7 @@ from hardtack.packet.state.recent import cell_of, nothing_after
 HOST_SIZE, NET_SIZE = Host.itemsize, Net.itemsize
 MOST_LED = (1 << LED_BITS) - 1
 PORT_BITS = 16 - 6  # of a set of ports, as words
+CHOICE_SHIFT, CHOICE_BITS = 12, 127  # of a connection's hash
 
 hosts = entry_of(HOSTS, Hosts)
 host_record = viewed(Host)
@@ -59,6 +63,24 @@ def net_at(place):
 def host_of(flow):
     """The record of the flow's host. The mask is for the verifier."""
     return host_record(at(address(hosts()), (flow.host & MOST_HOSTS) * HOST_SIZE))
+
+
+@inlined
+def handshake_of(host, name, moment):
+    """COOKIE, CHALLENGE or PASSING: what holds for a connection. One in 128 may have the configured one all the same.
+
+    Which one, is another matter in each epoch.
+    """
+    held = i64(host.handshake)
+    if held & TRIED and not i64((name.hashed >> u64(CHOICE_SHIFT)) ^ moment.epoch) & CHOICE_BITS:
+        held >>= CONFIGURED_SHIFT
+    return held & HANDSHAKE_BITS
+
+
+@inlined
+def takes(host, handshake):
+    """Whether what clients bring may be of this handshake: it is the configured one, whether it holds just now or not."""
+    return (i64(host.handshake) >> CONFIGURED_SHIFT) & HANDSHAKE_BITS == handshake
 
 
 @inlined

@@ -13,7 +13,8 @@ from hardtack.packet.records import Name
 from hardtack.packet.state.budget import may_teach
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.eviction import take_place
-from hardtack.packet.state.follow import acknowledge, await_client, begin, behind_it, follow_host
+from hardtack.packet.state.follow import begin, behind_it
+from hardtack.packet.state.heard import acknowledge, await_client, follow_host
 from hardtack.packet.state.hosts import find_host, host_of, protects
 from hardtack.packet.state.names import name_from_host
 from hardtack.packet.state.ruling import has_any_port, is_dry

@@ -64,8 +64,6 @@ def has_plenty(everybody, ours, cell, window):
 def judge_budgets(flow, host, name, everybody, ours, cell, mixed, ms):
     """The same, one by one."""
     window, second, total, limit = window_of(ms), second_of(ms), policy().replies, u64(host.replies)
-    if everybody.window != window:
-        turn_everybody(everybody, window, total)
     if ours.window != window:
         turn_host(ours, window, limit, everybody)
     proven = is_proven(cell, mixed, second)
@@ -94,7 +92,7 @@ def judge_fairness(flow, host, everybody, ours, fair):
     """While a budget runs out: why somebody has had enough, his host or his prefix; NONE if not."""
     if everybody.tight and ours.drawn - ours.left >= everybody.host_fair:
         return TOTAL_LIMIT
-    return NONE if has_fair_share(flow, host, ours, fair) else PREFIX_LIMIT
+    return NONE if has_fair_share(flow, u64(host.number) << u64(48), ours, fair) else PREFIX_LIMIT
 
 
 @inlined
@@ -156,12 +154,15 @@ def fair_if_proven(everybody, ours, limit):
 
 
 @inlined
-def has_fair_share(flow, host, ours, fair):
-    """Whether the source's prefix has had less than its fair share, as far as this CPU sees; one more for it."""
+def has_fair_share(flow, whose, ours, fair):
+    """Whether the source's prefix has had less than its fair share, as far as this CPU sees; one more for it.
+
+    `whose`: tells budgets apart, above the 48 bits of a prefix.
+    """
     crowds = own_crowds()
     if absent(crowds):
         return True
-    window, whose = ours.window & u64(LOW_32), u64(host.number) << u64(48)
+    window = ours.window & u64(LOW_32)
     prefix = prefix_of(flow.source_high, flow.source_low, flow.version == 4)
     number = i64(mixed_number(prefix ^ whose) >> u64(CELL_SHIFT))
     if crowds.cells[number] >> u64(32) != window:
