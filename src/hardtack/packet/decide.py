@@ -167,7 +167,11 @@ def judge_segment(flow, host, moment, entry):
     if absent(entry):
         if flow.flags & RST:
             return NONE if takes(host, CHALLENGE) else STRAY_RST
-        return NONE if takes(host, COOKIE) else judge_unknown(flow, moment, WRONG)
+        if takes(host, COOKIE):
+            return NONE
+        if takes(host, CHALLENGE) and not has_key(host, moment):
+            return NO_KEY  # its SYNs go on to it now, and nobody here can know whose ACK this is
+        return judge_unknown(flow, moment, WRONG)
     closed = is_closed_by_host(entry) and flow.flags & (ACK | RST) == ACK
     return NONE if closed and takes(host, COOKIE) and not is_certain(flow, entry) else FOLLOW
 

@@ -104,7 +104,11 @@ def judge_new_syn(flow, host, name, ms, handshake):
 @inlined
 def judge_source_of(source, host, period):
     """OPEN_CHARGED if it is proven and may have one more; NONE if it is not proven; else the reason."""
-    if absent(source) or not is_fresh(source, period):
+    if absent(source):
+        return NONE
+    if waits(source, period):
+        return SOURCE_WAITS
+    if not is_fresh(source, period):
         return NONE
     turn_source(source, host, period)
     if allowance_of(source) == 0:

@@ -47,16 +47,27 @@ def follow_host(flow, entry, host, name, ms):
             entry.sent = behind_it(flow)
             entry.state = ASKED
     touch(entry, host, ms)
+    ends = half_open and goes_on(flow, entry)
     if flow.flags & ACK:
         acknowledge(flow, entry)
         if flow.flags & SYN and is_dry(host):
             await_client(entry)
-    if half_open and not flow.flags & SYN:
+    if ends:
         establish(entry)
         settle_by_host(name, host, entry, True, ms)
+    elif half_open:
+        entry.left = START
     if flow.flags & FIN:
         entry.state |= HOST_FIN
     return OUTBOUND_FIRST if first else OUTBOUND
+
+
+@inlined
+def goes_on(flow, entry):
+    """Whether the host says more than it does in SYN-RECEIVED, where a stranger's segment makes it send ACKs, too."""
+    acknowledged = (flow.acknowledgment - i64(entry.next)) & LOW_32
+    more = flow.payload > 0 or flow.flags & FIN or (0 < acknowledged and acknowledged < 1 << MOST_REACH)
+    return more and not flow.flags & SYN
 
 
 @inlined

@@ -47,6 +47,7 @@ from hardtack.packet.state.connections import EACH, LOW_32, first_way, free_plac
 
 WORD_WAYS = 8
 LOW_8, LOW_16 = 0xFF, 0xFFFF
+MOST_PERIODS = 0xF000  # that are told apart; a source lives no longer
 NEWCOMER_AGE = 1 << 16  # periods, more than there are: who has been proven and no more goes first
 
 proven_places = entry_of(PROVEN_PLACES, SourcePlaces)
@@ -60,6 +61,13 @@ own_search = own_entry(SEARCH, Search)
 def period_of(ms):
     """The period of 2.048 s, low 16 bits."""
     return i64(ms >> u64(PERIOD_BITS)) & LOW_16
+
+
+@inlined
+def since(then, period):
+    """How many periods ago that was; another CPU may be a little ahead."""
+    passed = (period - then) & LOW_16
+    return passed if passed < MOST_PERIODS else 0
 
 
 @inlined
@@ -160,7 +168,7 @@ def giving_way(first, period):
         source = source_at(search.first + way)
         if absent(source):
             break
-        age = (search.now - i64(source.used)) & LOW_16
+        age = since(i64(source.used), search.now)
         if 0 < allowance_of(source) and allowance_of(source) <= FIRST_ALLOWANCE:
             age += NEWCOMER_AGE
         if age > search.worst:
@@ -193,7 +201,7 @@ def turn_source(source, host, period):
 
     Not if the host answers nobody.
     """
-    passed = (period - i64(source.used)) & LOW_16
+    passed = since(i64(source.used), period)
     if passed == 0:
         return
     left = i64(source.before) + (i64(source.pending) if passed > 1 else 0)
@@ -220,15 +228,15 @@ def lose(source, period):
 
 @inlined
 def waits(source, period):
-    """Whether one without an allowance has not waited long enough to be challenged: 2 s, twice as long each time."""
+    """Whether it has lost its allowance, and not waited long enough to be challenged: 2 s, twice as long each time."""
     lost = lost_of(source)
-    return lost and (period - i64(source.used)) & LOW_16 <= 1 << (lost - 1)
+    return allowance_of(source) == 0 and lost and since(i64(source.used), period) <= 1 << (lost - 1)
 
 
 @inlined
 def is_fresh(source, period):
     """Whether it has been heard of lately enough to count as proven."""
-    return (period - i64(source.used)) & LOW_16 <= i64(policy().source_life)
+    return since(i64(source.used), period) <= i64(policy().source_life)
 
 
 @inlined
@@ -247,12 +255,12 @@ def more(count):
 @inlined
 def discharge(source, began, period):
     """A handshake that began in a period is open no more; False if it was held against the source already."""
-    since = (period - began) & LOW_16
-    if since == 0:
+    passed = since(began, period)
+    if passed == 0:
         source.pending = less(i64(source.pending))
-    elif since == 1:
+    elif passed == 1:
         source.before = less(i64(source.before))
-    return since < 2
+    return passed < 2
 
 
 @inlined
@@ -280,9 +288,8 @@ def blame(source, period):
 
 @inlined
 def prove(source, period):
-    """Its address lives. Who waits goes on to; of whom nobody has heard for long, nothing counts any more."""
-    fresh = is_fresh(source, period)
-    if fresh and (allowance_of(source) or waits(source, period)):
+    """Its address lives. Who waits goes on to; of whom nobody has heard for long, what he has earned counts no more."""
+    if waits(source, period) or (allowance_of(source) and is_fresh(source, period)):
         return
-    set_earned(source, FIRST_ALLOWANCE, lost_of(source) if fresh else 0)
+    set_earned(source, FIRST_ALLOWANCE, lost_of(source))
     source.used, source.passed, source.pending, source.before = period, 0, 0, 0

@@ -20,6 +20,8 @@ def settle(name, host, entry, reason, ms):
     charged = 0 if absent(entry) else i64(entry.charged)
     if not charged and (reason == RESET or (reason == ESTABLISHED and not host.heard)):
         return
+    if charged:
+        entry.charged = 0
     period, source = period_of(ms), find_source(name.source_high, name.source_low)
     if absent(source):
         if charged:
@@ -39,6 +41,7 @@ def settle_by_host(name, host, entry, ends_well, ms):
     """After a host's segment that ends a handshake. Who is refused is not to blame."""
     if not entry.charged:
         return
+    entry.charged = 0
     period, source = period_of(ms), find_source(name.source_high, name.source_low)
     if not absent(source):
         turn_source(source, host, period)
@@ -49,7 +52,6 @@ def settle_by_host(name, host, entry, ends_well, ms):
 def finish(source, entry, reason, charged, period):
     """A handshake is open no more."""
     late = charged and not discharge(source, period_of(u64(entry.begun)), period)
-    entry.charged = 0
     if reason == ESTABLISHED:
         earn_one(source, late)
     elif reason == RESET:
