@@ -30,20 +30,20 @@ def fronts(interface: str | None, root: Path = pins.ROOT) -> list[Folder]:
     raise pinned.nothing(interface, root)
 
 
-def ask(folder: Folder, verb: str) -> dict[str, Any]:
-    """Its answer. NobodyAnswers."""
+def ask(folder: Folder, verb: str, **facts: Any) -> dict[str, Any]:
+    """Its answer to a request. NobodyAnswers."""
     path = socket_path(folder)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
             line.settimeout(WAITING)
             line.connect(str(path))
-            line.sendall(json.dumps({"version": VERSION, "verb": verb}).encode() + b"\n")
+            line.sendall(json.dumps({"version": VERSION, "verb": verb, **facts}).encode() + b"\n")
             answer = b"".join(iter(lambda: line.recv(MOST), b""))
         facts = json.loads(answer)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NobodyAnswers(
-            f"{folder.interface}: no process is at work, only the programs that it left, so nothing is reloaded; a start "
-            "reads the file: hardtack front CONFIG, or systemctl start hardtack-front"
+            f"{folder.interface}: no process is at work, only the programs that it left, so nothing has been done; a "
+            "start reads the file: hardtack front CONFIG, or systemctl start hardtack-front"
         ) from error
     except (OSError, ValueError) as error:
         raise NobodyAnswers(f"{path}: the front's process gives no answer: look at what it logs, or restart it") from error

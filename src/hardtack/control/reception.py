@@ -1,7 +1,6 @@
 """The control socket of a front: one request a connection, one answer, a line of JSON each (docs/operations.md).
 
-    {"version": 1, "verb": "reload"}        what a SIGHUP does, and the answer is what became of it
-    {"version": 1, "verb": "diff"}          the same, and nothing is changed
+    {"version": 1, "verb": "reload"}        and what belongs to the verb
 
 Only root gets at it: folder and socket are root's. Nevertheless nobody can hold up the front: requests are short, few at a
 time, and whoever is slow is left.
@@ -14,13 +13,12 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hardtack.control.reloading import Answer, Result
 from hardtack.kernel.lock import have_private
 
 VERSION = 1
@@ -29,7 +27,8 @@ MOST_CALLERS, BACKLOG = 16, 128
 PATIENCE = 5.0  # s for a request to come, and for an answer to be taken
 WAITING = 120.0  # s for what was asked to be done: longer than a reading may take
 
-Ask = Callable[[str, Answer, bool], None]
+Facts = dict[str, Any]
+Verb = Callable[[Facts, Callable[[Facts], None]], None]  # given a request, and to whom to give the answer: now or later
 
 
 @dataclass
@@ -44,10 +43,10 @@ class Caller:
 
 
 class Reception:
-    """Takes requests. To be made with the right to make the socket; then none is needed."""
+    """Takes requests. To be made with the right to make the socket; then none is needed. `facts`: in each answer."""
 
-    def __init__(self, path: Path, facts: dict[str, Any], ask: Ask) -> None:
-        self._facts, self._ask = {"version": VERSION, **facts}, ask
+    def __init__(self, path: Path, facts: Facts, verbs: Mapping[str, Verb]) -> None:
+        self._facts, self._verbs = {"version": VERSION, **facts}, verbs
         self._callers: dict[int, Caller] = {}
         self._socket = listening(path)
         self._news = select.epoll()
@@ -119,18 +118,21 @@ class Reception:
             self._understand(caller)
 
     def _understand(self, caller: Caller) -> None:
-        verb = verb_of(caller.request)
-        if verb not in ("reload", "diff"):
-            self._answer(caller, {"error": 'not a request: write {"version": 1, "verb": "reload"} or "diff", and a newline'})
+        request = facts_in(caller.request)
+        verb = self._verbs.get(str(request.get("verb")))
+        if verb is None:
+            words = ", ".join(self._verbs)
+            wanted = f'write {{"version": {VERSION}, "verb": VERB}} and a newline; the verbs are: {words}'
+            self._answer(caller, {"error": f"not a request: {wanted}"})
             return
         caller.due = time.monotonic() + WAITING
-        self._ask("command", lambda result: self._tell(caller, result), verb == "diff")
+        verb(request, lambda answer: self._tell(caller, answer))
 
-    def _tell(self, caller: Caller, result: Result) -> None:
-        if caller.line.fileno() in self._callers:
-            self._answer(caller, result.told())
+    def _tell(self, caller: Caller, answer: Facts) -> None:
+        if self._callers.get(caller.line.fileno()) is caller:
+            self._answer(caller, answer)
 
-    def _answer(self, caller: Caller, facts: dict[str, Any]) -> None:
+    def _answer(self, caller: Caller, facts: Facts) -> None:
         caller.answer = json.dumps({**self._facts, **facts}).encode() + b"\n"
         caller.due = time.monotonic() + PATIENCE
         self._news.modify(caller.line, select.EPOLLOUT)
@@ -160,10 +162,10 @@ def listening(path: Path) -> socket.socket:
     return made
 
 
-def verb_of(request: bytes) -> str:
-    """What a request asks for; "" if it is none."""
+def facts_in(request: bytes) -> Facts:
+    """What a request says; nothing if it is none."""
     try:
         facts = json.loads(request.partition(b"\n")[0])
     except (ValueError, RecursionError):
-        return ""
-    return str(facts.get("verb")) if isinstance(facts, dict) and facts.get("version") == VERSION else ""
+        return {}
+    return facts if isinstance(facts, dict) and facts.get("version") == VERSION else {}

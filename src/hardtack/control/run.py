@@ -21,7 +21,7 @@ from hardtack.control.exits import find_exits
 from hardtack.control.helper import process
 from hardtack.control.helper.reading import keys_of
 from hardtack.control.plan import Facts, Plan, places, planned, purposes
-from hardtack.control.reception import Reception
+from hardtack.control.reception import Reception, Verb
 from hardtack.control.reloading import Reloading
 from hardtack.control.rule_mistakes import named
 from hardtack.control.succession import Before
@@ -74,7 +74,13 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
 def receiving(folder: Folder, reloading: Reloading) -> Reception:
     """The control socket, at work."""
     facts = {"interface": folder.interface, "namespace": folder.namespace}
-    return Reception(socket_path(folder), facts, reloading.ask)
+    verbs = {"reload": commanded(reloading), "diff": commanded(reloading, only_show=True)}
+    return Reception(socket_path(folder), facts, verbs)
+
+
+def commanded(reloading: Reloading, only_show: bool = False) -> Verb:
+    """A reload that is asked for by a command."""
+    return lambda _, answer: reloading.ask("command", lambda result: answer(result.told()), only_show)
 
 
 def facts_for(config: Config) -> Facts:
