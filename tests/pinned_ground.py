@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from kernel_ground import pin_directory
 
+from hardtack.control import proven
 from hardtack.control.connections import places_entry
 from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.image import ONLY, Table
@@ -33,10 +34,12 @@ from hardtack.packet.layout import (
     Connection,
     Policy,
 )
+from hardtack.packet.proven_tables import LOST_SHIFT, PROVEN, PROVEN_PLACES, PROVEN_TAGS, PROVEN_WAYS, Source
 from hardtack.packet.reasons import Reason
 
 AHEAD_NS = 1_000_000_000_000  # the programs' clocks are so far ahead of the machine's: whoever heeds the wrong one is seen
 SIZE = 60  # bytes of a frame
+SOURCE_BUCKETS = 3  # of sources
 BUCKETS = 12  # room for 64 connections, half as much again in places
 
 
@@ -114,6 +117,22 @@ class Ground:
         self.tables["connections"].update(struct.pack("=I", place), entry.tobytes())
         tags = np.frombuffer(self.tables["tags"].memory(), "u1")
         tags[place] = 1 + place % 255
+
+    def prove(
+        self, place: int, address: str, *, idle: int = 0, allowance: int = 0, lost: int = 0, half_open: int = 0
+    ) -> None:
+        """Put a proven source in this place of their table. `idle` in periods of 2.048 s; `half_open`: since then."""
+        if PROVEN.name not in self.tables:
+            places = SOURCE_BUCKETS * PROVEN_WAYS
+            for table, entries in ((PROVEN_PLACES, 1), (PROVEN_TAGS, SOURCE_BUCKETS), (PROVEN, places)):
+                self.add(replace(table, entries=entries))
+            self.tables[PROVEN_PLACES.name].update(ONLY, proven.places_entry(SOURCE_BUCKETS))
+        entry = np.zeros(1, Source)
+        entry["high"], entry["low"] = words(address)
+        entry["used"] = (proven.period_of(int(self.now() * 1000)) - idle) & 0xFFFF
+        entry["earned"], entry["pending"] = allowance | lost << LOST_SHIFT, half_open
+        self.tables[PROVEN.name].update(struct.pack("=I", place), entry.tobytes())
+        np.frombuffer(self.tables[PROVEN_TAGS.name].memory(), "u1")[place] = 1 + place % 255
 
     def close(self) -> None:
         """Let go of the tables, and of their names."""

@@ -37,6 +37,7 @@ from hardtack.packet.layout import (
     CLIENT_FIN,
     CONNECTIONS,
     FEWEST_MARKS,
+    HALF_OPEN,
     HASH_WORDS,
     HOST_FIN,
     HOST_SEEN,
@@ -258,10 +259,13 @@ def test_what_is_over_or_unconfirmed_goes_first_and_who_is_seen_ahead_of_us_stay
     assert {*table.live()["ports"].tolist()} == {*rows["ports"][:8].tolist()}
 
 
-def test_what_is_over_goes_before_what_is_unconfirmed() -> None:
+@pytest.mark.parametrize(
+    ("state", "first"), [(AWAITED, CLIENT_FIN | HOST_FIN), (AWAITED, HALF_OPEN), (HALF_OPEN, CLIENT_FIN | HOST_FIN)]
+)
+def test_what_is_over_goes_before_what_is_half_open_and_that_before_what_is_unconfirmed(state: int, first: int) -> None:
     rows = many(9)
-    rows["state"] = AWAITED
-    rows["state"][8] |= CLIENT_FIN | HOST_FIN
+    rows["state"] = state
+    rows["state"][8] |= first
     table = ConnectionTable.new(5)
     assert table.fill(rows, NOW) == 8
     assert {*table.live()["ports"].tolist()} == {*rows["ports"][:8].tolist()}

@@ -22,7 +22,7 @@ from typer.main import get_command
 from hardtack import __version__
 from hardtack.cli import shipped
 from hardtack.cli.app import app
-from hardtack.control import readout, search
+from hardtack.control import holdings, readout, search
 from hardtack.control.configuration import advice
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import read
@@ -30,6 +30,7 @@ from hardtack.control.configuration.schema import TABLES
 from hardtack.kernel import features
 from hardtack.packet.layout import Connection
 from hardtack.packet.programs import SHIPPED
+from hardtack.packet.proven_tables import Source
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
 ROOT = Path(__file__).parents[1]
@@ -197,8 +198,9 @@ def test_every_verdict_is_told(one: Verdict) -> None:
 def test_every_key_of_what_programs_read_is_told() -> None:
     """The JSON of status and connections is a contract, so it must be written down, and nothing that is not there."""
     shown = {field.name for field in fields(readout.Readout)}
-    kinds = (readout.Attached, readout.Frames, readout.RuleFrames, readout.Connections)
-    inner = {field.name for kind in kinds for field in fields(kind)}
+    kinds = (readout.Attached, readout.Frames, readout.RuleFrames, readout.Handshake, readout.Reload)
+    tables = (holdings.Connections, holdings.ProvenSources)
+    inner = {field.name for kind in (*kinds, *tables) for field in fields(kind)}
     told = section("status")
     keys = [cells[0] for cells in rows_of(told) if cells[0].startswith('"')]
     assert {key for cell in keys for key in re.findall(r'"(\w+)"', cell)} == shown
@@ -206,6 +208,8 @@ def test_every_key_of_what_programs_read_is_told() -> None:
     assert all(f"`{field.name}`" in told for field in fields(readout.Snapshot))
     (row,) = search.Found("eth0", np.zeros(1, Connection), 1, 0, []).told(None)
     assert {*row} <= {*re.findall(r"`(\w+)`", section("connections"))}
+    (row,) = search.FoundSources("eth0", np.zeros(1, Source), 1, 0).told(None)
+    assert {*row} <= {*re.findall(r"`(\w+)`", section("sources"))}
 
 
 def test_every_configuration_key_is_told() -> None:

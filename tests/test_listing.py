@@ -14,17 +14,20 @@ from kernel_ground import needs_root
 from pinned_ground import Ground, front, pinned_root, words
 
 from hardtack.cli import lines
-from hardtack.control import listing
+from hardtack.control import listing, proven_listing
 from hardtack.control.listing import Wanted
 from hardtack.control.pinned import NothingHere
-from hardtack.control.search import Found, SearchError, network, search
+from hardtack.control.search import Found, SearchError, network, search, search_sources
 from hardtack.packet.layout import (
     ASKED,
     AWAITED,
     BY_COOKIE,
     BY_GRACE,
     BY_HOST,
+    BY_SEED,
+    BY_SYN,
     CLIENT_FIN,
+    HALF_OPEN,
     HOST_FIN,
     HOST_SEEN,
     NUMBERED,
@@ -119,6 +122,25 @@ def test_columns(ground: Ground, root: Path, capsys: pytest.CaptureFixture[str])
 
 
 @needs_root
+def test_sources_are_listed(ground: Ground, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    any_source, waiting = proven_listing.Wanted(), proven_listing.Wanted(waiting=True)
+    assert [(one.interface, one.known) for one in search_sources(any_source, None, root)] == [("lo", 0)]  # no such table
+    with front(root, "mock1", hosts=["db"]) as other:
+        other.prove(3, "198.51.100.7", idle=4, allowance=9, half_open=2)
+        other.prove(30, "2001:db8::7", lost=3)
+        lines.tell(search_sources(any_source, "mock1", root), None, False, lines.SOURCES)
+        out, err = capsys.readouterr()
+        headings, *rows = [line.split() for line in out.splitlines()]
+        assert headings == ["source", "allowance", "half-open", "idle", "waits", "lost"]
+        assert [rows[0][:3], rows[0][5], rows[1][:3]] == [["2001:db8::7", "0", "0"], "3", ["198.51.100.7", "7", "0"]]
+        assert rows[0][4] in ("10s", "8.2s") and rows[1][4] == "-" and err == "2 shown, 2 match, 2 known\n"
+        lines.tell(search_sources(waiting, None, root), 9, True, lines.SOURCES)
+        (told,) = map(json.loads, capsys.readouterr().out.splitlines())
+        keys = ["interface", "source", "allowance", "half_open", "idle_seconds", "waits_seconds", "lost"]
+        assert list(told) == keys and (told["interface"], told["source"]) == ("mock1", "2001:db8::7")
+
+
+@needs_root
 def test_what_cannot_be_asked(ground: Ground, root: Path) -> None:
     with pytest.raises(SearchError, match="no host wbe here; there are: web, mail"):
         search(Wanted(), None, "wbe", root)
@@ -161,6 +183,10 @@ def test_a_host_that_has_gone_has_no_name() -> None:
         (0, BY_GRACE, "unconfirmed"),
         (HOST_SEEN, BY_GRACE, "established"),
         (ASKED, BY_HOST, "asked"),
+        (HALF_OPEN | AWAITED, BY_SYN, "half-open"),
+        (HALF_OPEN | HOST_SEEN | NUMBERED, BY_SYN, "half-open"),
+        (HOST_SEEN | NUMBERED, BY_SYN, "established"),
+        (0, BY_SEED, "established"),
         (HOST_SEEN | NUMBERED, BY_HOST, "established"),
     ],
 )

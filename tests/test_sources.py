@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from naive.networks import walked
 
-from hardtack.cli.sources import answers
+from hardtack.cli.said import answers
 from hardtack.control.changes import changes
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import Loaded, loaded

@@ -9,22 +9,35 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kernel_ground import image, needs_root, veth_pair
-from pinned_ground import Ground, front, pinned_root
+from pinned_ground import SOURCE_BUCKETS, Ground, front, pinned_root
 from rich.console import Console
 
 from hardtack.cli import panel
 from hardtack.control import readout, reloads
+from hardtack.control.handshakes import Held
 from hardtack.control.listing import Wanted
 from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole, key_of, name_entry
-from hardtack.control.readout import Readout, Snapshot
+from hardtack.control.readout import Handshake, Readout, Snapshot
 from hardtack.control.search import search
 from hardtack.image import ONLY
 from hardtack.kernel import links, maps, programs
 from hardtack.kernel.assembly import returning
 from hardtack.keys import EPOCH
-from hardtack.packet.layout import AGENT_COUNTERS, BY_GRACE, BY_HOST, CLIENT_FIN, HOST_FIN, HOST_SEEN
+from hardtack.packet.layout import (
+    AGENT_COUNTERS,
+    BY_GRACE,
+    BY_HOST,
+    CHALLENGE,
+    CLIENT_FIN,
+    HOST_FIN,
+    HOST_SEEN,
+    HOSTS,
+    PASSING,
+    Host,
+)
 from hardtack.packet.reasons import Reason
 
 pytestmark = needs_root
@@ -81,11 +94,37 @@ def test_connections_are_counted(ground: Ground, root: Path) -> None:
     ground.connect(95, ("2001:db8:1::2", 1024), ("2001:db8::10", 80), origin=BY_GRACE)
     held = read(root).connections
     assert held and held.count == 4
-    assert held.origins == {"cookie": 2, "host": 1, "grace": 1}
-    assert held.states == {"established": 2, "unconfirmed": 1, "asked": 0, "closing": 1}
+    assert held.origins == {"cookie": 2, "syn": 0, "host": 1, "grace": 1, "seed": 0}
+    assert held.states == {"established": 2, "unconfirmed": 1, "asked": 0, "half-open": 0, "closing": 1}
     assert held.capacity == 64
     assert held.memory >= 96 * (64 + 1)
     assert held.memory_each == round(held.memory / 64, 1)
+
+
+def test_sources_are_counted(ground: Ground, root: Path) -> None:
+    assert read(root).sources is None
+    ground.prove(0, "198.51.100.1", allowance=9)
+    ground.prove(40, "2001:db8::1", lost=2)
+    held = read(root).sources
+    assert held and (held.count, held.waiting, held.capacity) == (2, 1, SOURCE_BUCKETS * 16 * 4 // 5)
+    assert held.memory_each == round(held.memory / held.capacity, 1)
+    assert "proven sources: 2 of 38 (5.3%), 1 kept waiting; memory" in shown(readout.everything(None, root))
+    ground.folder.table_path(ground.tables["proven_tags"].table).unlink()
+    with pytest.raises(NotWhole, match=r"^lo: the parts of the table of proven sources do not belong together: .*$"):
+        read(root)
+
+
+def test_what_holds_for_each_host_is_told(ground: Ground, root: Path) -> None:
+    assert read(root).handshakes == {}
+    words = np.frombuffer(ground.add(HOSTS).memory(), Host)["handshake"]
+    words[1] = Held(CHALLENGE, protected=False).word
+    assert read(root).handshakes == {"web": Handshake("challenge", "pass"), "mail": Handshake("agent", "agent")}
+    assert "handshake: challenge, now as pass (web); agent (mail)\n" in shown(readout.everything(None, root))
+    words[1] = Held(CHALLENGE, protected=True, failing=True, unanswered=True).word
+    words[2] = Held(PASSING, protected=True).word
+    assert read(root).handshakes == {"web": Handshake("challenge", "pass"), "mail": Handshake("pass", "pass")}
+    words[1] = Held(PASSING, protected=False).word
+    assert "handshake: pass (web, mail)\n" in shown(readout.everything(None, root))
 
 
 def test_keys_end_with_the_set_that_ends_first(ground: Ground, root: Path) -> None:
@@ -191,7 +230,8 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told) == ["time", "attached"]
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
-        *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "rules", "no_host", "connections", "agent", "reload"),
+        *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "handshakes", "rules", "no_host"),
+        *("connections", "sources", "agent", "reload"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
 

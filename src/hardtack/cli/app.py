@@ -19,6 +19,7 @@ from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
 from hardtack.cli.reload import reload
+from hardtack.cli.sources import sources
 from hardtack.cli.status import status
 
 app = typer.Typer(
@@ -50,5 +51,7 @@ def options(
     """What stands before the command's name."""
 
 
-for command in (doctor, key, example, check, filter, front, reload, agent, detach, status, connections, demo, bench):
+BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources), (demo, bench)
+
+for command in (*BEFORE, front, reload, agent, detach, *AT_WORK, *LAB):
     app.command()(command)

@@ -41,7 +41,7 @@ def check(
     with named(found):
         rule_loads.check(settings)
     if source is not None:
-        from hardtack.cli.sources import address, answers
+        from hardtack.cli.said import address, answers
 
         for line in answers(address(source), found):
             typer.echo(line)

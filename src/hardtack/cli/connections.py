@@ -17,11 +17,11 @@ def connections(
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="To this port of the host only.")] = None,
     state: Annotated[
-        Literal["established", "closing", "unconfirmed", "asked"] | None,
-        typer.Option(help="closing: both ends have sent a FIN. unconfirmed, asked: one of them has yet to answer."),
+        Literal["established", "closing", "unconfirmed", "asked", "half-open"] | None,
+        typer.Option(help="closing: both ends have sent a FIN. unconfirmed, asked, half-open: one has yet to answer."),
     ] = None,
     origin: Annotated[
-        Literal["cookie", "host", "grace"] | None, typer.Option(help="How the front came to know of it.")
+        Literal["cookie", "syn", "host", "grace", "seed"] | None, typer.Option(help="How the front came to know of it.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,

@@ -1,25 +1,32 @@
-"""What `hardtack connections` prints: a line for each, as they are read, however many there are."""
+"""What `hardtack connections` and `hardtack sources` print: a line for each, as they are read, however many there are."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from hardtack.control.listing import BATCH
-from hardtack.control.search import Found
+from hardtack.control.search import Found, FoundSources
 
-HEADINGS = ("client", "host", "address", "state", "origin", "age", "idle")
 UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s"))  # seconds; each with what is left over
 
 Row = dict[str, Any]
+Several = Sequence[Found | FoundSources]
 
 
-def tell(found: list[Found], limit: int | None, as_json: bool) -> None:
+class Columns(NamedTuple):
+    """How rows are told to people."""
+
+    headings: tuple[str, ...]
+    cells_of: Callable[[Row], tuple[str, ...]]
+
+
+def tell(found: Several, limit: int | None, as_json: bool, columns: Columns | None = None) -> None:
     """Print all of them, or `limit`, and at last how many there are. A reader who has seen enough may close the pipe."""
     shown = 0
     with until_nobody_reads():
@@ -28,7 +35,7 @@ def tell(found: list[Found], limit: int | None, as_json: bool) -> None:
             if as_json:
                 text = "".join(json.dumps(one) + "\n" for one in row)
             else:
-                text = "".join(lines(row, headed=shown == len(row)))
+                text = "".join(lines(row, columns or CONNECTIONS, headed=shown == len(row)))
             sys.stdout.write(text)
     matching, known = sum(len(one.rows) for one in found), sum(one.known for one in found)
     print(f"{shown:,} shown, {matching:,} match, {known:,} known", file=sys.stderr)
@@ -44,22 +51,22 @@ def until_nobody_reads() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
 
 
-def batches(found: list[Found], limit: int | None) -> Iterator[list[Row]]:
+def batches(found: Several, limit: int | None) -> Iterator[list[Row]]:
     """The rows of all fronts, some at a time."""
     rows = islice((row for one in found for row in one.told(limit)), limit)
     while batch := list(islice(rows, BATCH)):
         yield batch
 
 
-def lines(rows: list[Row], headed: bool) -> Iterator[str]:
+def lines(rows: list[Row], columns: Columns, headed: bool) -> Iterator[str]:
     """Columns, as wide as these rows want them; with headings above if `headed`."""
-    cells = [HEADINGS, *map(cells_of, rows)]
+    cells = [columns.headings, *map(columns.cells_of, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells if headed else cells[1:]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
 
 
-def cells_of(row: Row) -> tuple[str, ...]:
+def connection(row: Row) -> tuple[str, ...]:
     """One connection as people read it."""
     return (
         end(row["client"], row["client_port"]),
@@ -70,6 +77,16 @@ def cells_of(row: Row) -> tuple[str, ...]:
         lasting(row["age_seconds"]),
         lasting(row["idle_seconds"]),
     )
+
+
+def source(row: Row) -> tuple[str, ...]:
+    """One source as people read it."""
+    idle, waits = lasting(row["idle_seconds"]), lasting(row["waits_seconds"]) if row["waits_seconds"] else "-"
+    return row["source"], str(row["allowance"]), str(row["half_open"]), idle, waits, str(row["lost"])
+
+
+CONNECTIONS = Columns(("client", "host", "address", "state", "origin", "age", "idle"), connection)
+SOURCES = Columns(("source", "allowance", "half-open", "idle", "waits", "lost"), source)
 
 
 def end(address: str, port: int) -> str:

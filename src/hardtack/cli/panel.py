@@ -12,7 +12,9 @@ from rich.markup import escape
 
 from hardtack.cli.frames import HEADINGS, frames_table, rows
 from hardtack.cli.screen import MANY, in_columns
-from hardtack.control.readout import Attached, Connections, Frames, Readout, Reload, Snapshot
+from hardtack.control.holdings import Connections, ProvenSources
+from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
+from hardtack.control.ways import listed as some
 from hardtack.printable import printable
 
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
@@ -80,6 +82,10 @@ def headlines(one: Readout, now: float) -> Iterator[str]:
         yield f"grace period: {state}"
     if one.connections:
         yield from connections(one.connections)
+    if one.sources:
+        yield sources(one.sources)
+    if one.handshakes:
+        yield handshakes(one.handshakes)
 
 
 def program(one: Attached) -> str:
@@ -135,6 +141,23 @@ def connections(held: Connections) -> Iterator[str]:
         f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a connection"
     )
     yield f"  by origin: {listed(held.origins)}; by state: {listed(held.states)}"
+
+
+def sources(held: ProvenSources) -> str:
+    """The proven ones."""
+    waiting = f", [yellow]{held.waiting:,} kept waiting[/]" if held.waiting else ""
+    full = f"{held.count / held.capacity:.1%}"
+    memory = f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a source"
+    return f"proven sources: {held.count:,} of {held.capacity:,} ({full}){waiting}; {memory}"
+
+
+def handshakes(of: dict[str, Handshake]) -> str:
+    """What holds for whom: `agent (web, mail); challenge, now as pass (shop)`."""
+    owners: dict[Handshake, list[str]] = {}
+    for name, one in of.items():
+        owners.setdefault(one, []).append(name)
+    now = {one: f", now as {one.holds}" if one.holds != one.configured else "" for one in owners}
+    return "handshake: " + "; ".join(f"{one.configured}{now[one]} ({escape(some(names))})" for one, names in owners.items())
 
 
 def listed(counts: dict[Any, int]) -> str:

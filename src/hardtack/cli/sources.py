@@ -1,37 +1,36 @@
-"""`hardtack check CONFIG --source ADDRESS`: what the lists say of a source."""
+"""`hardtack sources`: lists the sources that have answered a challenge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from ipaddress import ip_address
+from typing import Annotated
 
 import typer
 
-from hardtack.control.configuration.reading import Loaded
-from hardtack.control.lookup import Address, Said, said_of
-from hardtack.printable import printable
-
-DONE = {"allow": "allowed", "deny": "denied"}
+from hardtack.cli.arguments import Attached
 
 
-def address(text: str) -> Address:
-    """A source's address. BadParameter."""
-    try:
-        return ip_address(text)
-    except ValueError as error:
-        raise typer.BadParameter("write an address, as 203.0.113.9", param_hint="--source") from error
+def sources(
+    interface: Attached = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NETWORK", help="This address or network only, as 198.51.100.0/24.")
+    ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only those that are neither heard nor challenged for a while.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
+) -> None:
+    """List the sources that the fronts of this machine know to be there, those heard of last first.
 
+    What proves a source is its answer to a challenge (handshake = "challenge"), or a handshake that it has finished. Filters
+    add up. How many there are is told at the end, on standard error. Needs root. Exit status 1: no front is attached in this
+    network namespace.
 
-def answers(source: Address, found: Loaded) -> Iterator[str]:
-    """A line for each host whose own lists name it, and one for all others."""
-    everybody, own = said_of(source, found)
-    for name, said in own.items():
-        yield printable(f"{source} to {name}: {told(said)}, the host's own")
-    others = "all other hosts" if own else "all hosts"
-    if len(own) < len(found.config.hosts):
-        yield printable(f"{source} to {others}: {told(everybody) if everybody else 'on no list'}")
+    Example: hardtack sources --source 198.51.100.0/24 --waiting
+    """
+    from hardtack.cli.lines import SOURCES, tell
+    from hardtack.control.proven_listing import Wanted
+    from hardtack.control.search import network, search_sources
 
-
-def told(said: Said) -> str:
-    """By what, and where that is written."""
-    return f"{DONE[said.key]} by {said.prefix}, {said.where}"
+    wanted = Wanted(network=network(source) if source else None, waiting=waiting)
+    tell(search_sources(wanted, interface), limit, json, SOURCES)

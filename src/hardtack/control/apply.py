@@ -18,6 +18,7 @@ from hardtack.agent.watch import Watch
 from hardtack.control import proven, succession, watches
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
+from hardtack.control.fading import Fading
 from hardtack.control.following import Keeper
 from hardtack.control.handshakes import Handshakes
 from hardtack.control.learned import LEARNED_BYTES, Records
@@ -76,6 +77,7 @@ class AtWork:
     trees: Trees  # that of destinations is the first
     roots: Roots  # the trees of sources
     handshakes: Handshakes
+    fading: Fading
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
     rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
@@ -137,6 +139,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         trees=trees,
         roots=sources,
         handshakes=handshakes,
+        fading=Fading(front.tables),
     )
 
 

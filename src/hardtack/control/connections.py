@@ -17,6 +17,7 @@ from hardtack.packet.layout import (
     BY_GRACE,
     CLIENT_FIN,
     FEWEST_MARKS,
+    HALF_OPEN,
     HASH_WORDS,
     HOST_FIN,
     HOST_SEEN,
@@ -39,7 +40,8 @@ MIX = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], np.uint64)  # MurmurHas
 MAPPED = np.uint64(0xFFFF0000)  # what stands before an IPv4 address in its word, as it lies in memory
 OVER = CLIENT_FIN | HOST_FIN
 UNCONFIRMED_AGE = 1 << 32  # more than any age in ms
-OVER_AGE = 1 << 33  # more than that
+HALF_OPEN_AGE = 1 << 33  # more than that
+OVER_AGE = 1 << 34  # and more than that
 MARK = 64  # bits in a word of `marks`
 ROOM = (3, 2)  # places for each connection there is to be room for: with a third of them free, hardly any gives way
 PART = 4  # a part of the buckets so large is filled at a time: so few newcomers hardly ever meet in one
@@ -129,8 +131,8 @@ class ConnectionTable:
     def fill(self, rows: Rows, now_ms: int) -> int:
         """Put connections into the empty table, each at most once in `rows`; how many have found room, `now_ms` (monotonic).
 
-        Where there is not room for all, those seen last stay; those that are over go before all others, then those that no
-        host has confirmed. Which of the few that are put in together stays, is not said.
+        Where there is not room for all, those seen last stay; those that are over go before all others, then half-open ones,
+        then those that no host has confirmed. Which of the few that are put in together stays, is not said.
         """
         rows = rows[np.argsort(ages(rows, now_ms), kind="stable")]
         first, second, tags = self.seats(rows)
@@ -164,9 +166,10 @@ def moved(old: ConnectionTable, new: ConnectionTable, now_ms: int) -> int:
 
 
 def ages(rows: Rows, now_ms: int) -> Numbers:
-    """What is the higher, the sooner a connection gives way: ms since it was seen, more if it is over or unconfirmed."""
+    """What is the higher, the sooner a connection gives way: ms since it was seen; of those in `fill`, more."""
     idle = np.uint32((now_ms + AHEAD) % (1 << 32)) - rows["seen"]
     extra = np.where(unconfirmed(rows), np.uint64(UNCONFIRMED_AGE), np.uint64(0))
+    extra[half_open(rows)] = HALF_OPEN_AGE
     extra[over(rows)] = OVER_AGE
     return idle.astype(np.uint64) + extra
 
@@ -175,6 +178,12 @@ def over(rows: Rows) -> Chosen:
     """Whether both ends have sent a FIN."""
     both: Chosen = rows["state"] & OVER == OVER
     return both
+
+
+def half_open(rows: Rows) -> Chosen:
+    """Whether its SYN has gone on to its host, and the client's ACK has yet to come."""
+    found: Chosen = rows["state"] & HALF_OPEN != 0
+    return found
 
 
 def unconfirmed(rows: Rows) -> Chosen:
@@ -193,7 +202,11 @@ def hashed(rows: Rows, factors: Numbers) -> Numbers:
     four = summed(factors, [words[3], words[7], ports])
     # The host's address decides: none is mapped, whereas an IPv6 client may claim that its own is
     mapped = (rows["destination_high"] == 0) & (words[6] == MAPPED)
-    total: Numbers = np.where(mapped, four, six)
+    return mixed(np.where(mapped, four, six))
+
+
+def mixed(total: Numbers) -> Numbers:
+    """Each bit of a sum in all bits."""
     for factor in MIX:
         total = (total ^ (total >> np.uint64(33))) * factor
     return total ^ (total >> np.uint64(33))

@@ -12,16 +12,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.control.connections import Chosen, Rows, over, unconfirmed
-from hardtack.packet.layout import AHEAD, ASKED, BY_COOKIE, BY_GRACE, BY_HOST, Connection
+from hardtack.control.connections import Chosen, Numbers, Rows, half_open, over, unconfirmed
+from hardtack.packet.layout import AHEAD, ASKED, BY_COOKIE, BY_GRACE, BY_HOST, BY_SEED, BY_SYN, Connection
 
 Network = IPv4Network | IPv6Network
-State = Literal["established", "closing", "unconfirmed", "asked"]
-Origin = Literal["cookie", "host", "grace"]
+State = Literal["established", "closing", "unconfirmed", "asked", "half-open"]
+Origin = Literal["cookie", "syn", "host", "grace", "seed"]
 
-ORIGINS: dict[Origin, int] = {"cookie": BY_COOKIE, "host": BY_HOST, "grace": BY_GRACE}
+ORIGINS: dict[Origin, int] = {"cookie": BY_COOKIE, "syn": BY_SYN, "host": BY_HOST, "grace": BY_GRACE, "seed": BY_SEED}
 NAMES: dict[int, Origin] = {number: name for name, number in ORIGINS.items()}
-STATES: tuple[State, ...] = ("established", "unconfirmed", "asked", "closing")  # the later goes before the earlier
+# The later goes before the earlier
+STATES: tuple[State, ...] = ("established", "unconfirmed", "asked", "half-open", "closing")
 MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, as Connection has IPv4 addresses
 ENDS = struct.Struct(">16s16sHH")  # how a Connection begins: both addresses, both ports
 BATCH = 4096  # rows told at a time: few enough not to wait for the first
@@ -45,7 +46,7 @@ class Wanted:
         if self.host is not None:
             chosen &= rows["host"] == self.host
         if self.client is not None:
-            chosen &= within(rows, self.client)
+            chosen &= within(rows["source_high"], rows["source_low"], self.client)
         if self.port is not None:
             chosen &= rows["ports"] >> 16 == socket.htons(self.port)
         if self.state is not None:
@@ -55,13 +56,13 @@ class Wanted:
         return rows[chosen]
 
 
-def within(rows: Rows, network: Network) -> Chosen:
-    """Whether each client's address is in `network`."""
+def within(high: Numbers, low: Numbers, network: Network) -> Chosen:
+    """Whether each address, as two words, is in `network`."""
     first, mask = network.network_address.packed, network.netmask.packed
     if network.version == 4:
         first, mask = MAPPED + first, b"\xff" * 12 + mask
     firsts, masks = np.frombuffer(first, "u8"), np.frombuffer(mask, "u8")
-    inside: Chosen = (rows["source_high"] & masks[0] == firsts[0]) & (rows["source_low"] & masks[1] == firsts[1])
+    inside: Chosen = (high & masks[0] == firsts[0]) & (low & masks[1] == firsts[1])
     return inside
 
 
@@ -69,6 +70,7 @@ def states(rows: Rows) -> npt.NDArray[np.uint8]:
     """Each connection's state, as its place in STATES."""
     found = unconfirmed(rows).astype(np.uint8)
     found[rows["state"] & ASKED != 0] = STATES.index("asked")
+    found[half_open(rows)] = STATES.index("half-open")
     found[over(rows)] = STATES.index("closing")
     return found
 

@@ -13,12 +13,14 @@ from typing import Self
 import numpy as np
 
 from hardtack.control.connections import ConnectionTable
+from hardtack.control.proven import SourceTable
 from hardtack.image import ONLY, Table
 from hardtack.kernel import batches, bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
 from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, WAYS, Clock, Places
+from hardtack.packet.proven_tables import PROVEN, PROVEN_PLACES, PROVEN_TAGS, PROVEN_WAYS, SourcePlaces
 
 # The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's. The
 # last byte is 1 if the host is no more, and only keeps its number. There are as many as it is made for.
@@ -82,6 +84,17 @@ class Tables:
         with names:
             return values_of(names)[1:]
 
+    def sources(self) -> SourceTable | None:
+        """The table of proven sources, likewise. NotWhole."""
+        places, tags, sources = parts = [self.get(table) for table in (PROVEN_PLACES, PROVEN_TAGS, PROVEN)]
+        if not any(parts):
+            return None
+        entry = places.lookup(ONLY) if places else None
+        buckets = int(np.frombuffer(entry, SourcePlaces)["buckets"][0]) if entry else 0
+        if not (tags and sources and (buckets, buckets * PROVEN_WAYS) == (tags.table.entries, sources.table.entries)):
+            raise self._not_whole("the table of proven sources")
+        return SourceTable(entry or b"", tags.memory(), sources.memory())
+
     def connections(self) -> ConnectionTable | None:
         """The connection table; None if it is not there. Its memory goes when nobody looks at it any more. NotWhole."""
         places, tags, entries = parts = [self.get(table) for table in (PLACES, TAGS, CONNECTIONS)]
@@ -90,11 +103,14 @@ class Tables:
         entry = places.lookup(ONLY) if places else None
         buckets = int(np.frombuffer(entry, Places)["buckets"][0]) if entry else 0
         if not (tags and entries and (buckets, buckets * WAYS) == (tags.table.entries, entries.table.entries)):
-            raise NotWhole(
-                f"{self._folder.interface}: the parts of the connection table do not belong together: a front is just "
-                "starting, then ask again; or somebody has removed some, then start the front again"
-            )
+            raise self._not_whole("the connection table")
         return ConnectionTable(entry or b"", tags.memory(), entries.memory())
+
+    def _not_whole(self, what: str) -> NotWhole:
+        return NotWhole(
+            f"{self._folder.interface}: the parts of {what} do not belong together: a front is just starting, then ask "
+            "again; or somebody has removed some, then start the front again"
+        )
 
     def now(self) -> int:
         """Monotonic time in ms as the programs have it: that of all stamps, and of the grace period's end."""

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from hardtack.agent import record
 from hardtack.control import listing, reloads
-from hardtack.control.connections import ROOM
+from hardtack.control.handshakes import NAMED
+from hardtack.control.holdings import Connections, ProvenSources, connections, sources
 from hardtack.control.pinned import Tables, at, nothing
 from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, written
 from hardtack.control.totals import totals
@@ -26,7 +27,18 @@ from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.keys import EPOCH
 from hardtack.packet.entries import NEVER, bytes_of, frames_of
-from hardtack.packet.layout import AGENT_COUNTERS, CONNECTIONS, COUNTERS, KEYS, PLACES, POLICY, TAGS, WAYS, Keys, Policy
+from hardtack.packet.layout import (
+    AGENT_COUNTERS,
+    CONFIGURED_SHIFT,
+    COUNTERS,
+    HANDSHAKE_BITS,
+    HOSTS,
+    KEYS,
+    POLICY,
+    Host,
+    Keys,
+    Policy,
+)
 from hardtack.packet.reasons import Reason, Verdict, verdict
 from hardtack.packet.rule_tables import RULE_COUNTERS
 
@@ -64,15 +76,11 @@ class RuleFrames:
 
 
 @dataclass(frozen=True)
-class Connections:
-    """The connection table. Memory is in bytes, as the kernel counts it; `memory_each` for each that there is room for."""
+class Handshake:
+    """By name, a host's own, and the one that holds now."""
 
-    count: int
-    origins: dict[listing.Origin, int]
-    states: dict[listing.State, int]
-    capacity: int
-    memory: int
-    memory_each: float
+    configured: str
+    holds: str
 
 
 @dataclass(frozen=True)
@@ -110,9 +118,11 @@ class Readout:
     old_keys: int  # of these, those of which an old key's cookies are taken, too
     grace_left: float | None  # seconds; 0: over
     hosts: dict[str, Frames]
+    handshakes: dict[str, Handshake]  # by host
     rules: list[RuleFrames]
     no_host: Frames | None
     connections: Connections | None
+    sources: ProvenSources | None
     agent: Frames | None  # what the agent's program has counted
     reload: Reload | None  # of a front
 
@@ -154,9 +164,11 @@ def read(folder: Folder) -> Readout:
             old_keys=int(sets["old"].any(axis=1).sum()),
             grace_left=grace_left(tables.get(POLICY), tables.now()),
             hosts=named(frames[1:], tables.hosts(), tables.gone()) if front else {},
+            handshakes=handshakes(tables) if front else {},
             rules=[*ruled(tables)] if front else [],
             no_host=frames[0] if front and frames else None,
             connections=connections(tables),
+            sources=sources(tables),
             agent=own[0] if own else None,
             reload=reload(tables) if front else None,
         )
@@ -253,21 +265,13 @@ def grace_left(policy: Map | None, now: int) -> float | None:
     return max(0, int(np.frombuffer(entry, Policy)["grace_until"][0]) - now) / 1000 if entry else None
 
 
-def connections(tables: Tables) -> Connections | None:
-    """What the connection table holds."""
-    table = tables.connections()
-    if table is None:
-        return None
-    rows, capacity = table.live(), table.buckets * WAYS * ROOM[1] // ROOM[0]
-    origins, states = listing.count(rows)
-    memory = sum(memory_of(part) for kind in (PLACES, TAGS, CONNECTIONS) if (part := tables.get(kind)))
-    return Connections(len(rows), origins, states, capacity, memory, round(memory / capacity, 1))
-
-
-def memory_of(table: Map) -> int:
-    """What the kernel says that a table takes, in bytes: proc_pid_fdinfo(5)."""
-    for line in Path(f"/proc/self/fdinfo/{table.fd}").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "memlock":
-            return int(value)
-    return table.table.entries * table.table.value_size
+def handshakes(tables: Tables) -> dict[str, Handshake]:
+    """Of each host at work."""
+    hosts, gone, names = tables.get(HOSTS), tables.gone(), {number: name for name, number in NAMED.items()}
+    words = np.frombuffer(hosts.memory(), Host)["handshake"].tolist() if hosts else []
+    own = ((name, words[number]) for number, name in enumerate(tables.hosts(), 1) if number < len(words))
+    return {
+        name: Handshake(names.get(word >> CONFIGURED_SHIFT & HANDSHAKE_BITS, "?"), names.get(word & HANDSHAKE_BITS, "?"))
+        for name, word in own
+        if name and name not in gone
+    }

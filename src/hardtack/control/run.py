@@ -112,7 +112,7 @@ def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, par
 
 def works(here: AtWork) -> Sequence[Work]:
     """What is to be done every second."""
-    return [here.upkeep, here.marking, here.presence, *here.watches, *here.waiting]
+    return [here.upkeep, here.marking, here.fading, here.presence, *here.watches, *here.waiting]
 
 
 def tell_ready(here: AtWork, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The connections that somebody asks for, front by front."""
+"""The connections, or proven sources, that somebody asks for, front by front."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from hardtack.control import listing
+from hardtack.control import listing, proven_listing
 from hardtack.control.connections import Rows
 from hardtack.control.listing import Network, Wanted
 from hardtack.control.pinned import Tables, at, nothing
+from hardtack.control.proven import period_of, turned
 from hardtack.kernel import pins
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
@@ -37,13 +38,25 @@ class Found:
             yield {"interface": self.interface, **row}
 
 
+@dataclass(frozen=True)
+class FoundSources:
+    """The same of proven sources, turned to the period that is now."""
+
+    interface: str
+    rows: Rows
+    known: int
+    period: int
+
+    def told(self, limit: int | None) -> Iterator[dict[str, Any]]:
+        """Each as plain data, at most `limit`."""
+        for row in proven_listing.told(self.rows[:limit], self.period):
+            yield {"interface": self.interface, **row}
+
+
 def search(wanted: Wanted, interface: str | None = None, host: str | None = None, root: Path = pins.ROOT) -> list[Found]:
     """What each front of this network namespace has of it. NothingHere, SearchError, AnotherVersion, BpfError."""
-    folders = at("front", interface, root)
-    if not folders:
-        raise nothing(interface, root)
     found, names = [], list[str]()
-    for folder in folders:
+    for folder in fronts(interface, root):
         with Tables(folder) as tables:
             hosts = tables.hosts()
             names += filter(None, hosts)
@@ -54,6 +67,27 @@ def search(wanted: Wanted, interface: str | None = None, host: str | None = None
     if not found:
         raise SearchError(f"no host {host} here; there are: {', '.join(names)}")
     return found
+
+
+def search_sources(
+    wanted: proven_listing.Wanted, interface: str | None = None, root: Path = pins.ROOT
+) -> list[FoundSources]:
+    """What each front of this network namespace knows of them. NothingHere, AnotherVersion, BpfError."""
+    found = []
+    for folder in fronts(interface, root):
+        with Tables(folder) as tables:
+            table, period = tables.sources(), period_of(tables.now())
+            rows = turned(table.live(), period) if table else proven_listing.NONE
+            chosen = proven_listing.newest_first(wanted.among(rows, period), period)
+            found.append(FoundSources(folder.interface, chosen, len(rows), period))
+    return found
+
+
+def fronts(interface: str | None, root: Path) -> list[Folder]:
+    """All of this network namespace, or on this interface. NothingHere."""
+    if folders := at("front", interface, root):
+        return folders
+    raise nothing(interface, root)
 
 
 def matching(folder: Folder, tables: Tables, wanted: Wanted, hosts: list[str]) -> Found:

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardtack import journal
+from hardtack.control import proven
 from hardtack.control.configuration.schema import Config
 from hardtack.control.connections import ConnectionTable, moved
 from hardtack.control.coverage import Network, widened
 from hardtack.control.listed import LISTED, all_excluded, all_listed
 from hardtack.control.pinned import Tables, key_of
 from hardtack.control.protected import EVERY_PORT, NO_PORT, Protected, covered, ports_of
+from hardtack.control.proven import SourceTable
 from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, Written, written
 from hardtack.control.rules import keeps_out
 from hardtack.engines.xdp import CONNECTIONS
@@ -103,7 +105,7 @@ def open_table(tables: Mapping[str, Map]) -> ConnectionTable:
 
 
 def take_over(front: Standing, fresh: Collection[int], fresh_rules: Collection[int] = ()) -> int:
-    """Bring counters and connections of tables of another size, if there are any; how many connections are known. Says so.
+    """Bring counters, sources, connections of tables of another size, if there are any. Says so, and how many are known.
 
     `fresh`: numbers that are given to hosts anew, of whom nothing is known yet; `fresh_rules`: likewise to rules. To be done
     just before the new programs take over: what the old ones learn after it, grace must learn again; what they count after
@@ -113,6 +115,7 @@ def take_over(front: Standing, fresh: Collection[int], fresh_rules: Collection[i
         journal.note("dropped", logging.WARNING, table=table, why=why)
     bring_counters(front, "counters", fresh)
     bring_counters(front, "rule_counters", fresh_rules)
+    bring_sources(front)
     known = bring_connections(front)
     if known:
         disown(open_table(front.tables), fresh)
@@ -145,6 +148,21 @@ def bring_connections(front: Standing) -> int:
     lost = int(np.count_nonzero(old.tags)) - known
     journal.note("moved", table="connections", places=old.rows.size, to=new.rows.size, connections=known, lost=lost)
     return known
+
+
+def bring_sources(front: Standing) -> None:
+    """Proven ones, of a table of another size, if there is one."""
+    if "proven" not in front.old:
+        return
+    old, new = open_sources(front.old), open_sources(front.tables)
+    there, known = np.count_nonzero(old.tags), proven.moved(old, new, proven.period_of(time.monotonic_ns() // 1_000_000))
+    journal.note("moved", table="proven", places=old.rows.size, to=new.rows.size, sources=known, lost=int(there) - known)
+
+
+def open_sources(tables: Mapping[str, Map]) -> SourceTable:
+    """The table of proven sources that these are."""
+    memory = (tables[name].memory() for name in ("proven_tags", "proven"))
+    return SourceTable(tables["proven_places"].lookup(ONLY) or b"", *memory)
 
 
 def disown(table: ConnectionTable, numbers: Collection[int]) -> None:

@@ -36,6 +36,7 @@ from hardtack.pcap.libpcap import Expression, Link
 XDP_PASS, TCX_NEXT = 2, -1
 OF_RULES = RULED  # tables that the second program reads: there whether it is or not, so that rules may come later
 CONNECTIONS = ("places", "marks", "tags", "connections")  # one thing in four tables
+SOURCES = ("proven_places", "proven_tags", "proven")  # likewise: proven ones
 COUNTERS, RULE_COUNTERS = ("counters",), ("rule_counters",)
 
 
@@ -75,10 +76,10 @@ def load(
 ) -> Standing:
     """Programs and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them.
 
-    `sizes`: entries of `tags`, `connections`, `marks`, `counters`; `also`: tables that no program reads; `jumps`: what is in
-    tables of programs.
+    `sizes`: entries of tables that are larger or smaller than as they are defined; `also`: tables that no program reads;
+    `jumps`: what is in tables of programs.
     """
-    lasting, ours = (CONNECTIONS, COUNTERS, RULE_COUNTERS), (*also, *OF_RULES)
+    lasting, ours = (CONNECTIONS, SOURCES, COUNTERS, RULE_COUNTERS), (*also, *OF_RULES)
     return Standing(folder, images, lasting=lasting, sizes=sizes, also=ours, jumps=jumps)
 
 

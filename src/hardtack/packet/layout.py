@@ -201,7 +201,6 @@ Connection = np.dtype(
 
 # The tags of a bucket's places, a byte each
 Tags = np.dtype([("word", "u8")], align=True)
-
 # Where a connection may be: see packet/state/connections.py. Written when the tables are made; later only `marks` changes.
 Places = np.dtype(
     [
@@ -212,7 +211,6 @@ Places = np.dtype(
     ],
     align=True,
 )
-
 # A bit for each hash: not set, no connection has it. Two sets of them, one behind the other.
 Mark = np.dtype([("word", "u8")], align=True)
 # How far the other set is made anew: the next place to be looked at.

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from hardtack.compiler.objects import compiled
-from hardtack.control.readout import memory_of
+from hardtack.control.holdings import memory_of
 from hardtack.kernel.datapath import Datapath
 from hardtack.lab.bench.front import SIZE, Front
 from hardtack.lab.process import run
