@@ -1,8 +1,8 @@
 """Proven sources: addresses that have answered a challenge, or finished a handshake. No locks, no timers.
 
 Each has one bucket where it may be, by a hash under secret factors, of sixteen places; `proven_tags` holds a byte for each
-place, so that a stranger costs one look. In a full bucket goes who was not heard of longest; before all others those who
-have been proven, and no more.
+place, in two words, so that a stranger costs one look. In a full bucket goes who was not heard of longest, of those of a
+word; before all others those who have been proven, and no more.
 
 Proven means alive, not honest: a live host answers a SYN-ACK that it never asked for by the same RST. So a source has an
 allowance of SYNs in each period of 2 s, a small one at first; handshakes that it ends add to it, and those that it resets or
@@ -99,29 +99,21 @@ def find_source(high, low):
     tags = tags_at(bucket)
     if absent(tags):
         return no_source()
-    fitting, rest = perhaps_free(tags.words[0] ^ wanted), perhaps_free(tags.words[1] ^ wanted)
-    first = bucket * PROVEN_WAYS
-    for _ in range(2):
-        source = source_among(high, low, first, fitting)
-        if not absent(source):
-            return source
-        first, fitting = first + WORD_WAYS, rest
-    return no_source()
+    source = source_among(high, low, bucket * PROVEN_WAYS, perhaps_free(tags.words[0] ^ wanted))
+    if not absent(source):
+        return source
+    return source_among(high, low, bucket * PROVEN_WAYS + WORD_WAYS, perhaps_free(tags.words[1] ^ wanted))
 
 
 @inlined
 def source_among(high, low, first, fitting):
-    """The record, if it is at one of eight places whose tags fit."""
-    for _ in range(WORD_WAYS):
-        if not fitting:
-            break
-        source = source_at(first + first_way(fitting))
-        if absent(source):
-            break
-        if (source.high ^ high) | (source.low ^ low) == u64(0):
-            return source
-        fitting &= fitting - u64(1)
-    return no_source()
+    """The record, if it is at the one of eight places whose tag fits."""
+    if not fitting:
+        return no_source()
+    source = source_at(first + first_way(fitting))
+    if absent(source) or (source.high ^ high) | (source.low ^ low) != u64(0):
+        return no_source()
+    return source
 
 
 @inlined
@@ -133,11 +125,7 @@ def add_source(high, low, period):
     if absent(tags):
         return no_source()
     one, other = tags.words[0], tags.words[1]
-    way = free_way(free_places(one), free_places(other))
-    if way < 0:
-        way = giving_way(bucket * PROVEN_WAYS, period)
-    if way < 0:
-        return no_source()
+    way = way_for(one, other, tag * u64(EACH), bucket * PROVEN_WAYS, period)
     before, shift = one if way < WORD_WAYS else other, u64((way & (WORD_WAYS - 1)) * 8)
     after = (before & ~(u64(LOW_8) << shift)) | (tag << shift)
     source = source_at(bucket * PROVEN_WAYS + way)
@@ -149,32 +137,43 @@ def add_source(high, low, period):
 
 
 @inlined
-def free_way(free_in_first, free_in_second):
-    """Of the sixteen; -1 if none is free."""
-    if free_in_first:
-        return first_way(free_in_first)
-    return WORD_WAYS + first_way(free_in_second) if free_in_second else -1
+def way_for(one, other, wanted, first, period):
+    """Which of the sixteen places a newcomer gets: in a word where nobody has its tag, so that one look finds it.
+
+    A free one; else that of whoever gives way; and if both words have its tag, the place of one that has.
+    """
+    fits, fits_other = perhaps_free(one ^ wanted), perhaps_free(other ^ wanted)
+    free = free_places(one) if not fits else u64(0)
+    free_other = free_places(other) if not fits_other else u64(0)
+    if free:
+        return first_way(free)
+    if free_other:
+        return WORD_WAYS + first_way(free_other)
+    if fits and fits_other:
+        return first_way(fits)
+    begins = WORD_WAYS if fits or (not fits_other and period & 1) else 0
+    return begins + giving_way(first + begins, period)
 
 
 @inlined
 def giving_way(first, period):
-    """Which of the sixteen goes. How far the search has come lies in a table: see eviction.giving_way."""
+    """Which of eight goes. How far the search has come lies in a table: see eviction.giving_way."""
     search = own_search()
     if absent(search):
-        return -1
-    search.worst, search.place, search.first, search.now = -1, -1, first, period
-    for way in range(PROVEN_WAYS):
+        return 0
+    search.worst, search.place, search.first, search.now = -1, 0, first, period
+    for way in range(WORD_WAYS):
         barrier()
         source = source_at(search.first + way)
         if absent(source):
             break
-        age = since(i64(source.used), search.now)
-        if 0 < allowance_of(source) and allowance_of(source) <= FIRST_ALLOWANCE:
+        age, allowance = since(i64(source.used), search.now), allowance_of(source)
+        if 0 < allowance and allowance <= FIRST_ALLOWANCE:
             age += NEWCOMER_AGE
         if age > search.worst:
             search.worst, search.place = age, way
     barrier()
-    return search.place & (PROVEN_WAYS - 1) if search.place >= 0 else -1
+    return search.place & (WORD_WAYS - 1)
 
 
 @inlined
