@@ -39,6 +39,7 @@ from hardtack.control.proven import (
     since,
     turned,
     waits,
+    ways,
 )
 from hardtack.control.proven_listing import Wanted
 from hardtack.control.succession import open_sources
@@ -101,18 +102,20 @@ def seat(table: SourceTable, address: Address) -> tuple[int, int]:
 
 
 def check(table: SourceTable) -> None:
-    """Each is in its bucket, under its tag, and once."""
+    """Each is in its bucket, under its tag, and once; no word has a tag twice."""
     live = np.flatnonzero(table.tags)
     names = names_in(table.rows[live])
     assert len({*names}) == len(names)
     for place, name in zip(live.tolist(), names, strict=True):
         assert seat(table, name) == (place // PROVEN_WAYS, table.tags[place])
+    seen = (live // 8 << 8 | table.tags[live]).tolist()
+    assert len({*seen}) == len(seen)
 
 
 def empty(buckets: int, places: bytes = b"") -> SourceTable:
-    """A table of so many buckets."""
+    """A table of so many buckets, always the same ones."""
     tags, rows = np.zeros(buckets, SourceTags), np.zeros(buckets * PROVEN_WAYS, Source)
-    return SourceTable(places or places_entry(buckets), tags, rows)
+    return SourceTable(places or places_entry(buckets, Random(1).randbytes), tags, rows)
 
 
 @STEADY
@@ -145,14 +148,32 @@ def test_a_table_has_room_for_most_of_those_that_it_is_for(seed: int) -> None:
     check(table)
 
 
-def test_who_has_no_room_was_heard_of_before_all_others_of_his_bucket() -> None:
+def test_who_has_no_room_was_heard_of_before_all_others_of_his_bucket_or_tag() -> None:
     rows, table = many(3_000), empty(100)
     assert table.fill(rows, NOW) == len(table.live()) < len(rows)
     check(table)
     kept = {*names_in(table.live())}
-    oldest = table.rows["used"].reshape(-1, PROVEN_WAYS).min(axis=1)
+    used, tags = (column.reshape(-1, PROVEN_WAYS) for column in (table.rows["used"], table.tags))
+    crowded = 0
     for row, name in zip(rows, names_in(rows), strict=True):
-        assert name in kept or row["used"] < oldest[seat(table, name)[0]]
+        bucket, tag = seat(table, name)
+        alike = used[bucket][tags[bucket] == tag]
+        if name not in kept and len(alike) == 2 and row["used"] < alike.min():
+            crowded += 1
+        else:
+            assert name in kept or row["used"] < used[bucket].min()
+    assert crowded  # both words have the tag
+
+
+@pytest.mark.parametrize("twice", range(9))
+def test_whoever_has_the_same_tag_is_in_another_word(twice: int) -> None:
+    """As many pairs as there may be in a bucket, and all others between them."""
+    tags = np.array([*range(1, 1 + twice)] * 2 + [*range(100, 116 - 2 * twice)], np.uint8)
+    for seed in range(20):
+        some = np.random.default_rng(seed).permutation(tags)[: 16 - seed % 3]
+        found = ways(np.zeros(len(some), np.intp), some)
+        assert len({*found.tolist()}) == len(some) and found.min() >= 0 and found.max() < PROVEN_WAYS
+        assert len({*zip((found // 8).tolist(), some.tolist(), strict=True)}) == len(some)
 
 
 def test_who_has_been_proven_and_no_more_goes_first() -> None:
@@ -231,7 +252,8 @@ class Ground:
 
 @pytest.fixture(scope="module", params=TARGETS)
 def program(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    places, sizes = places_entry(BUCKETS), {PROVEN_TAGS.name: BUCKETS, PROVEN.name: BUCKETS * PROVEN_WAYS}
+    places = places_entry(BUCKETS, Random(7).randbytes)
+    sizes = {PROVEN_TAGS.name: BUCKETS, PROVEN.name: BUCKETS * PROVEN_WAYS}
     if request.param == "native":
         tables = {
             one.name: np.zeros(one.value_size * sizes.get(one.name, one.entries), np.uint8) for one in PROGRAM.tables
@@ -278,11 +300,20 @@ def test_in_a_full_bucket_goes_whom_the_outside_would_have_go(program: Ground) -
     program.table.fill(rows, NOW)
     program.table.tags[program.table.tags == 0] = 1  # so that no place is free, whatever it holds
     for name in names_in(many(50, seed=4)):
-        first = seat(program.table, name)[0] * PROVEN_WAYS
-        oldest = first + int(np.argmax(ages(program.table.rows[first : first + PROVEN_WAYS], NOW)))
+        oldest = giving_way(program.table, *seat(program.table, name))
         assert program.meet(name, NOW, (NOW, 50, 0, 0, 0))[2] == 0
         assert names_in(program.table.rows[oldest : oldest + 1]) == [name]
         assert np.count_nonzero(program.table.tags) == BUCKETS * PROVEN_WAYS
+
+
+def giving_way(table: SourceTable, bucket: int, tag: int) -> int:
+    """Which place a newcomer gets in a full bucket: that of the oldest, in a word where nobody has his tag."""
+    begins = bucket * PROVEN_WAYS
+    there = [np.flatnonzero(table.tags[begins + 8 * word :][:8] == tag) for word in (0, 1)]
+    if len(there[0]) and len(there[1]):
+        return begins + int(there[0][0])
+    begins += 8 * (len(there[0]) > 0 or (not len(there[1]) and NOW % 2))
+    return begins + int(np.argmax(ages(table.rows[begins : begins + 8], NOW)))
 
 
 def test_the_program_has_them_as_they_are_listed(program: Ground) -> None:
@@ -311,7 +342,7 @@ def test_the_hand_goes_round_while_programs_run() -> None:
     """In so many steps all have been looked at; who is heard of stays, whatever happens meanwhile."""
     sizes = {PROVEN_TAGS.name: BUCKETS, PROVEN.name: BUCKETS * PROVEN_WAYS}
     with Datapath(objects.compiled(PROGRAM), sizes=sizes) as datapath:
-        datapath.tables[PROVEN_PLACES.name].update(ONLY, places_entry(BUCKETS))
+        datapath.tables[PROVEN_PLACES.name].update(ONLY, places_entry(BUCKETS, Random(7).randbytes))
         policy = np.zeros(1, Policy)
         policy["source_life"] = 300
         datapath.tables[POLICY.name].update(ONLY, policy.tobytes())

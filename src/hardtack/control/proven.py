@@ -34,6 +34,7 @@ ROOM = (5, 4)  # places for each source there is to be room for: 25 bytes each, 
 MOST_PERIODS = 0xF000  # that low 16 bits tell apart: what is further away is ahead, by another CPU's clock
 NEWCOMER_AGE = 1 << 16  # periods, more than there are: who has been proven and no more goes first
 LONGEST_WAIT = 1 << (MOST_LOST - 1)  # periods, some 2 minutes
+WORDS = PROVEN_WAYS // 8  # of tags, in a bucket
 AT_ONCE = 4096  # places looked at in one go: so short is the time from the look to the store
 
 
@@ -98,16 +99,16 @@ class SourceTable:
     def fill(self, rows: Rows, period: int) -> int:
         """Put sources into the empty table, each at most once in `rows`; how many have found room.
 
-        Where a bucket has not room for all of its own, those stay that the program would have stay.
+        Where a bucket has not room for all of its own, those go that the program would have give way first.
         """
         rows = rows[np.argsort(ages(rows, period), kind="stable")]
         seats, tags = self.seats(rows)
-        ways = ranks(seats)
-        fits = ways < PROVEN_WAYS
-        places = seats[fits] * PROVEN_WAYS + ways[fits]
-        self.rows[places] = rows[fits]
-        self.tags[places] = tags[fits]
-        return int(np.count_nonzero(fits))
+        fitting = np.flatnonzero(ranks(named(seats, tags)) < WORDS)
+        fitting = fitting[ranks(seats[fitting]) < PROVEN_WAYS]
+        places = seats[fitting] * PROVEN_WAYS + ways(seats[fitting], tags[fitting])
+        self.rows[places] = rows[fitting]
+        self.tags[places] = tags[fitting]
+        return len(fitting)
 
     def free(self, first: int, end: int, period: int, life: int) -> None:
         """Places from `first` to before `end` of sources that were not heard of for more than `life` periods, or their wait.
@@ -125,6 +126,27 @@ class SourceTable:
 def moved(old: SourceTable, new: SourceTable, period: int) -> int:
     """Copy what is in `old` into `new`, which is empty and may be of another size; how many sources it has taken."""
     return new.fill(old.live(), period)
+
+
+def named(seats: Indices, tags: Bytes) -> Indices:
+    """Bucket and tag as one number. No word of tags has the same one twice, so that one look finds whoever has it."""
+    return seats << 8 | tags
+
+
+def ways(seats: Indices, tags: Bytes) -> Indices:
+    """A place in its bucket for each source, of which no more have the same bucket or tag there than there is room for.
+
+    Of two with the same tag, the first comes in the first word, before all others, the second in the second, from its end.
+    """
+    names = named(seats, tags)
+    second = ranks(names) > 0
+    single = ~np.isin(names, names[second])
+    first = np.flatnonzero(~second)
+    first = first[np.argsort(single[first], kind="stable")]
+    found = np.empty(len(seats), np.intp)
+    found[first] = ranks(seats[first])
+    found[second] = PROVEN_WAYS - 1 - ranks(seats[second])
+    return found
 
 
 def hashed(rows: Rows, factors: Numbers) -> Numbers:
