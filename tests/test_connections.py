@@ -34,6 +34,7 @@ from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import (
     AWAITED,
     BY_GRACE,
+    BY_SEED,
     CLIENT_FIN,
     CONNECTIONS,
     FEWEST_MARKS,
@@ -245,7 +246,7 @@ def test_who_does_not_fit_was_seen_before_all_who_are_in_its_buckets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "origin"), [(CLIENT_FIN | HOST_FIN, 0), (AWAITED, 0), (0, BY_GRACE), (CLIENT_FIN, BY_GRACE)]
+    ("state", "origin"), [(CLIENT_FIN | HOST_FIN, 0), (AWAITED, 0), (0, BY_GRACE), (CLIENT_FIN, BY_GRACE), (0, BY_SEED)]
 )
 def test_what_is_over_or_unconfirmed_goes_first_and_who_is_seen_ahead_of_us_stays(state: int, origin: int) -> None:
     """One bucket and nine for it: the one that is over goes, though it was seen last. CPUs' clocks differ a little."""

@@ -186,7 +186,8 @@ def test_a_host_that_has_gone_has_no_name() -> None:
         (HALF_OPEN | AWAITED, BY_SYN, "half-open"),
         (HALF_OPEN | HOST_SEEN | NUMBERED, BY_SYN, "half-open"),
         (HOST_SEEN | NUMBERED, BY_SYN, "established"),
-        (0, BY_SEED, "established"),
+        (0, BY_SEED, "unconfirmed"),
+        (HOST_SEEN, BY_SEED, "established"),
         (HOST_SEEN | NUMBERED, BY_HOST, "established"),
     ],
 )

@@ -199,7 +199,7 @@ def test_what_was_open_stays_open_when_it_is_switched_on(net: Topology, tmp_path
         with protected(net, configuration) as processes:
             assert float(said(processes[-1], "ready")["grace"]) > 500
             check_echoes(connections)
-            assert {entry["origin"] for entry in known(net)} <= {"grace", "host"}
+            assert {entry["origin"] for entry in known(net)} <= {"grace", "host", "seed"}
             assert len(known(net)) == len(connections)
             for process in processes:
                 process.stop()

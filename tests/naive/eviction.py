@@ -47,7 +47,7 @@ def class_of(state: State, name: Name, newcomer: Name, rich: Hashable, busy: Has
         return BUSY
     if network_of(name) == network_of(newcomer):
         return 4
-    if known.awaited or (known.origin is Origin.grace and not known.host_seen):
+    if known.awaited or (known.origin in (Origin.grace, Origin.seed) and not known.host_seen):
         return 3
     if network_of(name) == rich:
         return 2

@@ -56,6 +56,11 @@ def answers_syn(known: Connection, segment: Segment) -> bool:
     return (known.sent - segment.ack) % WORD < FAST_OPEN
 
 
+def is_blank(known: Connection) -> bool:
+    """Whether it is known by addresses and ports only."""
+    return known.origin is Origin.seed and known.next == 0
+
+
 def has_allowance(state: State, name: Name, moment: Moment) -> bool:
     """One segment that may be wrong is let through in each window, for the host to judge; not too many of a prefix."""
     known = state.connections[name]
@@ -102,7 +107,8 @@ def follow(state: State, name: Name, segment: Segment, host: Host, moment: Momen
         known.client_fin = True
     if known.host_fin and segment.ack == known.sent:
         known.fin_acked = True
-    if not known.numbered and 0 < (after(segment) - known.next) % WORD < WINDOW:
+    ahead = (after(segment) - known.next) % WORD
+    if not known.numbered and ahead and (ahead < WINDOW or is_blank(known)):
         known.next = after(segment)
     return Reason.connection
 
@@ -131,5 +137,5 @@ def judge_reset(state: State, name: Name, segment: Segment, moment: Moment) -> R
         state.forget(name)
         return Reason.reset
     else:
-        near = distance < WINDOW
+        near = distance < WINDOW or is_blank(known)
     return Reason.reset_asked if near and has_allowance(state, name, moment) else Reason.implausible_rst

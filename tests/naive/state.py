@@ -33,6 +33,7 @@ class Origin(Enum):
     cookie = 0
     host = 1
     grace = 2
+    seed = 4
 
 
 @dataclass(frozen=True)

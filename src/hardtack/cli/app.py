@@ -19,6 +19,7 @@ from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
 from hardtack.cli.reload import reload
+from hardtack.cli.seed import seed
 from hardtack.cli.sources import sources
 from hardtack.cli.status import status
 
@@ -51,7 +52,7 @@ def options(
     """What stands before the command's name."""
 
 
-BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources), (demo, bench)
+BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed), (demo, bench)
 
 for command in (*BEFORE, front, reload, agent, detach, *AT_WORK, *LAB):
     app.command()(command)

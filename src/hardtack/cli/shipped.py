@@ -21,6 +21,7 @@ PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
     "front_ruled": ("6.1", "rules and dry runs", ()),
     "inside": ("6.1", "learning from hosts", ("front", "lab")),
     "sweeper": ("6.1", "a table of connections that stays quick", ("front", "leaving", "lab")),
+    "seeder": ("6.1", "knowing connections that are silent when a front starts", ()),
     "leaving": ("6.6", "learning from what leaves", ("leaving", "lab")),
     "front_ip": ("6.6", "a front on a tunnel without Ethernet", ()),
     "front_ip_ruled": ("6.6", "rules on such a tunnel", ()),

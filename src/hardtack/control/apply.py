@@ -15,7 +15,7 @@ from hardtack.agent.presence import Presence
 from hardtack.agent.upkeep import Upkeep
 from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import Watch
-from hardtack.control import proven, succession, watches
+from hardtack.control import proven, succession, switching_on, watches
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
 from hardtack.control.fading import Fading
@@ -51,9 +51,11 @@ from hardtack.packet.programs import SWEEPER
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a front is made of besides its plan: programs, the agent's where this machine has one, rule programs."""
+    """What a front is made of besides its plan: programs, the one that seeds, the agent's where this machine has one, rule
+    programs."""
 
     images: Sequence[Image]
+    seeder: Image
     agent: Image | None
     jumps: Mapping[str, Mapping[int, Image]]
 
@@ -127,6 +129,8 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         agent.attach(daemon.places(plan.uplinks))
     refused = front.attach(plan.places)
     keep(front, agent)
+    if grace_until not in (0, earlier.grace_until):  # one begins
+        switching_on.bring(front, plan.config, given.seeder)
     for name in {*before, *plan.uplinks}.difference(plan.uplinks if agent else ()):
         round_lo.remove(name)
     followers.outside.write()  # now that it is known whether the driver runs the program

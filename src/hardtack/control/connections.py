@@ -15,6 +15,7 @@ from hardtack.packet.layout import (
     AHEAD,
     AWAITED,
     BY_GRACE,
+    BY_SEED,
     CLIENT_FIN,
     FEWEST_MARKS,
     HALF_OPEN,
@@ -187,8 +188,8 @@ def half_open(rows: Rows) -> Chosen:
 
 
 def unconfirmed(rows: Rows) -> Chosen:
-    """Whether its host, from which a word is to be had, has said none; or was not heard of what was learned in grace."""
-    learned = (rows["origin"] == BY_GRACE) & (rows["state"] & HOST_SEEN == 0)
+    """Whether its host, from which a word is to be had, has said none; or was not heard of what is known by hearsay."""
+    learned = np.isin(rows["origin"], (BY_GRACE, BY_SEED)) & (rows["state"] & HOST_SEEN == 0)
     found: Chosen = learned | (rows["state"] & AWAITED != 0)
     return found
 

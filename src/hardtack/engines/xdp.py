@@ -4,6 +4,7 @@ front       XDP, on each uplink, where the internet comes in; tcx ingress if fra
 inside      the same, on each interface that hosts are behind, if they are named
 leaving     tcx egress, on each uplink: what the network stack sends there
 sweeper     nowhere: the front's process runs it
+seeder      likewise, and `hardtack seed`
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hardtack.packet.programs import (
     INSIDE_IP,
     LEAVING,
     RULED,
+    SEEDER,
     SHIPPED,
     SWEEPER,
 )
@@ -65,6 +67,11 @@ def images(wanted: Sequence[Place]) -> list[Image]:
     """The programs that these places take, and the one that is just run. CompileError."""
     names = {SWEEPER.name, *(place.program for place in wanted)}
     return [objects.compiled(source) for source in SHIPPED if source.name in names]
+
+
+def seeder() -> Image:
+    """The program that is loaded only where there is something to seed. CompileError."""
+    return objects.compiled(SEEDER)
 
 
 def load(

@@ -205,6 +205,16 @@ def adopt(path: Path, table: Table) -> Map:
     return Map(fd, table)
 
 
+def value_size(path: Path) -> int:
+    """Bytes of an entry of the map pinned at `path`. BpfError if there is none."""
+    fd = bpf.unpinned(path, "a table")
+    try:
+        size: int = struct.unpack_from("=4I", info(fd, INFO_SIZE))[3]
+        return size
+    finally:
+        os.close(fd)
+
+
 def check(fd: int, path: Path, table: Table) -> None:
     """Compare the kernel's own description of the map with `table`."""
     if bpf.object_kind(fd) != "map":

@@ -101,6 +101,13 @@ class Folder:
                     raise
         return None
 
+    def as_large(self, table: Table) -> Table:
+        """`table`, an array of one entry, with as many bytes in it as the one of its name that is pinned, if one is."""
+        for path in self.tables().get(table.name, ()):
+            with suppress(BpfError):  # it goes, or is on its way to its place
+                return maps.sized(table, {table.name: maps.value_size(path)})
+        return table
+
     def tables(self) -> dict[str, list[Path]]:
         """Where tables are pinned, or will be, by name: one of each, unless a change of version was cut short."""
         found: dict[str, list[Path]] = {}

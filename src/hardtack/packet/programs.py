@@ -71,6 +71,7 @@ INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", KNOWN, FRAGS)
 INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", KNOWN)
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE))
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
+SEEDER = Source("seeder", "hardtack.packet.seed:seed", "xdp", (*TABLE, NETWORKS, NETS, HOSTS, PORTS))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
@@ -78,4 +79,4 @@ FRONT_REASON = replace(FRONT_RULED, name="front_reason", entry="hardtack.packet.
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
 # Compiled into the wheel
-SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, AGENT)
+SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, SEEDER, AGENT)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+MOST_SEEDS = 4  # in a run: few, for the verifier walks the way of each
 SHEET_SIZE = 512  # bytes that are added up at a time: as many as bpf_csum_diff takes before Linux 6.13
 
 # What parse finds in a frame, as far as most frames need it: what is carried along costs. Offsets are from its first byte.
@@ -75,6 +76,22 @@ Name = np.dtype(
     ],
     align=True,
 )
+
+# A connection that packet/seed.py is to remember, and what has become of it
+Seed = np.dtype(
+    [
+        ("source_high", "u8"),  # the client's; wire, as in Flow
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("ports", "u4"),  # wire: the client's, the host's
+        ("outcome", "u4"),  # one of the following; 0: it was not looked at
+    ],
+    align=True,
+)
+SEEDED, KNOWN_BEFORE, NO_ROOM, NOT_PROTECTED, OUTCOMES = range(1, 6)
+# What stands before them: the time in monotonic ms, and whether there is room for any
+Tray = np.dtype([("now", "u8"), ("room", "u8")], align=True)
 
 # Where a walk through TCP options stands, and what it has found. It lies in a table, so that the verifier forgets it.
 Walk = np.dtype(

@@ -7,7 +7,7 @@ in this order, one that
     6  is half open
     5  comes from a source prefix that opens very many connections now, of several such from the one that opens most
     4  comes from the newcomer's own source prefix: who takes much displaces his own
-    3  was never confirmed by its host, where hosts are heard
+    3  was never confirmed by its host, where hosts are heard, or where it is known by hearsay only
     2  is of a source prefix that has more than its share of the sixteen
     1  is for a host that has
     0  is any other
@@ -21,7 +21,18 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, address, barrier, compare_exchange, i64, inlined, own_entry, u64
 from hardtack.packet.cookie.time import second_of, stamp
 from hardtack.packet.frame.martians import is_mapped
-from hardtack.packet.layout import AHEAD, AWAITED, BY_GRACE, CLIENT_FIN, HALF_OPEN, HOST_FIN, HOST_SEEN, SEARCH, WAYS
+from hardtack.packet.layout import (
+    AHEAD,
+    AWAITED,
+    BY_GRACE,
+    BY_SEED,
+    CLIENT_FIN,
+    HALF_OPEN,
+    HOST_FIN,
+    HOST_SEEN,
+    SEARCH,
+    WAYS,
+)
 from hardtack.packet.records import Search
 from hardtack.packet.state.connections import (
     ATTEMPTS,
@@ -174,11 +185,17 @@ def rank(search, entry):
         return BUSY << CLASS_SHIFT | i64(cell.opened)
     if prefix == search.own:
         return OWN << CLASS_SHIFT
-    if state & AWAITED or (i64(entry.origin) == BY_GRACE and not state & HOST_SEEN):
+    if state & AWAITED or (is_hearsay(entry) and not state & HOST_SEEN):
         return UNCONFIRMED << CLASS_SHIFT
     if search.prefix_votes > MANY and prefix == search.prefix:
         return PREFIX << CLASS_SHIFT
     return HOST << CLASS_SHIFT if search.host_votes > MANY and i64(entry.host) == search.host else 0
+
+
+@inlined
+def is_hearsay(entry):
+    """Whether nobody has brought a cookie, and its host nothing, when it became known."""
+    return i64(entry.origin) == BY_GRACE or i64(entry.origin) == BY_SEED
 
 
 @inlined

@@ -10,6 +10,7 @@ from hardtack.packet.layout import (
     ASKED,
     BURST,
     BY_HOST,
+    BY_SEED,
     CLIENT_FIN,
     FIN_ACKED,
     HOST_FIN,
@@ -158,7 +159,7 @@ def judge_reset(flow, entry, name, ms):
         if distance == 0 and entry.state & HOST_SEEN:
             forget(name)
             return RESET
-        plausible = distance < WINDOW
+        plausible = distance < WINDOW or is_blank(entry)
     return RESET_ASKED if plausible and allowance(entry, name, ms) else IMPLAUSIBLE_RST
 
 
@@ -167,8 +168,14 @@ def advance(flow, entry):
     """Keep up with the client, where the host has not told what it expects. No leaps: anybody may send this."""
     following = behind_it(flow)
     distance = (following - i64(entry.next)) & LOW_32
-    if 0 < distance and distance < WINDOW:
+    if 0 < distance and (distance < WINDOW or is_blank(entry)):
         entry.next = following
+
+
+@inlined
+def is_blank(entry):
+    """Whether it was seeded, and nothing has been seen of it yet: then its numbers are whatever comes first."""
+    return i64(entry.origin) == BY_SEED and entry.next == 0
 
 
 @inlined

@@ -61,8 +61,25 @@ def net_at(place):
 
 @inlined
 def host_of(flow):
-    """The record of the flow's host. The mask is for the verifier."""
-    return host_record(at(address(hosts()), (flow.host & MOST_HOSTS) * HOST_SIZE))
+    """The record of the flow's host."""
+    return host_at(flow.host)
+
+
+@inlined
+def host_at(number):
+    """The record of a number. The mask is for the verifier."""
+    return host_record(at(address(hosts()), (number & MOST_HOSTS) * HOST_SIZE))
+
+
+@inlined
+def owner_of(is_ipv4, high, low):
+    """The number of the host that an address is protected for, or NO_HOST: the same as `find_host`, remembering nothing.
+
+    What a CPU remembers is written by whatever runs on it; so this is for what a frame may interrupt.
+    """
+    led = look_up_in(HOST_ROOT, is_ipv4, high, low)
+    host = led & MOST_LED
+    return host if host else i64(net_at(led >> LED_BITS).host)
 
 
 @inlined
