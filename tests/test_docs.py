@@ -23,6 +23,7 @@ from hardtack import __version__
 from hardtack.cli import shipped
 from hardtack.cli.app import app
 from hardtack.control import holdings, readout, search
+from hardtack.control.attacks.entry import Attack
 from hardtack.control.configuration import advice
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import read
@@ -200,7 +201,7 @@ def test_every_key_of_what_programs_read_is_told() -> None:
     shown = {field.name for field in fields(readout.Readout)}
     kinds = (readout.Attached, readout.Frames, readout.RuleFrames, readout.Handshake, readout.Reload)
     tables = (holdings.Connections, holdings.ProvenSources)
-    inner = {field.name for kind in (*kinds, *tables) for field in fields(kind)}
+    inner = {field.name for kind in (*kinds, *tables, Attack) for field in fields(kind)}
     told = section("status")
     keys = [cells[0] for cells in rows_of(told) if cells[0].startswith('"')]
     assert {key for cell in keys for key in re.findall(r'"(\w+)"', cell)} == shown

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from hardtack.cli import panel
 from hardtack.control import readout, reloads
+from hardtack.control.attacks.entry import ATTACKS, Attack, entries_of
 from hardtack.control.handshakes import Held
 from hardtack.control.listing import Wanted
 from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole, key_of, name_entry
@@ -231,7 +232,7 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
         *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "handshakes", "rules", "no_host"),
-        *("connections", "sources", "agent", "reload"),
+        *("connections", "sources", "agent", "reload", "attacks"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
 
@@ -249,6 +250,24 @@ def test_what_became_of_reloads_is_told(ground: Ground, root: Path) -> None:
     assert "reloaded once; not reloaded at" in shown(now) and "line one\\x1b[2J\\udcff, and more: see" in shown(now)
     table.update(ONLY, bytes(8) + reloads.entry_of(told)[8:])  # half written
     assert read(root).reload is None
+
+
+def test_hosts_that_are_protected_only_under_attack_are_told(ground: Ground, root: Path) -> None:
+    assert read(root).attacks == {} and "under attack" not in shown(readout.everything(None, root))
+    found = entries_of(ground.add(replace(ATTACKS, entries=4)))
+    found["at_times"][2], found["usual"][2] = 1, (12, 0.25, 3)
+    calm = Attack(False, "auto", None, [], {}, {"syns": 12.0, "unfinished": 0.2, "strays": 3.0})
+    assert read(root).attacks == {"mail": calm}
+    assert "protected only under attack: 1 host, calm" in shown(readout.everything(None, root))
+    found["since"][2], found["why"][2], found["peak"][2] = time.time(), 0b110, (20_000, 19_000, 5_000)
+    mail = read(root).attacks["mail"]
+    assert mail.protected and mail.since and time.time() - mail.since < 60
+    assert (mail.why, mail.peak) == (["unfinished", "strays"], {"syns": 20_000, "unfinished": 19_000, "strays": 5_000})
+    text = shown(readout.everything(None, root))
+    assert "mail: under attack since" in text
+    assert "at most 19,000 handshakes that do not end, 5,000 stray segments a second; its handshake holds" in text
+    found["override"][2] = 2
+    assert "by hardtack protect mail off: as with pass" in shown(readout.everything(None, root))
 
 
 def test_a_host_that_is_no_more_is_not_shown(ground: Ground, root: Path) -> None:

@@ -18,6 +18,7 @@ from hardtack.cli.example import example
 from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
+from hardtack.cli.protect import protect
 from hardtack.cli.reload import reload
 from hardtack.cli.seed import seed
 from hardtack.cli.sources import sources
@@ -54,5 +55,5 @@ def options(
 
 BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed), (demo, bench)
 
-for command in (*BEFORE, front, reload, agent, detach, *AT_WORK, *LAB):
+for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *LAB):
     app.command()(command)

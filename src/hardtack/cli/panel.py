@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from hardtack.cli import attacks
 from hardtack.cli.frames import HEADINGS, frames_table, rows
-from hardtack.cli.screen import MANY, in_columns
+from hardtack.cli.screen import MANY, clock, in_columns
 from hardtack.control.holdings import Connections, ProvenSources
 from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
 from hardtack.control.ways import listed as some
@@ -86,6 +86,7 @@ def headlines(one: Readout, now: float) -> Iterator[str]:
         yield sources(one.sources)
     if one.handshakes:
         yield handshakes(one.handshakes)
+    yield from attacks.lines(one.attacks)
 
 
 def program(one: Attached) -> str:
@@ -172,11 +173,3 @@ def groups(one: Readout) -> Iterator[tuple[str, Frames]]:
         yield "no host", one.no_host
     if one.agent:
         yield "agent", one.agent
-
-
-def clock(when: float | None) -> str:
-    """The hour here, with the day if it is another one."""
-    if when is None:
-        return "?"
-    then, today = time.localtime(when), time.localtime()
-    return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -45,3 +46,11 @@ def folding(table: Table, console: Console) -> Table:
             column.width = min(most, least + room)
             room -= column.width - least
     return table
+
+
+def clock(when: float | None) -> str:
+    """The hour here, with the day if it is another one."""
+    if when is None:
+        return "?"
+    then, today = time.localtime(when), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)

@@ -16,6 +16,8 @@ from hardtack.agent.upkeep import Upkeep
 from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import Watch
 from hardtack.control import proven, succession, switching_on, watches
+from hardtack.control.attacks.entry import ATTACKS
+from hardtack.control.attacks.watching import Attacks
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
 from hardtack.control.fading import Fading
@@ -80,6 +82,7 @@ class AtWork:
     roots: Roots  # the trees of sources
     handshakes: Handshakes
     fading: Fading
+    attacks: Attacks
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
     rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
@@ -106,8 +109,8 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     roots = planted(draft, plan.sources)
     sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted(LEARNED_BYTES)}
     before = folder.interfaces
-    tables = [NAMES, LISTED, RELOADS, RULE_TEXTS]
-    front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps))
+    tables = [NAMES, LISTED, RELOADS, RULE_TEXTS, ATTACKS]
+    front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps, kept=[ATTACKS.name]))
     goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
     rules = plan.seats.rules.numbers.values()
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on, rules)
@@ -116,7 +119,10 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     sources = Roots(trees, roots, front.tables["hosts"].memory())
     sources.write(plan.seats.numbers.values())
     handshakes = Handshakes(front.tables["hosts"].memory())
-    handshakes.configure(plan.config, plan.seats.numbers, {})
+    attacks = Attacks(front, handshakes)
+    fresh = new_to(plan.seats.numbers, earlier.hosts)
+    attacks.configure(plan.config, plan.seats.numbers, fresh)
+    handshakes.configure(plan.config, plan.seats.numbers, attacks.protected())
     upkeep = Upkeep(front.tables, plan.key_sets)
     upkeep.write()  # before a frame can ask for a key
     agent = start_agent(plan, front, given.agent, parts) if given.agent else None
@@ -124,7 +130,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     waiting = [Waiting(agent.tables["waiting"])] if agent else []
     graces = dict.fromkeys(plan.protected.owners, grace_until)
     fresh_rules = {*plan.seats.rules.numbers.values()} - earlier.rules.keys()
-    connections = succession.take_over(front, new_to(plan.seats.numbers, earlier.hosts), fresh_rules)
+    connections = succession.take_over(front, fresh, fresh_rules)
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach(daemon.places(plan.uplinks))
     refused = front.attach(plan.places)
@@ -144,6 +150,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         roots=sources,
         handshakes=handshakes,
         fading=Fading(front.tables),
+        attacks=attacks,
     )
 
 

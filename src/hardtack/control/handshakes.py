@@ -50,15 +50,13 @@ class Handshakes:
     def configure(self, config: Config, numbers: Numbering, protected: Mapping[int, bool]) -> None:
         """Have these hosts. `protected`: of those that are so only at times, by number, whether they are now.
 
-        What is known of a host stays; one of which nothing is known is as it is said to be, else not protected.
+        What else is known of a host stays.
         """
         held = {}
         for host in config.hosts:
             number, configured = numbers[host.name], NAMED[host.handshake]
-            known = self._held.get(number, Held(configured, protected.get(number, False)))
-            if host.protect_when == "always":
-                known = replace(known, protected=True)
-            held[number] = replace(known, configured=configured)
+            known = self._held.get(number, Held(configured, protected=True))
+            held[number] = replace(known, configured=configured, protected=protected.get(number, not at_times(host)))
         self._held = held
         for number in held:
             self._write(number)

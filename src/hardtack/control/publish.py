@@ -53,7 +53,8 @@ def publish(here: AtWork, then: Plan) -> None:
 def publish_hosts(here: AtWork, now: Plan, then: Plan) -> None:
     """Records, and ways to them, before what leads there from an address."""
     tables = here.front.tables
-    here.handshakes.configure(then.config, then.seats.numbers, {})
+    here.attacks.configure(then.config, then.seats.numbers, new_to(then.seats.numbers, now.seats.names))
+    here.handshakes.configure(then.config, then.seats.numbers, here.attacks.protected())
     fill_protected(tables, then.protected, now.protected)
     for follower in (here.followers.next_hops, here.followers.origins):
         if follower:

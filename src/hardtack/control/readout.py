@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hardtack.agent import record
 from hardtack.control import listing, reloads
+from hardtack.control.attacks.entry import Attack, attacks_in
 from hardtack.control.handshakes import NAMED
 from hardtack.control.holdings import Connections, ProvenSources, connections, sources
 from hardtack.control.pinned import Tables, at, nothing
@@ -125,6 +126,7 @@ class Readout:
     sources: ProvenSources | None
     agent: Frames | None  # what the agent's program has counted
     reload: Reload | None  # of a front
+    attacks: dict[str, Attack]  # of a front's hosts that are protected only under attack
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def read(folder: Folder) -> Readout:
             sources=sources(tables),
             agent=own[0] if own else None,
             reload=reload(tables) if front else None,
+            attacks=attacks_in(tables) if front else {},
         )
 
 

@@ -15,6 +15,7 @@ from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
 from hardtack.control import apply, preflight, rule_loads, rules, succession
 from hardtack.control.adoption import adopted
 from hardtack.control.apply import AtWork, Ingredients
+from hardtack.control.attacks.asked import protect
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import find_exits
@@ -59,7 +60,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         plan = planned(config, facts, masters, earlier.hosts, earlier.rules, found.lists)
         here = at_work(plan, earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
-        reception = parts.enter_context(receiving(folder, reloading))
+        reception = parts.enter_context(receiving(folder, reloading, here))
         record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
         hold.let_go(dropped)
         privileges.drop()
@@ -71,10 +72,11 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
     return 0
 
 
-def receiving(folder: Folder, reloading: Reloading) -> Reception:
+def receiving(folder: Folder, reloading: Reloading, here: AtWork) -> Reception:
     """The control socket, at work."""
     facts = {"interface": folder.interface, "namespace": folder.namespace}
-    verbs = {"reload": commanded(reloading), "diff": commanded(reloading, only_show=True)}
+    reloads = {"reload": commanded(reloading), "diff": commanded(reloading, only_show=True)}
+    verbs = {**reloads, "protect": protect(here.attacks)}
     return Reception(socket_path(folder), facts, verbs)
 
 
@@ -112,7 +114,7 @@ def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, par
 
 def works(here: AtWork) -> Sequence[Work]:
     """What is to be done every second."""
-    return [here.upkeep, here.marking, here.fading, here.presence, *here.watches, *here.waiting]
+    return [here.upkeep, here.marking, here.fading, here.presence, here.attacks, *here.watches, *here.waiting]
 
 
 def tell_ready(here: AtWork, seconds: float) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from hardtack.control.pinned import key_of
 from hardtack.kernel import batches
 from hardtack.kernel.maps import Map, possible_cpus
 
 Tallies = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.intp]
+FEW = 16  # in the time that one entry takes by itself, so many are read together with others
 
 
 def totals(counters: Map) -> Tallies:
@@ -26,3 +29,26 @@ def parts(counters: Map) -> Iterator[tuple[int, Tallies]]:
     words = counters.table.value_size // 8
     for first, values in batches.entries(counters):
         yield first, np.frombuffer(values, np.uint64).reshape(-1, possible_cpus(), words).sum(1, dtype=np.uint64)
+
+
+def sums(counters: Map, numbers: Numbers, groups: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
+    """Of some entries, by number, in order: a row each, what the words of each group are together."""
+    found = np.zeros((len(numbers), len(groups)), np.int64)
+    for rows, values in some(counters, numbers):
+        each = np.frombuffer(values, np.uint64).reshape(-1, possible_cpus(), counters.table.value_size // 8)
+        begin, end = np.searchsorted(numbers, [rows.start, rows.stop])
+        for column, group in enumerate(groups):
+            found[begin:end, column] = each[:, :, group].sum((1, 2), dtype=np.uint64)[numbers[begin:end] - rows.start]
+    return found
+
+
+def some(counters: Map, numbers: Numbers) -> Iterator[tuple[range, bytes]]:
+    """Whatever entries must be read for these: which, and their values."""
+    whole = range(*(numbers[[0, -1]] + [0, 1]).tolist()) if len(numbers) else range(0)
+    if len(numbers) * FEW < len(whole):
+        for number in numbers.tolist():
+            yield range(number, number + 1), b"".join(counters.lookup_all(key_of(number)))
+        return
+    size = counters.table.value_size * possible_cpus()
+    for first, values in batches.entries(counters, whole.start, whole.stop):
+        yield range(first, first + len(values) // size), values

@@ -80,13 +80,15 @@ def load(
     sizes: Mapping[str, int],
     also: Sequence[Table],
     jumps: Mapping[str, Mapping[int, Image]] = MappingProxyType({}),
+    kept: Collection[str] = (),
 ) -> Standing:
     """Programs and tables in the kernel, nothing attached yet. Mistake if the kernel refuses them.
 
     `sizes`: entries of tables that are larger or smaller than as they are defined; `also`: tables that no program reads;
-    `jumps`: what is in tables of programs.
+    `kept`: those of them that last; `jumps`: what is in tables of programs.
     """
-    lasting, ours = (CONNECTIONS, SOURCES, COUNTERS, RULE_COUNTERS), (*also, *OF_RULES)
+    lasting = (CONNECTIONS, SOURCES, COUNTERS, RULE_COUNTERS, *((name,) for name in kept))
+    ours = (*also, *OF_RULES)
     return Standing(folder, images, lasting=lasting, sizes=sizes, also=ours, jumps=jumps)
 
 

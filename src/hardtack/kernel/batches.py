@@ -16,15 +16,16 @@ AT_ONCE = 8 << 20  # bytes, and one entry at least
 NOT_SUPPORTED = 524  # ENOTSUPP, which the C library does not know
 
 
-def entries(table: Map) -> Iterator[tuple[int, bytes]]:
+def entries(table: Map, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
     """The number of an entry, and some values from there on; of a per-CPU table those of all possible CPUs, each padded to 8
-    bytes. So all entries once, in order. BpfError.
+    bytes. So all entries, or those from `start` to before `stop`, once, in order. BpfError.
     """
     stride = (table.table.value_size + 7) & ~7 if table.per_cpu else table.table.value_size
     size = stride * (possible_cpus() if table.per_cpu else 1)
     many = max(1, AT_ONCE // size)
-    for first in range(0, table.table.entries, many):
-        count = min(many, table.table.entries - first)
+    stop = table.table.entries if stop is None else stop
+    for first in range(start, stop, many):
+        count = min(many, stop - first)
         yield first, _batch(table, first, count, size) or _one_by_one(table, first, count, stride)
 
 

@@ -111,9 +111,10 @@ class Detector:
         unfinished, share = lately[UNFINISHED], LASTING_SHARE * lately[SYNS]
         lasts = unfinished >= largest(BACKLOG / SPAN, TIMES * usual[UNFINISHED], share)
         self._lasting = np.where(lasts, self._lasting + seconds, 0.0)
-        begin[UNFINISHED] |= self._lasting >= PATIENCE
+        now = rates[UNFINISHED] >= unfinished / STILL  # and not only in what is remembered
+        begin[UNFINISHED] |= (self._lasting >= PATIENCE) & now
         goes_on = unfinished >= largest(BACKLOG / SPAN / STILL, TIMES / STILL * usual[UNFINISHED], share)
-        still[UNFINISHED] = goes_on & (rates[UNFINISHED] >= unfinished / STILL)  # and not only in what is remembered
+        still[UNFINISHED] = goes_on & now
         return Signs(begin, still)
 
     def _lately(self, rates: Rates, seconds: float) -> Rates:
@@ -124,8 +125,10 @@ class Detector:
 
     def _learn(self, rates: Rates, seconds: float, calm: Flags) -> None:
         usual = self.state["usual"][calm]
-        nearer = usual + (rates.T[calm] - usual) * min(1.0, seconds / LEARNING)
-        self.state["usual"][calm] = np.clip(nearer, 0, np.maximum(usual, FLOORS) * 2 ** (seconds / DOUBLING))
+        floor = np.maximum(usual, FLOORS)
+        towards = np.minimum(rates.T[calm], TIMES * floor)  # what is beyond it is unusual, however much it is
+        nearer = usual + (towards - usual) * min(1.0, seconds / LEARNING)
+        self.state["usual"][calm] = np.clip(nearer, 0, floor * 2 ** (seconds / DOUBLING))
 
 
 def by_thresholds(signs: Signs, rates: Rates, told: Thresholds) -> Signs:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from hardtack.control.pinned import Tables
 from hardtack.image import MMAPABLE, Table
 from hardtack.kernel.maps import Map
 
@@ -84,6 +85,16 @@ def attack_in(entry: np.void) -> Attack | None:
         peak=by_kind(entry["peak"]) if since else {},
         usual=by_kind(entry["usual"]),
     )
+
+
+def attacks_in(tables: Tables) -> dict[str, Attack]:
+    """Of a front as it is pinned, how it stands with each host that is protected only under attack, by name."""
+    table = tables.get(ATTACKS)
+    if table is None:
+        return {}
+    entries, names = entries_of(table), dict(enumerate(tables.hosts(), 1))
+    told = {number: attack_in(entries[number]) for number in np.flatnonzero(entries["at_times"]).tolist()}
+    return {names[number]: one for number, one in told.items() if one and names.get(number)}
 
 
 def by_kind(rates: npt.NDArray[np.float64]) -> dict[str, float]:

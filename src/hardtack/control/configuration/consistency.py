@@ -25,6 +25,7 @@ VIAS = ("kernel", "local", "direct", "mac")
 WITH_PASS = dict.fromkeys(
     ("mss", "options", "window_scale", "replies_per_second", "key_file", "old_key_file"), "which answers no SYN"
 ) | {"on_failure": "with which the host answers its clients in any case"}
+THRESHOLDS = ("attack_syns", "attack_strays")
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 MOST_EXCLUDED = 1 << 14
 PLAIN_VIAS, PLAIN_KEYS = ("kernel", "direct"), {"name", "addresses", "ports", "handshake", "via", "mss", "default"}
@@ -47,6 +48,7 @@ def contradictions(document: Document) -> Found:
     hosts = {**dict([*hosts.items()][:1]), **{index: host for index, host in hosts.items() if not is_plain(host)}}
     yield from via_and_its_keys(hosts)
     yield from handshake_and_its_keys(hosts)
+    yield from thresholds(hosts)
     yield from interfaces(front, hosts)
     files, old_files = Files(front, hosts, document), Files(front, hosts, document, "old_key_file")
     yield from same_keys(files, old_files, document)
@@ -159,6 +161,16 @@ def handshake_and_its_keys(hosts: Mapping[int, Table]) -> Found:
             useless["protect_when"] = "which is the same in an attack"
         for key, why in useless.items():
             yield ("host", index, key), f'found {shown(host[key])}, with handshake = "pass", {why}; {remedy}'
+
+
+def thresholds(hosts: Mapping[int, Table]) -> Found:
+    """Of an attack, where nothing depends on one. A `protect_when` that is wrong may mean it."""
+    for index, host in hosts.items():
+        if host.get("protect_when", "always") == "always":
+            for key in THRESHOLDS:
+                if key in host:
+                    found = f"found {shown(host[key])}, and the host is protected always"
+                    yield ("host", index, key), f'{found}; leave it out, or write protect_when = "under-attack"'
 
 
 def with_agent_here(hosts: Mapping[int, Table]) -> list[int]:

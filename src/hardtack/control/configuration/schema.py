@@ -43,6 +43,7 @@ LONGEST_MSS = 8940  # a jumbo frame of 9,000 bytes less the IPv6 and TCP headers
 USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
 OLD_KEY = "a key whose cookies are taken besides"
 REPLIES = rate(8, 1_000_000_000)  # at least one in each window of 128 ms (packet/layout.py)
+ATTACK = rate(1, 1_000_000_000)
 FRAMES = rate(1_000, 1_000_000_000)  # at least one in each ms
 SOURCE_SYNS = rate(2, 4_000)  # in a period of 2.048 s not more than packet/proven_tables.py can count
 
@@ -149,6 +150,12 @@ class Host(Inert):
     protect_when: Annotated[
         Literal["always", "under-attack"], Write('protect_when = "always" or protect_when = "under-attack"')
     ] = "always"
+    attack_syns: Annotated[
+        int | None, ATTACK, Write('attack_syns = "5k/s"', "the front finds out what is usual")
+    ] = None
+    attack_strays: Annotated[
+        int | None, ATTACK, Write('attack_strays = "5k/s"', "the front finds out what is usual")
+    ] = None
     on_failure: Annotated[
         Literal["pass", "protect"] | None,
         Write('on_failure = "pass" or on_failure = "protect"', '"protect", and outside an attack "pass"'),

@@ -1,0 +1,39 @@
+"""How it stands with hosts that are protected only under attack, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from hardtack.cli.screen import clock
+from hardtack.control.attacks.entry import Attack
+
+WORDS = {"syns": "SYNs", "unfinished": "handshakes that do not end", "strays": "stray segments"}
+
+
+def lines(attacks: Mapping[str, Attack]) -> Iterator[str]:
+    """Of status: those that are attacked, or that somebody has switched, and how many there are."""
+    told = {name: one for name, one in attacks.items() if one.since or one.override != "auto"}
+    if attacks:
+        calm = "" if told else ", calm"
+        yield f"protected only under attack: {len(attacks):,} host{'s' * (len(attacks) > 1)}{calm}"
+    for name, one in told.items():
+        colour = "red" if one.since and not one.protected else "yellow"
+        yield f"  [{colour}]{line(name, asdict(one))}[/]"
+
+
+def line(name: str, one: Mapping[str, Any]) -> str:
+    """Of a host, whose facts are those of Attack."""
+    holds = "its handshake holds" if one["protected"] else "as with pass"
+    if one["override"] != "auto":
+        holds = f"by hardtack protect {name} {one['override']}: {holds}"
+    return f"{name}: {seen(one)}; {holds}"
+
+
+def seen(one: Mapping[str, Any]) -> str:
+    """What the front sees."""
+    if one["since"] is None:
+        return "calm"
+    why = ", ".join(f"{one['peak'][kind]:,.0f} {WORDS[kind]}" for kind in one["why"])
+    return f"under attack since {clock(one['since'])}, at most {why} a second"
