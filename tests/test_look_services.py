@@ -11,7 +11,7 @@ from kernel_ground import needs_root, veth_pair
 
 from hardtack.diagnosis.finding import Role, Site
 from hardtack.diagnosis.looks import findings
-from hardtack.diagnosis.services import services
+from hardtack.diagnosis.services import PAST, services
 
 pytestmark = needs_root
 PORT = 8179
@@ -62,10 +62,9 @@ def test_ordinary_services_are_no_trouble(family: int) -> None:
     ("protocol", "prepare", "text"),
     [
         (0, sign, "signed-listener: port 8179: it signs by TCP-MD5, and no front can: peers that sign hear nothing of its "
-         "SYN-ACKs: leave it out of `ports` in the front's configuration, so that its SYNs get past"),
+         f"SYN-ACKs: {PAST}"),
         (IPPROTO_MPTCP, lambda made: None, "mptcp-listener: port 8179: it speaks MPTCP, and the kernel makes no such socket "
-         "of a cookie: clients are reset: have it listen without (Go: GODEBUG=multipathtcp=0), or leave it out of `ports` "
-         "in the front's configuration, so that its SYNs get past"),
+         f"of a cookie: clients are reset: have it listen without (Go: GODEBUG=multipathtcp=0), or {PAST}"),
         (0, shrink, "small-buffer: port 8179: its receive buffer (SO_RCVBUF) takes less than what a front lets clients send "
          "at once: uploads begin slowly: give it 32 KB or more, or leave the size to the kernel"),
     ],

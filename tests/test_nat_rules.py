@@ -62,6 +62,7 @@ def test_docker() -> None:
     lay(DOCKER)
     found = [str(finding) for finding in nat_before_the_socket(Site("agent", "left"))]
     chains = (f"chain DOCKER of table {family} nat" for family in ("ip", "ip6"))
+    assert not [*nat_before_the_socket(Site("front", "lo", cookies=False))]
     assert found == [f"dnat in {chain} leads TCP port 8088 to another socket: {REMEDY}" for chain in chains]
 
 

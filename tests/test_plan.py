@@ -50,6 +50,17 @@ def test_where_programs_are_to_be(
     assert {site.interface for site in sites(config, facts.speech)} == {*config.front.uplinks, *config.front.inside}
 
 
+def test_what_is_said_of_cookies_is_said_of_hosts_that_have_them() -> None:
+    """Ports of others are no matter; without any such host nothing is said at all."""
+    hosts = {"ports": [80]}, {"ports": [81], "handshake": "challenge", "via": "local"}, {"handshake": "pass"}
+    (front,) = sites(configured(*hosts), MACHINE.speech)
+    assert (front.role, front.ports, front.cookies) == ("front", frozenset({80}), True)
+    (front,) = sites(configured(*hosts[1:]), MACHINE.speech)
+    assert not front.cookies
+    _, agent = sites(configured({"ports": [82], "via": "local"}, *hosts), MACHINE.speech)
+    assert (agent.role, agent.ports) == ("agent", frozenset({82}))
+
+
 def test_a_plan_knows_what_this_machine_promises_as_a_host() -> None:
     assert plan_of({}).promised is None
     assert plan_of({"via": "local"}).promised == MACHINE.speech.scale

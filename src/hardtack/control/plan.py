@@ -168,7 +168,8 @@ def places(config: Config, facts: Facts) -> list[Place]:
 def sites(config: Config, speech: Speech) -> list[Site]:
     """What is to be at work here, and where, for those who look what stands in the way."""
     front, local = config.front, [host for host in config.hosts if host.has_agent_here]
-    outside = [Site("front", name, ports_of(config.hosts)) for name in front.uplinks]
+    cookies = [host for host in config.hosts if host.handshake == "agent"]
+    outside = [Site("front", name, ports_of(cookies), cookies=bool(cookies)) for name in front.uplinks]
     if local:
         promised = config.promised_here(speech)
         options, scale = frozenset(promised.options), promised.scale

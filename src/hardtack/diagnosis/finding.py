@@ -12,8 +12,9 @@ Role = Literal["front", "inside", "agent"]
 
 @dataclass(frozen=True)
 class Site:
-    """An interface, and what is to be at work there. `ports`: the protected ones; empty: all, or not known.
+    """An interface, and what is to be at work there.
 
+    `ports`: those where clients come with cookies; empty: all, or not known. `cookies`: whether any do.
     `options`, `scale`: the TCP options and the window scale that clients of a host there are promised.
     `supposed`: somebody asks what would be there; perhaps nothing ever is.
     """
@@ -24,6 +25,7 @@ class Site:
     options: frozenset[str] = frozenset(OPTIONS)
     scale: int = USUAL_SCALE
     supposed: bool = False
+    cookies: bool = True
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from hardtack.kernel.nat_rules import ANY, leading_away, legacy_rules
 MOST_TOLD = 8  # ports of a chain
 REMEDY = (
     "where that is protected, clients connect and are reset, for a cookie names the address and port that they asked for; "
-    "have the agent where the socket is, as in the container's namespace, behind a macvlan or a routed address, or leave "
-    "that port out of `ports`"
+    "have the agent where the socket is, as in the container's namespace, behind a macvlan or a routed address, leave that "
+    'port out of `ports`, or write handshake = "challenge"'
 )
 LEGACY_REMEDY = "they are not looked into: protect no port that `{command} -t nat -S` shows behind DNAT or REDIRECT"
 
 
 def nat_before_the_socket(site: Site) -> Iterator[Finding]:
-    """Rules that lead clients of protected ports away, by chain."""
-    if site.role == "inside":
+    """Rules that lead clients of such ports away, by chain."""
+    if site.role == "inside" or not site.cookies:
         return
     away: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     try:

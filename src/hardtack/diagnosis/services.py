@@ -11,7 +11,7 @@ from hardtack.diagnosis.finding import Finding, Site
 from hardtack.kernel.listeners import Listener, listeners
 
 FLIGHT = 32768  # bytes of buffer, of which half is window, that take what clients send at once: 10 segments (RFC 6928)
-PAST = "leave it out of `ports` in the front's configuration, so that its SYNs get past"
+PAST = 'in the front\'s configuration write handshake = "challenge", or leave it out of `ports`, so that its SYNs get past'
 
 Trouble = tuple[str, Callable[[Listener], bool], str, str]
 TROUBLES: tuple[Trouble, ...] = (

@@ -110,7 +110,8 @@ def sockets(vmlinux: Path) -> list[Trial]:
     agent: tuple[Purpose, ...] = ("agent", "lab")
     both: tuple[Purpose, ...] = (*agent, "leaving")
     types = Feature("BTF", None, "finding kernel functions", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y", both)
-    assign = Feature(trials.ASSIGN, None, "making sockets from cookies", newer("6.9"), agent)
+    remedy = f'{newer("6.9")}; handshake = "challenge" does without'
+    assign = Feature(trials.ASSIGN, None, "making sockets from cookies", remedy, agent)
     remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel takes no cookie, whoever checked it"
     cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
     remedy = f'{newer("6.6")}; a front does without if `inside` is named and no host has via = "local"'
