@@ -15,6 +15,7 @@ from pinned_ground import pinned_root
 
 from hardtack.control.attacks import watching
 from hardtack.control.attacks.asked import answered
+from hardtack.control.attacks.counting import REFUSED, STRAY
 from hardtack.control.attacks.detector import QUIET
 from hardtack.control.attacks.entry import ATTACKS, Override
 from hardtack.control.attacks.watching import Attacks, NotAtTimes
@@ -139,7 +140,7 @@ def test_a_flood_on_one_host_of_several(ground: Ground) -> None:
         assert told == [f"INFO attack-over host=web handshake=challenge seconds=0 {peak}"]
 
 
-@pytest.mark.parametrize("reason", watching.STRAY, ids=lambda reason: reason.name)
+@pytest.mark.parametrize("reason", STRAY, ids=lambda reason: reason.name)
 def test_every_stray_counts(ground: Ground, reason: Reason) -> None:
     front = ground.start(configured(web=UNDER))
     for _ in range(3):
@@ -147,15 +148,43 @@ def test_every_stray_counts(ground: Ground, reason: Reason) -> None:
     assert front.holds("web") == CHALLENGE and front.attacks.all()["web"].why == ["strays"]
 
 
-@pytest.mark.parametrize("begun", watching.BEGUN, ids=lambda reason: reason.name)
-def test_every_syn_counts_and_every_end(ground: Ground, begun: Reason) -> None:
+HANDSHAKES = (
+    {"opened": 5_000, "established": 4_900},
+    {"opened": 5_000, "outbound_refused": 4_900},
+    {"answered": 5_000, "remembered": 4_900},
+    {"challenged": 5_000, "proof": 4_900, "opened": 4_900, "established": 4_800},
+    {"challenged": 100, "proof": 100, "opened": 5_000, "established": 4_900},
+)
+
+
+@pytest.mark.parametrize("frames", HANDSHAKES, ids=" ".join)
+def test_handshakes_that_end_are_no_attack(ground: Ground, frames: dict[str, int]) -> None:
     front = ground.start(configured(web=UNDER))
-    for ended in watching.ENDED:
-        for _ in range(20):
-            front.second("web", **{begun.name: 5_000, ended.name: 4_900})
+    for _ in range(30):
+        front.second("web", **frames)
     assert front.holds("web") == PASSING
     for _ in range(2):
-        front.second("web", **{begun.name: 5_000})
+        front.second("web", **{next(iter(frames)): 5_000})
+    assert front.holds("web") == CHALLENGE
+
+
+@pytest.mark.parametrize("reason", REFUSED, ids=lambda reason: reason.name)
+def test_syns_that_are_refused_are_some(ground: Ground, reason: Reason) -> None:
+    front = ground.start(configured(web=UNDER))
+    for _ in range(3):
+        front.second("web", **{reason.name: 5_000})
+    assert front.holds("web") == CHALLENGE
+
+
+AGAIN = [("opened", "proof"), ("challenged", "proof"), ("opened", "remembered"), ("challenged", "outbound_refused")]
+
+
+@pytest.mark.parametrize(("begun", "again"), AGAIN, ids="-".join)
+def test_what_can_be_sent_again_hides_no_flood(ground: Ground, begun: str, again: str) -> None:
+    """One good cookie, brought back ten thousand times a second."""
+    front = ground.start(configured(web=UNDER))
+    for _ in range(3):
+        front.second("web", **{begun: 10_000, again: 10_000, "established": 10})
     assert front.holds("web") == CHALLENGE
 
 

@@ -223,6 +223,9 @@ def test_a_host_that_is_down_is_not_attacked() -> None:
     assert not trial.events
     trial.feed([alive] * MINUTE).feed([Second(100, spoofed=10_000, ended=3, said=20)] * 2)
     assert trial.attacked
+    fall = [Second(100, spoofed=20, said=5), *[Second(100, spoofed=500, ended=0)] * 9]
+    trial = Trial().feed([alive] * 5 * MINUTE).feed(fall)
+    assert trial.attacked, "a flood has brought it down"
 
 
 def test_a_start_goes_on_with_what_was_decided() -> None:

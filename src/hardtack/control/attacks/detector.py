@@ -28,7 +28,8 @@ QUIET = 60.0  # s without, and it is over
 LEARNING = 600.0  # s: the usual is what has been so for about this long, but for attacks
 DOUBLING = 3600.0  # s in which it doubles at most: who walks it up needs days
 FLOORS = (1000.0, BACKLOG / SPAN, STRAY_SEGMENTS / TIMES)  # a second, by KINDS: up to these it is learned at once
-SILENT = 2.0  # s in which a host that is heard has said nothing: it is down, not flooded
+SILENT = 2.0  # s in which a host that is heard has said nothing: it is down, not flooded, if its SYNs are not
+DOWN_TIMES = 2  # as many as usual: clients try again
 
 Rates = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -81,7 +82,8 @@ class Detector:
         self._silent = np.where(counted.said > 0, 0.0, self._silent + seconds)
         signs = by_thresholds(self._signs(rates, counted.ended / seconds, seconds), rates, told)
         attacked = self.state["since"] > 0
-        begin = ~attacked & signs.begin.any(0) & (self._silent < SILENT)
+        down = (self._silent >= SILENT) & (rates[SYNS] < DOWN_TIMES * self.state["usual"][:, SYNS])
+        begin = ~attacked & signs.begin.any(0) & ~down
         self._learn(rates, seconds, ~attacked & ~begin & told.learning)
         self._note(signs, rates, begin, attacked)
         self.state["seen"][begin | (attacked & signs.still.any(0))] = now

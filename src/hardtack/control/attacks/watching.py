@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack import journal
-from hardtack.control.attacks.detector import Counted, Detector, Thresholds
+from hardtack.control.attacks.counting import COLUMNS, WORDS, counted
+from hardtack.control.attacks.detector import Detector, Thresholds
 from hardtack.control.attacks.entry import ATTACKS, OVERRIDES, Attack, Override, attack_in, entries_of, is_protected
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.handshakes import Handshakes, at_times
@@ -20,24 +21,9 @@ from hardtack.control.totals import sums
 from hardtack.kernel.maps import Map, possible_cpus
 from hardtack.kernel.standing import Standing
 from hardtack.mistake import Mistake
-from hardtack.packet.reasons import Reason
 
 MOST_READ = 256 << 20  # bytes of counters in a second, some 0.1 s of a CPU's time; where there are more, they take turns
 MOST_TOLD = 20  # attacks that begin or end at once, a line each
-
-REFUSED = (
-    *(Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.prefix_cap, Reason.newcomer_limit),
-    *(Reason.source_limit, Reason.source_waits, Reason.syn_limit),
-)
-BEGUN = (Reason.opened, Reason.answered, Reason.challenged, *REFUSED)
-ENDED = (Reason.established, Reason.remembered, Reason.proof, Reason.outbound_refused)  # a scan of closed ports is none
-STRAY = (
-    *(Reason.stray_ack, Reason.stray_data, Reason.stray_fin, Reason.stray_rst, Reason.stray_syn_ack),
-    *(Reason.guess_limit, Reason.learn_limit, Reason.martian),
-)
-SAID = (Reason.outbound, Reason.outbound_first, Reason.outbound_end, Reason.outbound_refused, Reason.taught)
-COLUMNS = (BEGUN, ENDED, STRAY, SAID)  # of Counted
-WORDS = [[2 * reason for reason in reasons] for reasons in COLUMNS]  # where an entry of counters has their frames
 UNKNOWN = -1
 
 
@@ -139,10 +125,9 @@ class Attacks:
         counts[mine] = sums(self._counters, mine + part.first, WORDS)
         new = np.where((part.before == UNKNOWN) | (counts < part.before), 0, counts - part.before).astype(float)
         seconds, part.before, part.at = now - part.at, counts, now
-        new[:, COLUMNS.index(SAID)] *= self._heard[rows]
         syns, strays, learning = self._told
         told = Thresholds(syns[rows], strays[rows], learning[rows])
-        begin, over = part.detector.judge(Counted(*new.T), told, max(seconds, 0.001), now)
+        begin, over = part.detector.judge(counted(new, self._heard[rows]), told, max(seconds, 0.001), now)
         self._begin([part.first + row for row in begin])
         self._end([part.first + row for row in over])
 
