@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handshake.clockwork import end_grace
 from handshake.counted import pinned
+from handshake.firewall import rules
 from handshake.stage import PATIENCE, TALK, agent_command, front_command
 from lab_ground import eventually
 
@@ -40,6 +42,8 @@ from hardtack.packet.reasons import Reason
 
 ONE: dict[str, Value] = {"name": "one", "addresses": SERVER, "via": "kernel"}
 TWO: dict[str, Value] = {"name": "two", "addresses": SECOND, "via": "direct"}
+# Conntrack at work, because somebody asks it
+ASKED = "table inet some { chain on { type filter hook forward priority filter; ct state established accept; }; }"
 
 
 @dataclass
@@ -388,6 +392,25 @@ def test_whoever_comes_has_a_grace_period_of_his_own(at: Scene, excluded: bool) 
         at.write(ONE)
         at.waits_for(r'changed what="host two removed"')
         assert at.status()["grace_left"] == 0
+
+
+def test_whoever_comes_is_seeded_and_nobody_waits_for_it(at: Scene) -> None:
+    """What the kernel knows of his connections, the helper brings into the table; not without a grace period."""
+    with rules(at.net.front, ASKED), at.connect(SECOND[0]) as silent, at.connect(SERVER[0]):
+        at.write(ONE, TWO)
+        at.waits_for(r'changed what="host two added')
+        at.write(ONE)
+        at.waits_for(r'changed what="host two removed')
+        at.write(ONE, TWO, grace="10m")
+        at.waits_for(r'changed what="host two added')
+        told = at.waits_for(" seeded ")
+        assert [line for line in at.front.lines if "seeded" in line] == [told] and " conntrack=1 " in told
+        end_grace(at.net.outside)
+        with counting(at.net.outside) as seen:
+            check(silent)
+        assert not seen[Reason.stray_data] and not seen[Reason.learned] and not seen[Reason.taught]
+    at.write(ONE)
+    at.waits_for(r'changed what="host two removed"')
 
 
 def test_ways_into_a_network_are_learned_anew(at: Scene) -> None:

@@ -40,6 +40,7 @@ from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import fill_rules
 from hardtack.control.sources import Roots, planted
 from hardtack.control.succession import Before
+from hardtack.control.switching_on import Asking
 from hardtack.control.tables import device_entries, policy_entry
 from hardtack.control.wanted import Notes
 from hardtack.engines import xdp
@@ -53,11 +54,9 @@ from hardtack.packet.programs import SWEEPER
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a front is made of besides its plan: programs, the one that seeds, the agent's where this machine has one, rule
-    programs."""
+    """What a front is made of besides its plan: programs, the agent's where this machine has one, rule programs."""
 
     images: Sequence[Image]
-    seeder: Image
     agent: Image | None
     jumps: Mapping[str, Mapping[int, Image]]
 
@@ -136,7 +135,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     refused = front.attach(plan.places)
     keep(front, agent)
     if grace_until not in (0, earlier.grace_until):  # one begins
-        switching_on.bring(front, plan.config, given.seeder)
+        switching_on.bring(front.tables, Asking.of(plan.config)).tell()
     for name in {*before, *plan.uplinks}.difference(plan.uplinks if agent else ()):
         round_lo.remove(name)
     followers.outside.write()  # now that it is known whether the driver runs the program

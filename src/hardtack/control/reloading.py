@@ -11,6 +11,7 @@ import logging
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -31,6 +32,7 @@ from hardtack.control.reloads import RELOADS, Reloads
 from hardtack.control.rule_loads import missing
 from hardtack.control.rule_mistakes import bad_rule
 from hardtack.control.rules import BadRule
+from hardtack.control.switching_on import Asking, Brought
 from hardtack.control.ways import ways_to
 from hardtack.diagnosis.finding import Finding
 from hardtack.diagnosis.telling import warn
@@ -115,6 +117,8 @@ class Reloading:
         elif message.facts.get("event") == "changed":
             if self._here.plan.config.front.reload == "auto":
                 self.ask(FILE)
+        elif message.facts.get("event") == "seeded":
+            Brought(**message.facts["brought"]).tell()
         else:
             self._finish(message)
         self._begin()
@@ -213,12 +217,19 @@ class Reloading:
         return None
 
     def _published(self, then: Plan, found: list[Change]) -> Result:
-        now = self._here.plan
+        now, doors = self._here.plan, {*self._here.graces.values(), 0}
         try:
             publish(self._here, then)
         except TableFull as full:  # nothing has been changed then
             return Result(Outcome.REFUSED, found, [str(full)])
+        if {*self._here.graces.values()} - doors:
+            self._seed(Asking.of(then.config))
         return Result(Outcome.CHANGED, found, notes=in_the_way(now, then))
+
+    def _seed(self, asking: Asking) -> None:
+        """A grace period begins: the helper may ask the kernel who is there. Nobody waits for it."""
+        with suppress(OSError):
+            self._helper.ask("seed", json.dumps(asdict(asking)).encode(), interface=self._here.front.folder.interface)
 
     def _end(self, result: Result) -> None:
         """Tell everybody who waits, the journal and the table."""

@@ -101,7 +101,8 @@ def ingredients(config: Config, facts: Facts) -> Ingredients:
             interfaces.require_ethernet(name, f'let host "{host.name}" be reached by via = "kernel"')
     where = places(config, facts)
     jumps = rule_loads.jumps(rules.laid(rules.ruled(config)), where)
-    return Ingredients(xdp.images(where), xdp.seeder(), agent_image() if config.has_agent else None, jumps)
+    xdp.seeder()  # compiled, if it was not yet
+    return Ingredients(xdp.images(where), agent_image() if config.has_agent else None, jumps)
 
 
 def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:

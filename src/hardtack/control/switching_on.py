@@ -1,19 +1,20 @@
-"""A front is switched on: what this machine's kernel knows of connections that are open, its table knows, too."""
+"""Where a grace period begins, what this machine's kernel knows of open connections, the front's table knows, too."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 
 from hardtack import journal
 from hardtack.control.configuration.schema import Config
 from hardtack.control.seeding import Planted, seeder
-from hardtack.image import Image
+from hardtack.engines import xdp
 from hardtack.kernel import conntrack, sockets
 from hardtack.kernel.bpf import BpfError
-from hardtack.kernel.standing import Standing
+from hardtack.kernel.maps import Map
 from hardtack.mistake import Mistake
 
 EACH = 2  # names that are looked at, for each connection that the table is for: conntrack may know very many of others
@@ -21,38 +22,66 @@ EACH = 2  # names that are looked at, for each connection that the table is for:
 Names = Callable[[], Iterator[bytes]]
 
 
-def bring(front: Standing, config: Config, image: Image) -> None:
-    """Have it in the table of a front that is at work; say how many. Nothing that goes wrong here is worth to stop for.
+@dataclass(frozen=True)
+class Asking:
+    """Whom to ask, and how much. `sockets`: a host is this machine; `most`: names that are looked at."""
 
-    Once programs are at work, so that whoever connects meanwhile is missed by neither. `image`: SEEDER's.
+    sockets: bool
+    most: int
+
+    @classmethod
+    def of(cls, config: Config) -> Asking:
+        """For a configuration."""
+        return cls(any(host.via == "local" for host in config.hosts), EACH * config.front.connections)
+
+    def sources(self) -> dict[str, Names]:
+        """Conntrack also where this machine is a host: of its containers, it alone knows."""
+        asked: dict[str, Names] = {"sockets": sockets.names} if self.sockets else {}
+        return asked | ({"conntrack": conntrack.names} if conntrack.is_there() else {})
+
+
+@dataclass
+class Brought:
+    """How many each has brought; of others that are protected, how many were known, and found no room; what went wrong."""
+
+    seeded: dict[str, int] = field(default_factory=dict)
+    known: int = 0
+    no_room: int = 0
+    seconds: float = 0.0
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def add(self, origin: str, planted: Planted) -> None:
+        """What has become of those that one has named."""
+        self.seeded[origin] = planted.seeded
+        self.known += planted.known
+        self.no_room += planted.no_room
+
+    def tell(self) -> None:
+        """In the log."""
+        for origin, why in self.problems.items():
+            journal.note("not-seeded", logging.WARNING, by=origin, why=why)
+        if self.seeded:
+            journal.note("seeded", **self.seeded, known=self.known, no_room=self.no_room, seconds=self.seconds)
+
+
+def bring(tables: Mapping[str, Map], asking: Asking) -> Brought:
+    """Have it in the tables of a front. What goes wrong is nothing to stop for.
+
+    Programs are at work by then, so that whoever connects meanwhile is missed by neither.
     """
-    wanted = sources(config)
-    if not wanted:
-        return
-    try:
-        with seeder(image, front.tables) as planter:
-            begun, most, found = time.monotonic(), EACH * config.front.connections, dict[str, Planted]()
-            for origin, names in wanted.items():
-                try:
-                    found[origin] = planter.plant(islice(names(), most), time.monotonic_ns() // 1_000_000)
-                except BpfError:
-                    raise
-                except OSError as error:
-                    journal.note("not-seeded", logging.WARNING, by=origin, why=error.strerror or error)
-    except (Mistake, BpfError) as error:
-        journal.note("not-seeded", logging.WARNING, by=",".join(wanted), why=str(error).splitlines()[0])
-        return
-    tell(found, time.monotonic() - begun)
-
-
-def sources(config: Config) -> dict[str, Names]:
-    """Who is asked. Conntrack also where this machine is a host: of containers, it alone knows."""
-    asked: dict[str, Names] = {"sockets": sockets.names} if any(host.via == "local" for host in config.hosts) else {}
-    return asked | ({"conntrack": conntrack.names} if conntrack.is_there() else {})
-
-
-def tell(found: dict[str, Planted], seconds: float) -> None:
-    """A line: how many each has brought, and what became of the others that are protected."""
-    total = sum(found.values(), Planted())
-    brought = {origin: planted.seeded for origin, planted in found.items()}
-    journal.note("seeded", **brought, known=total.known, no_room=total.no_room, seconds=round(seconds, 3))
+    brought, begun = Brought(), time.monotonic()
+    if wanted := asking.sources():
+        try:
+            with seeder(xdp.seeder(), tables) as planter:
+                for origin, names in wanted.items():
+                    try:
+                        some = islice(names(), asking.most)
+                        brought.add(origin, planter.plant(some, time.monotonic_ns() // 1_000_000))
+                    except BpfError:
+                        raise
+                    except OSError as error:
+                        brought.problems[origin] = error.strerror or str(error)
+        except (Mistake, BpfError) as error:
+            brought.problems[",".join(wanted)] = str(error).splitlines()[0]
+    brought.seconds = round(time.monotonic() - begun, 3)
+    return brought

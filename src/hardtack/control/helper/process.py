@@ -15,6 +15,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from hardtack.control.helper.line import Line, Message, pair
 from hardtack.control.helper.reading import Reading, Shared, with_keys
 from hardtack.control.helper.watching import Watching, being_written
 from hardtack.control.rules import BadRule
+from hardtack.control.switching_on import Brought
 from hardtack.kernel import privileges
 from hardtack.kernel.bpf import CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON
 from hardtack.mistake import Mistake
@@ -40,6 +42,8 @@ AGAIN = 0.02  # s between looks at him
 PARTING = 50  # looks whether it has ended, before the front ends
 ATTEMPTS = 5  # to read files while others put other names into them
 MOST_PROBLEM = 8_000  # letters, of which a letter may take 6 bytes in JSON
+
+Verb = Callable[[Message], None]
 
 
 class Helper:
@@ -125,7 +129,7 @@ class Service:
         self.memory, self.shared = found.memory, shared
         self.line, self.path, self.document, self.since = line, path, found.document, found.since
         self.watching, self.watched = Watching(), {path, *paths_of(found.origin), *found.config.key_files}
-        self.verbs: dict[str, Callable[[Message], None]] = {"read": self.read, "load": self.load, "name": self.name}
+        self.verbs: dict[str, Verb] = {"read": self.read, "load": self.load, "name": self.name, "seed": self.seed}
 
     def serve(self) -> None:
         """Verbs, and news of files."""
@@ -191,6 +195,18 @@ class Service:
                 traceback.print_exc()
             answer["problem"] = f"rules: {error}"[:MOST_PROBLEM]
         self.line.send(answer)
+
+    def seed(self, asked: Message) -> None:
+        """Have the kernel asked who is connected, and the front's table know it: an event, for nobody waits."""
+        from hardtack.control.helper.seeding import seed
+
+        try:
+            brought = seed(asked.facts["interface"], asked.content or b"{}")
+        except Exception as error:
+            if not isinstance(error, Mistake | OSError | MemoryError):  # of ours
+                traceback.print_exc()
+            brought = Brought(problems={"helper": str(error)[:MOST_PROBLEM]})
+        self.line.send({"event": "seeded", "brought": asdict(brought)})
 
     def name(self, asked: Message) -> None:
         """A rule that cannot be, as it is to be told: with its line, which only who has read it knows."""

@@ -52,6 +52,7 @@ from hardtack.packet.state.names import prefix_of
 from hardtack.packet.state.prefixes import cell_for, is_busy, mixed_number, most_newcomers
 
 OVER = CLIENT_FIN | HOST_FIN
+HEARSAY = 1 << BY_GRACE | 1 << BY_SEED
 MANY = 4  # places of sixteen
 RANK_SHIFT, CLASS_SHIFT = 32, 16  # a rank is above any age, and in it the class above any number of connections opened
 OVER_CLASS, HALF_OPEN_CLASS, BUSY, OWN, UNCONFIRMED, PREFIX, HOST = 7, 6, 5, 4, 3, 2, 1
@@ -194,8 +195,8 @@ def rank(search, entry):
 
 @inlined
 def is_hearsay(entry):
-    """Whether nobody has brought a cookie, and its host nothing, when it became known."""
-    return i64(entry.origin) == BY_GRACE or i64(entry.origin) == BY_SEED
+    """Whether nobody has brought a cookie, and its host nothing, when it became known. In one, for the verifier."""
+    return (HEARSAY >> (i64(entry.origin) & 7)) & 1
 
 
 @inlined

@@ -175,7 +175,7 @@ def advance(flow, entry):
 @inlined
 def is_blank(entry):
     """Whether it was seeded, and nothing has been seen of it yet: then its numbers are whatever comes first."""
-    return i64(entry.origin) == BY_SEED and entry.next == 0
+    return (i64(entry.origin) ^ BY_SEED) | i64(entry.next) == 0  # in one, for the verifier
 
 
 @inlined
