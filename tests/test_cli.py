@@ -158,6 +158,9 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "at most 2,000 a second",
         "5,000 (web, mail), 50,000 (shop) a second",
         "Learned from what hosts send: what leaves by lo\n",
+        "Handshake: agent (web, mail); challenge, only under attack, at most 20,000 SYNs a second go on (shop)\n",
+        "Proven sources: 1,000,000, in 31.2 MB of memory, for 600 s after the last SYN, with at most 100 SYNs a second each",
+        "window scale 7 (web); sack, timestamps, window_scaling; window scale 9 (mail)\n",
     ):
         assert text in done.stdout
 

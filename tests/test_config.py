@@ -95,12 +95,14 @@ def test_advice_for_the_front_can_be_followed(key: str) -> None:
 
 @pytest.mark.parametrize("key", known("host"))
 def test_advice_for_a_host_can_be_followed(key: str) -> None:
-    """By a host whose `via` goes with it."""
+    """By a host whose other keys go with it."""
     host = MAC if key in ("mac", "out") else HOST.replace('"kernel"', '"direct"') if key == "vlan" else HOST
     if key == "protect":
         host = "".join(line for line in host.splitlines(True) if not line.startswith("ports"))
     if key == "exclude":
         host = HOST.replace("192.0.2.10", "203.0.113.0/24")
+    if key.startswith("attack_"):
+        host += 'protect_when = "under-attack"\n'
     read(FRONT + followed(advice("host", key), host), Path("x.toml"))
 
 

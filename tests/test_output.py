@@ -135,7 +135,10 @@ options = []
 """
 
 
-@pytest.mark.parametrize("text", [EXAMPLE.read_text(), OWN], ids=["example", "own"])
+PASSING = OWN.replace('"agent"', '"pass"').replace("options = []\n", "")
+
+
+@pytest.mark.parametrize("text", [EXAMPLE.read_text(), OWN, PASSING], ids=["example", "own", "pass"])
 def test_the_effective_configuration_is_read_back(text: str, tmp_path: Path) -> None:
     first = loaded(tmp_path / "x.toml", text)
     second = loaded(Path("/other/y.toml"), effective(first))

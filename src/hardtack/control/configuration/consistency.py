@@ -22,9 +22,9 @@ from hardtack.packet.layout import MOST_EXITS, MOST_HOSTS, MOST_LEARNED, MOST_NE
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
 # Keys that say nothing with handshake = "pass", and why
-WITH_PASS = dict.fromkeys(
-    ("mss", "options", "window_scale", "replies_per_second", "key_file", "old_key_file"), "which answers no SYN"
-) | {"on_failure": "with which the host answers its clients in any case"}
+WITH_PASS = dict.fromkeys(("mss", "options", "window_scale", "key_file", "old_key_file"), "which answers no SYN") | {
+    "on_failure": "with which the host answers its clients in any case"
+}
 THRESHOLDS = ("attack_syns", "attack_strays")
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 MOST_EXCLUDED = 1 << 14
