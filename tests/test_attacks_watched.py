@@ -179,6 +179,17 @@ def test_syns_that_are_refused_are_some(ground: Ground, reason: Reason) -> None:
 AGAIN = [("opened", "proof"), ("challenged", "proof"), ("opened", "remembered"), ("challenged", "outbound_refused")]
 
 
+def test_syns_for_what_is_half_open_are_some_if_they_are_too_many(ground: Ground) -> None:
+    """As when a host answers nobody, each client tries again and again; and as somebody repeats what he has begun slowly."""
+    front = ground.start(configured(web=UNDER))
+    for _ in range(30):
+        front.second("web", opened=100, established=98, reopened=600)
+    assert front.holds("web") == PASSING
+    for _ in range(2):
+        front.second("web", opened=100, established=98, reopened=20_000)
+    assert front.holds("web") == CHALLENGE
+
+
 @pytest.mark.parametrize(("begun", "again"), AGAIN, ids="-".join)
 def test_what_can_be_sent_again_hides_no_flood(ground: Ground, begun: str, again: str) -> None:
     """One good cookie, brought back ten thousand times a second."""

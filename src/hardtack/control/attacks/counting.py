@@ -13,6 +13,7 @@ REFUSED = (
     *(Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.prefix_cap, Reason.newcomer_limit),
     *(Reason.source_limit, Reason.source_waits, Reason.syn_limit),
 )
+AGAIN, EACH = (Reason.reopened,), 8  # SYNs for what has begun; as often a client sends one again that nobody answers
 ESTABLISHED, REMEMBERED, PROOF = (Reason.established,), (Reason.remembered,), (Reason.proof,)  # that end
 CLOSED = (Reason.outbound_refused,)  # the host's own word that nobody listens there: whoever asks is no flood
 STRAY = (
@@ -20,7 +21,7 @@ STRAY = (
     *(Reason.guess_limit, Reason.learn_limit, Reason.martian),
 )
 SAID = (Reason.outbound, Reason.outbound_first, Reason.outbound_end, Reason.outbound_refused, Reason.taught)
-COLUMNS = (OPENED, ANSWERED, CHALLENGED, REFUSED, ESTABLISHED, REMEMBERED, PROOF, CLOSED, STRAY, SAID)
+COLUMNS = (OPENED, ANSWERED, CHALLENGED, REFUSED, AGAIN, ESTABLISHED, REMEMBERED, PROOF, CLOSED, STRAY, SAID)
 WORDS = [[2 * reason for reason in reasons] for reasons in COLUMNS]  # where an entry of `counters` has their frames
 
 
@@ -30,7 +31,9 @@ def counted(frames: npt.NDArray[np.float64], heard: Flags) -> Counted:
     A good cookie and a proof can be sent again and again. So they end no more handshakes than have begun so, and a proof
     none without a client that then comes.
     """
-    opened, answered, challenged, refused, established, remembered, proof, closed, strays, said = frames.T
+    opened, answered, challenged, refused, again, established, remembered, proof, closed, strays, said = frames.T
     ended = established + np.minimum(remembered, answered) + np.minimum(closed, opened)
     ended += np.minimum.reduce([proof, challenged, established])
-    return Counted(opened + answered + challenged + refused, ended, strays, said * heard)
+    begun = opened + answered + challenged
+    more = np.maximum(again - EACH * begun, 0)
+    return Counted(begun + refused + more, ended, strays, said * heard)
