@@ -18,6 +18,7 @@ from rich.console import Console
 from hardtack.cli import panel
 from hardtack.control import readout, reloads
 from hardtack.control.attacks.entry import ATTACKS, Attack, entries_of
+from hardtack.control.handovers.failures import FAILURES, Failure, entry_of
 from hardtack.control.handshakes import Held
 from hardtack.control.listing import Wanted
 from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole, key_of, name_entry
@@ -232,9 +233,23 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
         *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "handshakes", "rules", "no_host"),
-        *("connections", "sources", "agent", "reload", "attacks"),
+        *("connections", "sources", "agent", "reload", "attacks", "failures"),
     ]
     assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
+
+
+def test_hosts_whose_hand_overs_fail_are_told(ground: Ground, root: Path) -> None:
+    table = ground.add(replace(FAILURES, entries=4))
+    assert read(root).failures == {}
+    failure = Failure("reset", time.time(), True, "no agent [there]\x1b[2J", "look" + "!" * 1000)
+    table.update(key_of(2), entry_of(failure))
+    table.update(key_of(1), b"\1" + entry_of(failure)[1:])  # half written
+    now = Snapshot(time.time(), [read(root)])
+    (name, seen), *others = now.attached[0].failures.items()
+    assert (name, seen.kind, seen.passing, seen.cause, others) == ("mail", "reset", True, failure.cause, [])
+    page = shown(now)
+    assert "host mail: resets the clients that are handed over to it since" in page and "by itself meanwhile" in page
+    assert "no agent [there]\\x1b[2J; look!!!" in page
 
 
 def test_what_became_of_reloads_is_told(ground: Ground, root: Path) -> None:

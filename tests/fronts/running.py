@@ -29,8 +29,9 @@ Value = str | int | Iterable[str] | Iterable[int]
 
 
 def configuration(folder: Path, outside: Interface, hosts: Iterable[dict[str, Value]], **front: Value) -> Path:
-    """A configuration in `folder`, which has the key of all its fronts; no grace unless `front` has some."""
-    settings: dict[str, Value] = {"interface": outside.name, "key_file": key(folder), "grace": "0s", **front}
+    """A configuration in `folder`, which has the key of all its fronts; no grace, no host is asked, unless `front` says."""
+    settings: dict[str, Value] = {"interface": outside.name, "key_file": key(folder), "grace": "0s", "check_hosts": False}
+    settings |= front
     lines = ["[front]", *written(settings)]
     for host in hosts:
         lines += ["[[host]]", *written({"handshake": "agent", **host})]

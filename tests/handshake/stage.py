@@ -42,6 +42,7 @@ CONFIGURATION = """
 interface = "{interface}"
 key_file = "{key}"
 grace = "0s"
+check_hosts = false
 
 [[host]]
 name = "some-ports"

@@ -12,11 +12,17 @@ from rich.markup import escape
 from hardtack.cli import attacks
 from hardtack.cli.frames import HEADINGS, frames_table, rows
 from hardtack.cli.screen import MANY, clock, in_columns
+from hardtack.control.handovers.failures import Failure
 from hardtack.control.holdings import Connections, ProvenSources
 from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
 from hardtack.control.ways import listed as some
 from hardtack.printable import printable
 
+FAILS = {
+    "reset": "resets the clients that are handed over to it",
+    "silence": "does not answer the clients that are handed over to it",
+    "some-reset": "resets most of the clients that are handed over to it",
+}
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
 
 
@@ -87,6 +93,8 @@ def headlines(one: Readout, now: float) -> Iterator[str]:
     if one.handshakes:
         yield handshakes(one.handshakes)
     yield from attacks.lines(one.attacks)
+    for host, failure in one.failures.items():
+        yield hand_over(host, failure)
 
 
 def program(one: Attached) -> str:
@@ -159,6 +167,13 @@ def handshakes(of: dict[str, Handshake]) -> str:
         owners.setdefault(one, []).append(name)
     now = {one: f", now as {one.holds}" if one.holds != one.configured else "" for one in owners}
     return "handshake: " + "; ".join(f"{one.configured}{now[one]} ({escape(some(names))})" for one, names in owners.items())
+
+
+def hand_over(host: str, failure: Failure) -> str:
+    """What is wrong with one."""
+    now = "; it answers its clients by itself meanwhile" if failure.passing else ""
+    told = f"host {plain(host)}: [red]{FAILS[failure.kind]}[/] since {clock(failure.since)}{now}"
+    return f"{told}; likely: {plain(failure.cause)}; {plain(failure.remedy)}"
 
 
 def listed(counts: dict[Any, int]) -> str:

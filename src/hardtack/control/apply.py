@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -22,6 +22,8 @@ from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
 from hardtack.control.fading import Fading
 from hardtack.control.following import Keeper
+from hardtack.control.handovers.failures import FAILURES, Failure
+from hardtack.control.handovers.watching import Handovers
 from hardtack.control.handshakes import Handshakes
 from hardtack.control.learned import LEARNED_BYTES, Records
 from hardtack.control.learning import Learning
@@ -54,11 +56,15 @@ from hardtack.packet.programs import SWEEPER
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a front is made of besides its plan: programs, the agent's where this machine has one, rule programs."""
+    """What a front is made of besides its plan: programs, the agent's where this machine has one, rule programs.
+
+    `failing`: hosts that do not take hand-overs, by name; waits until they have been asked.
+    """
 
     images: Sequence[Image]
     agent: Image | None
     jumps: Mapping[str, Mapping[int, Image]]
+    failing: Callable[[], Mapping[str, Failure]]
 
 
 @dataclass
@@ -82,6 +88,7 @@ class AtWork:
     handshakes: Handshakes
     fading: Fading
     attacks: Attacks
+    handovers: Handovers
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
     rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
@@ -108,7 +115,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     roots = planted(draft, plan.sources)
     sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted(LEARNED_BYTES)}
     before = folder.interfaces
-    tables = [NAMES, LISTED, RELOADS, RULE_TEXTS, ATTACKS]
+    tables = [NAMES, LISTED, RELOADS, RULE_TEXTS, ATTACKS, FAILURES]
     front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps, kept=[ATTACKS.name]))
     goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
     rules = plan.seats.rules.numbers.values()
@@ -130,6 +137,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     graces = dict.fromkeys(plan.protected.owners, grace_until)
     fresh_rules = {*plan.seats.rules.numbers.values()} - earlier.rules.keys()
     connections = succession.take_over(front, fresh, fresh_rules)
+    handovers = Handovers(front.tables, handshakes, plan.config, plan.seats.numbers, given.failing())
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach(daemon.places(plan.uplinks))
     refused = front.attach(plan.places)
@@ -150,6 +158,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         handshakes=handshakes,
         fading=Fading(front.tables),
         attacks=attacks,
+        handovers=handovers,
     )
 
 

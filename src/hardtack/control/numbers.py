@@ -50,4 +50,5 @@ def table_sizes(numbers: Numbering, sets: Mapping[bytes, int]) -> dict[str, int]
     hosts = min(room_for(max(numbers.values())), MOST_HOSTS + 1)
     budgets = BUDGETS_EACH * hosts
     ports = PORT_WORDS * room_for(max(sets.values(), default=0))
-    return {"counters": hosts, "names": hosts, "attacks": hosts, "budgets": budgets, "shares": budgets, "ports": ports}
+    ours = dict.fromkeys(("counters", "names", "attacks", "failures"), hosts)
+    return {**ours, "budgets": budgets, "shares": budgets, "ports": ports}

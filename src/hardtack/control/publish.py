@@ -45,6 +45,8 @@ def publish(here: AtWork, then: Plan) -> None:
         if other_hosts:
             publish_hosts(here, now, then)
     watches.configure(here.watches, then.config, then.seats.numbers)
+    if other_hosts:
+        here.handovers.configure(then.config, then.seats.numbers)
     if (now.seats.rules.slots, now.seats.rules.bases) != (then.seats.rules.slots, then.seats.rules.bases):
         here.rules_changed = time.monotonic()
     here.plan = then

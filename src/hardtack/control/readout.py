@@ -16,6 +16,7 @@ import numpy.typing as npt
 from hardtack.agent import record
 from hardtack.control import listing, reloads
 from hardtack.control.attacks.entry import Attack, attacks_in
+from hardtack.control.handovers.failures import Failure, failures_in
 from hardtack.control.handshakes import NAMED
 from hardtack.control.holdings import Connections, ProvenSources, connections, sources
 from hardtack.control.pinned import Tables, at, nothing
@@ -127,6 +128,7 @@ class Readout:
     agent: Frames | None  # what the agent's program has counted
     reload: Reload | None  # of a front
     attacks: dict[str, Attack]  # of a front's hosts that are protected only under attack
+    failures: dict[str, Failure]  # by host; of a front
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ def read(folder: Folder) -> Readout:
             agent=own[0] if own else None,
             reload=reload(tables) if front else None,
             attacks=attacks_in(tables) if front else {},
+            failures=failures_in(tables) if front else {},
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from hardtack.control.attacks.asked import protect
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import find_exits
+from hardtack.control.handovers.asking import Asking
+from hardtack.control.handovers.failures import Failure
 from hardtack.control.helper import process
 from hardtack.control.helper.reading import keys_of
 from hardtack.control.plan import Facts, Plan, places, planned, purposes
@@ -51,7 +53,8 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         facts, masters = facts_for(config), keys_of(config)
         features.require(purposes(config, facts))
         preflight.warn_of_all(config)
-        given = ingredients(config, facts)  # in a checkout this may take a minute, and Ctrl-C end it
+        asking = Asking(config, masters)
+        given = ingredients(config, facts, asking.found)  # in a checkout this may take a minute, and Ctrl-C end it
         hold_signals()
         hold = parts.enter_context(Hold("front", uplinks))
         folder = adopted(uplinks, hold)
@@ -94,7 +97,7 @@ def facts_for(config: Config) -> Facts:
     return Facts(tcp.own(), find_exits(config), without)
 
 
-def ingredients(config: Config, facts: Facts) -> Ingredients:
+def ingredients(config: Config, facts: Facts, failing: Callable[[], Mapping[str, Failure]]) -> Ingredients:
     """All that a start takes; nothing in the kernel has been touched. Mistake for an interface."""
     for host in config.hosts:
         for name in config.front.uplinks if host.via in ("direct", "mac") else ():
@@ -102,7 +105,7 @@ def ingredients(config: Config, facts: Facts) -> Ingredients:
     where = places(config, facts)
     jumps = rule_loads.jumps(rules.laid(rules.ruled(config)), where)
     xdp.seeder()  # compiled, if it was not yet
-    return Ingredients(xdp.images(where), agent_image() if config.has_agent else None, jumps)
+    return Ingredients(xdp.images(where), agent_image() if config.has_agent else None, jumps, failing)
 
 
 def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
@@ -115,7 +118,8 @@ def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, par
 
 def works(here: AtWork) -> Sequence[Work]:
     """What is to be done every second."""
-    return [here.upkeep, here.marking, here.fading, here.presence, here.attacks, *here.watches, *here.waiting]
+    ours = here.upkeep, here.handovers, here.attacks, here.marking, here.fading, here.presence
+    return [*ours, *here.watches, *here.waiting]
 
 
 def tell_ready(here: AtWork, seconds: float) -> None:

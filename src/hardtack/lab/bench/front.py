@@ -54,6 +54,7 @@ interface = "outside"
 key_file = "key"
 connections = {SIZE}
 grace = "0s"
+check_hosts = false
 replies_per_second = 1_000_000_000
 replies_per_prefix = 1_000_000_000
 

@@ -120,7 +120,7 @@ def host(name: str, *addresses: tuple[str, ...], more: str = "") -> str:
 
 def written(net: Topology, *hosts: str) -> str:
     """A configuration."""
-    front = f'[front]\ninterface = "{net.outside.name}"\nkey_file = "key"\ngrace = "0s"\n'
+    front = f'[front]\ninterface = "{net.outside.name}"\nkey_file = "key"\ngrace = "0s"\ncheck_hosts = false\n'
     return f'include = ["hosts.d/*.toml"]\n{front}{"".join(hosts)}'
 
 

@@ -38,6 +38,7 @@ interface = "{interface}"
 {inside}
 key_file = "{key}"
 grace = "0s"
+check_hosts = false
 connections = 16384
 """
 HOST = """

@@ -1,0 +1,1 @@
+"""Whether hosts take the connections that the front hands over to them: asked at the start, and watched from then on."""
