@@ -179,15 +179,16 @@ class Inquiry:
 def judged(one: Asked) -> tuple[Kind, Finding] | None:
     """What is wrong with a host; None if nothing is, or nothing is known."""
     agent = one.host.handshake == "agent"
-    if not one.served or (one.host.via in ("kernel", "direct") and [*not_forwarding([one.host])]):
-        return "silence", likely(one.host, "silence", agent)
+    asked = one.host.model_copy(update={"addresses": (one.address,)})
+    if not one.served or [*not_forwarding([asked])]:
+        return "silence", likely(asked, "silence", agent)
     if not agent or one.port is None or one.made.get(OPTIONS):
         return None
     if one.made.get(()):
         return "reset", Finding("hand-over", OPTION_OFF, OPTION_REMEDY)
     if one.made:
         return "reset", Finding("hand-over", NO_AGENT_THERE, AGENT_REMEDY)
-    return "silence", likely(one.host, "silence")
+    return "silence", likely(asked, "silence")
 
 
 def tell_unchecked(hosts: Sequence[Host], why: str) -> None:
