@@ -55,6 +55,6 @@ def failure_in(entry: bytes) -> Failure | None:
 def failures_in(tables: Tables) -> dict[str, Failure]:
     """Those of hosts that there are, by name."""
     found = tables.get(FAILURES)
-    entries, gone = values_of(found)[1:] if found else [], tables.gone()
-    seen = {name: failure_in(entry) for name, entry in zip(tables.hosts(), entries, strict=False) if name and name not in gone}
-    return {name: failure for name, failure in seen.items() if failure}
+    entries, nobody = values_of(found)[1:] if found else [], {"", *tables.gone()}
+    seen = {name: failure_in(entry) for name, entry in zip(tables.hosts(), entries, strict=False)}
+    return {name: failure for name, failure in seen.items() if failure and name not in nobody}
