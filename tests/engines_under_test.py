@@ -27,7 +27,22 @@ from naive.prefixes import mixed
 from naive.prefixes import network as prefix
 from naive.state import WAYS, Name, State
 from naive.world import NUMBERS
-from tables_under_test import BUCKETS, LO, Updates, budgets, known, laid_of, places_entry, policy_entry, updates, ways
+from tables_under_test import (
+    BUCKETS,
+    LO,
+    SOURCE_BUCKETS,
+    Updates,
+    budgets,
+    handshakes,
+    known,
+    laid_of,
+    places_entry,
+    policy_entry,
+    proven,
+    source_places_entry,
+    updates,
+    ways,
+)
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import NativeProgram
@@ -39,6 +54,7 @@ from hardtack.kernel.maps import Map
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, clock_entry
 from hardtack.packet.programs import FRONT, FRONT_IP_RULED, FRONT_REASON, FRONT_RULED, INSIDE, INSIDE_REASON, LEAVING
+from hardtack.packet.proven_tables import PROVEN_WAYS
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
 from hardtack.packet.rule_tables import AFTER_RULES, Tally
 from hardtack.pcap.libpcap import compile
@@ -62,7 +78,7 @@ NS = 1_000_000  # in a millisecond
 PLENTY = 256  # bytes that a frame may grow by: more than any answer needs
 LIMITS = range(NUMBERS * layout.BUDGETS_EACH)  # budgets of any test
 SIZES = {"tags": BUCKETS, "connections": BUCKETS * WAYS, "counters": NUMBERS, "budgets": len(LIMITS), "shares": len(LIMITS)}
-SIZES |= {"ports": NUMBERS * layout.PORT_WORDS}
+SIZES |= {"ports": NUMBERS * layout.PORT_WORDS, "proven_tags": SOURCE_BUCKETS, "proven": SOURCE_BUCKETS * PROVEN_WAYS}
 PER_CPU = ("shares", "crowds", "prefixes", "asked", "rule_counters")  # what a CPU remembers
 RULES = range(64)  # numbers of any test
 
@@ -134,6 +150,9 @@ class Ebpf:
             self._tables["devices"].update(place.to_bytes(4, "little"), LO.to_bytes(4, "little"))
         self._tags = np.frombuffer(self._tables["tags"].memory(), np.uint8)
         self._connections = np.frombuffer(self._tables["connections"].memory(), np.uint8)
+        self._sources = np.frombuffer(self._tables["proven"].memory(), np.uint8)
+        self._source_tags = np.frombuffer(self._tables["proven_tags"].memory(), np.uint8)
+        self._hosts = np.frombuffer(self._tables["hosts"].memory(), np.uint8)
         self._wanted = np.frombuffer(self._tables["wanted"].memory(), layout.Wanted)
         self._keys = [number.to_bytes(4, "little") for number in range(NUMBERS)]
         self._counted = [self._tables["counters"].lookup_all(key) for key in self._keys]
@@ -178,6 +197,10 @@ class Ebpf:
         """The table of connections."""
         return known(self._tags, self._connections)
 
+    def proven(self) -> dict[bytes, str]:
+        """The table of proven sources."""
+        return proven(self._source_tags, self._sources)
+
     def tallies(self) -> dict[int, tuple[int, ...]]:
         """What rules have matched, by number."""
         table = self._tables["rule_counters"]
@@ -191,6 +214,7 @@ class Ebpf:
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self._tables["policy"].update(ONLY, policy_entry(state))
+        handshakes(state, self._hosts)
         self._write(ways(state))
 
     def _write(self, entries: Updates) -> None:
@@ -200,9 +224,13 @@ class Ebpf:
         """So many of the table are in use."""
         self._tables["places"].update(ONLY, places_entry(buckets))
 
+    def set_source_buckets(self, buckets: int) -> None:
+        """So many of that of proven sources."""
+        self._tables["proven_places"].update(ONLY, source_places_entry(buckets))
+
     def forget(self) -> None:
         """As if it had seen nothing yet."""
-        self._tags[:] = 0
+        self._tags[:], self._source_tags[:] = 0, 0
         self._wanted["notes"] = 0
         for name in ("rule_buckets", "rule_sources"):
             if name in self._tables:
@@ -282,6 +310,10 @@ class Native:
         """The table of connections."""
         return known(self.tables["tags"], self.tables["connections"])
 
+    def proven(self) -> dict[bytes, str]:
+        """The table of proven sources."""
+        return proven(self.tables["proven_tags"], self.tables["proven"])
+
     def tallies(self) -> dict[int, tuple[int, ...]]:
         """What rules have matched, by number."""
         size = Tally.itemsize
@@ -296,6 +328,7 @@ class Native:
     def set_policy(self, state: State) -> None:
         """What holds for all hosts together, and of the interfaces, as it is in the state."""
         self.tables["policy"][:] = np.frombuffer(policy_entry(state), np.uint8)
+        handshakes(state, self.tables["hosts"])
         self._write(ways(state))
 
     def _write(self, entries: Updates) -> None:
@@ -307,9 +340,13 @@ class Native:
         """So many of the table are in use."""
         self.tables["places"][:] = np.frombuffer(places_entry(buckets), np.uint8)
 
+    def set_source_buckets(self, buckets: int) -> None:
+        """So many of that of proven sources."""
+        self.tables["proven_places"][:] = np.frombuffer(source_places_entry(buckets), np.uint8)
+
     def forget(self) -> None:
         """As if it had seen nothing yet."""
-        for table in ("tags", "budgets", "rule_buckets", "rule_sources"):
+        for table in ("tags", "proven_tags", "budgets", "rule_buckets", "rule_sources"):
             self.tables[table][:] = 0
         self.tables["wanted"].view(layout.Wanted)["notes"] = 0
         for own in self._own.values():

@@ -7,6 +7,7 @@ the answer's options, and the rows of `golden` are literal bytes. Whatever runs 
 from __future__ import annotations
 
 from rows import (
+    challenged,
     finished,
     golden,
     known,
@@ -19,6 +20,7 @@ from rows import (
     offers,
     others,
     outward,
+    passed,
     ruled,
     sent_on,
     strangers,
@@ -45,4 +47,6 @@ ROWS: list[Row] = [
     *finished.ROWS,
     *uplinks.ROWS,
     *listed.ROWS,
+    *challenged.ROWS,
+    *passed.ROWS,
 ]

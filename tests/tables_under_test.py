@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from naive.budget import LEARNING
-from naive.state import Exit, Host, Name, Origin, Prefix, State
+from naive.state import Exit, Held, Host, Name, Origin, Prefix, State
 from naive.world import FACTORS
 from networks_under_test import content
 
@@ -25,12 +25,14 @@ from hardtack.control.uplinks import Uplink, outside_entry
 from hardtack.packet import layout
 from hardtack.packet.entries import ONLY, keys_entry
 from hardtack.packet.layout import KEEP_TAG, NO_TAG
+from hardtack.packet.proven_tables import ALLOWANCE_BITS, LOST_SHIFT, PROVEN_HASH_WORDS, Source, SourcePlaces
 
 Updates = Iterator[tuple[str, bytes, bytes]]  # table, key, value
 WORD = 1 << 32
 LO = 1  # an interface that every namespace has; no test sends anything by it
 MAPPED = bytes(10) + b"\xff\xff"
 BUCKETS = 1024  # of the table of connections: room for all of a test's
+SOURCE_BUCKETS = 64  # likewise of proven sources
 BITS = {
     "client_fin": layout.CLIENT_FIN,
     "host_fin": layout.HOST_FIN,
@@ -39,6 +41,7 @@ BITS = {
     "asked": layout.ASKED,
     "numbered": layout.NUMBERED,
     "fin_acked": layout.FIN_ACKED,
+    "half_open": layout.HALF_OPEN,
 }
 SPOKEN = {
     "sack": layout.SACK_SPOKEN,
@@ -46,7 +49,8 @@ SPOKEN = {
     "window_scaling": layout.SCALE_SPOKEN,
     "ecn": layout.ECN_SPOKEN,
 }
-NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "begun", "host")
+NUMBERS = ("next", "sent", "left", "doubted", "reach", "ack_reach", "seen", "begun", "host", "charged")
+EARNED = ("used", "passed", "pending", "before")  # of a source; its allowance, and how often it was lost, are one number
 
 
 def updates(state: State, buckets: int = BUCKETS) -> Updates:
@@ -56,6 +60,7 @@ def updates(state: State, buckets: int = BUCKETS) -> Updates:
     for number, schedule in enumerate(state.keys):
         yield "keys", number.to_bytes(4, "little"), keys_entry(schedule.items(), state.old_keys.get(number, {}).items())
     yield "places", ONLY, places_entry(buckets)
+    yield "proven_places", ONLY, source_places_entry(SOURCE_BUCKETS)
     yield "policy", ONLY, policy_entry(state)
     yield "wanted", ONLY, np.array(FACTORS[:4], np.uint64).tobytes()
     yield from ways(state)
@@ -106,13 +111,28 @@ def ruled_of(name: str, host: Host) -> Ruled:
 def record_of(host: Host) -> npt.NDArray[np.void]:
     """A host's record, but for its MSS."""
     record = np.zeros((), layout.Host)
-    for field in ("number", "keys", "replies", "frames", "heard", "one_armed", "scale"):
+    for field in ("number", "keys", "replies", "frames", "heard", "one_armed", "scale", "syns"):
         record[field] = getattr(host, field)
+    record["handshake"] = word_of(host.handshake)
     record["via"], record["other"] = host.via.value, host.drops
     record["speaks"] = sum(1 << bit for name, bit in SPOKEN.items() if name in host.speaks)
     record["tag"] = KEEP_TAG if host.tag is None else NO_TAG if host.tag == "none" else host.tag
     record["ports"] = 0 if host.ports is None else host.number
     return record
+
+
+def word_of(held: Held) -> int:
+    """Which handshake a host has, as its record says it."""
+    word = held.holds.value | held.configured.value << layout.CONFIGURED_SHIFT
+    return word | (layout.TRIED if held.tried else 0) | (layout.UNANSWERED if held.unanswered else 0)
+
+
+def handshakes(state: State, hosts: npt.NDArray[np.uint8]) -> None:
+    """Have the hosts whose records are in this memory, by number, the handshakes that they have in the state."""
+    words = hosts[: len(hosts) // layout.Host.itemsize * layout.Host.itemsize].view(layout.Host)["handshake"]
+    for _, host in protected_by(state):
+        if host is not None:
+            words[host.number] = word_of(host.handshake)
 
 
 def bits_of(ports: frozenset[int] | None) -> bytes:
@@ -167,6 +187,8 @@ def policy_entry(state: State) -> bytes:
     record = np.zeros((), layout.Policy)
     for field in ("grace_until", "learned", "taught", "replies", "prefix_replies", "prefix_connections"):
         record[field] = getattr(state, field)
+    for field in ("source_syns", "source_life"):
+        record[field] = getattr(state, field)
     return record.tobytes()
 
 
@@ -189,6 +211,13 @@ def places_entry(buckets: int, marks: int = layout.FEWEST_MARKS) -> bytes:
     """The twin's factors; `marks` in a set."""
     record = np.zeros((), layout.Places)
     record["buckets"], record["factors"], record["marked"] = buckets, FACTORS, marks - 1
+    return record.tobytes()
+
+
+def source_places_entry(buckets: int) -> bytes:
+    """The same of the table of proven sources."""
+    record = np.zeros((), SourcePlaces)
+    record["buckets"], record["factors"] = buckets, FACTORS[:PROVEN_HASH_WORDS]
     return record.tobytes()
 
 
@@ -223,10 +252,35 @@ def in_words(state: State) -> dict[Name, str]:
     return {
         name: words(
             known.origin,
-            {field: getattr(known, field) for field in NUMBERS},
+            {field: int(getattr(known, field)) for field in NUMBERS},
             [bit for bit in BITS if getattr(known, bit)],
         )
         for name, known in state.connections.items()
+    }
+
+
+def proven(tags: npt.NDArray[np.uint8], sources: npt.NDArray[np.uint8]) -> dict[bytes, str]:
+    """The sources in a table's memory, by address, in words. AssertionError if one is there twice."""
+    found: dict[bytes, str] = {}
+    records = sources.view(Source)
+    for record in records[np.flatnonzero(tags[: len(records)])]:
+        address = record["high"].tobytes() + record["low"].tobytes()
+        assert address not in found, f"twice in the table: {address!r}"
+        numbers = {name: int(record[name]) for name in EARNED}
+        found[address] = source_words(int(record["earned"]) & ALLOWANCE_BITS, int(record["earned"]) >> LOST_SHIFT, numbers)
+    return found
+
+
+def source_words(allowance: int, lost: int, numbers: dict[str, int]) -> str:
+    """A source as one reads it."""
+    return " ".join([f"allowance {allowance} lost {lost}", *(f"{name} {number}" for name, number in numbers.items())])
+
+
+def sources_in_words(state: State) -> dict[bytes, str]:
+    """The twin's sources, likewise."""
+    return {
+        address: source_words(source.allowance, source.lost, {name: getattr(source, name) for name in EARNED})
+        for address, source in state.proven.items()
     }
 
 
@@ -242,7 +296,7 @@ def budgets_in_words(state: State, cpu: int) -> dict[str, dict[int, tuple[int, .
     shares = {index_of(whose): share for whose, share in own.shares.items() if share.window}
     return {
         "shares": {number: tuple(int(getattr(share, name)) for name in SHARE) for number, share in shares.items()},
-        "wanted": {number: (share.wanted,) for number, share in shares.items() if number % layout.BUDGETS_EACH == 0},
+        "wanted": {number: (share.wanted,) for number, share in shares.items() if is_of_syns(number)},
         "cells": {number: tuple(getattr(cell, name) for name in CELL) for number, cell in own.cells.items() if cell.window},
         "asked": {number: (asked.when << 3 | asked.tries,) for number, asked in own.asked.items() if asked.when},
         "crowds": {number: (when << 32 | count,) for number, (when, count) in own.crowds.items()},
@@ -256,8 +310,13 @@ def index_of(whose: int | str) -> int:
         return whose * layout.BUDGETS_EACH
     if whose == LEARNING:
         return layout.LEARNING
-    kind = layout.QUOTED if whose.startswith("quoted") else layout.TAUGHT
+    kind = {"quoted": layout.QUOTED, "taught": layout.TAUGHT, "passed": layout.PASSED}[whose.partition(" ")[0]]
     return int(whose.rpartition(" ")[2]) * layout.BUDGETS_EACH + kind
+
+
+def is_of_syns(number: int) -> bool:
+    """Whether a budget is of SYNs, answered or sent on."""
+    return number % layout.BUDGETS_EACH in (layout.REPLIES, layout.PASSED)
 
 
 def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int]) -> dict[str, dict[int, tuple[int, ...]]]:
@@ -267,7 +326,7 @@ def budgets(tables: Mapping[str, npt.NDArray[np.uint8]], numbers: Sequence[int])
     taken = tables["budgets"].view(layout.Budget)["taken"]
     return {
         "shares": {n: tuple(int(shares[n][name]) for name in SHARE) for n in numbers if shares[n]["window"]},
-        "wanted": {n: (wanted(shares[n]),) for n in numbers if n % layout.BUDGETS_EACH == 0 and shares[n]["window"]},
+        "wanted": {n: (wanted(shares[n]),) for n in numbers if is_of_syns(n) and shares[n]["window"]},
         "cells": {int(n): tuple(int(cells[n][name]) for name in CELL) for n in np.flatnonzero(cells["window"])},
         "asked": {int(n): (int(asked[n]),) for n in np.flatnonzero(asked)},
         "crowds": {int(n): (int(crowds[n]),) for n in np.flatnonzero(crowds)},

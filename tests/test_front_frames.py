@@ -12,7 +12,7 @@ from naive import world
 from naive.decide import REASONS
 from naive.state import PLENTY as UNLIMITED  # the room of a row that says nothing of it
 from rows.row import Row
-from tables_under_test import in_words
+from tables_under_test import in_words, sources_in_words
 
 LEAVING = ("leaving", "looped")  # seen by a program that is none but the kernel's
 FOR_NATIVE_CODE = [row for row in ROWS if row.side not in LEAVING]
@@ -56,6 +56,7 @@ def test_ebpf_agrees_with_the_table(kernel: Ebpf, row: Row) -> None:
     assert str(outcome) == expected(row, twin)
     assert row.action in (None, outcome.action)
     assert (kernel.known(), kernel.noted()) == (in_words(twin.state), twin.state.noted)
+    assert kernel.proven() == sources_in_words(twin.state)
 
 
 @pytest.mark.parametrize("row", FOR_NATIVE_CODE, ids=lambda row: row.description)
@@ -64,6 +65,7 @@ def test_native_code_agrees_with_the_table(native: Native, row: Row) -> None:
     outcome = native.run(row.frame, row.now_ms, row.side, min(row.room, PLENTY))
     assert str(outcome) == expected(row, twin)
     assert (native.known(), native.noted()) == (in_words(twin.state), twin.state.noted)
+    assert native.proven() == sources_in_words(twin.state)
 
 
 def test_the_kernel_is_spared_only_what_it_cannot_be_asked() -> None:
@@ -72,6 +74,7 @@ def test_the_kernel_is_spared_only_what_it_cannot_be_asked() -> None:
         "nothing at all",
         "13 bytes: half an Ethernet type",
         "no room to grow: 54 bytes in, 58 out",
+        "challenge: no room to grow",
         "room for just the 4 bytes it takes",
         "a frame that need not grow needs no room",
         "no room for a tag: the kernel's, as it came",

@@ -19,7 +19,7 @@ from naive import world
 from naive.decide import REASONS
 from naive.state import State
 from strategies import Event, frames, moments, syns, traffic
-from tables_under_test import in_words
+from tables_under_test import in_words, sources_in_words
 
 from hardtack.packet.reasons import Reason
 
@@ -33,6 +33,7 @@ Handful = list[tuple[bytes, int, int]]
 # These take a limit that bites, or a frame without room: see rows/limits.py, test_skewed_cpus.py
 LIMITS = {Reason.no_room, Reason.host_limit, Reason.total_limit, Reason.prefix_limit, Reason.prefix_cap, Reason.learn_limit}
 LIMITS |= {Reason.teach_limit, Reason.guess_limit, Reason.newcomer_limit, Reason.frame_limit}
+LIMITS |= {Reason.source_limit, Reason.source_waits, Reason.syn_limit}  # transcripts/challenges.txt, passing.txt
 LIMITS |= {Reason.rule_limit, Reason.rule_source_limit, Reason.rule_drop}  # the last of them seldom: see rows/ruled.py
 # Ten examples at a time: after ten Hypothesis begins to make examples from parts of old ones, and so the same frames again.
 STEADY = settings(
@@ -130,6 +131,7 @@ def test_three_engines_agree_on_20_000_frames() -> None:
         for number in range(RUNS):
             generated(number, HANDFULS, each)
             assert native.known() == kernel.known() == in_words(twin.state)
+            assert native.proven() == kernel.proven() == sources_in_words(twin.state)
     assert len(compared) >= WANTED, len(compared)
     assert {kind for kind, times in seen.items() if times >= 10} >= SPECIAL, seen
     assert {reason for reason, times in reasons.items() if times >= 20} == REASONS - LIMITS, reasons
@@ -159,6 +161,7 @@ def test_native_code_agrees_without_root() -> None:
     for number in range(2):
         generated(number, HANDFULS, each)
     assert native.known() == in_words(twin.state)
+    assert native.proven() == sources_in_words(twin.state)
 
 
 def test_native_code_and_twin_agree_on_how_much_room_it_takes() -> None:

@@ -1,6 +1,7 @@
 """A small town's life on three CPUs, whose clocks differ and whose unix time steps: native code and the naive twin agree.
 
-Frame by frame on what becomes of it and on the one bucket of connections; in the end on every budget and prefix.
+Frame by frame on what becomes of it and on the one bucket of connections, and of sources; in the end on every budget and
+prefix.
 
 Each of these, put back into packet/, is found within the first lives: durations by unix time (grace, windows, ages);
 a part of a budget that does not grow smaller, or a refusal where the part is used up by others; a share that is tight for
@@ -15,11 +16,11 @@ from engines_under_test import Native, Twin
 from hypothesis import HealthCheck, Phase, given, settings
 from naive import world
 from naive.decide import REASONS
-from naive.state import WAYS
+from naive.state import PROVEN_WAYS, WAYS
 from strategies import Life, Town, lives
-from tables_under_test import budgets_in_words, in_words
+from tables_under_test import budgets_in_words, in_words, sources_in_words
 
-from hardtack.packet.reasons import Reason
+from hardtack.packet.reasons import Reason, Verdict, verdict
 
 STEADY = settings(
     max_examples=200,
@@ -43,18 +44,20 @@ def test_native_code_and_twin_agree_on_a_small_towns_life() -> None:
     @given(lives())
     @STEADY
     def each(life: Life) -> None:
-        twin = Twin(world.state(slots=[None] * WAYS, **life.limits))
+        twin = Twin(world.state(slots=[None] * WAYS, seats=[None] * PROVEN_WAYS, **life.limits))
         native.forget()
         native.set_policy(twin.state)
         native.set_buckets(1)
-        town = Town(twin.state)
+        native.set_source_buckets(1)
+        town = Town(twin.state, life.hosts)
         for deed, event in town.events(life):
             thought = twin.run(event.frame, event.now_ms, event.side, cpu=event.cpu, ms=event.ms)
             outcome = native.run(event.frame, event.now_ms, event.side, cpu=event.cpu, ms=event.ms)
             assert outcome == thought, f"{outcome}, not {thought}: {deed}, {event}"
             assert native.known() == in_words(twin.state), f"{deed}, {event}"
+            assert native.proven() == sources_in_words(twin.state), f"{deed}, {event}"
             reasons[thought.reason] += 1
-            if thought.reason == Reason.answered and deed.what != "spike":
+            if verdict(thought.reason) == Verdict.REPLY and deed.what != "spike":
                 town.answered(deed.client, thought.frame)
         for cpu in {deed.cpu for deed in life.deeds}:
             assert native.budgets(cpu) == budgets_in_words(twin.state, cpu)

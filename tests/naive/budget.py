@@ -18,6 +18,7 @@ QUOTES = 128  # ICMP errors in a window, of no known connection
 RESERVE_BITS = 3  # an eighth is for prefixes that have lately brought good cookies
 PART_BITS = 6
 FLOOR_BITS = 6
+TO_HOST = 1 << 15  # a host's second crowd: of whom SYNs go on, rather than being answered
 
 
 def may_learn(state: State, moment: Moment) -> bool:
@@ -54,7 +55,7 @@ def refuses(state: State, segment: Segment, host: Host, moment: Moment) -> Reaso
     """Why a SYN gets no answer; None if it may have one, which then is paid for."""
     shares, source = state.cpus[moment.cpu].shares, segment.packet.source
     everybody, ours = shares[EVERYBODY], shares[host.number]
-    turn(state, everybody, ours, host, moment)
+    turn_host(everybody, ours, host, moment)
     if prefixes.is_capped(state, source, moment):
         return Reason.prefix_cap
     everybody.wanted += 1
@@ -73,14 +74,34 @@ def refuses(state: State, segment: Segment, host: Host, moment: Moment) -> Reaso
     return None
 
 
-def turn(state: State, everybody: Share, ours: Share, host: Host, moment: Moment) -> None:
-    """Both shares in this window, if they are not in it yet."""
+def keeps_off(state: State, segment: Segment, host: Host, moment: Moment) -> Reason | None:
+    """Why a SYN does not go on to its host, which wants no more than so many; None if it may, which then is paid for."""
+    whose, cpu = f"passed to {host.number}", state.cpus[moment.cpu]
+    ours = cpu.shares[whose]
+    if ours.window != moment.window:
+        crowd = ours.crowd if ours.window + 1 == moment.window else 0
+        cpus = prefixes.cpus(state, moment)
+        ours.fair, ours.crowd = max(1, host.syns // cpus // (crowd + 1)), 0
+        begin(ours, host.syns, cpus, moment.window)
+    ours.wanted += 1
+    if ours.tight and not has_its_share(state, segment.packet.source, ours, host.number | TO_HOST, ours.fair, moment):
+        return Reason.prefix_limit
+    return None if pay(state, whose, ours, host.syns) else Reason.syn_limit
+
+
+def turn_everybody(state: State, moment: Moment) -> None:
+    """Everybody's share in this window, if it is not in it yet."""
+    everybody = state.cpus[moment.cpu].shares[EVERYBODY]
     if everybody.window != moment.window:
         everybody.cpus = count_cpus(state, moment.window)
         hosts = everybody.hosts if everybody.window + 1 == moment.window else 0
         everybody.host_fair = max(1, state.replies // (max(1, hosts) * everybody.cpus))
         everybody.hosts = 0
         begin(everybody, state.replies, everybody.cpus, moment.window)
+
+
+def turn_host(everybody: Share, ours: Share, host: Host, moment: Moment) -> None:
+    """A host's, likewise."""
     if ours.window != moment.window:
         everybody.hosts += 1
         crowd = ours.crowd if ours.window + 1 == moment.window else 0
@@ -108,20 +129,26 @@ def count_cpus(state: State, window: int) -> int:
 
 
 def has_fair_share(state: State, source: bytes, host: Host, proven: bool, moment: Moment) -> bool:
-    """Whether the prefix, in what it wants of this host, has had less than its share; a /64 may have a quarter of that."""
+    """Whether the prefix has had fewer answers of this host's than its share; a /64 may have a quarter of that."""
     shares = state.cpus[moment.cpu].shares
-    fair = shares[host.number].fair
+    ours = shares[host.number]
+    fair = ours.fair
     if proven:  # eight of these use up what is reserved
         fair = max(fair, (min(host.replies, state.replies) >> FLOOR_BITS) // shares[EVERYBODY].cpus)
-    had, new = crowd(state, prefixes.network(source), host.number, fair, moment)
+    return has_its_share(state, source, ours, host.number, fair, moment)
+
+
+def has_its_share(state: State, source: bytes, ours: Share, number: int, fair: int, moment: Moment) -> bool:
+    """The same, of one that is `fair`. `number`: of the crowd."""
+    had, new = crowd(state, prefixes.network(source), number, fair, moment)
     if new:
-        shares[host.number].crowd += 1
+        ours.crowd += 1
     if had >= fair:
         return False
     if len(source) == 4:
         return True
     quarter = max(1, fair >> 2)
-    return crowd(state, source[:8], host.number, quarter, moment)[0] < quarter
+    return crowd(state, source[:8], number, quarter, moment)[0] < quarter
 
 
 def crowd(state: State, prefix: bytes, number: int, fair: int, moment: Moment) -> tuple[int, bool]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
-from naive import budget, checksum, connections, cookie, icmp, known, options, prefixes, rules, sources, teaching
+from naive import icmp, prefixes, rules, segments, sources, syn, teaching
 from naive.connections import name_of
 from naive.forward import Action, forward
 from naive.martians import is_martian
 from naive.moment import Moment
 from naive.parse import EXTENSIONS, TCP, Flaw, Packet, Segment, network, transport
-from naive.reply import reply
 from naive.rules import Ruling
-from naive.state import PLENTY, Connection, Host, Name, Origin, State, Via, mapped
+from naive.state import PLENTY, Host, State, Via, mapped
 
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 CHRISTMAS = FIN | PSH | URG
@@ -46,7 +45,7 @@ def decide(state: State, frame: bytes, moment: Moment, room: int = PLENTY) -> De
     if host.dry_run and verdict(reason) != Verdict.PASS:
         sent = forward(state, frame, packet, host, room)
         return Decision(reason, sent.action, sent.frame, host.number)
-    if reason == Reason.answered and len(out) > len(frame) + room:
+    if verdict(reason) == Verdict.REPLY and len(out) > len(frame) + room:
         reason, out = Reason.no_room, frame
     if verdict(reason) == Verdict.FORWARD or (verdict(reason) == Verdict.PASS and host.via == Via.switched):
         sent = forward(state, frame, packet, host, room)
@@ -108,8 +107,8 @@ def judge(
     if entry is None and is_martian(packet.source, packet.destination):
         return Reason.martian, frame
     if segment.flags & SYN:
-        return judge_syn(state, frame, segment, host, entry, moment)
-    return judge_segment(state, segment, host, entry, moment), frame
+        return syn.judge(state, frame, segment, host, entry, moment)
+    return segments.judge(state, segment, host, entry, moment), frame
 
 
 def may_hide_tcp(packet: Packet) -> bool:
@@ -122,95 +121,3 @@ def without_ack(flags: int) -> Reason:
     if not flags & (FIN | PSH | URG):
         return Reason.null
     return Reason.xmas if flags & CHRISTMAS == CHRISTMAS else Reason.no_ack
-
-
-def judge_syn(
-    state: State, frame: bytes, segment: Segment, host: Host, entry: Connection | None, moment: Moment
-) -> tuple[Reason, bytes]:
-    """A segment with SYN, and its answer."""
-    # The TCP checksum is not looked at: the client's own ACK proves that what it sent arrived.
-    if segment.packet.version == 4 and not checksum.holds(segment.packet.header):
-        return Reason.bad_checksum, frame
-    if segment.flags & FIN:
-        return Reason.syn_fin, frame
-    if segment.flags & RST:
-        return Reason.syn_rst, frame
-    if segment.flags & ACK:
-        name = name_of(segment)
-        return Reason.stray_syn_ack if entry is None else known.synchronize(state, name, segment, host, moment), frame
-    key = state.keys[host.keys].get(cookie.epoch(moment.now_ms))
-    if key is None:
-        return Reason.no_key, frame
-    if entry is not None and not (entry.fin_acked and known.makes_way(entry, segment, moment)):
-        if known.has_allowance(state, name_of(segment), moment):
-            return Reason.reopened, frame
-        if not entry.fin_acked:  # else in FIN-WAIT-2 or TIME-WAIT: RFC 9293 3.6
-            return Reason.implausible, frame
-    if segment.link[:6] not in state.macs:
-        return Reason.not_for_us, frame
-    if host.dry_run:  # nobody is answered, and no budget but the host's own is touched
-        return Reason.answered if budget.may_be_answered(state, host, moment) else Reason.host_limit, frame
-    refusal = budget.refuses(state, segment, host, moment)
-    if refusal is not None:
-        return refusal, frame
-    prefixes.ask(state, name_of(segment), moment)
-    return Reason.answered, reply(frame, segment, host, key, moment.now_ms)
-
-
-def judge_segment(state: State, segment: Segment, host: Host, entry: Connection | None, moment: Moment) -> Reason:
-    """A segment with RST or ACK, but no SYN."""
-    name = name_of(segment)
-    if segment.flags & RST:
-        return Reason.stray_rst if entry is None else known.judge_reset(state, name, segment, moment)
-    if entry is not None and (not entry.host_fin or known.is_certain(entry, segment)):
-        return known.follow(state, name, segment, host, moment)
-    tried = prefixes.may_guess(state, name, moment)
-    if entry is None and cookie.epoch(moment.now_ms) not in state.keys[host.keys]:
-        return Reason.no_key  # hosts answer by themselves
-    admitted = bring_cookie(state, segment, host, moment.now_ms) if tried else None
-    if isinstance(admitted, cookie.Admitted):
-        return remember(state, name, segment, host, admitted, moment)
-    if tried and not host.dry_run:
-        prefixes.count_failure(state, name, moment)
-    if entry is not None:
-        return known.follow(state, name, segment, host, moment)
-    if moment.ms < (state.grace_until if host.grace_until is None else host.grace_until):
-        return learn_in_grace(state, name, segment, host, moment)
-    return stray(segment) if tried else Reason.guess_limit
-
-
-def bring_cookie(state: State, segment: Segment, host: Host, now_ms: int) -> cookie.Admitted | cookie.Refusal:
-    """What a client's ACK brings back, judged by the host's keys."""
-    packet = segment.packet
-    flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
-    tsecr = options.parse(segment.options).tsecr
-    keys, old = state.keys[host.keys], state.old_keys.get(host.keys)
-    return cookie.check_by_either(keys, old, flow, segment.seq, segment.ack, tsecr, now_ms, host.scale)
-
-
-def remember(state: State, name: Name, segment: Segment, host: Host, admitted: cookie.Admitted, moment: Moment) -> Reason:
-    """A good cookie: the connection is known, if its prefix may open one more."""
-    if not prefixes.may_open(state, name, moment):
-        return Reason.newcomer_limit
-    entry = connections.begin(state, name, host, Origin.cookie, moment, not prefixes.is_busy(state, name, moment))
-    if entry is None:
-        return Reason.newcomer_limit
-    connections.brought(entry, segment, host, admitted)
-    return Reason.remembered
-
-
-def learn_in_grace(state: State, name: Name, segment: Segment, host: Host, moment: Moment) -> Reason:
-    """A connection that may have existed before the front did."""
-    if not budget.may_learn(state, moment):
-        return Reason.learn_limit
-    entry = connections.begin(state, name, host, Origin.grace, moment)
-    assert entry is not None
-    connections.note(entry, segment, host)
-    return Reason.learned
-
-
-def stray(segment: Segment) -> Reason:
-    """Nobody's ACK, or worse."""
-    if segment.flags & FIN:
-        return Reason.stray_fin
-    return Reason.stray_data if segment.has_payload else Reason.stray_ack

@@ -42,6 +42,8 @@ def class_of(state: State, name: Name, newcomer: Name, rich: Hashable, busy: Has
     """The highest gives way first; within a class, the one that was silent longest."""
     known = state.connections[name]
     if known.client_fin and known.host_fin:
+        return 7
+    if known.half_open:
         return 6
     if is_busy(state, name, moment):
         return BUSY

@@ -14,6 +14,7 @@ from naive.state import BURST, START, Connection, Host, Name, Origin, State
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 WINDOW = 1 << 23  # bytes: about as much as a receive window may hold
 FAST_OPEN = 1 << 14  # data in a SYN, more than which nobody sends
+PROGRESS = 1 << 26  # bytes: more at once is none
 AHEAD = 60_000  # ms by which another CPU's clock may be ahead of ours
 DOUBT_AHEAD = 16  # windows, likewise
 WAITING = 1 << 16  # ms for which a host may be in TIME-WAIT
@@ -81,7 +82,7 @@ def touch(known: Connection, host: Host, moment: Moment) -> None:
     if elapsed == 0 or elapsed > WORD - AHEAD:
         return
     known.seen = moment.stamp
-    if known.awaited:
+    if known.awaited or known.half_open:
         known.left = min(START, known.left + (elapsed >> 4))
     else:
         known.left = min(BURST, known.left + min(elapsed, BURST) * host.frames)
@@ -127,7 +128,7 @@ def synchronize(state: State, name: Name, segment: Segment, host: Host, moment: 
     return Reason.connection
 
 
-def judge_reset(state: State, name: Name, segment: Segment, moment: Moment) -> Reason:
+def judge_reset(state: State, name: Name, segment: Segment, _: Host, moment: Moment) -> Reason:
     """A client's RST of a known connection: RFC 5961 3.2. Only the host's own word, or one that it will believe, ends it."""
     known = state.connections[name]
     distance = (segment.seq - known.next) % WORD

@@ -8,6 +8,7 @@ WORD = 1 << 32
 WINDOW_BITS = 7  # of monotonic ms: every budget begins anew with each window
 WINDOW = 1 << WINDOW_BITS
 SECOND_BITS = 10  # likewise: what a source prefix may have
+PERIOD_BITS = 11  # likewise: what a proven source may have
 SHORT = 1 << 16  # such numbers are kept in 16 bits
 
 
@@ -38,3 +39,8 @@ class Moment:
     def doubts(self) -> int:
         """A window, as connections keep it."""
         return (self.ms >> WINDOW_BITS) % SHORT
+
+    @property
+    def period(self) -> int:
+        """Of what a proven source may have: 2.048 s."""
+        return (self.ms >> PERIOD_BITS) % SHORT

@@ -1,10 +1,13 @@
-"""The SYN-ACK: the cookie, and every byte of the frame that carries it."""
+"""The SYN-ACK: the cookie or the challenge, and every byte of the frame that carries it."""
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 
+from naive import challenge as challenges
 from naive import checksum, cookie, options
+from naive.moment import WORD
 from naive.parse import Segment
 from naive.state import Host
 
@@ -13,30 +16,66 @@ WINDOW, TTL = 64240, 64  # cookie.md, "The SYN-ACK"
 SHORTEST = 60  # bytes of the shortest Ethernet frame, without its check sequence
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """What tells one SYN-ACK from another."""
+
+    sequence: int
+    acknowledgment: int
+    tsval: int | None
+    ecn: bool
+
+
 def reply(frame: bytes, segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
-    """The frame that answers a SYN. Padding of the shortest Ethernet frames stays."""
-    answered = answer(segment, host, key, now_ms)
+    """The frame that answers a SYN with a cookie."""
+    packet, offer = segment.packet, spoken(segment, host)
+    o, fine = cookie.options_byte(offer, packet.version), cookie.fine_bits(offer, packet.version)
+    timestamps, ecn = offer.tsval is not None, accepts_ecn(segment, host)
+    flow = flow_of(segment)
+    ours = cookie.make(key, flow, segment.seq, o, now_ms, timestamps=timestamps, ecn=ecn, fine=fine, scale=host.scale)
+    return padded(frame, segment, answer(segment, host, Numbers(ours.isn, (segment.seq + 1) % WORD, ours.tsval, ecn)))
+
+
+def challenge(frame: bytes, segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
+    """The frame that answers it with a challenge."""
+    ecn, fine = accepts_ecn(segment, host), cookie.fine_bits(spoken(segment, host), segment.packet.version)
+    ours = challenges.make(key, flow_of(segment), segment.seq, now_ms, ecn=ecn, fine=fine)
+    return padded(frame, segment, answer(segment, host, Numbers(ours.sequence, ours.acknowledgment, ours.tsval, ecn)))
+
+
+def padded(frame: bytes, segment: Segment, answered: bytes) -> bytes:
+    """Padding of the shortest Ethernet frames stays."""
     if not segment.has_payload and len(answered) <= len(frame) <= SHORTEST:
         answered += frame[len(answered) :]
     return answered
 
 
-def answer(segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
+def flow_of(segment: Segment) -> cookie.Flow:
+    """What tags are over."""
+    packet = segment.packet
+    return cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
+
+
+def spoken(segment: Segment, host: Host) -> options.Offer:
+    """What the client offers, as far as the host takes it."""
+    return options.spoken(options.parse(segment.options), host.speaks)
+
+
+def accepts_ecn(segment: Segment, host: Host) -> bool:
+    """By Linux's rule for cookies."""
+    if spoken(segment, host).tsval is None or "ecn" not in host.speaks:
+        return False
+    return segment.flags & (ECE | CWR) == ECE | CWR and segment.packet.ecn == 0
+
+
+def answer(segment: Segment, host: Host, numbers: Numbers) -> bytes:
     """The SYN-ACK, from Ethernet's first byte to the last TCP option."""
     packet = segment.packet
-    offer = options.spoken(options.parse(segment.options), host.speaks)
-    timestamps = offer.tsval is not None
-    ecn = timestamps and segment.flags & ECE != 0 and segment.flags & CWR != 0 and packet.ecn == 0 and "ecn" in host.speaks
-    flow = cookie.Flow(packet.source, packet.destination, segment.source_port, segment.destination_port)
-    o = cookie.options_byte(offer, packet.version)
-    fine = cookie.fine_bits(offer, packet.version)
-    ours = cookie.make(key, flow, segment.seq, o, now_ms, timestamps=timestamps, ecn=ecn, fine=fine, scale=host.scale)
-
-    sent = options.build(host.mss, offer, ours.tsval, host.scale)
+    sent = options.build(host.mss, spoken(segment, host), numbers.tsval, host.scale)
     length = 20 + len(sent)
-    flags = SYN | ACK | (ECE if ecn else 0)
-    before = struct.pack("!HHII", flow.destination_port, flow.source_port, ours.isn, (segment.seq + 1) & 0xFFFFFFFF)
-    before += struct.pack("!BBH", length // 4 << 4, flags, WINDOW)
+    flags = SYN | ACK | (ECE if numbers.ecn else 0)
+    before = struct.pack("!HH", segment.destination_port, segment.source_port)
+    before += struct.pack("!IIBBH", numbers.sequence, numbers.acknowledgment, length // 4 << 4, flags, WINDOW)
     after = b"\0\0" + sent  # the urgent pointer
     pseudo = packet.destination + packet.source + struct.pack("!II", 6, length)
     total = checksum.checksum(pseudo + before + b"\0\0" + after)

@@ -10,13 +10,14 @@ from typing import Literal, NamedTuple
 
 from naive import cookie
 from naive.cpu import Cpu
-from naive.networks import Prefix as Source
+from naive.networks import Prefix as Listed
 from naive.rules import Memory, Rule, Ruling
 
 PLENTY = 1 << 31
 MANY_FRAMES = 1 << 20  # a ms
 BURST, START = 8192, 64  # frames that a connection may send at once; before its host has confirmed it
 WAYS = 8  # connections in a bucket of the table
+PROVEN_WAYS = 16  # sources in a bucket of theirs
 
 
 class Via(Enum):
@@ -33,7 +34,32 @@ class Origin(Enum):
     cookie = 0
     host = 1
     grace = 2
+    syn = 3  # that has gone on to its host
     seed = 4
+
+
+class Handshake(Enum):
+    """What becomes of a SYN."""
+
+    cookie = 0  # answered with a cookie, which the host's agent knows
+    challenge = 1  # of a proven source: goes on to the host; of any other: answered with a challenge
+    passing = 2  # goes on to the host
+
+
+class Held(NamedTuple):
+    """Which handshake holds for a host now, and which one it has by the configuration.
+
+    tried       one connection in 128 has the latter
+    unanswered  the host does not answer: sources are not blamed for it
+    """
+
+    holds: Handshake = Handshake.cookie
+    configured: Handshake = Handshake.cookie
+    tried: bool = False
+    unanswered: bool = False
+
+
+COOKIES = Held()
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,8 @@ class Host:
     grace_until  monotonic ms; None: as all others
     rules      in order; `protect`: what goes to the handshake, "" if `ports` says it
     dry_run    nothing is dropped or answered
+    handshake  which one it has
+    syns       that may go on to it in a window; 0: any number
     """
 
     ports: frozenset[int] | None
@@ -74,6 +102,8 @@ class Host:
     rules: tuple[Rule, ...] = ()
     protect: str = ""
     dry_run: bool = False
+    handshake: Held = COOKIES
+    syns: int = 0
 
     @property
     def ruling(self) -> Ruling:
@@ -135,6 +165,8 @@ class Connection:
     asked              its host has sent a SYN, and nobody has answered
     numbered           `next` and `sent` are the host's own numbers
     fin_acked          its client has acknowledged the host's FIN
+    half_open          its client's SYN has gone on to the host, its ACK has yet to come
+    charged            that was at the cost of its source's allowance
     """
 
     seen: int
@@ -154,6 +186,27 @@ class Connection:
     asked: bool = False
     numbered: bool = False
     fin_acked: bool = False
+    half_open: bool = False
+    charged: bool = False
+
+
+@dataclass
+class Source:
+    """A proven address. Times are `Moment.period`.
+
+    used       the last period in which it had something; the three counts are of this one
+    allowance  SYNs that it may have in a period
+    lost       how often in a row it has lost all of them
+    passed     SYNs that have gone on
+    pending    of these, those that are half open still; `before`: of those of the period before
+    """
+
+    used: int
+    allowance: int
+    lost: int = 0
+    passed: int = 0
+    pending: int = 0
+    before: int = 0
 
 
 @dataclass
@@ -163,7 +216,7 @@ class State:
 
     If there are several ways in, exit 0 is whichever it was: `uplink`, one of the others. `macs`, `unfinished` are of it.
 
-    The twin's table of connections has no end, or (`slots`) it is a single bucket.
+    The twin's tables of connections and of proven sources have no end, or (`slots`, `seats`) are a single bucket each.
     """
 
     hosts: Mapping[bytes, Host]
@@ -181,15 +234,19 @@ class State:
     unfinished: bool = False  # checksums of what comes in may be left to do
     # the MAC address that its frames come from, where known
     origins: Mapping[bytes | Prefix, bytes] = field(default_factory=dict)
-    lists: Mapping[int, Mapping[Source, int]] = field(default_factory=dict)  # of sources, by Host.number; 0: for all
+    lists: Mapping[int, Mapping[Listed, int]] = field(default_factory=dict)  # of sources, by Host.number; 0: for all
     replies: int = PLENTY  # SYN-ACKs in a window, for all hosts
     prefix_replies: int = PLENTY  # SYN-ACKs in a second, for a source prefix
-    prefix_connections: int = PLENTY  # good cookies in a second, of a source prefix
+    prefix_connections: int = PLENTY  # connections in a second, of a source prefix
     learned: int = PLENTY  # connections that may be learned in a window of the grace period
     taught: int = PLENTY  # connections that a host may teach in a window
     grace_until: int = 0  # monotonic ms
     connections: dict[Name, Connection] = field(default_factory=dict)
     slots: list[Name | None] | None = None
+    proven: dict[bytes, Source] = field(default_factory=dict)  # by address
+    seats: list[bytes | None] | None = None
+    source_syns: int = 205  # that a source may earn in a period: 100 a second
+    source_life: int = 292  # periods for which it is proven without a use: 10 minutes
     cpus: defaultdict[int, Cpu] = field(default_factory=lambda: defaultdict(Cpu))
     # Budgets, by whose they are: the window, and what all CPUs together have taken of it
     taken: dict[int | str, tuple[int, int]] = field(default_factory=dict)

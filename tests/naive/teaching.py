@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from hardtack.packet.reasons import Reason
-from naive import budget
+from naive import budget, half_open, proven
 from naive.connections import begin, name_from_host
-from naive.known import ACK, FIN, RST, SYN, after, is_near, touch
+from naive.known import ACK, FIN, PROGRESS, RST, SYN, after, is_near, touch
 from naive.moment import WORD, Moment
 from naive.parse import Segment
-from naive.state import BURST, START, Connection, Host, Origin, State
-
-PROGRESS = 1 << 26  # bytes: more at once is none
+from naive.state import BURST, START, Connection, Host, Name, Origin, State
 
 
 def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
@@ -19,13 +17,18 @@ def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
     known = state.connections.get(name)
     if known is None:
         return teach(state, segment, host, moment)
+    first = known.origin in (Origin.cookie, Origin.syn) and not known.host_seen
     if segment.flags & RST:
         if not segment.flags & ACK:  # it may answer somebody who has sent what it has not asked for, or what it never said
             far = known.numbered and not is_near(segment.seq, known.sent, known.ack_reach)
             if known.asked or far:
                 return Reason.outbound_other
         state.forget(name)
-        return Reason.outbound_end
+        if known.half_open:
+            proven.spare(state, name.client, known, host, moment)
+        return Reason.outbound_refused if first else Reason.outbound_end
+    if known.half_open and segment.flags & ACK:
+        return hear(state, name, segment, host, moment, first)
     if segment.flags & SYN:  # it uses the port again, towards the same server; or answers a SYN of what it no longer had
         origin = known.origin if segment.flags & ACK else Origin.host
         known = begin(state, name, host, origin, moment)
@@ -39,7 +42,22 @@ def learn(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:
             await_client(known)
     if segment.flags & FIN:
         known.host_fin = True
-    return Reason.outbound
+    return Reason.outbound_first if first else Reason.outbound
+
+
+def hear(state: State, name: Name, segment: Segment, host: Host, moment: Moment, first: bool) -> Reason:
+    """A host's segment with ACK, of a half-open connection: it answers the SYN, or shows that the handshake has ended."""
+    known = state.connections[name]
+    touch(known, host, moment)
+    if not segment.flags & SYN and half_open.is_over(known, segment):
+        acknowledge(known, segment)
+        half_open.establish(state, name, host, moment)
+    else:
+        acknowledge(known, segment)
+        known.left = START
+    if segment.flags & FIN:
+        known.host_fin = True
+    return Reason.outbound_first if first else Reason.outbound
 
 
 def teach(state: State, segment: Segment, host: Host, moment: Moment) -> Reason:

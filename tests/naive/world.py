@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 from random import Random
 
@@ -10,7 +11,7 @@ from naive.frames import packed
 from naive.networks import Prefix as Source
 from naive.rules import Rule
 from naive.sources import ALLOW, DENY
-from naive.state import Exit, Hop, Host, Prefix, State, Via, mapped
+from naive.state import Exit, Handshake, Held, Hop, Host, Prefix, State, Via, mapped
 
 
 def lists(value: int, *prefixes: str) -> dict[Source, int]:
@@ -49,6 +50,15 @@ RULED, RULED6 = "203.0.113.13", "2001:db8:d::1"
 NAMED, NAMED6 = "203.0.113.14", "2001:db8:e::1"
 STRICT, STRICT6 = "203.0.113.15", "2001:db8:f::1"
 DRY, DRY6 = "203.0.113.16", "2001:db8:10::1"
+# Who answers clients himself. Proven ones: all that he says is heard, or is not. Any: the same; and four in a window
+CHALLENGED, CHALLENGED6 = "203.0.113.17", "2001:db8:11::1"
+UNHEARD, UNHEARD6 = "203.0.113.18", "2001:db8:12::1"
+PASSED, PASSED6 = "203.0.113.19", "2001:db8:13::1"
+OPEN, OPEN6 = "203.0.113.20", "2001:db8:14::1"
+FEW, FEW6 = "203.0.113.21", "2001:db8:15::1"
+# All as long as nobody attacks, who then are given cookies; all but one in 128 connections, who are challenged
+CALM, CALM6 = "203.0.113.22", "2001:db8:16::1"
+TRIED, TRIED6 = "203.0.113.23", "2001:db8:17::1"
 
 RULES = [
     "count tcp dst port 443 and (ip[1] & 0xfc == 0x80 or ip6[1] & 0x0f == 0x0c)",
@@ -68,6 +78,8 @@ NAMED_RULES = ["count src net 100.64.0.0/10", "dry drop udp src port 53", "drop 
 DRY_RULES = ["drop udp src port 53", "limit 3/s udp dst port 9", "pass udp dst port 10"]
 
 WEB_PORTS = frozenset({80, 443})
+CHALLENGE, PASS = Held(Handshake.challenge, Handshake.challenge), Held(Handshake.passing, Handshake.passing)
+IN_CALM, IN_TRIAL = Held(Handshake.passing), Held(Handshake.passing, Handshake.challenge, tried=True)
 RULES_OF = {
     name: tuple(Rule(text, number) for number, text in enumerate(texts, first))
     for name, first, texts in [("ruled", 1, RULES), ("named", 21, NAMED_RULES), ("dry", 31, DRY_RULES)]
@@ -105,6 +117,20 @@ HOSTS = {
         STRICT6: Host(None, 1440, number=19, protect="tcp dst port 80 or tcp dst port 443", drops=True),
         DRY: Host(WEB_PORTS, 1460, number=20, heard=True, dry_run=True, rules=RULES_OF["dry"], replies=4),
         DRY6: Host(WEB_PORTS, 1440, number=20, heard=True, dry_run=True, rules=RULES_OF["dry"], replies=4),
+        CHALLENGED: Host(WEB_PORTS, 1460, number=24, heard=True, handshake=CHALLENGE),
+        CHALLENGED6: Host(WEB_PORTS, 1440, number=24, heard=True, handshake=CHALLENGE),
+        UNHEARD: Host(WEB_PORTS, 1460, number=25, handshake=CHALLENGE, speaks=frozenset({"sack", "window_scaling"})),
+        UNHEARD6: Host(WEB_PORTS, 1440, number=25, handshake=CHALLENGE, speaks=frozenset({"sack", "window_scaling"})),
+        PASSED: Host(WEB_PORTS, 1460, number=26, heard=True, handshake=PASS),
+        PASSED6: Host(WEB_PORTS, 1440, number=26, heard=True, handshake=PASS),
+        OPEN: Host(WEB_PORTS, 1460, number=27, handshake=PASS),
+        OPEN6: Host(WEB_PORTS, 1440, number=27, handshake=PASS),
+        FEW: Host(WEB_PORTS, 1460, number=28, heard=True, handshake=PASS, syns=4),
+        FEW6: Host(WEB_PORTS, 1440, number=28, heard=True, handshake=PASS, syns=4),
+        CALM: Host(WEB_PORTS, 1460, number=29, heard=True, handshake=IN_CALM),
+        CALM6: Host(WEB_PORTS, 1440, number=29, heard=True, handshake=IN_CALM),
+        TRIED: Host(WEB_PORTS, 1460, number=30, heard=True, handshake=IN_TRIAL),
+        TRIED6: Host(WEB_PORTS, 1440, number=30, heard=True, handshake=IN_TRIAL),
     }.items()
 }
 # Networks: host 21's, and in it an address of host 22's, and some that are nobody's
@@ -125,9 +151,13 @@ HOSTS |= {mapped(packed(one)): Host(WEB_PORTS, 1400, number=23, via=Via.routed) 
 TO_LEARN = frozenset({Prefix(mapped(packed(WIDER)), 96 + 24), Prefix(mapped(packed(WIDER6)), 48)})
 NETWORKS |= {network: Host(WEB_PORTS, 1400, number=23, via=Via.routed) for network in TO_LEARN}
 # For generated frames: all but those of which it matters how many came before
-PROTECTED4 = (WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE, RULED, NAMED, STRICT, FOUND, SOUGHT)
+PROTECTED4 = (
+    *(WEB, ANY_PORT, EDGES, ROUTED, SWITCHED, BACK, LOST, HEARD, PLAIN, WIDE, RULED, NAMED, STRICT, FOUND, SOUGHT),
+    *(CHALLENGED, UNHEARD, PASSED, OPEN, CALM, TRIED),
+)
 PROTECTED6 = (
     *(WEB6, ANY_PORT6, ROUTED6, SWITCHED6, BACK6, HEARD6, PLAIN6, WIDE6, RULED6, NAMED6, STRICT6, FOUND6, SOUGHT6),
+    *(CHALLENGED6, UNHEARD6, PASSED6, OPEN6, CALM6, TRIED6),
 )
 EVERYBODY = [host for host in (*HOSTS.values(), *NETWORKS.values()) if host]
 NUMBERS = 1 + max(host.number for host in EVERYBODY)  # of counters: each host's, and nobody's
@@ -174,3 +204,8 @@ def state(**others: object) -> State:
     fields |= {"to_learn": TO_LEARN, "noted": set()}
     fields |= {"keys": [KEYS, OTHER_KEYS, KEYS], "old_keys": {2: OLD_KEYS}, "factors": FACTORS, "lists": LISTS}
     return State(**fields | {"origins": ORIGINS, "macs": MACS} | others)  # type: ignore[arg-type]
+
+
+def with_handshake(handshake: Held, *addresses: str) -> dict[bytes, Host]:
+    """Hosts of State, of whom those with these addresses have another handshake than otherwise."""
+    return HOSTS | {one: replace(HOSTS[one], handshake=handshake) for one in (mapped(packed(name)) for name in addresses)}

@@ -48,6 +48,12 @@ def of(description: str, reason: Reason, known: bool, **fields: Any) -> list[Row
     ]
 
 
+def again(description: str, reason: Reason, **fields: Any) -> list[Row]:
+    """The same of a connection whose host has been heard before."""
+    four, six = of(f"{description} of a known connection, after its first word", reason, True, **fields)
+    return [replace(four, heard=(out(flags=ACK),)), replace(six, heard=(out(OUT6, flags=ACK),))]
+
+
 def alone(description: str, given: bytes, reason: Reason, number: int = 1) -> Row:
     """Any frame at an inside interface."""
     return Row(f"from a host: {description}", given, reason, side="inside", number=number)
@@ -68,15 +74,18 @@ TAUGHT = [
     *of("FIN without ACK", OTHER, False, flags=FIN),
 ]
 FOLLOWED = [
-    *of("SYN of a known connection", Reason.outbound, True, flags=SYN),
-    *of("SYN-ACK of a known connection", Reason.outbound, True, flags=SYN | ACK),
-    *of("ACK of a known connection", Reason.outbound, True, flags=ACK),
-    *of("data of a known connection", Reason.outbound, True, flags=ACK | PSH, payload=b"HTTP/1.1 200 OK\r\n\r\n"),
-    *of("FIN of a known connection", Reason.outbound, True, flags=ACK | FIN),
-    *of("RST of a known connection", Reason.outbound_end, True, flags=RST),
-    *of("RST and ACK of a known connection", Reason.outbound_end, True, flags=RST | ACK, seq=7),
-    *of("no flag, of a known connection", Reason.outbound, True, flags=0),
-    *of("URG without ACK, of a known connection", Reason.outbound, True, flags=URG),
+    *of("SYN of a known connection", Reason.outbound_first, True, flags=SYN),
+    *of("SYN-ACK of a known connection", Reason.outbound_first, True, flags=SYN | ACK),
+    *of("ACK of a known connection", Reason.outbound_first, True, flags=ACK),
+    *of("data of a known connection", Reason.outbound_first, True, flags=ACK | PSH, payload=b"HTTP/1.1 200 OK\r\n\r\n"),
+    *of("FIN of a known connection", Reason.outbound_first, True, flags=ACK | FIN),
+    *of("RST of a known connection", Reason.outbound_refused, True, flags=RST),
+    *of("RST and ACK of a known connection", Reason.outbound_refused, True, flags=RST | ACK, seq=7),
+    *of("no flag, of a known connection", Reason.outbound_first, True, flags=0),
+    *of("URG without ACK, of a known connection", Reason.outbound_first, True, flags=URG),
+    *again("ACK", Reason.outbound, flags=ACK),
+    *again("RST", Reason.outbound_end, flags=RST),
+    *again("SYN", Reason.outbound, flags=SYN),
 ]
 ANYTHING = [
     alone("a port that is not protected", out(source_port=22, flags=SYN), OTHER),
@@ -149,7 +158,7 @@ TENANTS = [
     Row(
         "from a host: a RST in another's name ends nothing",
         frame(S4, SAID, ORIGIN4),
-        Reason.outbound,
+        Reason.outbound_first,
         side="inside",
         before=(first_ack(IPv4(CLIENT4, SWITCHED), Tcp(destination_port=80)),),
         heard=(frame(S4, replace(SAID, flags=RST)),),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from naive import cookie
+from naive import challenge, cookie
 from naive.cookie import Flow, Keys
 from naive.forward import Action
-from naive.frames import ACK, ECE, SYN, Ethernet, IPv4, IPv6, Tcp, frame, packed
+from naive.frames import ACK, ECE, RST, SYN, Ethernet, IPv4, IPv6, Tcp, frame, packed
 from naive.state import PLENTY, Host, mapped
 from naive.world import KEYS, NOW, state
 
@@ -61,7 +61,7 @@ class Row:
 class Expected:
     """The answer a row expects, said by hand: nothing of what the client offered is read from its options.
 
-    o        the cookie's options byte
+    o        the cookie's options byte; a challenge has none
     order    the options of the SYN-ACK, in order, by the names in `OPTIONS`
     echo     the client's TSval, if TS is among them
     ecn      whether it accepts ECN
@@ -77,30 +77,42 @@ class Expected:
     scale: int = 7
 
     def frame(self, ip: IPv4 | IPv6, tcp: Tcp, link: Ethernet, now_ms: int = NOW) -> bytes:
-        """The frame that answers a SYN with these headers."""
-        source, destination = packed(ip.source), packed(ip.destination)
-        flow = Flow(source, destination, tcp.source_port, tcp.destination_port)
-        timestamps = "TS" in self.order.split()
+        """The frame that answers a SYN with these headers, with a cookie."""
+        said = {"timestamps": "TS" in self.order.split(), "ecn": self.ecn, "fine": self.fine, "scale": self.scale}
         key = KEYS[cookie.epoch(now_ms)]
-        said = {"timestamps": timestamps, "ecn": self.ecn, "fine": self.fine, "scale": self.scale}
-        ours = cookie.make(key, flow, tcp.seq, self.o, now_ms, **said)  # type: ignore[arg-type]
+        ours = cookie.make(key, flow_of(ip, tcp), tcp.seq, self.o, now_ms, **said)  # type: ignore[arg-type]
+        return self._carried(ip, tcp, link, (ours.isn, (tcp.seq + 1) % (1 << 32), ours.tsval or 0))
+
+    def challenge(self, ip: IPv4 | IPv6, tcp: Tcp, link: Ethernet, now_ms: int = NOW) -> bytes:
+        """The frame that answers it with a challenge."""
+        key = KEYS[cookie.epoch(now_ms)]
+        ours = challenge.make(key, flow_of(ip, tcp), tcp.seq, now_ms, ecn=self.ecn, fine=self.fine)
+        return self._carried(ip, tcp, link, (ours.sequence, ours.acknowledgment, ours.tsval))
+
+    def _carried(self, ip: IPv4 | IPv6, tcp: Tcp, link: Ethernet, numbers: tuple[int, int, int]) -> bytes:
+        sequence, acknowledgment, tsval = numbers
         options = {
             "MSS": struct.pack("!BBH", 2, 4, host_of(ip.destination).mss),
             "SACK": b"\x04\x02",
-            "TS": struct.pack("!BBII", 8, 10, ours.tsval or 0, self.echo),
+            "TS": struct.pack("!BBII", 8, 10, tsval, self.echo),
             "NOP": b"\x01",
             "WS": bytes([3, 3, self.scale]),
         }
         segment = Tcp(
             source_port=tcp.destination_port,
             destination_port=tcp.source_port,
-            seq=ours.isn,
-            ack=(tcp.seq + 1) % (1 << 32),
+            seq=sequence,
+            ack=acknowledgment,
             flags=SYN | ACK | (ECE if self.ecn else 0),
             options=b"".join(options[name] for name in self.order.split()),
         )
         back = replace(link, source=link.destination, destination=link.source)
         return frame(answering(ip), segment, back)
+
+
+def flow_of(ip: IPv4 | IPv6, tcp: Tcp) -> Flow:
+    """What tags are over."""
+    return Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
 
 
 def host_of(destination: str) -> Host:
@@ -129,6 +141,37 @@ def answered(
     ip, tcp, link = ip or IPv4(), tcp or Tcp(), link or Ethernet()
     out = expected.frame(ip, tcp, link, now_ms)
     return Row(description, frame(ip, tcp, link), Reason.answered, out, now_ms)
+
+
+def challenged(
+    description: str,
+    expected: Expected,
+    ip: IPv4 | IPv6,
+    tcp: Tcp | None = None,
+    link: Ethernet | None = None,
+    now_ms: int = NOW,
+) -> Row:
+    """A row whose frame is answered with a challenge."""
+    tcp, link = tcp or Tcp(destination_port=80), link or Ethernet()
+    out = expected.challenge(ip, tcp, link, now_ms)
+    return Row(description, frame(ip, tcp, link), Reason.challenged, out, now_ms)
+
+
+def proof(
+    ip: IPv4 | IPv6,
+    syn: Tcp | None = None,
+    *,
+    now_ms: int = NOW,
+    keys: Keys = KEYS,
+    wrong: int = 0,
+    link: Ethernet | None = None,
+    **changes: object,
+) -> bytes:
+    """The RST of a client whose SYN was challenged at some moment; `wrong`: bits of its number that are turned."""
+    syn = syn or Tcp(destination_port=80)
+    ours = challenge.make(keys[cookie.epoch(now_ms)], flow_of(ip, syn), syn.seq, now_ms, ecn=False)
+    segment = Tcp(syn.source_port, syn.destination_port, ours.acknowledgment ^ wrong, 0, RST, 0)
+    return frame(ip, replace(segment, **changes), link)  # type: ignore[arg-type]
 
 
 def first_ack(

@@ -138,7 +138,7 @@ BEHIND = [
     Row(
         "rules: what the host says of a connection of another port is heard",
         frame(IPv4(RULED, CLIENT), Tcp(8443, 40000, MINE.ack, MINE.seq, ACK)),
-        Reason.outbound,
+        Reason.outbound_first,
         before=(FOUR,),
         side="inside",
     ),

@@ -18,12 +18,31 @@ from naive.frames import ACK, FIN, PSH, RST, SYN, Ethernet, IPv4, IPv6, Tcp, fra
 from naive.moment import WINDOW, WORD
 from naive.parse import Segment, parse
 from naive.state import Name, State, mapped
-from naive.world import HEARD, HEARD6, NOW, SCARCE, SCARCE6, SLOW, SLOW6, WEB, WEB6
+from naive.world import (
+    CALM,
+    CALM6,
+    CHALLENGED,
+    CHALLENGED6,
+    FEW,
+    FEW6,
+    HEARD,
+    HEARD6,
+    NOW,
+    SCARCE,
+    SCARCE6,
+    SLOW,
+    SLOW6,
+    UNHEARD,
+    UNHEARD6,
+    WEB,
+    WEB6,
+)
 
 Side = Literal["outside", "inside"]
 BOOTED = (3 << 32) - (60 << 10)  # ms: a minute before 32 bits of it, and 16 of its windows and seconds, begin anew
 PORT, CLIENT_PORT, ISN = 80, 40000, 0xFFFFFFF0
 HOSTS = [(WEB, WEB6), (HEARD, HEARD6), (SLOW, SLOW6), (SCARCE, SCARCE6)]
+HOSTS += [(CHALLENGED, CHALLENGED6), (FEW, FEW6), (UNHEARD, UNHEARD6), (CALM, CALM6)]
 CLIENTS = [("198.18.1.1", "2001:db8:c01:1::1"), ("198.18.1.2", "2001:db8:c01:2::1"), ("198.18.1.3", "2001:db8:c01:1::2")]
 CLIENTS += [(f"198.18.{number}.1", f"2001:db8:c{number:02x}::1") for number in range(2, 5)]
 # Mostly little time passes: within a tick, a window, a second; now and then enough for a cookie or a guess to be forgotten
@@ -34,8 +53,9 @@ WHAT = ["open", "open", "open", "open", "syn", "cookie", "confirm", "data"] * 4
 WHAT += ["back", "fin", "host_fin", "wrong_ack", "host_reset", "bare_reset", "bad_cookie"] * 2
 WHAT += ["host_syn", "syn_ack", "host_ack"] * 2
 WHAT += ["wrong_seq", "near_reset", "far_reset", "again", "much", "spike", "error", "family", "calls"] * 2
-WHAT += ["reset"] * 4 + ["guesses"]
-SEVERAL = {"open": ["syn", "cookie"], "again": ["syn"] * 4, "much": ["data"] * 70}
+WHAT += ["reset"] * 4 + ["guesses"] + ["whole"] * 8 + ["half"] * 4
+SEVERAL = {"open": ["syn", "cookie"], "half": ["syn", "cookie", "syn"]}
+SEVERAL |= {"whole": ["syn", "cookie", "syn", "host_ack", "data"], "again": ["syn"] * 4, "much": ["data"] * 70}
 # What each says: flags; of clients how far ahead of what is expected, how far beyond what was sent; bytes of data
 HOST_SAYS = {
     "confirm": (ACK, 0),
@@ -73,11 +93,12 @@ class Deed:
 
 @dataclass(frozen=True)
 class Life:
-    """Limits, as fields of the twin's state; the CPUs' skews; what happens."""
+    """Limits, as fields of the twin's state; the CPUs' skews; what happens. `hosts`: with whom the clients begin."""
 
     limits: dict[str, int]
     skews: tuple[int, ...]
     deeds: list[Deed]
+    hosts: int
 
 
 @dataclass(frozen=True)
@@ -107,9 +128,17 @@ LIMITS = st.fixed_dictionaries(
         "taught": st.sampled_from([1, 1, 1 << 31]),
         "learned": st.sampled_from([1, 3, 1 << 31]),
         "grace_until": st.sampled_from([0, 0, BOOTED + 2000, BOOTED + 70_000]),
+        "source_syns": st.sampled_from([2, 5, 205]),
+        "source_life": st.sampled_from([1, 2, 4, 292]),
     }
 )
-LIVES = st.builds(Life, LIMITS, st.tuples(st.just(0), SKEWS, SKEWS), st.lists(DEEDS, min_size=30, max_size=60))
+LIVES = st.builds(
+    Life,
+    LIMITS,
+    st.tuples(st.just(0), SKEWS, SKEWS),
+    st.lists(DEEDS, min_size=30, max_size=60),
+    st.integers(0, len(HOSTS) - 1),
+)
 
 
 def lives() -> SearchStrategy[Life]:
@@ -120,9 +149,10 @@ def lives() -> SearchStrategy[Life]:
 class Town:
     """The twin's state, by which deeds become frames."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, hosts: int) -> None:
+        self._state, self._hosts = state, hosts
         self._answers: dict[int, Segment] = {}
+        self._challenges: dict[int, int] = {}
         self._isns: dict[int, int] = {}
         self._rng = Random(1)
 
@@ -130,7 +160,10 @@ class Town:
         """The front's SYN-ACK has come home."""
         answer = parse(out)
         assert isinstance(answer, Segment)
-        self._answers[client] = answer
+        if answer.ack == (self._isns.get(client, ISN) + 1) % WORD:
+            self._answers[client] = answer
+        else:
+            self._challenges[client] = answer.ack
 
     def events(self, life: Life) -> Iterator[tuple[Deed, Event]]:
         """One after the other: each is made when it is asked for."""
@@ -183,6 +216,8 @@ class Town:
                 ahead = 70_000_000 if self._rng.getrandbits(2) else -70_000_000  # or another one behind the same NAT
                 self._isns[client] = isn = (isn + ahead) % WORD
             return "outside", self._sent(client, Tcp(CLIENT_PORT, PORT, isn, 0, SYN, options=offer(client)))
+        if what == "cookie" and client in self._challenges:
+            return "outside", self._sent(client, Tcp(CLIENT_PORT, PORT, self._challenges.pop(client), 0, RST))
         if what == "cookie" and answer is not None:
             return "outside", self._sent(client, self._cookie(answer))
         if what in HOST_SAYS:
@@ -198,7 +233,7 @@ class Town:
 
     def _ends(self, client: int) -> tuple[str, str]:
         version, number = client % 2, client // 2
-        return CLIENTS[number][version], HOSTS[number % len(HOSTS)][version]
+        return CLIENTS[number][version], HOSTS[(self._hosts + number) % len(HOSTS)][version]
 
     def _name(self, client: int) -> Name:
         source, destination = self._ends(client)

@@ -10,19 +10,26 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-from naive import cookie
+from naive import challenge, cookie
 from naive.cookie import EPOCH, Flow
 from naive.frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, VLAN, Ethernet, IPv4, IPv6, Tcp, frame, packed
-from naive.state import mapped
+from naive.state import Handshake, mapped
 from naive.world import (
     BACK,
     BACK6,
+    CALM6,
+    CHALLENGED,
+    CHALLENGED6,
     EPOCH_BEGINS,
     HEARD,
     HEARD6,
     HOPS,
     HOSTS,
     LOST,
+    OPEN,
+    OPEN6,
+    PASSED,
+    PASSED6,
     ROUTED,
     ROUTED6,
     RULED,
@@ -31,6 +38,9 @@ from naive.world import (
     SLOW6,
     SWITCHED,
     SWITCHED6,
+    TRIED,
+    UNHEARD,
+    UNHEARD6,
     WEB,
     WEB6,
     state,
@@ -39,9 +49,12 @@ from naive.world import (
 WORD = 1 << 32
 WINDOW = 1 << 23  # bytes: see naive/known.py
 KEYS, OLD_KEYS = state().keys, state().old_keys
-HOSTS_4, HOSTS_6 = (WEB, ROUTED, SWITCHED, BACK, LOST, HEARD, SLOW), (WEB6, ROUTED6, SWITCHED6, BACK6, HEARD6, SLOW6)
+ANSWERING_4, ANSWERING_6 = (CHALLENGED, UNHEARD, PASSED, OPEN, TRIED), (CHALLENGED6, UNHEARD6, PASSED6, OPEN6, CALM6)
+HOSTS_4 = (WEB, ROUTED, SWITCHED, BACK, LOST, HEARD, SLOW, *ANSWERING_4)
+HOSTS_6 = (WEB6, ROUTED6, SWITCHED6, BACK6, HEARD6, SLOW6, *ANSWERING_6)
+CLIENTS_4, CLIENTS_6 = ("198.51.100.7", "198.51.100.8", "203.0.112.9"), ("2001:db8::1", "2001:db8:0:1::1", "2001:db8:1::9")
 # ICMP errors: more for a host whose `default` drops what is not TCP, and for one with a rule that lets them in
-ERRORS_4, ERRORS_6 = (*HOSTS_4, SWITCHED, SWITCHED, RULED, RULED), (*HOSTS_6, SWITCHED6, SWITCHED6, RULED6, RULED6)
+ERRORS_4, ERRORS_6 = (*HOSTS_4, *[SWITCHED] * 4, RULED, RULED), (*HOSTS_6, *[SWITCHED6] * 4, RULED6, RULED6)
 LISTED_4 = ("192.88.99.1", "192.88.99.9", "192.88.99.129", "192.88.99.200", "203.0.112.1")
 LISTED_6 = ("2001:db8:bad::1", "2001:db8:bad:1::1", "2001:db8:bad:1:1::1", "2001:db8:bad:2::1", "2001:db8:bad:ffff::")
 BASE = 0xFFFFFFF0  # of every client's sequence numbers: they soon wrap
@@ -68,6 +81,9 @@ CLIENT_FLAGS += [
 ]
 HOST_FLAGS = [ACK] * 6 + [ACK | PSH, ACK | FIN, ACK | FIN, SYN | ACK, SYN, RST, RST | ACK, 0]
 
+# What hosts answer to a SYN, and what their clients then say
+ANSWER_FLAGS, FIRST_FLAGS = [SYN | ACK] * 8 + [ACK, RST | ACK, SYN], [ACK] * 6 + [ACK | PSH, ACK | FIN, RST, RST | ACK, SYN]
+
 
 @dataclass(frozen=True)
 class Event:
@@ -79,9 +95,12 @@ class Event:
 
 
 def traffic(rng: Random, count: int) -> Iterator[Event]:
-    """So many events of some twenty connections."""
+    """So many events of some twenty connections; one in forty is a handshake with a host that answers by itself."""
     for _ in range(count):
         now_ms = rng.choice(MOMENTS)
+        if rng.random() < 0.025:
+            yield from handshake(rng, now_ms)
+            continue
         ip, tcp = client(rng)
         what = rng.random()
         if what < 0.25:
@@ -94,6 +113,22 @@ def traffic(rng: Random, count: int) -> Iterator[Event]:
             yield Event("outside", error(rng, ip, tcp), now_ms)
 
 
+def handshake(rng: Random, now_ms: int) -> Iterator[Event]:
+    """A client proves its source, and is in touch with its host; now and then something is missing, or wrong."""
+    ip: IPv4 | IPv6 = IPv4(rng.choice(CLIENTS_4), rng.choice(ANSWERING_4))
+    if rng.random() < 0.5:
+        ip = IPv6(rng.choice(CLIENTS_6), rng.choice(ANSWERING_6))
+    syn = Tcp(41000 + rng.randrange(40), 80, BASE)
+    first = replace(syn, seq=(BASE + rng.choice(AHEAD)) % WORD, ack=(HOSTS_BASE + 1 - rng.choice(FARTHER)) % WORD, flags=ACK)
+    answer = replace(first, seq=(BASE + 1) % WORD, ack=HOSTS_BASE)
+    key = KEYS[0].get(cookie.epoch(now_ms), bytes(16))
+    for said in (with_proof(ip, syn, key, now_ms), syn, answer, replace(first, flags=rng.choice(FIRST_FLAGS))):
+        if said is answer:
+            yield Event("inside", from_host(rng, ip, said, rng.choice(ANSWER_FLAGS)), now_ms)
+        elif rng.random() < 0.9:
+            yield Event("outside", frame(ip, said), now_ms)
+
+
 def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
     """A client's segment; which connection it is of, is by address and port."""
     ip: IPv4 | IPv6 = IPv4(destination=rng.choice(HOSTS_4)) if rng.random() < 0.6 else IPv6(destination=rng.choice(HOSTS_6))
@@ -101,6 +136,8 @@ def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
     ip = replace(ip, ttl=hops) if isinstance(ip, IPv4) else replace(ip, hop_limit=hops)
     seq = (BASE + rng.choice(AHEAD)) % WORD
     flags, payload = rng.choice(CLIENT_FLAGS), rng.choice(PAYLOADS)
+    if flags == SYN and rng.random() < 0.7:
+        seq = BASE
     ack = (HOSTS_BASE + rng.choice(FARTHER)) % WORD if rng.random() < 0.9 else rng.getrandbits(32)
     if ack & 7 == 1:  # now and then, without another draw: lists are about him
         ip = replace(ip, source=(LISTED_4 if isinstance(ip, IPv4) else LISTED_6)[(ack >> 3) % 5])
@@ -108,10 +145,12 @@ def client(rng: Random) -> tuple[IPv4 | IPv6, Tcp]:
 
 
 def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
-    """The same, with a cookie that is good, if the time it was made and the connection's SYN are right."""
+    """The same, with a cookie that is good, if the time it was made and the connection's SYN are right; or a challenge."""
     times = rng.random() < 0.5
     o, made = rng.getrandbits(7), now_ms - rng.choice([0, 10, 1000, 31_000, 97_000])
     host = HOSTS[mapped(packed(ip.destination))]
+    if host.handshake.configured == Handshake.challenge:
+        return with_proof(ip, tcp, KEYS[host.keys].get(cookie.epoch(made), bytes(16)), made)
     schedule = OLD_KEYS.get(host.keys, KEYS[host.keys]) if o & 1 else KEYS[host.keys]
     key = schedule.get(cookie.epoch(made), bytes(16))
     flow = Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
@@ -122,10 +161,17 @@ def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
     return replace(tcp, seq=(BASE + 1) % WORD, ack=(ours.isn + 1) % WORD, flags=flags, options=carried)
 
 
-def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp) -> bytes:
+def with_proof(ip: IPv4 | IPv6, tcp: Tcp, key: bytes, made: int) -> Tcp:
+    """An RST that brings a challenge back."""
+    flow = Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
+    return replace(tcp, seq=challenge.make(key, flow, BASE, made, ecn=False).acknowledgment, flags=RST)
+
+
+def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, flags: int | None = None) -> bytes:
     """The host's side of it: acknowledges what a client's segment would have had as its sequence number."""
     back = replace(ip, source=ip.destination, destination=ip.source)
-    said = Tcp(tcp.destination_port, tcp.source_port, tcp.ack, tcp.seq, rng.choice(HOST_FLAGS), payload=tcp.payload)
+    flags = rng.choice(HOST_FLAGS) if flags is None else flags
+    said = Tcp(tcp.destination_port, tcp.source_port, tcp.ack, tcp.seq, flags, payload=tcp.payload)
     hop = HOPS.get(mapped(packed(ip.destination)))
     by_itself = hop is not None and rng.random() < 0.8
     return frame(back, said, Ethernet(source=hop.mac) if hop is not None and by_itself else Ethernet())

@@ -10,19 +10,24 @@ from naive.frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG
 
 from hardtack.packet.reasons import Reason
 
-Client = tuple[int, int]  # which network, and which host in it
+Client = tuple[int, int, int]  # which network, which host in it, and which of its connections
 LETTERS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, ".": ACK, "U": URG, "E": ECE, "W": CWR}
 UNITS = {"h": 3_600_000, "s": 1000}  # ms
 CLOSED_WINDOW = "0"
+CHALLENGE = "challenge"
 
 
 @dataclass(frozen=True)
 class Number:
-    """A sequence number: so far from the first of the answer (the last one; or the first, second, ...), or in itself."""
+    """A sequence number: so far from the first of the answer (the last one; or the first, second, ...), or in itself.
+
+    Or (`challenge`) from what the last challenge acknowledged.
+    """
 
     value: int
     answer: int | None = None
     absolute: bool = False
+    challenge: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,21 +118,24 @@ def duration(text: str) -> int:
 
 
 def clients(who: str) -> list[Client]:
-    """`client`, `c3`, `c3.2`, or several: `c3-c9`, `c3.1-c3.9`."""
+    """`client`, `c3`, `c3.2`, `c3/2`, or several: `c3-c9`, `c3.1-c3.9`, `c3/1-c3/9`."""
     first, _, last = who.partition("-")
-    network, address = client(first)
+    network, address, connection = client(first)
     if not last:
-        return [(network, address)]
-    last_network, last_address = client(last)
-    if network == last_network:
-        return [(network, number) for number in range(address, last_address + 1)]
-    return [(number, address) for number in range(network, last_network + 1)]
+        return [(network, address, connection)]
+    last_network, last_address, last_connection = client(last)
+    if network != last_network:
+        return [(number, address, connection) for number in range(network, last_network + 1)]
+    if address != last_address:
+        return [(network, number, connection) for number in range(address, last_address + 1)]
+    return [(network, address, number) for number in range(connection, last_connection + 1)]
 
 
 def client(name: str) -> Client:
-    """Which network, and which host in it."""
-    network, _, address = name.replace("client", "c1").removeprefix("c").partition(".")
-    return int(network), int(address or 1)
+    """Which network, which host in it, and which of its connections."""
+    ends, _, connection = name.replace("client", "c1").removeprefix("c").partition("/")
+    network, _, address = ends.partition(".")
+    return int(network), int(address or 1), int(connection or 0)
 
 
 def number(text: str) -> Number:
@@ -137,4 +145,6 @@ def number(text: str) -> Number:
     if text.startswith("="):
         return Number(int(text[1:]), absolute=True)
     value, _, answer = text.partition("@")
+    if answer == CHALLENGE:
+        return Number(int(value or 0), challenge=True)
     return Number(int(value), int(answer) if answer else None)
