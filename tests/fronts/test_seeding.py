@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import socket
 import sys
@@ -24,7 +25,7 @@ from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import attach
 from hardtack.lab.clients import connect
 from hardtack.lab.namespaces import Namespace
-from hardtack.lab.process import run
+from hardtack.lab.process import Process, run
 from hardtack.lab.programs import PASS
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
@@ -219,6 +220,19 @@ def test_a_bad_line_and_nothing_is_taken(net: Topology, folder: Path) -> None:
         )
         assert "no front is attached to lo" in hardtack(net.front, "hardtack seed -i lo < /dev/null", status=1)[1]
     assert "no front is attached in this network namespace" in hardtack(net.front, f"hardtack seed {lines}", status=1)[1]
+
+
+@routed
+def test_who_waits_is_told_how_far_it_is(net: Topology, folder: Path) -> None:
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    with switched_on(net, folder, "0s"), Process([*HARDTACK, "seed", pipe], net.front) as process:
+        with pipe.open("w") as writer:
+            writer.write(f"0 0 {SERVER[0]}:{TALK} 198.51.100.7:50123\n" * 3)
+            writer.flush()
+            process.wait_for(r"^3 lines read \.\.\.$", PATIENCE)
+        process.wait_for("1 connections seeded, 2 known before, 0 not protected here; 3 lines, ", PATIENCE)
+        assert process.wait(PATIENCE) == 0
 
 
 @routed
