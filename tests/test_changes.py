@@ -116,8 +116,21 @@ def test_another_handshake_is_another_word_in_a_table(handshake: str) -> None:
     here = planned(configured({"via": "local"}), HERE, {Path("key"): MASTER})
     without = then(here, [{"via": "local", "handshake": handshake}])
     assert not restarts(here, without) and (here.promised, without.promised) == (MACHINE.speech.scale, None)
-    (only,) = restarts(without, then(without, [{"via": "local"}]))
+    assert not restarts(without, then(without, [{"via": "local"}]))  # it is attached still
+    bare = planned(configured({"via": "local", "handshake": handshake}), HERE, {Path("key"): MASTER})
+    (only,) = restarts(bare, then(bare, [{"via": "local"}]))
     assert only == 'host host1: handshake = "agent" with via = "local": the agent is attached when a front starts'
+
+
+def test_an_agent_whose_keys_were_given_up_takes_a_restart() -> None:
+    """Where another set of keys has come in the first place meanwhile."""
+    here = planned(configured({"via": "local", "key_file": "/a"}, {}), HERE, {Path("/a"): MASTER, Path("key"): MASTER})
+    without = then(here, [{"via": "local", "handshake": "pass"}, {}])
+    assert without.seats.key_files[0] is None and not restarts(here, without)
+    assert not restarts(without, then(without, [{"via": "local", "key_file": "/a"}, {}]))
+    other = then(without, [{"via": "local", "handshake": "pass"}, {"key_file": "/b"}])
+    (only,) = restarts(other, then(other, [{"via": "local", "key_file": "/a"}, {"key_file": "/b"}]))
+    assert only == "the agent here: hosts with another key have its set of keys"
 
 
 def test_whoever_stays_keeps_his_place() -> None:

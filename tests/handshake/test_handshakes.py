@@ -154,7 +154,7 @@ def test_from_one_handshake_to_another(net: Topology, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("net", ["local"], indirect=True)
 def test_an_agent_here_takes_a_restart(net: Topology, tmp_path: Path) -> None:
-    """Away from it does not. Whoever is connected notices neither."""
+    """Away from it does not, nor back while it is attached. Whoever is connected notices nothing."""
     configuration = having(net, tmp_path, "agent")
     with ExitStack() as sockets:
         sockets.callback(taken_off, net)
@@ -164,6 +164,10 @@ def test_an_agent_here_takes_a_restart(net: Topology, tmp_path: Path) -> None:
             reload(net, front)
             connections.append(opened(net, sockets))
             check_echoes(connections)
+            for handshake in ("agent", "challenge"):
+                having(net, tmp_path, handshake)
+                reload(net, front)
+                connections.append(opened(net, sockets))
         with started(net, configuration) as (front,):
             assert said(front, "ready")["agent_here"] == "false" and tcx_programs(net.far) == 0
             connections.append(opened(net, sockets))

@@ -142,17 +142,13 @@ def restarts(now: Plan, then: Plan) -> list[str]:
     was, will = now.config, then.config
     front = [one for one in differences(was.front, will.front) if one[0] in RESTART]
     found = [f"[front] {key}: {told(before, after)}: {RESTART[key]}" for key, before, after in front]
-    if will.has_agent and not was.has_agent:
-        name = next(host.name for host in will.hosts if host.has_agent_here)
-        found.append(f'host {name}: handshake = "agent" with via = "local": the agent is attached when a front starts')
+    found += agent_restarts(now.seats, then)
     if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
         found.append(f"what leaves by {listed(was.front.uplinks)} is to teach: no program is attached there")
     known = {one.name for one in now.facts.exits}
     for host in will.hosts:
         if host.out and host.out not in known:
             found.append(f"host {host.name}: out = {host.out}: the front does not know this interface")
-    if was.has_agent and will.has_agent and was.key_pairs[0] != will.key_pairs[0]:
-        found.append(f"the agent here: its keys are in {both(will.key_pairs[0])}, and were in {both(was.key_pairs[0])}")
     if len(then.seats.key_files) > (entries := now.seats.sizes["keys"]):
         found.append(f"{len(will.key_pairs)} sets of keys: the table was made for {entries} at most, those before included")
     if max(then.seats.numbers.values()) >= (entries := now.seats.sizes["counters"]):
@@ -161,6 +157,19 @@ def restarts(now: Plan, then: Plan) -> list[str]:
         found.append(f"{len(then.protected.sets)} sets of ports: the table was made for {entries - 1} at most")
     found += rule_restarts(now.seats, then.seats)
     return found
+
+
+def agent_restarts(now: Seats, then: Plan) -> list[str]:
+    """What of the agent here takes one. It stays attached when nobody needs it any more, and has the first set of keys."""
+    will = then.config
+    if not will.has_agent:
+        return []
+    if not now.agent:
+        name = next(host.name for host in will.hosts if host.has_agent_here)
+        return [f'host {name}: handshake = "agent" with via = "local": the agent is attached when a front starts']
+    if will.key_pairs[0] != now.agent:
+        return [f"the agent here: its keys are in {both(will.key_pairs[0])}, and were in {both(now.agent)}"]
+    return [] if then.seats.key_files[0] == now.agent else ["the agent here: hosts with another key have its set of keys"]
 
 
 def rule_restarts(now: Seats, then: Seats) -> list[str]:

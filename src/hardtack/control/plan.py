@@ -50,7 +50,8 @@ class Seats:
     """What stays from plan to plan for as long as a front runs: who is where.
 
     `names`: of hosts by number from 1, also of those that are no more and keep their numbers; "" is nobody's. `key_files`:
-    of each set of the table `keys`, None where nobody has it. `sizes`: entries of tables. `rules`: where each is.
+    of each set of the table `keys`, None where nobody has it. `sizes`: entries of tables. `rules`: where each is. `agent`:
+    the files of the agent that is attached here, whose set is the first; None if there is none.
     """
 
     numbers: Numbering
@@ -58,6 +59,7 @@ class Seats:
     key_files: Sequence[KeyFiles | None]
     sizes: Mapping[str, int]
     rules: Laid
+    agent: KeyFiles | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def planned(
     protected = protect(config, numbers, facts.speech, key_files=key_files, rules=laid.words)
     sizes = table_sizes(config.front.connections) | numbering.table_sizes(numbers, protected.sets) | rules.table_sizes(laid)
     sizes |= proven.table_sizes(config.front.sources) | {KEYS.name: len(key_files)}
-    return completed(config, facts, masters, Seats(numbers, called(numbers), key_files, sizes, laid), protected, lists)
+    seats = Seats(numbers, called(numbers), key_files, sizes, laid, config.key_pairs[0] if config.has_agent else None)
+    return completed(config, facts, masters, seats, protected, lists)
 
 
 def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan, lists: Lists = NO_LISTS) -> Plan:
@@ -119,8 +122,8 @@ def replanned(config: Config, masters: Mapping[Path, bytes], now: Plan, lists: L
     key_files = with_sets(config.key_pairs, seats.key_files)
     laid = rules.laid(rules.ruled(config), seats.rules)
     protected = protect(config, numbers, facts.speech, now.protected, key_files, laid.words)
-    names = called(numbers, seats.names)
-    return completed(config, facts, masters, Seats(numbers, names, key_files, seats.sizes, laid), protected, lists)
+    there = Seats(numbers, called(numbers, seats.names), key_files, seats.sizes, laid, seats.agent)
+    return completed(config, facts, masters, there, protected, lists)
 
 
 def completed(
