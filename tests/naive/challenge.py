@@ -1,6 +1,6 @@
 """The challenge: a SYN-ACK that acknowledges what its client has not sent, and the RST that brings that number back.
 
-docs/challenge.md, to the bit. Times are unix milliseconds.
+docs/handshakes.md, to the bit. Times are unix milliseconds.
 """
 
 from __future__ import annotations
