@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hardtack.control.connections import Bytes, Chosen, Rows
 from hardtack.control.handovers.judging import Handed
 from hardtack.control.listing import since
-from hardtack.packet.layout import BY_COOKIE, HOST_SEEN
+from hardtack.packet.layout import BY_COOKIE, HOST_SEEN, MOST_HOSTS
 
 Ages = npt.NDArray[np.int64]  # ms
 
@@ -27,20 +27,27 @@ def handed_over(rows: Rows, tags: Bytes, ages: Mapping[int, int], named: Collect
     `rows`, `tags`: of all places. `named`: hosts of which all protected ports are named; of others a refusal counts only on
     a port where somebody was answered, if there is any: behind the others nobody listens.
     """
-    places = np.flatnonzero((rows["origin"] == BY_COOKIE) & np.isin(rows["host"], [*ages]))
+    hosts = np.array(sorted(ages), np.uint16)
+    asked = np.zeros(MOST_HOSTS + 1, bool)
+    asked[hosts] = True
+    places = np.flatnonzero((rows["origin"] == BY_COOKIE) & asked[rows["host"]])
+    places = places[np.argsort(rows["host"][places], kind="stable")]
     rows, known = rows[places], tags.reshape(-1)[places] != 0
-    of = {number: rows["host"] == number for number in ages}
-    return {number: judged(rows[of[number]], known[of[number]], age, number in named, ms) for number, age in ages.items()}
+    starts, ends = (np.searchsorted(rows["host"], hosts, side) for side in ("left", "right"))
+    return {
+        number: judged(rows[start:end], known[start:end], ages[number], number in named, ms)
+        for number, start, end in zip(hosts.tolist(), starts, ends, strict=True)
+    }
 
 
 def judged(rows: Rows, known: Chosen, age: int, named: bool, ms: int) -> Handed:
     """Of one host; `known`: whether each is in the table still."""
     answered = rows["state"] & HOST_SEEN != 0
     begun, seen = since(rows["begun"], ms).astype(np.int64), since(rows["seen"], ms).astype(np.int64)
-    ports = rows["ports"] >> 16
-    served = np.isin(ports, ports if named or not answered.any() else ports[answered])
-    late = begun < age
-    refused = late & ~answered & ~known & served
+    late, ports = begun < age, rows["ports"] >> 16
+    served = np.full(1 << 16, named or not answered.any())
+    served[ports[answered]] = True
+    refused = late & ~answered & ~known & served[ports]
     unheeded = late & ~answered & known & (seen >= HEARD_MORE) & (begun - seen >= HEARD_MORE)
     good, bad = late & answered, refused | unheeded
     last_good, last_bad = youngest(begun[good]), youngest(begun[bad])
