@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_ground import needs_root
-from naive import cookie
+from naive import challenge, cookie
 from naive.options import Offer
 from typer.main import get_command
 
@@ -266,6 +266,24 @@ def test_the_vectors_of_the_cookies_page_hold() -> None:
         assert f"{cookie.tag(key, flow, isn, o, timestamps, **said):016x}" == of["tag"]
         tsval = None if made.tsval is None else f"{made.tsval:08x}"
         assert (f"{made.isn:08x}", tsval) == (of["cookie"], of["tsval"])
+
+
+CHALLENGE = re.compile(
+    r"(?P<source>\S+) (?P<sport>\d+) > (?P<destination>\S+) (?P<dport>\d+) isn (?P<isn>\w+) time (?P<time>[\d.]+) s\s+"
+    r"t (?P<t>\d+) tag (?P<tag>\w+) -> challenge (?P<number>\w+) sequence (?P<sequence>\w+)"
+)
+
+
+def test_the_challenges_of_the_cookies_page_hold() -> None:
+    found = [match.groupdict() for match in CHALLENGE.finditer(text_of(COOKIE))]
+    assert len(found) == 4
+    for of in found:
+        ends = [ip_address(of[end]).packed for end in ("source", "destination")]
+        flow, now_ms = cookie.Flow(ends[0], ends[1], int(of["sport"]), int(of["dport"])), round(float(of["time"]) * 1000)
+        key = cookie.derive_key(bytes(range(32)), cookie.epoch(now_ms))
+        made = challenge.make(key, flow, int(of["isn"], 16), now_ms)
+        assert (str(cookie.epoch(now_ms)), f"{challenge.tag(key, flow):016x}") == (of["t"], of["tag"])
+        assert (f"{made.acknowledgment:08x}", f"{made.sequence:08x}") == (of["number"], of["sequence"])
 
 
 @needs_root

@@ -12,10 +12,10 @@ from random import Random
 
 import pytest
 from engines_under_test import Native
-from naive import cookie, world
+from naive import challenge, cookie, world
 from naive.cookie import EPOCH, Flow
-from naive.frames import ACK, IPv4, Tcp, frame, packed
-from naive.world import EPOCH_NOW, KEYS, NOW, WEB
+from naive.frames import ACK, RST, IPv4, Tcp, frame, packed
+from naive.world import CHALLENGED, EPOCH_NOW, KEYS, NOW, WEB
 from test_docs import ROOT
 
 from hardtack.packet.reasons import Reason
@@ -37,6 +37,8 @@ MSS_BITS = 0xC0000000  # of the timestamp: the 24 bits are over them, too
 class Guesser:
     """Somebody who knows all of each cookie but `bits` of the 24, and with timestamps none of the 7."""
 
+    host = WEB
+
     def __init__(self, native: Native, bits: int, timestamps: bool = False, **limits: int) -> None:
         self._native, self._bits, self._timestamps = native, bits, timestamps
         self._rng, self._port = Random(1), 0
@@ -47,11 +49,11 @@ class Guesser:
         """One guess, of a connection of its own or of one that it has asked for."""
         self._port = self._port % 60_000 + 1
         tcp = self._guess(self._port if port is None else port)
-        return self._native.run(frame(IPv4(SOURCE, WEB), tcp), NOW, ms=ms).reason
+        return self._native.run(frame(IPv4(SOURCE, self.host), tcp), NOW, ms=ms).reason
 
     def asks(self, ms: int, port: int) -> Reason:
         """A SYN."""
-        return self._native.run(frame(IPv4(SOURCE, WEB), Tcp(port, 443, 7)), NOW, ms=ms).reason
+        return self._native.run(frame(IPv4(SOURCE, self.host), Tcp(port, 443, 7)), NOW, ms=ms).reason
 
     def _guess(self, port: int) -> Tcp:
         flow = Flow(packed(SOURCE), packed(WEB), port, 443)
@@ -63,6 +65,22 @@ class Guesser:
             echoed = self._rng.getrandbits(32) & ~MSS_BITS
             carried = b"\x01\x01\x08\x0a" + bytes(4) + echoed.to_bytes(4, "big")
         return Tcp(port, 443, (isn + 1) % (1 << 32), (guessed + 1) % (1 << 32), ACK, options=carried)
+
+
+class Forger(Guesser):
+    """Somebody who knows all of each challenge but `bits` of the 30, and sends RSTs."""
+
+    host = CHALLENGED
+
+    def _guess(self, port: int) -> Tcp:
+        flow = Flow(packed(SOURCE), packed(CHALLENGED), port, 443)
+        ours = challenge.make(KEYS[EPOCH_NOW], flow, 7, NOW)
+        return Tcp(port, 443, ours.acknowledgment ^ self._rng.getrandbits(self._bits) << 8, 0, RST)
+
+    def knowing(self) -> Forger:
+        """The same, but he knows all of them."""
+        self._bits = 0
+        return self
 
 
 def likely(found: int, tries: int, bits: int) -> bool:
@@ -118,6 +136,37 @@ def test_nor_more_than_1024_in_all(native: Native) -> None:
     assert tried[Reason.stray_ack] == MOST_GUESSES, tried
 
 
+def test_a_forged_proof_is_right_with_the_probability_that_its_bits_say(native: Native) -> None:
+    forger, tries, bits = Forger(native, 6), 10_000, 6
+    reasons = Counter(forger.tries(BOOTED + number // 100 * SECOND) for number in range(tries))
+    assert reasons.keys() == {Reason.proof, Reason.stray_rst}
+    assert likely(reasons[Reason.proof], tries, bits), reasons
+
+
+def test_with_the_budget_128_wrong_proofs_are_looked_at_in_a_second(native: Native) -> None:
+    bits, seconds, right = 3, 40, 0
+    forger = Forger(native, bits)
+    for second in range(seconds):
+        reasons = Counter(forger.tries(BOOTED + second * SECOND) for _ in range(300))
+        tried = GUESSES + reasons[Reason.proof]  # the others are dropped unseen
+        assert reasons[Reason.stray_rst] == 300 - reasons[Reason.proof] and tried < 300
+        right += reasons[Reason.proof]
+    assert likely(right, seconds * GUESSES * (1 << bits) // ((1 << bits) - 1), bits), right
+
+
+def test_and_four_more_for_each_challenge_of_which_there_are_an_eighth(native: Native) -> None:
+    """The right ones, after all tries are used up: only of those who were asked just now, and each four times."""
+    replies = 80
+    forger = Forger(native, 24, prefix_replies=replies)
+    assert Counter(forger.tries(BOOTED) for _ in range(GUESSES)) == {Reason.stray_rst: GUESSES}
+    asked = [port for port in range(60_001, 60_301) if forger.asks(BOOTED, port) == Reason.challenged]
+    assert len(asked) == replies >> GUESSED_SHIFT
+    knower = forger.knowing()
+    for port in asked:
+        assert [knower.tries(BOOTED, port) for _ in range(TRIES + 1)] == [Reason.proof] * TRIES + [Reason.stray_rst]
+    assert knower.tries(BOOTED, 60_301) == Reason.stray_rst
+
+
 def test_the_odds_are_as_the_document_says() -> None:
     """The numbers in docs/cookie.md, from those of the program and of the default configuration."""
     text = (ROOT / "docs/cookie.md").read_text(encoding="utf-8")
@@ -129,3 +178,5 @@ def test_the_odds_are_as_the_document_says() -> None:
     assert f"{2**24 / tries / 3600:.1f} hours" in text and f"{2**31 / tries / 86400:.0f} days" in text
     assert f"{MOST_GUESSES:,}\ntries" in text and f"right in {2**24 / MOST_GUESSES / 3600:.1f} hours" in text
     assert f"{2**24 / 1.2e6:.0f} s" in text
+    assert f"1 in {round(2**30 / (tries * epoch)):,}" in text and f"{2**30 / tries / 86400:.0f} days" in text
+    assert f"{2**30 / 1.2e6 / 60:.0f} minutes" in text

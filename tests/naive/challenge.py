@@ -34,7 +34,7 @@ def tag(key: bytes, flow: Flow) -> int:
     return siphash(key, ends + SAID)
 
 
-def make(key: bytes, flow: Flow, isn: int, now_ms: int, *, ecn: bool, fine: int = 0) -> Challenge:
+def make(key: bytes, flow: Flow, isn: int, now_ms: int, *, ecn: bool = False, fine: int = 0) -> Challenge:
     """The challenge that answers a SYN now, under the key of the epoch now. `fine`: what a cookie would say of its MSS."""
     proof, right = tag(key, flow), (isn + 1) % WORD
     one = proof & PROOF | (epoch(now_ms) & 1) * PARITY

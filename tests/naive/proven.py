@@ -7,8 +7,10 @@ what is reset, or is still half open when the period after its own has passed, t
 from __future__ import annotations
 
 from naive.moment import PERIOD_BITS, SHORT, Moment
+from naive.seats import mixed
 from naive.state import Connection, Host, Source, State
 
+HALF = 8  # places of a bucket whose tags are one word
 FIRST = 4  # of a source that has just been proven
 MOST_LOST, MOST_PENDING = 7, 255
 AHEAD = 0x1000  # periods by which another CPU's clock may be ahead of ours
@@ -72,21 +74,46 @@ def prove(state: State, address: bytes, host: Host, moment: Moment) -> Source | 
     return state.proven[address]
 
 
+def tag_of(state: State, address: bytes) -> int:
+    """What tells sources of a bucket apart, mostly: a byte, and never 0."""
+    words = [int.from_bytes(address[at : at + 4], "little") for at in range(0, 16, 4)]
+    total = state.factors[0] + sum(word * factor for word, factor in zip(words, state.factors[1:5], strict=True))
+    return mixed(total) & 0xFF or 1
+
+
 def make_room(state: State, newcomer: bytes, moment: Moment) -> bool:
-    """A place: in a full bucket, that of whoever was not used longest; before all others those who have earned nothing."""
+    """A place in one of the bucket's halves: in one where nobody has its tag, so that one look finds it.
+
+    In a full one goes who was not used longest; before all others those who have earned nothing.
+    """
     if state.seats is None:
         return True
-    ages = []
-    for place, address in enumerate(state.seats):
-        if address is None:
-            state.seats[place] = newcomer
-            return True
-        source = state.proven[address]
-        ages.append((0 < source.allowance <= FIRST, since(source.used, moment)))
-    place = ages.index(max(ages))
-    del state.proven[state.seats[place]]  # type: ignore[arg-type]
+    place = place_for(state, state.seats, newcomer, moment)
+    gone = state.seats[place]
+    if gone is not None:
+        del state.proven[gone]
     state.seats[place] = newcomer
     return True
+
+
+def place_for(state: State, seats: list[bytes | None], newcomer: bytes, moment: Moment) -> int:
+    """Of the sixteen."""
+    mine = tag_of(state, newcomer)
+    same = [place for place, one in enumerate(seats) if one is not None and tag_of(state, one) == mine]
+    halves = [half for half in (range(HALF), range(HALF, 2 * HALF)) if not {*half} & {*same}]
+    for half in halves:
+        for place in half:
+            if seats[place] is None:
+                return place
+    if not halves:
+        return same[0]
+    return max(halves[moment.period % len(halves)], key=lambda place: (rank(state, seats[place], moment), -place))
+
+
+def rank(state: State, address: bytes | None, moment: Moment) -> tuple[bool, int]:
+    """The highest gives way."""
+    source = state.proven[address or b""]
+    return 0 < source.allowance <= FIRST, since(source.used, moment)
 
 
 def charge(source: Source) -> None:

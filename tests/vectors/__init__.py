@@ -8,5 +8,5 @@ from typing import Any
 
 
 def load(name: str) -> Any:
-    """The contents of `name`.json: checksum, cookie or siphash."""
+    """The contents of `name`.json: challenge, checksum, cookie or siphash."""
     return json.loads(Path(__file__).with_name(f"{name}.json").read_text(encoding="utf-8"))
