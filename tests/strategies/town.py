@@ -53,7 +53,7 @@ WHAT = ["open", "open", "open", "open", "syn", "cookie", "confirm", "data"] * 4
 WHAT += ["back", "fin", "host_fin", "wrong_ack", "host_reset", "bare_reset", "bad_cookie"] * 2
 WHAT += ["host_syn", "syn_ack", "host_ack"] * 2
 WHAT += ["wrong_seq", "near_reset", "far_reset", "again", "much", "spike", "error", "family", "calls"] * 2
-WHAT += ["reset"] * 4 + ["guesses"] + ["whole"] * 8 + ["half"] * 4
+WHAT += ["reset"] * 4 + ["guesses"] + ["whole"] * 8 + ["half"] * 4 + ["bounces"] * 4
 SEVERAL = {"open": ["syn", "cookie"], "half": ["syn", "cookie", "syn"]}
 SEVERAL |= {"whole": ["syn", "cookie", "syn", "host_ack", "data"], "again": ["syn"] * 4, "much": ["data"] * 70}
 # What each says: flags; of clients how far ahead of what is expected, how far beyond what was sent; bytes of data
@@ -192,6 +192,12 @@ class Town:
                 if deed.client in self._answers:
                     cookie = self._cookie(self._answers[deed.client])
                     yield "outside", self._sent(deed.client, replace(cookie, source_port=port))
+        elif deed.what == "bounces":  # a live address that has never asked
+            yield from (self._segment(deed.client, what) for what in ("syn", "cookie"))
+            for flags in (SYN, RST):
+                for port in range(4):
+                    yield "outside", self._sent(deed.client, Tcp(port, PORT, (ISN + flags // RST) % WORD, 0, flags))
+            yield self._segment(deed.client, "syn")
         elif deed.what == "calls":
             for port in range(3):
                 yield "inside", self._said(deed.client, (SYN, 0), port, 0, port)
