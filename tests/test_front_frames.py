@@ -74,7 +74,7 @@ def test_the_kernel_is_spared_only_what_it_cannot_be_asked() -> None:
         "nothing at all",
         "13 bytes: half an Ethernet type",
         "no room to grow: 54 bytes in, 58 out",
-        "challenge: no room to grow",
+        "challenge: it needs no room",
         "room for just the 4 bytes it takes",
         "a frame that need not grow needs no room",
         "no room for a tag: the kernel's, as it came",

@@ -1,6 +1,6 @@
 """A challenge at whoever has a connection by these ports already: it harms none, whatever its state (RFC 9293 3.3.2).
 
-No front is here: the SYN-ACK with a wrong number is written by hand, and Linux answers. A front sends one only to somebody
+No front is here: the ACK with a wrong number is written by hand, and Linux answers. A front sends one only to somebody
 whose SYN it has just seen, but that SYN may be another's, who named this address as his.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from naive.frames import ACK, PSH, SYN
+from naive.frames import ACK, PSH
 
 from handshake.former import HELLO, PORT, Host
-from handshake.raw import ALL_OPTIONS, LOW_32, Heard, wired
+from handshake.raw import LOW_32, Heard, wired
 from handshake.returning import CLOSED, ESTABLISHED, SYN_RECEIVED, TSVAL, Client, is_syn_ack, state_of
 from handshake.stage import ADDRESSES
 from handshake.test_every_state import STATES
@@ -31,10 +31,10 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
 
 
 def challenged(client: Client, isn: int) -> list[Heard]:
-    """All that comes back for a SYN-ACK whose number is not behind `isn`, nor near it."""
+    """All that comes back for an ACK whose number is not behind `isn`, nor near it."""
     before = len(client.heard())
     number = (isn + 1 + FAR) & LOW_32
-    client.wire.send(client.frame(SYN | ACK, seq=0x12345678, ack=number, carried=ALL_OPTIONS))
+    client.wire.send(client.frame(ACK, seq=0x12345678, ack=number, carried=b""))
     client.wire.settle()
     return client.heard()[before:]
 

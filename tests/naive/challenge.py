@@ -1,4 +1,4 @@
-"""The challenge: a SYN-ACK that acknowledges what its client has not sent, and the RST that brings that number back.
+"""The challenge: an ACK of what its client has not sent, and the RST that brings that number back.
 
 docs/handshakes.md, to the bit. Times are unix milliseconds.
 """
@@ -16,16 +16,14 @@ NO_ISN = 0  # the RST does not say it
 SAID = b"\x00\x04"  # where a cookie's tag has what the client offered: no cookie says this
 PARITY, FARTHER = 1 << 7, 1 << 31  # bits of the number that are no proof: the epoch's, and the one that keeps it away
 PROOF = 0x7FFFFF7F  # those that are
-CLOCK = 0x3FFFFF00  # of the timestamp; the 7 lowest bits are of the tag, as in a cookie's
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """What the SYN-ACK carries; `acknowledgment` is what comes back."""
+    """What the ACK carries; `acknowledgment` is what comes back."""
 
     sequence: int
     acknowledgment: int
-    tsval: int
 
 
 def tag(key: bytes, flow: Flow) -> int:
@@ -34,12 +32,11 @@ def tag(key: bytes, flow: Flow) -> int:
     return siphash(key, ends + SAID)
 
 
-def make(key: bytes, flow: Flow, isn: int, now_ms: int, *, ecn: bool = False, fine: int = 0) -> Challenge:
-    """The challenge that answers a SYN now, under the key of the epoch now. `fine`: what a cookie would say of its MSS."""
+def make(key: bytes, flow: Flow, isn: int, now_ms: int) -> Challenge:
+    """The challenge that answers a SYN now, under the key of the epoch now."""
     proof, right = tag(key, flow), (isn + 1) % WORD
     one = proof & PROOF | (epoch(now_ms) & 1) * PARITY
-    tsval = fine << 30 | now_ms & CLOCK | ecn << 7 | proof >> 32 & 0x7F
-    return Challenge(proof >> 32, farther(one, one | FARTHER, right), tsval)
+    return Challenge(proof >> 32, farther(one, one | FARTHER, right))
 
 
 def farther(one: int, other: int, right: int) -> int:

@@ -1,4 +1,4 @@
-"""The SYN-ACK: the cookie or the challenge, and every byte of the frame that carries it."""
+"""What answers a SYN: a SYN-ACK with a cookie, or a challenge; and every byte of the frame that carries it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ SHORTEST = 60  # bytes of the shortest Ethernet frame, without its check sequenc
 
 @dataclass(frozen=True)
 class Numbers:
-    """What tells one SYN-ACK from another."""
+    """What tells one answer from another, but for its options."""
 
     sequence: int
     acknowledgment: int
-    tsval: int | None
-    ecn: bool
+    flags: int
 
 
 def reply(frame: bytes, segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
@@ -33,14 +32,15 @@ def reply(frame: bytes, segment: Segment, host: Host, key: bytes, now_ms: int) -
     timestamps, ecn = offer.tsval is not None, accepts_ecn(segment, host)
     flow = flow_of(segment)
     ours = cookie.make(key, flow, segment.seq, o, now_ms, timestamps=timestamps, ecn=ecn, fine=fine, scale=host.scale)
-    return padded(frame, segment, answer(segment, host, Numbers(ours.isn, (segment.seq + 1) % WORD, ours.tsval, ecn)))
+    numbers = Numbers(ours.isn, (segment.seq + 1) % WORD, SYN | ACK | (ECE if ecn else 0))
+    sent = options.build(host.mss, offer, ours.tsval, host.scale)
+    return padded(frame, segment, answer(segment, numbers, sent))
 
 
-def challenge(frame: bytes, segment: Segment, host: Host, key: bytes, now_ms: int) -> bytes:
+def challenge(frame: bytes, segment: Segment, key: bytes, now_ms: int) -> bytes:
     """The frame that answers it with a challenge."""
-    ecn, fine = accepts_ecn(segment, host), cookie.fine_bits(spoken(segment, host), segment.packet.version)
-    ours = challenges.make(key, flow_of(segment), segment.seq, now_ms, ecn=ecn, fine=fine)
-    return padded(frame, segment, answer(segment, host, Numbers(ours.sequence, ours.acknowledgment, ours.tsval, ecn)))
+    ours = challenges.make(key, flow_of(segment), segment.seq, now_ms)
+    return padded(frame, segment, answer(segment, Numbers(ours.sequence, ours.acknowledgment, ACK), b""))
 
 
 def padded(frame: bytes, segment: Segment, answered: bytes) -> bytes:
@@ -68,14 +68,11 @@ def accepts_ecn(segment: Segment, host: Host) -> bool:
     return segment.flags & (ECE | CWR) == ECE | CWR and segment.packet.ecn == 0
 
 
-def answer(segment: Segment, host: Host, numbers: Numbers) -> bytes:
-    """The SYN-ACK, from Ethernet's first byte to the last TCP option."""
-    packet = segment.packet
-    sent = options.build(host.mss, spoken(segment, host), numbers.tsval, host.scale)
-    length = 20 + len(sent)
-    flags = SYN | ACK | (ECE if numbers.ecn else 0)
+def answer(segment: Segment, numbers: Numbers, sent: bytes) -> bytes:
+    """From Ethernet's first byte to the last of the TCP options that are `sent`."""
+    packet, length = segment.packet, 20 + len(sent)
     before = struct.pack("!HH", segment.destination_port, segment.source_port)
-    before += struct.pack("!IIBBH", numbers.sequence, numbers.acknowledgment, length // 4 << 4, flags, WINDOW)
+    before += struct.pack("!IIBBH", numbers.sequence, numbers.acknowledgment, length // 4 << 4, numbers.flags, WINDOW)
     after = b"\0\0" + sent  # the urgent pointer
     pseudo = packet.destination + packet.source + struct.pack("!II", 6, length)
     total = checksum.checksum(pseudo + before + b"\0\0" + after)

@@ -71,5 +71,5 @@ def judge_new(
     prefixes.ask(state, name, moment)
     key = state.keys[host.keys][cookie.epoch(moment.now_ms)]
     if handshake == Handshake.challenge:
-        return Reason.challenged, challenge(frame, segment, host, key, moment.now_ms)
+        return Reason.challenged, challenge(frame, segment, key, moment.now_ms)
     return Reason.answered, reply(frame, segment, host, key, moment.now_ms)

@@ -28,7 +28,7 @@ from naive.world import (
 )
 
 from hardtack.packet.reasons import Reason
-from rows.row import BARE, EVERYTHING, Expected, Row, challenged, first_ack, flow_of, proof
+from rows.row import Row, challenged, first_ack, flow_of, proof
 
 WORD = 1 << 32
 C4, C6 = IPv4(destination=CHALLENGED), IPv6(destination=CHALLENGED6)
@@ -37,7 +37,6 @@ ENDS = ((C4, ""), (C6, " over IPv6"))
 TO_80 = Tcp(destination_port=80)
 LINUX = bytes.fromhex("020405b40402080a000000070000000001030307")
 WITH_OPTIONS = replace(TO_80, options=LINUX)
-ALL = Expected(0, EVERYTHING, 7)
 KEYLESS = EPOCH_BEGINS + 3 * EPOCH  # the first moment without a key
 
 
@@ -48,24 +47,24 @@ def edge(ip: IPv4 | IPv6, ahead: int) -> Tcp:
 
 
 SYNS = [
-    *(challenged(f"challenge: a bare SYN{over}", BARE, ip) for ip, over in ENDS),
-    *(challenged(f"challenge: Linux's options{over}", ALL, ip, WITH_OPTIONS) for ip, over in ENDS),
+    *(challenged(f"challenge: a bare SYN{over}", ip) for ip, over in ENDS),
+    *(challenged(f"challenge: Linux's options{over}", ip, WITH_OPTIONS) for ip, over in ENDS),
     *(
-        challenged(f"challenge: ECN{over}", replace(ALL, ecn=True), ip, replace(WITH_OPTIONS, flags=SYN | ECE | CWR))
+        challenged(f"challenge: ECN{over}", ip, replace(WITH_OPTIONS, flags=SYN | ECE | CWR))
         for ip, over in ENDS
     ),
     *(
-        challenged(f"challenge: a host without timestamps{over}", Expected(0, "MSS NOP NOP SACK NOP WS"), ip, WITH_OPTIONS)
+        challenged(f"challenge: a host without timestamps{over}", ip, WITH_OPTIONS)
         for ip, over in ((U4, ""), (U6, " over IPv6"))
     ),
     *(
-        challenged(f"challenge: MSS 4096{over}", replace(ALL, fine=1), ip, replace(TO_80, options=b"\2\4\x10\0" + LINUX[4:]))
+        challenged(f"challenge: MSS 4096{over}", ip, replace(TO_80, options=b"\2\4\x10\0" + LINUX[4:]))
         for ip, over in ENDS
     ),
-    *(challenged(f"challenge: under a tag{over}", BARE, ip, link=Ethernet(tags=[(VLAN, 5)])) for ip, over in ENDS),
-    *(challenged(f"challenge: with data{over}", BARE, ip, replace(TO_80, payload=b"fast open")) for ip, over in ENDS),
+    *(challenged(f"challenge: under a tag{over}", ip, link=Ethernet(tags=[(VLAN, 5)])) for ip, over in ENDS),
+    *(challenged(f"challenge: with data{over}", ip, replace(TO_80, payload=b"fast open")) for ip, over in ENDS),
     *(
-        challenged(f"challenge: the right number is {what}{over}", BARE, ip, edge(ip, ahead))
+        challenged(f"challenge: the right number is {what}{over}", ip, edge(ip, ahead))
         for ip, over in ENDS
         for what, ahead in (
             ("that of the tag", 0),
@@ -77,8 +76,8 @@ SYNS = [
             ("nearly a quarter ahead", 1 - (1 << 30)),
         )
     ),
-    *(challenged(f"challenge: ISN ffffffff{over}", BARE, ip, replace(TO_80, seq=WORD - 1)) for ip, over in ENDS),
-    *(challenged(f"challenge: in another epoch{over}", BARE, ip, now_ms=NOW + EPOCH) for ip, over in ENDS),
+    *(challenged(f"challenge: ISN ffffffff{over}", ip, replace(TO_80, seq=WORD - 1)) for ip, over in ENDS),
+    *(challenged(f"challenge: in another epoch{over}", ip, now_ms=NOW + EPOCH) for ip, over in ENDS),
     Row("challenge: SYN with FIN", frame(C4, replace(TO_80, flags=SYN | FIN)), Reason.syn_fin),
     Row("challenge: SYN with RST", frame(C4, replace(TO_80, flags=SYN | RST)), Reason.syn_rst),
     Row("challenge: SYN-ACK", frame(C4, replace(TO_80, flags=SYN | ACK)), Reason.stray_syn_ack),
@@ -219,7 +218,7 @@ NOT_HEARD = [
     )
 ]
 MOODS = [
-    Row("challenge: no room to grow", frame(C4, TO_80), Reason.no_room, room=3),
+    challenged("challenge: it needs no room", C4, room=3),
     Row("a good cookie for a host that challenges is none", first_ack(C4, TO_80), Reason.stray_ack, number=24),
     Row("a good cookie over IPv6 for a host that challenges is none", first_ack(C6, TO_80), Reason.stray_ack, number=24),
 ]

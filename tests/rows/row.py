@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from naive import challenge, cookie
 from naive.cookie import Flow, Keys
@@ -61,7 +61,7 @@ class Row:
 class Expected:
     """The answer a row expects, said by hand: nothing of what the client offered is read from its options.
 
-    o        the cookie's options byte; a challenge has none
+    o        the cookie's options byte
     order    the options of the SYN-ACK, in order, by the names in `OPTIONS`
     echo     the client's TSval, if TS is among them
     ecn      whether it accepts ECN
@@ -81,28 +81,18 @@ class Expected:
         said = {"timestamps": "TS" in self.order.split(), "ecn": self.ecn, "fine": self.fine, "scale": self.scale}
         key = KEYS[cookie.epoch(now_ms)]
         ours = cookie.make(key, flow_of(ip, tcp), tcp.seq, self.o, now_ms, **said)  # type: ignore[arg-type]
-        return self._carried(ip, tcp, link, (ours.isn, (tcp.seq + 1) % (1 << 32), ours.tsval or 0))
-
-    def challenge(self, ip: IPv4 | IPv6, tcp: Tcp, link: Ethernet, now_ms: int = NOW) -> bytes:
-        """The frame that answers it with a challenge."""
-        key = KEYS[cookie.epoch(now_ms)]
-        ours = challenge.make(key, flow_of(ip, tcp), tcp.seq, now_ms, ecn=self.ecn, fine=self.fine)
-        return self._carried(ip, tcp, link, (ours.sequence, ours.acknowledgment, ours.tsval))
-
-    def _carried(self, ip: IPv4 | IPv6, tcp: Tcp, link: Ethernet, numbers: tuple[int, int, int]) -> bytes:
-        sequence, acknowledgment, tsval = numbers
         options = {
             "MSS": struct.pack("!BBH", 2, 4, host_of(ip.destination).mss),
             "SACK": b"\x04\x02",
-            "TS": struct.pack("!BBII", 8, 10, tsval, self.echo),
+            "TS": struct.pack("!BBII", 8, 10, ours.tsval or 0, self.echo),
             "NOP": b"\x01",
             "WS": bytes([3, 3, self.scale]),
         }
         segment = Tcp(
             source_port=tcp.destination_port,
             destination_port=tcp.source_port,
-            seq=sequence,
-            ack=acknowledgment,
+            seq=ours.isn,
+            ack=(tcp.seq + 1) % (1 << 32),
             flags=SYN | ACK | (ECE if self.ecn else 0),
             options=b"".join(options[name] for name in self.order.split()),
         )
@@ -145,16 +135,18 @@ def answered(
 
 def challenged(
     description: str,
-    expected: Expected,
     ip: IPv4 | IPv6,
     tcp: Tcp | None = None,
     link: Ethernet | None = None,
     now_ms: int = NOW,
+    **more: Any,
 ) -> Row:
-    """A row whose frame is answered with a challenge."""
+    """A row whose frame is answered with a challenge: an ACK without options, whatever the client offers."""
     tcp, link = tcp or Tcp(destination_port=80), link or Ethernet()
-    out = expected.challenge(ip, tcp, link, now_ms)
-    return Row(description, frame(ip, tcp, link), Reason.challenged, out, now_ms)
+    ours = challenge.make(KEYS[cookie.epoch(now_ms)], flow_of(ip, tcp), tcp.seq, now_ms)
+    segment = Tcp(tcp.destination_port, tcp.source_port, ours.sequence, ours.acknowledgment, ACK)
+    out = frame(answering(ip), segment, replace(link, source=link.destination, destination=link.source))
+    return Row(description, frame(ip, tcp, link), Reason.challenged, out, now_ms, **more)
 
 
 def proof(
@@ -169,7 +161,7 @@ def proof(
 ) -> bytes:
     """The RST of a client whose SYN was challenged at some moment; `wrong`: bits of its number that are turned."""
     syn = syn or Tcp(destination_port=80)
-    ours = challenge.make(keys[cookie.epoch(now_ms)], flow_of(ip, syn), syn.seq, now_ms, ecn=False)
+    ours = challenge.make(keys[cookie.epoch(now_ms)], flow_of(ip, syn), syn.seq, now_ms)
     segment = Tcp(syn.source_port, syn.destination_port, ours.acknowledgment ^ wrong, 0, RST, 0)
     return frame(ip, replace(segment, **changes), link)  # type: ignore[arg-type]
 

@@ -164,7 +164,7 @@ def with_cookie(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, now_ms: int) -> Tcp:
 def with_proof(ip: IPv4 | IPv6, tcp: Tcp, key: bytes, made: int) -> Tcp:
     """An RST that brings a challenge back."""
     flow = Flow(packed(ip.source), packed(ip.destination), tcp.source_port, tcp.destination_port)
-    return replace(tcp, seq=challenge.make(key, flow, BASE, made, ecn=False).acknowledgment, flags=RST)
+    return replace(tcp, seq=challenge.make(key, flow, BASE, made).acknowledgment, flags=RST)
 
 
 def from_host(rng: Random, ip: IPv4 | IPv6, tcp: Tcp, flags: int | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""The challenge: a SYN-ACK whose acknowledgment number is a cookie, and wrong. docs/cookie.md.
+"""The challenge: an ACK whose acknowledgment number is a cookie, and wrong. docs/cookie.md.
 
 A client that has sent the SYN answers by an RST with that number as its sequence number (RFC 9293 3.10.7.3), which proves
 that its address lives, and asks again.

@@ -1,4 +1,4 @@
-"""The SYN-ACK, written over the SYN. Every byte is set here: of the client's, only what it may see again survives."""
+"""The answer, written over the SYN. Every byte is set here: of the client's, only what it may see again survives."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def make_room(frame, flow, wanted):
 
 @inlined
 def write_reply(frame, flow, answer):
-    """Turn the frame into the SYN-ACK; False if there is no room for it."""
+    """Turn the frame into the answer; False if there is no room for it."""
     network_size = IPV4 if flow.version == 4 else IPV6
     if not make_room(frame, flow, flow.network + network_size + answer.size):
         return False
     start, end = head(frame), tail(frame)
     network = ip_header(frame, flow)
     segment = at(network, network_size)
-    if beyond(start, ETHERNET, end) or beyond(segment, TCP + 4, end):
+    if beyond(start, ETHERNET, end) or beyond(segment, TCP, end):
         return False
     if has_ethernet(frame):
         swap_hardware_addresses(start)
@@ -126,6 +126,10 @@ def write_ipv6(network, flow, size):
 @inlined
 def write_options(segment, end, flow, answer):
     """The options after the TCP header, in Linux's order, and their sum; -1 if there is no room."""
+    if answer.size == TCP:
+        return 0
+    if beyond(segment, TCP + 4, end):
+        return -1
     option = OPTION_MSS | (swap16(answer.mss) << 16)
     store32(segment, TCP, option)
     total, rest = option, at(segment, TCP + 4)
