@@ -15,6 +15,7 @@ from hardtack.packet.layout import (
     Exits,
     Policy,
 )
+from hardtack.packet.proven_tables import ALLOWANCE_BITS
 
 WORD = (1 << 64) - 1
 MOST_ATTEMPTS = 1000
@@ -39,7 +40,7 @@ def policy_entry(config: Config, grace_until: int) -> bytes:
     record["replies"] = per_window(front.replies_per_second)
     record["prefix_replies"] = per_span(front.replies_per_prefix)
     record["prefix_connections"] = per_span(front.connections_per_prefix)
-    record["source_syns"] = per_period(front.syns_per_source)
+    record["source_syns"] = min(per_period(front.syns_per_source), ALLOWANCE_BITS)  # 4,000 a second are one more
     record["source_life"] = periods(front.source_lifetime)
     return record.tobytes()
 
