@@ -28,9 +28,9 @@ class Arrivals:
 
 
 @contextmanager
-def counting_arrivals(host: Namespace, networks: Iterable[str] = FLOODS) -> Iterator[Arrivals]:
-    """Count from now on, in a namespace where nobody else does. LabError without nft."""
-    rules = [f"{'ip6' if ':' in network else 'ip'} saddr {network} counter name came" for network in networks]
+def counting_arrivals(host: Namespace, networks: Iterable[str] = FLOODS, only: str = "") -> Iterator[Arrivals]:
+    """Count from now on, in a namespace where nobody else does; `only`: what nft matches besides. LabError without nft."""
+    rules = [f"{'ip6' if ':' in network else 'ip'} saddr {network} {only} counter name came" for network in networks]
     chain = f"type filter hook prerouting priority {BEFORE_DEFRAGMENTATION};\n" + "\n".join(rules)
     _nft(host, f"table inet {TABLE} {{\n counter came {{ }}\n chain first {{\n {chain}\n }}\n}}\n")
     try:
