@@ -202,7 +202,8 @@ class Town:
             for port in range(3):
                 yield "inside", self._said(deed.client, (SYN, 0), port, 0, port)
         elif deed.what == "error":
-            yield "outside", self._error(deed.client)
+            for port in (CLIENT_PORT, CLIENT_PORT + 1):  # of a connection that may be known, and of one that nobody has
+                yield "outside", self._error(deed.client, port)
         else:
             for what in SEVERAL.get(deed.what, [deed.what]):
                 yield self._segment(deed.client, what)
@@ -255,9 +256,9 @@ class Town:
         tcp = Tcp(PORT, port, sent, following if flags & ACK else 0, flags, payload=bytes(size))
         return frame(IPv6(source, destination) if client % 2 else IPv4(source, destination), tcp)
 
-    def _error(self, client: int) -> bytes:
+    def _error(self, client: int, port: int) -> bytes:
         ours, theirs = self._ends(client)
-        tcp = Tcp(PORT, CLIENT_PORT).encode(theirs, ours)
+        tcp = Tcp(PORT, port).encode(theirs, ours)
         if client % 2 == 0:
             message = b"\x03\x04" + bytes(6) + IPv4(theirs, ours).encode(tcp)
             return carried(IPv4("198.51.100.1", theirs, protocol=1), message)
