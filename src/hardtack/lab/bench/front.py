@@ -10,7 +10,7 @@ from random import Random
 
 from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
-from hardtack.control import connections, tables
+from hardtack.control import connections, proven, tables
 from hardtack.control import numbers as numbering
 from hardtack.control.configuration.reading import read
 from hardtack.control.configuration.schema import Config
@@ -57,6 +57,8 @@ grace = "0s"
 check_hosts = false
 replies_per_second = 1_000_000_000
 replies_per_prefix = 1_000_000_000
+connections_per_prefix = 1_000_000_000
+sources = {SIZE}
 
 [[host]]
 name = "bench"
@@ -136,7 +138,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
     settings = read(CONFIGURATION + DIRECT, Path("bench.toml"))
     buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
     own, numbers = connections.table_sizes(SIZE), numbers_of(settings)
-    sizes = own | numbering.table_sizes(numbers, protect(settings, numbers).sets)
+    sizes = own | proven.table_sizes(SIZE) | numbering.table_sizes(numbers, protect(settings, numbers).sets)
     image = compiled(FRONT)
     with ExitStack() as parts:
         found: dict[tuple[int, int], Front] = {}
@@ -147,6 +149,7 @@ def open_fronts(place: Ground) -> Iterator[Fronts]:
                 if not common:
                     common = {name: table for name, table in front.tables.items() if name not in (*own, COUNTERS.name)}
                     common["places"].update(ONLY, connections.places_entry(buckets, bits, Random(SEED).randbytes))
+                    common["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(SIZE)))
                     place.net.front.call(configure, common, settings, [exit_of(place.net.outside), exit_of(place.inside)])
                     direct_to(place.far.mac, common, settings)
                 know(front, version, count)

@@ -9,6 +9,7 @@ from statistics import median
 from hardtack.lab.bench.contestants import EMPTY, NAME
 from hardtack.lab.bench.figures import MIRROR, paired, quartile
 from hardtack.lab.bench.forged import Forged
+from hardtack.lab.bench.handshakes import Handshakes
 from hardtack.lab.bench.kinds import KNOWN, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rounds import Entry, Samples
@@ -26,6 +27,8 @@ MOST_WARM, MOST_COLD = 1.0, 15.0  # s
 MOST_VERIFIED_RULED = 600_000  # of those that go on behind rule programs
 MOST_RELOAD, MOST_RULE_RELOAD = 0.1, 1.0  # s
 MOST_RULES = 40  # ns, of ten
+MOST_CHALLENGED, MOST_OPENED = 1.0, 40  # to a SYN answered with a cookie; ns beside a known segment
+MOST_SOURCE_BYTES = 32
 MOST_LISTED, MOST_MANY = 60, 15  # ns, of a list of sources; of many hosts beside one
 
 
@@ -71,6 +74,15 @@ def goals(
 def rule_goals(found: Sequence[Rules]) -> list[Goal]:
     """What rules cost."""
     return [Goal(f"{one.many} rules over {VERSIONS[one.version]}: ns a frame", MOST_RULES, one.cost) for one in found]
+
+
+def handshake_goals(found: Sequence[Handshakes]) -> Iterator[Goal]:
+    """What the first segments of connections cost."""
+    for one in found:
+        over, ratio, more = VERSIONS[one.version], one.challenged / one.answered, one.opened - one.known
+        yield Goal(f"a SYN challenged over {over}: cost to one answered with a cookie", MOST_CHALLENGED, ratio)
+        yield Goal(f"a SYN of a proven source sent on over {over}: ns beside a known segment", MOST_OPENED, more)
+        yield Goal("bytes of memory a proven source", MOST_SOURCE_BYTES, one.bytes)
 
 
 def scale_goals(found: Sequence[Scale]) -> Iterator[Goal]:

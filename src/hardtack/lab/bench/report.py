@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from hardtack.lab.bench.handshakes import Handshakes
 from hardtack.lab.bench.kinds import ALL, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.results import Results
@@ -29,6 +30,8 @@ def show(results: Results, console: Console) -> None:
     console.print(_memory(results.memory), _start(results.start), _reload(results.reload), sep="\n", highlight=False)
     for one in results.rules:
         console.print(_rules(one), highlight=False)
+    for first in results.handshakes:
+        console.print(_handshakes(first), highlight=False)
     for each in results.scale:
         console.print(_scale(each), highlight=False)
     console.print(_goals(results))
@@ -134,6 +137,15 @@ def _rules(rules: Rules) -> str:
     return (
         f"a frame over {VERSIONS[rules.version]}, its host without rules: {rules.without} ns; with {rules.many} rules, of "
         f"which none matches: {rules.ruled} ns, {rules.cost} more"
+    )
+
+
+def _handshakes(one: Handshakes) -> str:
+    """A line."""
+    return (
+        f"a SYN over {VERSIONS[one.version]}: answered with a cookie {one.answered} ns, with a challenge {one.challenged}; "
+        f"of a proven source, sent on {one.opened}, with `pass` {one.passed}; a known segment sent on {one.known}; "
+        f"{one.bytes:.1f} bytes a source"
     )
 
 

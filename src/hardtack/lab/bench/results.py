@@ -10,6 +10,7 @@ from hardtack.lab.bench.alone import Alone
 from hardtack.lab.bench.figures import Figure, Step
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.goals import Goal
+from hardtack.lab.bench.handshakes import Handshakes
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.scale import Scale
@@ -51,6 +52,7 @@ class Results:
     start: Start
     reload: Reload
     rules: Sequence[Rules]
+    handshakes: Sequence[Handshakes]
     scale: Sequence[Scale]
     goals: Sequence[Goal]
     absent: Sequence[str]

@@ -18,8 +18,9 @@ from hardtack.lab.bench.chart import draw
 from hardtack.lab.bench.figures import figures, steps
 from hardtack.lab.bench.forged import forged
 from hardtack.lab.bench.front import Fronts, open_fronts
-from hardtack.lab.bench.goals import goals, rule_goals, scale_goals
+from hardtack.lab.bench.goals import goals, handshake_goals, rule_goals, scale_goals
 from hardtack.lab.bench.ground import Ground, open_ground
+from hardtack.lab.bench.handshakes import handshakes
 from hardtack.lab.bench.kinds import STEPPED, VERSIONS
 from hardtack.lab.bench.machine import machine, stolen
 from hardtack.lab.bench.reload import KINDS, reload
@@ -75,7 +76,7 @@ def measure(effort: Effort, console: Console) -> Results:
         with console.status("compiling what is not in the cache yet: a minute or two the first time"):
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
-        others = effort.attempts * (1 + 2 * len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
+        others = effort.attempts * (1 + 3 * len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
         telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
@@ -88,6 +89,10 @@ def measure(effort: Effort, console: Console) -> Results:
         begun = start(effort.colds, effort.warms, next_one)
         ruled = [
             rules(field.fronts.of(version), version, field.fronts.mac, effort.attempts, next_one) for version in VERSIONS
+        ]
+        shaken = [
+            handshakes(field.fronts.of(version), version, field.fronts.mac, effort.attempts, next_one)
+            for version in VERSIONS
         ]
         scaled = scale(effort.attempts, next_one)
         changed = reload(effort.reloads, effort.hosts, next_one)
@@ -108,8 +113,14 @@ def measure(effort: Effort, console: Console) -> Results:
         start=begun,
         reload=changed,
         rules=ruled,
+        handshakes=shaken,
         scale=scaled,
-        goals=[*goals(samples, acks, table, sized, begun, changed), *rule_goals(ruled), *scale_goals(scaled)],
+        goals=[
+            *goals(samples, acks, table, sized, begun, changed),
+            *rule_goals(ruled),
+            *handshake_goals(shaken),
+            *scale_goals(scaled),
+        ],
         absent=field.absent,
     )
 

@@ -22,6 +22,11 @@ def original_of(frame: bytes) -> bytes:
     record["frame"] = np.frombuffer(frame.ljust(LARGEST, b"\0"), np.uint8)
     return record.tobytes()
 
+
+# How a frame is varied: which one is next, of how many sources (a power of 2; 0: not at all), and how many bits that is
+Varied = np.dtype([("number", "u8"), ("sources", "u8"), ("shift", "u8")], align=True)
+VARIED = Table("varied", "array", 4, Varied.itemsize, 1)
+
 # The next source and destination, how many of them there are, and all of them: lab/packets/toured.py
 STOPS = 1 << 14
 Tour = np.dtype(

@@ -32,13 +32,14 @@ from hardtack.lab.packets.found import FOUND, FRAME, ORIGINAL, Found, Original
 from hardtack.packet.cookie.cookie import said_before, said_to, tag_of
 from hardtack.packet.cookie.siphash import absorb, begin, finish
 from hardtack.packet.cookie.time import find_key, own_moment, update
-from hardtack.packet.decide import FOLLOW, judge_segment
+from hardtack.packet.decide import judge_segment
 from hardtack.packet.frame.options import read_options
 from hardtack.packet.frame.parse import NONE, parse
 from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.frame.wire import SYN
 from hardtack.packet.front import goes_on, judged
 from hardtack.packet.judge.header import judge_header
+from hardtack.packet.judge.outcome import FOLLOW
 from hardtack.packet.judge.syn import judge_syn
 from hardtack.packet.out.forward import forward
 from hardtack.packet.out.reply import swap_hardware_addresses
@@ -130,7 +131,7 @@ def cut(last: Step) -> Callable[..., int]:
         if to_look_up:
             return back(frame, seen)
         asks = flow.flags & SYN
-        reason = judge_syn(frame, flow, host, name, moment, entry) if asks else judge_segment(flow, entry)
+        reason = judge_syn(frame, flow, host, name, moment, entry) if asks else judge_segment(flow, host, moment, entry)
         if reason == FOLLOW and not absent(entry):
             reason = follow_client(flow, entry, host, name, moment.ms)
         if reason != NONE and reason != CONNECTION:
