@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,9 @@ from hardtack.cli.extras import require_lab
 def demo(
     seconds: Annotated[float, typer.Option(min=2, max=200, help="How long each of the seven phases lasts.")] = 20,
     mpps: Annotated[float, typer.Option("--flood", min=0.01, max=20, help="Millions of frames per second.")] = 1.25,
+    handshake: Annotated[
+        Literal["agent", "challenge"], typer.Option(help="How handshakes end; with challenge, the server has no agent.")
+    ] = "agent",
     out: OutFolder = Path("out"),
     json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON; the rest goes to stderr.")] = False,
 ) -> int:
@@ -31,4 +34,4 @@ def demo(
 
     from hardtack.lab.demo.story import run
 
-    return run(seconds, mpps, out, json)
+    return run(seconds, mpps, out, handshake, json)

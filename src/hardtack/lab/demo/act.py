@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from signal import SIGTERM
 
 from hardtack.lab.demo.attack import Attack
-from hardtack.lab.demo.defence import Defence, defence
+from hardtack.lab.demo.defence import Defence, Handshake, defence
 from hardtack.lab.demo.display import Display
 from hardtack.lab.demo.honest import clients
 from hardtack.lab.demo.measure import Measured, Phase, read, whole
@@ -30,7 +30,9 @@ TICK = 0.5  # s between two readings
 PUSH = 10  # steps of niceness
 
 
-def play(on: Stage, seconds: float, mpps: float, show: Display) -> tuple[list[Measured], dict[str, int]]:
+def play(
+    on: Stage, seconds: float, mpps: float, show: Display, handshake: Handshake
+) -> tuple[list[Measured], dict[str, int]]:
     """All phases, each `seconds` long; what they brought, and what the front and the agent counted."""
     show.note("calm: no flood, no hardtack")
     measured: list[Measured] = []
@@ -43,9 +45,9 @@ def play(on: Stage, seconds: float, mpps: float, show: Display) -> tuple[list[Me
                     on.receivers(swamped=True)
                 attack.turn(which.flood)
             if which.defended and not defenders:
-                commands = "hardtack agent on the server, hardtack front on the front"
-                show.note(f"the flood goes on, and hardtack is started: {commands}")
-                defenders = later.enter_context(defence(on.net))
+                server = "hardtack agent" if handshake == "agent" else "nothing"
+                show.note(f"the flood goes on, and hardtack is started: hardtack front on the front, {server} on the server")
+                defenders = later.enter_context(defence(on.net, handshake))
             measured.append(phase(on, which, seconds, show, attack))
     return measured, defenders.counted() if defenders else {}
 

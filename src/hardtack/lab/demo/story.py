@@ -13,6 +13,7 @@ from hardtack.compiler.objects import compiled
 from hardtack.lab import programs
 from hardtack.lab.demo.act import PHASES, play
 from hardtack.lab.demo.chart import draw
+from hardtack.lab.demo.defence import Handshake
 from hardtack.lab.demo.display import display
 from hardtack.lab.demo.figures import figures, machine, timeline
 from hardtack.lab.demo.goals import goals, passed, verdict
@@ -24,7 +25,7 @@ from hardtack.lab.namespaces import LabError
 from hardtack.packet.programs import SHIPPED
 
 
-def run(seconds: float, mpps: float, out: Path, as_json: bool = False) -> int:
+def run(seconds: float, mpps: float, out: Path, handshake: Handshake = "agent", as_json: bool = False) -> int:
     """Play it, show it, save it. Exit status 0 only if no phase with hardtack missed a goal; LabError if it cannot be.
 
     With `as_json` standard output has the numbers, and standard error what people read.
@@ -37,8 +38,9 @@ def run(seconds: float, mpps: float, out: Path, as_json: bool = False) -> int:
         show.note("compiling packet programs, unless that was done before")
         for source in (*SHIPPED, programs.FLOOD):
             compiled(source)
-        settings = {"patience_s": PATIENCE, "clients": CLIENTS, "flood_wanted_mpps": mpps, "server": on.defaults()}
-        measured, counted = play(on, seconds, mpps, show)
+        settings = {"handshake": handshake, "patience_s": PATIENCE, "clients": CLIENTS, "flood_wanted_mpps": mpps}
+        settings |= {"server": on.defaults()}
+        measured, counted = play(on, seconds, mpps, show, handshake)
     console.print(table(PHASES, measured))
     numbers = {**machine(), "settings": settings, **story(measured), "counted_with_hardtack": counted}
     saved = save(measured, numbers, out)
