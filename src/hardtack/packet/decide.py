@@ -22,9 +22,9 @@ from hardtack.packet.layout import ALL_SPOKEN, CHALLENGE, COOKIE, HALF_OPEN, NO_
 from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
-from hardtack.packet.state.connections import find
+from hardtack.packet.state.connections import find, forget, no_connection
 from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host, sequence
-from hardtack.packet.state.half_open import follow_half_open
+from hardtack.packet.state.half_open import follow_half_open, is_given_up
 from hardtack.packet.state.hosts import find_host, handshake_of, host_of, takes
 from hardtack.packet.state.networks import zero
 from hardtack.packet.state.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
@@ -146,6 +146,9 @@ def judge(frame, flow, name, entry, moment):
         return DEFAULT_DROP  # else it would have passed: judge_header
     if absent(entry) and is_martian(flow):
         return MARTIAN
+    if not absent(entry) and is_given_up(flow, entry, moment.ms):
+        forget(name)
+        entry = no_connection()
     if flow.flags & SYN:
         outcome = judge_syn(frame, flow, host, name, moment, entry)
     else:

@@ -230,6 +230,7 @@ Share = np.dtype(
         ("hosts", "u8"),  # everybody's: hosts that SYNs were for
         ("host_fair", "u8"),  # everybody's: SYN-ACKs that each of them may have
         ("cpus", "u8"),  # everybody's: CPUs that had SYNs in the window before
+        ("newcomers", "u8"),  # everybody's: connections that a source prefix may open by this CPU in a second
     ],
     align=True,
 )

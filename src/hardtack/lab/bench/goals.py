@@ -82,6 +82,7 @@ def handshake_goals(found: Sequence[Handshakes]) -> Iterator[Goal]:
         over, ratio, more = VERSIONS[one.version], one.challenged / one.answered, one.opened - one.known
         yield Goal(f"a SYN challenged over {over}: cost to one answered with a cookie", MOST_CHALLENGED, ratio)
         yield Goal(f"a SYN of a proven source sent on over {over}: ns beside a known segment", MOST_OPENED, more)
+        yield Goal(f"the same beside any of 1,000,000 known, over {over}", MOST_OPENED, one.opened - one.any)
         yield Goal("bytes of memory a proven source", MOST_SOURCE_BYTES, one.bytes)
 
 

@@ -24,7 +24,7 @@ from hardtack.kernel.datapath import Datapath
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.bench.frames import known, segment
 from hardtack.lab.bench.front import SIZE, Front
-from hardtack.lab.bench.kinds import VERSIONS
+from hardtack.lab.bench.kinds import MANY, VERSIONS
 from hardtack.lab.namespaces import LabError
 from hardtack.lab.packets.found import ORIGINAL, VARIED, Varied, original_of
 from hardtack.lab.packets.recipe import LINUX_OPTIONS
@@ -34,7 +34,7 @@ from hardtack.packet.proven_tables import ALLOWANCE_BITS, Source
 from hardtack.packet.reasons import Reason
 
 RUNS = 8_000  # at a time: fewer than a connection may send at once (BURST), and opened connections displace nobody
-SOURCES = 1 << 12  # that SYNs come from
+SOURCES, TALKING = 1 << 12, 1 << 4  # that SYNs come from; of proven ones
 FROM = {4: "129.0.255.255", 6: "2001:db8:f100::1"}  # of IPv4 see lab/packets/varied.py
 PROGRAM = replace(
     FRONT, name="varied", entry="hardtack.lab.packets.varied:varied", tables=(*FRONT.tables, ORIGINAL, VARIED)
@@ -47,7 +47,8 @@ MISSED = 100  # one in so many may find another CPU's clock between two periods
 class Handshakes:
     """ns a frame, the least of several times RUNS. `opened`: a SYN of a proven source, sent on; `passed`: with `pass`.
 
-    `known`: a segment of a known connection that is sent on; `bytes`: of memory, a proven source.
+    `known`: a segment of a known connection, sent on; `any`: of any of 1,000,000, for whose records the machine waits, as it
+    does for a new one's place. `bytes`: of memory, a proven source.
     """
 
     version: int
@@ -56,6 +57,7 @@ class Handshakes:
     opened: int
     passed: int
     known: int
+    any: int
     bytes: float
 
 
@@ -69,13 +71,13 @@ class Turns:
     mac: bytes
     version: int
 
-    def run(self, handshake: int, reason: Reason, frame: bytes, sources: int = SOURCES) -> int:
+    def run(self, handshake: int, reason: Reason, frame: bytes, sources: int = 0, connections: int = 0) -> int:
         """ns a frame. LabError if one was judged otherwise."""
         self.words[[BENCH, DIRECT]] = handshake
         self.program.tables[ORIGINAL.name].update(ONLY, original_of(2 * self.mac + frame[2 * len(self.mac) :]))
         order = self.program.tables[VARIED.name]
         record = np.frombuffer(order.lookup(ONLY) or b"", Varied).copy()
-        record["sources"], record["shift"] = sources, sources.bit_length() - 1
+        record["sources"], record["shift"], record["connections"] = sources, max(0, sources.bit_length() - 1), connections
         order.update(ONLY, record.tobytes())
         before = self.front.reasons()[reason]
         ran = self.program.program.test_run(2 * self.mac + frame[2 * len(self.mac) :], RUNS)
@@ -98,17 +100,18 @@ def handshakes(front: Front, version: int, mac: bytes, attempts: int, told: Call
     straight = segment(version, LINUX_OPTIONS, source=(FROM[version], 40000), to=SECOND[each])
     with turns(front, version, mac) as by_turns:
         ways = {
-            "answered": partial(by_turns.run, COOKIE, Reason.answered, syn),
-            "challenged": partial(by_turns.run, CHALLENGE, Reason.challenged, syn),
-            "opened": partial(by_turns.run, CHALLENGE, Reason.opened, straight),
-            "passed": partial(by_turns.run, PASSING, Reason.opened, straight),
-            "known": partial(by_turns.run, COOKIE, Reason.connection, known(version), 0),
+            "answered": partial(by_turns.run, COOKIE, Reason.answered, syn, SOURCES),
+            "challenged": partial(by_turns.run, CHALLENGE, Reason.challenged, syn, SOURCES),
+            "opened": partial(by_turns.run, CHALLENGE, Reason.opened, straight, TALKING),
+            "passed": partial(by_turns.run, PASSING, Reason.opened, straight, TALKING),
+            "known": partial(by_turns.run, COOKIE, Reason.connection, known(version)),
+            "any": partial(by_turns.run, COOKIE, Reason.connection, known(version), 0, MANY),
         }
         least = dict.fromkeys(ways, 1 << 30)
         for number in range(attempts):
             told(f"handshakes, {VERSIONS[version]}, {number + 1} of {attempts}")
             for name, way in ways.items():
-                prove(front, version, None if name == "challenged" else SOURCES)
+                prove(front, version, None if name == "challenged" else TALKING)
                 least[name] = min(least[name], way())
     memory = sum(memory_of(front.tables[name]) for name in ("proven", "proven_tags"))
     return Handshakes(version, **least, bytes=memory / SIZE)

@@ -144,8 +144,8 @@ def _handshakes(one: Handshakes) -> str:
     """A line."""
     return (
         f"a SYN over {VERSIONS[one.version]}: answered with a cookie {one.answered} ns, with a challenge {one.challenged}; "
-        f"of a proven source, sent on {one.opened}, with `pass` {one.passed}; a known segment sent on {one.known}; "
-        f"{one.bytes:.1f} bytes a source"
+        f"of a proven source, sent on {one.opened}, with `pass` {one.passed}; a known segment sent on {one.known}, "
+        f"any of 1,000,000 {one.any}; {one.bytes:.1f} bytes a source"
     )
 
 

@@ -38,11 +38,11 @@ def run(seconds: float, mpps: float, out: Path, handshake: Handshake = "agent", 
         show.note("compiling packet programs, unless that was done before")
         for source in (*SHIPPED, programs.FLOOD):
             compiled(source)
-        settings = {"handshake": handshake, "patience_s": PATIENCE, "clients": CLIENTS, "flood_wanted_mpps": mpps}
-        settings |= {"server": on.defaults()}
+        settings = {"patience_s": PATIENCE, "clients": CLIENTS, "flood_wanted_mpps": mpps, "server": on.defaults()}
         measured, counted = play(on, seconds, mpps, show, handshake)
     console.print(table(PHASES, measured))
-    numbers = {**machine(), "settings": settings, **story(measured), "counted_with_hardtack": counted}
+    numbers = {**machine(), "handshake": handshake, "settings": settings, **story(measured)}
+    numbers["counted_with_hardtack"] = counted
     saved = save(measured, numbers, out)
     if as_json:
         print(json.dumps(numbers, indent=2))

@@ -23,8 +23,9 @@ def original_of(frame: bytes) -> bytes:
     return record.tobytes()
 
 
-# How a frame is varied: which one is next, of how many sources (a power of 2; 0: not at all), and how many bits that is
-Varied = np.dtype([("number", "u8"), ("sources", "u8"), ("shift", "u8")], align=True)
+# How a frame is varied: which one is next, of how many sources (a power of 2), and how many bits that is; or of how many
+# known connections (lab/packets/crowd.py). 0: not so
+Varied = np.dtype([(name, "u8") for name in ("number", "sources", "shift", "connections")], align=True)
 VARIED = Table("varied", "array", 4, Varied.itemsize, 1)
 
 # The next source and destination, how many of them there are, and all of them: lab/packets/toured.py

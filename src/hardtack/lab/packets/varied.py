@@ -1,11 +1,25 @@
-"""The front, but each run is for the same frame from another source, by another port. For the bench.
+"""The front, but each run is for another frame: from the next source and port, or of another connection. For the bench.
 
 Run again and again on one SYN, a front would meet a connection that it knows already.
 """
 
 from __future__ import annotations
 
-from hardtack.compiler.language import beyond, entry_of, i64, inlined, load16be, load32be, new, store16be, store32be, u64
+from hardtack.compiler.language import (
+    beyond,
+    entry_of,
+    i64,
+    inlined,
+    load16be,
+    load32be,
+    new,
+    store8,
+    store16,
+    store16be,
+    store32,
+    store32be,
+    u64,
+)
 from hardtack.lab.packets.found import VARIED, Varied
 from hardtack.lab.packets.stages import SHORTEST, restore
 from hardtack.packet.frame.platform import head, tail
@@ -15,7 +29,8 @@ from hardtack.packet.out.forward import forward
 from hardtack.packet.records import Flow
 
 PASS = 2  # XDP_PASS
-LOW_16 = 0xFFFF
+LOW_16, LOW_32 = 0xFFFF, 0xFFFFFFFF
+FACTOR = 0x9E3779B1  # 2^32 by the golden ratio: numbers in a row are far apart
 
 new_flow = new(Flow)
 varied_entry = entry_of(VARIED, Varied)
@@ -35,21 +50,36 @@ def varied(frame):
 
 @inlined
 def vary(frame):
-    """Give it the next of so many sources, and ports in turn; False if it is too short. Its IPv4 checksum stays right."""
+    """Have it be another one; False if it is too short."""
     order, start = varied_entry(), head(frame)
     if beyond(start, SHORTEST, tail(frame)):
         return False
-    number, sources = i64(order.number), i64(order.sources)
-    if sources == 0:
-        return True
+    number = i64(order.number)
     order.number = u64(number + 1)
-    one = number & (sources - 1)
-    port = (number >> i64(order.shift)) & LOW_16
+    if order.connections:
+        call_as(start, i64((u64(number * FACTOR & LOW_32) * order.connections) >> u64(32)))
+    elif order.sources:
+        ask(start, number & (i64(order.sources) - 1), (number >> i64(order.shift)) & LOW_16)
+    return True
+
+
+@inlined
+def ask(start, source, port):
+    """A SYN from one of many sources. Its IPv4 checksum stays right: the halves of the address add up to the same."""
     if load16be(start, 12) == TYPE_IPV4:
-        source = load32be(start, ETHERNET + 12)  # the halves add up to the same
-        store32be(start, ETHERNET + 12, (source + (one << 16)) - one)
+        store32be(start, ETHERNET + 12, load32be(start, ETHERNET + 12) + (source << 16) - source)
         store16be(start, ETHERNET + IPV4, port)
     else:
-        store32be(start, ETHERNET + 20, one)
+        store32be(start, ETHERNET + 20, source)
         store16be(start, ETHERNET + IPV6, port)
-    return True
+
+
+@inlined
+def call_as(start, number):
+    """A segment of one of a crowd's connections."""
+    if load16be(start, 12) == TYPE_IPV4:
+        store16(start, ETHERNET + 14, number & LOW_16)
+        store8(start, ETHERNET + IPV4 + 1, number >> 16)
+    else:
+        store32(start, ETHERNET + 16, number)
+        store8(start, ETHERNET + IPV6 + 1, number >> 16)

@@ -115,9 +115,9 @@ def mark(name):
 @inlined
 def mark_in(name, which):
     """The same, in one set."""
-    mark = mark_at(mark_word(name, which))
-    if not absent(mark):
-        set_bits(address(mark), u64(1) << (name.hashed & u64(63)))
+    mark, bit = mark_at(mark_word(name, which)), u64(1) << (name.hashed & u64(63))
+    if not absent(mark) and not mark.word & bit:  # an exchange would wait until the record is written
+        set_bits(address(mark), bit)
 
 
 @inlined

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined
-from hardtack.packet.frame.wire import FIN, RST
-from hardtack.packet.layout import AWAITED, BURST, CLIENT_FIN, HALF_OPEN, NUMBERED, START
+from hardtack.packet.cookie.time import stamp
+from hardtack.packet.frame.wire import ACK, FIN, RST, SYN
+from hardtack.packet.layout import AHEAD, AWAITED, BURST, CLIENT_FIN, HALF_OPEN, NUMBERED, START
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.connections import forget
 from hardtack.packet.state.credit import afford, allowance, doubt
@@ -18,6 +19,8 @@ from hardtack.packet.state.follow import (
     sequence,
 )
 
+LONGEST = 3000  # ms that a handshake may take: as long as its source is not blamed for it
+
 ESTABLISHED = int(Reason.established)
 FRAME_LIMIT = int(Reason.frame_limit)
 RESET = int(Reason.reset)
@@ -30,6 +33,18 @@ def begin_half_open(entry, flow, charged):
     """A SYN goes on to its host. `charged`: at the cost of its source's allowance."""
     entry.state, entry.left, entry.charged = HALF_OPEN, START, charged
     entry.next = (sequence(flow) + 1) & LOW_32
+
+
+@inlined
+def is_given_up(flow, entry, ms):
+    """Whether a SYN comes for a handshake that should have ended long ago: it is judged as if it were the first.
+
+    Else whoever has made many half open might go on with them when SYNs are not let through any more.
+    """
+    if not entry.state & HALF_OPEN or flow.flags & (SYN | ACK | RST) != SYN:
+        return False
+    age = (stamp(ms) - i64(entry.begun)) & LOW_32
+    return LONGEST < age and age < LOW_32 - AHEAD  # another CPU may be a little ahead
 
 
 @inlined

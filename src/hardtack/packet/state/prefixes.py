@@ -10,7 +10,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, entry_at, i64, inlined, nothing_of, own_entry, u64
 from hardtack.packet.cookie.time import second_of
 from hardtack.packet.layout import ASKED_CELLS, ASKED_FOR, EVERYBODY, PREFIX_CELLS, PREFIXES, Asked, Prefix
-from hardtack.packet.state.budget import at_least_one, policy, share_at
+from hardtack.packet.state.budget import policy, share_at
 from hardtack.packet.state.connections import places
 from hardtack.packet.state.names import prefix_of
 
@@ -128,8 +128,7 @@ def count_newcomer(cell, mixed, second):
 def most_newcomers():
     """Connections that a source prefix may open by this CPU in a second."""
     share = share_at(EVERYBODY)
-    cpus = u64(1) if absent(share) or not share.cpus else share.cpus
-    return i64(at_least_one(policy().prefix_connections // cpus))
+    return i64(policy().prefix_connections if absent(share) or not share.newcomers else share.newcomers)
 
 
 @inlined

@@ -103,6 +103,7 @@ def turn_everybody(everybody, window, total):
     everybody.host_fair = at_least_one(total // (at_least_one(hosts) * everybody.cpus))
     everybody.hosts = u64(0)
     everybody.cap = at_least_one(policy().prefix_replies // everybody.cpus)
+    everybody.newcomers = at_least_one(policy().prefix_connections // everybody.cpus)
     turn(everybody, window, total, everybody.cpus)
 
 
