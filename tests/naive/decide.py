@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
-from naive import icmp, prefixes, rules, segments, sources, syn, teaching
+from naive import half_open, icmp, prefixes, rules, segments, sources, syn, teaching
 from naive.connections import name_of
 from naive.forward import Action, forward
 from naive.martians import is_martian
@@ -106,6 +106,9 @@ def judge(
         return Reason.default_drop, frame
     if entry is None and is_martian(packet.source, packet.destination):
         return Reason.martian, frame
+    if entry is not None and half_open.is_given_up(entry, segment, moment):
+        state.forget(name_of(segment))
+        entry = None
     if segment.flags & SYN:
         return syn.judge(state, frame, segment, host, entry, moment)
     return segments.judge(state, segment, host, entry, moment), frame

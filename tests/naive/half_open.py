@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from hardtack.packet.reasons import Reason
 from naive import budget, connections, known, prefixes, proven
-from naive.known import FAST_OPEN, FIN, PROGRESS, WINDOW, after
+from naive.known import AHEAD, FAST_OPEN, FIN, PROGRESS, WINDOW, after
 from naive.moment import WORD, Moment
 from naive.parse import Segment
 from naive.state import BURST, START, Connection, Host, Name, Origin, Source, State
+
+SYN, RST, ACK = 0x02, 0x04, 0x10
+LONGEST = 3000  # ms
 
 
 def judge(state: State, name: Name, segment: Segment, host: Host, moment: Moment, source: Source | None = None) -> Reason:
@@ -38,6 +41,12 @@ def refuses(state: State, name: Name, segment: Segment, host: Host, moment: Mome
     if refusal is None:
         prefixes.open_one(state, name, moment)
     return refusal
+
+
+def is_given_up(entry: Connection, segment: Segment, moment: Moment) -> bool:
+    """Whether a SYN alone comes for a handshake that has not ended in LONGEST. It is as if it were the first."""
+    age = (moment.stamp - entry.begun) % WORD
+    return entry.half_open and segment.flags & (SYN | RST | ACK) == SYN and LONGEST < age < WORD - AHEAD - 1
 
 
 def reopen(entry: Connection, segment: Segment) -> None:
