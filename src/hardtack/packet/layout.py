@@ -45,8 +45,7 @@ KERNEL, ROUTED, SWITCHED = 0, 1, 2  # Host.via: the network stack; straight to t
 SACK_SPOKEN, TIMESTAMPS_SPOKEN, SCALE_SPOKEN, ECN_SPOKEN = range(4)  # Host.speaks, bits
 ALL_SPOKEN = 15
 KEEP_TAG, NO_TAG = 0, 0xFFFF  # Host.tag
-NO_HOST = 0  # Flow.host, Net.host: nobody's
-NO_PLACE = 0  # Slot.place, Flow.place: none
+NO_HOST, NO_PLACE = 0, 0  # Flow.host, Net.host: nobody's; Slot.place, Flow.place: none
 MOST_EXITS = 16
 MOST_WAITING = 4096  # clients that an agent asks for their ACK again
 MOST_LOCALS = 1 << 16  # networks that are an agent's own machine
@@ -230,7 +229,7 @@ Share = np.dtype(
         ("hosts", "u8"),  # everybody's: hosts that SYNs were for
         ("host_fair", "u8"),  # everybody's: SYN-ACKs that each of them may have
         ("cpus", "u8"),  # everybody's: CPUs that had SYNs in the window before
-        ("newcomers", "u8"),  # everybody's: connections that a source prefix may open by this CPU in a second
+        ("newcomers", "u8"),  # everybody's: connections in a second that a source prefix may open by this CPU
     ],
     align=True,
 )
@@ -339,8 +338,8 @@ LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in t
 NUMBERED_REASONS = " ".join(f"{reason}:{reason.name}" for reason in Reason)
 AGENT_COUNTERS = table("counters", "percpu_array", AgentCounters, also=NUMBERED_REASONS)  # of a table of its own
 
-# `entries` of these is for whoever makes them to choose: sets of keys; as many counters as hosts, and BUDGETS_EACH times as
-# many budgets; PORT_WORDS for each set of ports; buckets, WAYS times as many places; words of two sets of marks
+# `entries` of these is for whoever makes them to choose: sets of keys; as many counters as hosts, BUDGETS_EACH times as many
+# budgets; PORT_WORDS for each set of ports; buckets, WAYS times as many places; words of two sets of marks
 KEYS = table("keys", "array", Keys, KEY_SETS)
 COUNTERS = table("counters", "percpu_array", Counters, also=NUMBERED_REASONS)
 BUDGETS = table("budgets", "array", Budget, BUDGETS_EACH)
