@@ -8,7 +8,7 @@ from hardtack.packet.cookie.cookie import LOW_32, TRIES, isn_before, parity_of, 
 from hardtack.packet.cookie.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.frame.martians import is_mapped, is_martian
 from hardtack.packet.frame.opaque import blurred
-from hardtack.packet.frame.options import read_options
+from hardtack.packet.frame.options import forget_options, read_options
 from hardtack.packet.frame.parse import MOST_NETWORK, MOST_OUTER, MOST_TRANSPORT, NONE, NOT_TCP, parse_addresses, parse_rest
 from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
@@ -212,12 +212,15 @@ def judge_cookie(frame, flow, host, moment, name, entry):
     if absent(key):
         return NO_KEY
     if asks or may_guess(name, cell, second):
-        read_options(frame, flow, i64(host.speaks) if asks else ALL_SPOKEN)
-        said = said_to(flow, i64(host.scale)) if asks else said_before(flow, i64(host.scale))
-        ports_isn, low, high = flow.ports_isn if asks else isn_before(flow), key.low, key.high
-        hashed, signed = (flow.ports_isn & u64(LOW_32), CHALLENGE_SAID) if challenges else (ports_isn, said)
+        said, ports_isn, low, high = CHALLENGE_SAID, flow.ports_isn & u64(LOW_32), key.low, key.high
+        if challenges:
+            forget_options(flow)
+        else:
+            read_options(frame, flow, i64(host.speaks) if asks else ALL_SPOKEN)
+            said = said_to(flow, i64(host.scale)) if asks else said_before(flow, i64(host.scale))
+            ports_isn = flow.ports_isn if asks else isn_before(flow)
         for _ in range(TRIES):
-            tag = tag_of(flow, hashed, signed, low, high)
+            tag = tag_of(flow, ports_isn, said, low, high)
             if asks:
                 return answer_syn(frame, flow, host, moment, tag, said, challenges)
             right = proves_source(cookie, tag) if challenges else proves(flow, cookie, tag)
