@@ -174,14 +174,15 @@ def parse_rest_of_ipv4(start, end, flow):
     """RFC 791 3.1."""
     network = at(start, flow.network)
     if beyond(network, IPV4, end):
-        flow.kind, flow.transport, flow.payload = TRUNCATED, flow.network, 0
+        flow.kind, flow.transport, flow.payload, flow.protocol = TRUNCATED, flow.network, 0, 0
         return
     size, total = (load8(network, 0) & 15) * 4, load16be(network, 2)
     fragment, protocol = load16be(network, 6), load8(network, 9)
+    flow.protocol = protocol
     if fragment & FRAGMENT_BITS:
-        flow.kind, flow.protocol = LATER_FRAGMENT if fragment & OFFSET_BITS else IS_FRAGMENT, protocol
+        flow.kind = LATER_FRAGMENT if fragment & OFFSET_BITS else IS_FRAGMENT
     elif protocol != TCP_PROTOCOL:
-        flow.kind, flow.protocol = NOT_TCP, protocol
+        flow.kind = NOT_TCP
     else:
         flow.kind = NONE
     flow.transport = flow.network + size
@@ -193,11 +194,11 @@ def parse_rest_of_ipv6(start, end, flow):
     """RFC 8200 3 and 4."""
     network = at(start, flow.network)
     if beyond(network, IPV6, end):
-        flow.kind, flow.transport, flow.payload = TRUNCATED, flow.network, 0
+        flow.kind, flow.transport, flow.payload, flow.protocol = TRUNCATED, flow.network, 0, 0
         return
     size, kind, transport = load16be(network, 4), load8(network, 6), flow.network + IPV6
     if kind == TCP_PROTOCOL:
-        flow.kind, flow.transport, flow.payload = NONE, transport, size
+        flow.kind, flow.transport, flow.payload, flow.protocol = NONE, transport, size, TCP_PROTOCOL
     else:
         flow.transport = opaque(walk_extensions(start, end, flow, transport, kind), MOST_TRANSPORT)
         flow.payload = size - (flow.transport - transport)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, own_entry, u64, viewed
 from hardtack.packet.frame.parse import MOST_OUTER, MOST_TRANSPORT, NONE
 from hardtack.packet.frame.platform import match_rules
-from hardtack.packet.frame.wire import IPV6, TCP_PROTOCOL
+from hardtack.packet.frame.wire import IPV6
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Passage
 from hardtack.packet.rule_tables import (
@@ -79,7 +79,7 @@ def leave(passage, flow, word):
     passage.host, passage.place = flow.host, flow.place
     passage.network, passage.transport = flow.network, flow.transport
     passage.size, passage.version, passage.kind, passage.payload = flow.size, flow.version, flow.kind, flow.payload
-    passage.protocol = TCP_PROTOCOL if flow.kind == NONE else flow.protocol
+    passage.protocol = flow.protocol
     passage.source_high, passage.source_low = flow.source_high, flow.source_low
     passage.destination_high, passage.destination_low = flow.destination_high, flow.destination_low
 
