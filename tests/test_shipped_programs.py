@@ -26,8 +26,8 @@ from hardtack.packet.programs import FRONT, SHIPPED
 from hardtack.packet.reasons import Reason
 
 pytestmark = needs_root
-BUDGET = 500_000  # instructions that the verifier may walk, of the million that it allows: docs/packet-programs.md
-RULED = 800_000  # the same of those behind rule programs
+BUDGET = 400_000  # instructions that the verifier may walk, of the million that it allows: docs/packet-programs.md
+RULED = 600_000  # the same of those behind rule programs
 PATIENCE = 60.0  # s
 COARSE = 20  # ms by which the kernel's coarse clock may lag: two ticks of the slowest kernels
 NS = 1_000_000  # in a millisecond
