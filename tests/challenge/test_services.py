@@ -12,7 +12,7 @@ from fronts.running import counting
 from naive.frames import ACK, RST, SYN
 
 from challenge.conftest import Watched
-from challenge.place import WAYS
+from challenge.place import WAYS, told
 from challenge.services import SERVICES, SIGNED, Service
 from challenge.tapped import frames
 from hardtack.lab.clients import offer
@@ -38,6 +38,7 @@ def converse(at: Watched, way: str, who: str, version: int, service: Service, ch
     place, address = at.place, WAYS[way][version == 6]
     client, gate = place.client(who)
     near, far = at.tap(gate), at.tap(place.arrival(way, who))
+    told(client, "tcp_metrics", "flush")  # and with it the cookies of Fast Open
     place.forget_sources()
     for tap in (near, far):
         tap.drain()
