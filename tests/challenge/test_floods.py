@@ -140,7 +140,7 @@ def test_of_live_hosts_a_few_syns_arrive(served: Watched, rules: str) -> None:
         with counting(served.place.net.outside) as seen, flooded(served, "syn", LIVE, (LIVE,), SYNS) as told_of:
             pass
         most = (1 + waits_in(time.monotonic() - began)) * HOMES * FIRST_ALLOWANCE * (2 if rules else 1)
-        assert HOMES < told_of["arrived"] <= most
+        assert HOMES < told_of["arrived"] - seen[Reason.reopened] <= most, seen  # those come again that are half open
         assert seen[Reason.proof] >= HOMES // 2 and seen[Reason.source_limit] + seen[Reason.source_waits] > COUNT // 4
         assert eventually(lambda: half_open(served) <= (most if rules else 0))
 
@@ -176,7 +176,7 @@ def test_the_hosts_limit_leaves_each_prefix_its_share(served: Watched, handshake
         began, before = time.monotonic(), tcp_events(client)["TcpExtTCPSynRetrans"]
         with counting(served.place.net.outside) as seen, flooded(served, "syn", STREET, (STREET,), SYNS) as told_of:
             pass
-        assert told_of["arrived"] <= 1000 * (time.monotonic() - began + 1)
+        assert told_of["arrived"] - seen[Reason.reopened] <= 1000 * (time.monotonic() - began + 1)
         assert seen[Reason.established] >= told_of["asked"] > 0
         if handshake == "pass":
             assert seen[Reason.prefix_limit] > COUNT // 2

@@ -51,7 +51,8 @@ def converse(at: Watched, way: str, who: str, version: int, service: Service, ch
     assert len(asked) == 1 + challenges and carried == asked[challenges:]
     assert len(frames(clients, RST, True)) == challenges and not frames(hosts, RST, False), "the proof goes no further"
     if way != "bypass":
-        assert frames(clients, SYN | ACK, False) == frames(hosts, SYN | ACK, True) != []
+        answers = frames(clients, SYN | ACK, False)  # the host may still answer somebody else, of a flood before
+        assert answers and set(answers) <= set(frames(hosts, SYN | ACK, True))
 
 
 @each_way
