@@ -26,8 +26,6 @@ from hardtack.control.fading import ROUND, Fading
 from hardtack.control.proven import (
     AT_ONCE,
     LONGEST_WAIT,
-    MOST_PERIODS,
-    NEWCOMER_AGE,
     Rows,
     SourceTable,
     ages,
@@ -51,6 +49,8 @@ from hardtack.packet.proven_tables import (
     FIRST_ALLOWANCE,
     LOST_SHIFT,
     MOST_LOST,
+    MOST_PERIODS,
+    NEWCOMER_AGE,
     PROVEN,
     PROVEN_HASH_WORDS,
     PROVEN_PLACES,

@@ -18,6 +18,8 @@ from hardtack.packet.proven_tables import (
     FIRST_ALLOWANCE,
     LOST_SHIFT,
     MOST_LOST,
+    MOST_PERIODS,
+    NEWCOMER_AGE,
     PROVEN,
     PROVEN_HASH_WORDS,
     PROVEN_TAGS,
@@ -31,8 +33,6 @@ Rows = npt.NDArray[np.void]  # of Source
 Periods = npt.NDArray[np.int64]
 
 ROOM = (5, 4)  # places for each source there is to be room for: 25 bytes each, so 31.25 a source
-MOST_PERIODS = 0xF000  # that low 16 bits tell apart: what is further away is ahead, by another CPU's clock
-NEWCOMER_AGE = 1 << 16  # periods, more than there are: who has been proven and no more goes first
 LONGEST_WAIT = 1 << (MOST_LOST - 1)  # periods, some 2 minutes
 WORDS = PROVEN_WAYS // 8  # of tags, in a bucket
 AT_ONCE = 4096  # places looked at in one go: so short is the time from the look to the store

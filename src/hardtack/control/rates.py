@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.packet.layout import PERIOD_BITS, SECOND_BITS, WINDOW_BITS
+from hardtack.packet.proven_tables import MOST_PERIODS
 
 
 def per_window(rate: int) -> int:
@@ -22,7 +23,7 @@ def per_period(rate: int) -> int:
 
 def periods(seconds: int) -> int:
     """So many seconds, as periods of PERIOD_BITS; at least one, and not more than low 16 bits can tell."""
-    return min(max(1, seconds * 1000 >> PERIOD_BITS), 0xF000)
+    return min(max(1, seconds * 1000 >> PERIOD_BITS), MOST_PERIODS)
 
 
 def per_ms(rate: int) -> int:

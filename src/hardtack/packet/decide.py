@@ -17,7 +17,7 @@ from hardtack.packet.judge.outcome import FOLLOW
 from hardtack.packet.judge.rules import follow_rules, own_passage, take_up
 from hardtack.packet.judge.source import judge_source
 from hardtack.packet.judge.syn import judge_syn
-from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, judge_brought, judge_unknown, make_known
+from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, blur_kind, judge_brought, judge_unknown, make_known
 from hardtack.packet.layout import ALL_SPOKEN, CHALLENGE, COOKIE, HALF_OPEN, NO_HOST, NO_PLACE
 from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
@@ -160,10 +160,7 @@ def judge(frame, flow, name, entry, moment):
     elif outcome < NONE:
         return make_known(flow, host, name, moment, entry, outcome)
     if outcome == ESTABLISHED or outcome == RESET or outcome == PROOF:
-        # For the verifier, which would walk it anew for each kind of frame
-        by = flow.acknowledgment
-        flow.version, flow.network = blurred(flow.version, by, 7), blurred(flow.network, by, MOST_NETWORK)
-        flow.flags = blurred(flow.flags, by, 0xFF)
+        blur_kind(flow)
         settle(name, host, entry, outcome, moment.ms)
     return outcome
 

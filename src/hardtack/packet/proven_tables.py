@@ -15,6 +15,8 @@ PROVEN_HASH_WORDS = 5  # a constant, and the four 32-bit words of an address
 # Source.earned: SYNs that it may have in a period; and from LOST_SHIFT on, how often in a row it has lost all of them
 ALLOWANCE_BITS, LOST_SHIFT, MOST_LOST = 0x1FFF, 13, 7
 FIRST_ALLOWANCE = 4  # of a source that has just been proven
+MOST_PERIODS = 0xF000  # that low 16 bits tell apart: what is further away is ahead, by another CPU's clock
+NEWCOMER_AGE = 1 << 16  # periods, more than there are: who has been proven and no more goes first
 
 # 24 bytes, and a tag
 Source = np.dtype(

@@ -19,6 +19,7 @@ from hardtack.packet.state.eviction import ATTEMPTS, roomier, taken
 from hardtack.packet.state.follow import begin
 from hardtack.packet.state.hosts import host_at, owner_of
 from hardtack.packet.state.learn import may_matter
+from hardtack.packet.state.names import name_from_record
 
 DROP = 1  # enum xdp_action
 BEGIN, SIZE = Tray.itemsize, Seed.itemsize
@@ -39,18 +40,9 @@ def seed(frame):
         if beyond(place, SIZE, end):
             break
         one = seed_record(place)
-        call_by(one, name)
+        name_from_record(one, name)
         one.outcome = plant(name, tray)
     return DROP
-
-
-@inlined
-def call_by(one, name):
-    """The name of its connection."""
-    name.version = 4 if is_mapped(one.destination_high, one.destination_low) else 6
-    name.source_high, name.source_low = one.source_high, one.source_low
-    name.destination_high, name.destination_low = one.destination_high, one.destination_low
-    name.ports = u64(one.ports)
 
 
 @inlined

@@ -8,11 +8,11 @@ marked afterwards by whoever writes it.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, entry_of, i64, inlined, new, u64
-from hardtack.packet.frame.martians import is_mapped
+from hardtack.compiler.language import absent, entry_of, i64, new, u64
 from hardtack.packet.layout import STRETCH, SWEEP, Sweep
 from hardtack.packet.records import Name
 from hardtack.packet.state.connections import connection_at, hashed, mark_in, places, tag_at
+from hardtack.packet.state.names import name_from_record
 
 DROP = 1  # enum xdp_action
 
@@ -29,18 +29,9 @@ def sweep(frame):
         if absent(entry):
             break
         if tag_at(place):
-            call_by(entry, name)
+            name_from_record(entry, name)
             name.hashed = hashed(name)
             mark_in(name, other)
         place += 1
     progress.place = u64(place)
     return DROP
-
-
-@inlined
-def call_by(entry, name):
-    """The name of a connection in the table. Its host's address says which IP it is: see `hashed`."""
-    name.version = 4 if is_mapped(entry.destination_high, entry.destination_low) else 6
-    name.source_high, name.source_low = entry.source_high, entry.source_low
-    name.destination_high, name.destination_low = entry.destination_high, entry.destination_low
-    name.ports = u64(entry.ports)

@@ -41,12 +41,19 @@ def judge_brought(flow, moment, cell, good):
 
 
 @inlined
-def make_known(flow, host, name, moment, entry, outcome):
-    """A connection from now on: of its kind (`outcome`) the reason. `entry`: the last one of this name, or nothing."""
-    # For the verifier, which would walk the search for a place anew for each kind of frame
+def blur_kind(flow):
+    """For the verifier, which would walk what follows, a search through a table, anew for each kind of frame."""
     by = flow.acknowledgment
     flow.version, flow.network = blurred(flow.version, by, 7), blurred(flow.network, by, MOST_NETWORK)
-    flow.flags, outcome = blurred(flow.flags, by, 0xFF), -blurred(-outcome, by, 7)
+    flow.flags = blurred(flow.flags, by, 0xFF)
+
+
+@inlined
+def make_known(flow, host, name, moment, entry, outcome):
+    """A connection from now on: of its kind (`outcome`) the reason. `entry`: the last one of this name, or nothing."""
+    blur_kind(flow)
+    by = flow.acknowledgment
+    outcome = -blurred(-outcome, by, 7)
     cell = cell_for(mixed_prefix(flow), second_of(moment.ms))
     busy = 0 if absent(cell) or outcome == LEARN else 1 if is_busy(cell, most_newcomers()) else 0
     busy = blurred(busy, by, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import inlined, u64
+from hardtack.packet.frame.martians import is_mapped
 
 LOW_32, LOW_16 = 0xFFFFFFFF, 0xFFFF
 BYTES_3, BYTES_6 = 0xFFFFFF, 0xFFFFFFFFFFFF  # the first bytes of an address, as they lie in memory
@@ -24,6 +25,15 @@ def name_from_host(flow, name):
     name.source_high, name.source_low = flow.destination_high, flow.destination_low
     name.destination_high, name.destination_low = flow.source_high, flow.source_low
     name.ports = turned(flow.ports_isn & u64(LOW_32))
+
+
+@inlined
+def name_from_record(entry, name):
+    """Of a record that names one: a Connection, a Seed. The host's address says which IP it is: see connections.hashed."""
+    name.version = 4 if is_mapped(entry.destination_high, entry.destination_low) else 6
+    name.source_high, name.source_low = entry.source_high, entry.source_low
+    name.destination_high, name.destination_low = entry.destination_high, entry.destination_low
+    name.ports = u64(entry.ports)
 
 
 @inlined

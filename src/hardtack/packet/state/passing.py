@@ -9,7 +9,7 @@ from hardtack.packet.layout import EVERYBODY, PASSED
 from hardtack.packet.reasons import Reason
 from hardtack.packet.state.budget import at_least_one, budget_of, pay, share_at
 from hardtack.packet.state.prefixes import cell_for, mixed_prefix, more, most_newcomers
-from hardtack.packet.state.replies import has_fair_share, turn
+from hardtack.packet.state.replies import has_fair_share, turn_shared
 
 NEWCOMER_LIMIT = int(Reason.newcomer_limit)
 PREFIX_LIMIT = int(Reason.prefix_limit)
@@ -42,10 +42,8 @@ def limit_bites(flow, host, everybody, window):
     if absent(share):
         return SYN_LIMIT
     if share.window != window:
-        crowd = share.crowd if share.window + u64(1) == window else u64(0)
-        share.fair = at_least_one(limit // at_least_one(everybody.cpus) // (crowd + u64(1)))
-        share.crowd = u64(0)
-        turn(share, window, limit, at_least_one(everybody.cpus))
+        cpus = at_least_one(everybody.cpus)
+        turn_shared(share, window, limit, limit // cpus, cpus)
     if share.tight and not has_fair_share(flow, (u64(host.number) << u64(48)) ^ u64(OURS), share, share.fair):
         share.refused += u64(1)
         return PREFIX_LIMIT

@@ -33,6 +33,8 @@ from hardtack.packet.proven_tables import (
     FIRST_ALLOWANCE,
     LOST_SHIFT,
     MOST_LOST,
+    MOST_PERIODS,
+    NEWCOMER_AGE,
     PROVEN,
     PROVEN_PLACES,
     PROVEN_TAGS,
@@ -47,8 +49,6 @@ from hardtack.packet.state.connections import EACH, LOW_32, first_way, free_plac
 
 WORD_WAYS = 8
 LOW_8, LOW_16 = 0xFF, 0xFFFF
-MOST_PERIODS = 0xF000  # that are told apart; a source lives no longer
-NEWCOMER_AGE = 1 << 16  # periods, more than there are: who has been proven and no more goes first
 
 proven_places = entry_of(PROVEN_PLACES, SourcePlaces)
 tags_at = entry_at(PROVEN_TAGS, SourceTags)
@@ -208,7 +208,8 @@ def turn_source(source, host, period):
     source.pending, source.passed = 0, 0
     allowance = allowance_of(source)
     if left == 0 or allowance == 0 or host.handshake & u64(UNANSWERED):
-        source.used = period if allowance else i64(source.used)
+        if allowance:
+            source.used = period
         return
     if left < allowance:
         set_earned(source, allowance - left, lost_of(source))

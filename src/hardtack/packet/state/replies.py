@@ -110,14 +110,20 @@ def turn_everybody(everybody, window, total):
 @inlined
 def turn_host(ours, window, limit, everybody):
     """A new window for a host, and what each source prefix may have of its part."""
-    crowd = ours.crowd if ours.window + u64(1) == window else u64(0)
     part = limit // everybody.cpus
     if everybody.tight and everybody.host_fair < part:
         part = everybody.host_fair
-    ours.fair = at_least_one(part // (crowd + u64(1)))  # one share is for who comes anew
-    ours.crowd = u64(0)
     everybody.hosts += u64(1)
-    turn(ours, window, limit, everybody.cpus)
+    turn_shared(ours, window, limit, part, everybody.cpus)
+
+
+@inlined
+def turn_shared(share, window, limit, part, cpus):
+    """A new window of a budget of which source prefixes have shares, of `part` on this CPU."""
+    crowd = share.crowd if share.window + u64(1) == window else u64(0)
+    share.fair = at_least_one(part // (crowd + u64(1)))  # one share is for who comes anew
+    share.crowd = u64(0)
+    turn(share, window, limit, cpus)
 
 
 @inlined
