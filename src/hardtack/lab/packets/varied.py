@@ -21,8 +21,8 @@ from hardtack.compiler.language import (
     u64,
 )
 from hardtack.lab.packets.found import VARIED, Varied
-from hardtack.lab.packets.stages import SHORTEST, restore
-from hardtack.packet.frame.platform import head, tail
+from hardtack.lab.packets.stages import SHORTEST, original_entry, restore
+from hardtack.packet.frame.platform import head, resize, tail, whole_length
 from hardtack.packet.frame.wire import ETHERNET, IPV4, IPV6, TYPE_IPV4
 from hardtack.packet.front import goes_on, judged, verdict_of
 from hardtack.packet.out.forward import forward
@@ -38,6 +38,8 @@ varied_entry = entry_of(VARIED, Varied)
 
 def varied(frame):
     """struct xdp_md -> the front's verdict, REDIRECT if it is sent on straight."""
+    if not regrow(frame):
+        return PASS
     restore(frame)
     if not vary(frame):
         return PASS
@@ -46,6 +48,13 @@ def varied(frame):
     if goes_on(reason, flow):
         return forward(frame, flow)
     return verdict_of(reason)
+
+
+@inlined
+def regrow(frame):
+    """Give it its size back: a challenge is shorter than the SYN. What that costs is counted as the challenge's."""
+    missing = i64(original_entry().size) - whole_length(frame)
+    return missing == 0 or resize(frame, missing) == 0
 
 
 @inlined
