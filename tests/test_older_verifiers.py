@@ -190,6 +190,15 @@ POINTER = of_jiffies(
     op(IF_ZERO, 2, offset=1),
     op(LOAD_BYTE, 2, 2),
 )
+# A loop that keeps what it counts on the stack
+COUNTER = of_jiffies(
+    op(MOV, 1),
+    op(STORE_LONG, FRAME, 1, -8),
+    op(LOAD_LONG, 2, FRAME, -8),
+    op(ADD, 2, value=1),
+    op(STORE_LONG, FRAME, 2, -8),
+    op(IF_LESS, 2, offset=-4, value=4),
+)
 
 
 def test_a_number_on_the_stack_is_no_known_zero() -> None:
@@ -199,8 +208,9 @@ def test_a_number_on_the_stack_is_no_known_zero() -> None:
     assert zeros.mended(mended) == mended
 
 
-def test_a_null_pointer_stays_one() -> None:
-    assert zeros.mended(POINTER) == POINTER
+@pytest.mark.parametrize("image", [POINTER, COUNTER], ids=["a pointer", "a counter"])
+def test_one_that_matters_stays_known(image: Image) -> None:
+    assert zeros.mended(image) == image
 
 
 @needs_root
@@ -214,6 +224,6 @@ def test_the_unknown_zero_is_one() -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("image", [NUMBER, POINTER], ids=["a number", "a pointer"])
+@pytest.mark.parametrize("image", [NUMBER, POINTER, COUNTER], ids=["a number", "a pointer", "a counter"])
 def test_the_kernel_takes_what_was_mended(image: Image) -> None:
     programs.load(zeros.mended(image), {}).close()

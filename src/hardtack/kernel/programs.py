@@ -29,7 +29,7 @@ WALK, LAST_WORDS = 1, 4  # BPF_LOG_LEVEL1; BPF_LOG_STATS: not how it walked, whi
 ATTEMPTS = 5  # the verifier gives up with EAGAIN when a signal arrives
 ROOM = 1024  # bytes by which a program under test may let a frame grow
 ENOTSUPP = 524  # the kernel's own, linux/errno.h: the verifier says it of what a JIT cannot do
-REFUSALS = (errno.EINVAL, errno.EACCES, errno.E2BIG, errno.EPERM, ENOTSUPP)
+REFUSALS = (errno.EINVAL, errno.EACCES, errno.EFAULT, errno.E2BIG, errno.EPERM, ENOTSUPP)
 LIVE_FRAMES = 2  # BPF_F_TEST_XDP_LIVE_FRAMES
 
 
