@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from handshake.counted import counts_by_host, pinned
 from handshake.stage import PATIENCE, TALK, front_command
 from lab_ground import eventually
 
-from fronts.running import Value, agent, configuration, detach
+from fronts.running import Value, agent, configuration, counting, detach
 from hardtack.control.attacks.detector import QUIET
 from hardtack.control.attacks.entry import ATTACKS, entries_of
 from hardtack.lab import topology
@@ -58,7 +59,9 @@ class Ground:
 
     def waits_for(self, event: str) -> str:
         """The next such line of the front's, while honest clients go on, none of whose requests fails."""
+        end = time.monotonic() + PATIENCE
         while not any(f" {event} " in f"{line} " for line in self.front.lines[self.since :]):
+            assert time.monotonic() < end, self.front.lines
             self.ask()
         line = next(line for line in self.front.lines[self.since :] if f" {event} " in f"{line} ")
         self.since = self.front.lines.index(line, self.since) + 1
@@ -107,16 +110,18 @@ class Ground:
             flood.stop()
 
     def nothing_arrives(self, name: str, arrivals: Arrivals) -> None:
-        """Of a flood that goes on, once all that was on its way has come; with honest requests meanwhile."""
-        assert eventually(lambda: self.arrive(name, arrivals, 1000) <= 0, PATIENCE)
+        """Of a flood that goes on, once what had gone on before is half open no more; with honest requests meanwhile."""
+        assert eventually(lambda: self.arrive(name, arrivals) == 0, PATIENCE)
         self.ask()
-        assert self.arrive(name, arrivals, 10_000) <= 0
+        with counting(self.net.outside) as seen:
+            arrived = self.arrive(name, arrivals)
+        assert arrived == 0, seen
 
-    def arrive(self, name: str, arrivals: Arrivals, refused: int) -> int:
-        """How many of its frames do, while so many more SYNs are refused; but SYNs of connections half open since before."""
-        again, before = self.seen(name, Reason.reopened), arrivals.count()
-        self.until(name, HOLDS[name], refused)
-        return arrivals.count() - before - (self.seen(name, Reason.reopened) - again)
+    def arrive(self, name: str, arrivals: Arrivals) -> int:
+        """How many of its frames do, while half a second's of its SYNs are refused."""
+        before = arrivals.count()
+        self.until(name, HOLDS[name], RATE // 2)
+        return arrivals.count() - before
 
     def end_quiet(self, name: str) -> None:
         """As if a minute had gone by without a sign of an attack: it is over, as soon as somebody looks."""

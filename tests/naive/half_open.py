@@ -102,7 +102,8 @@ def judge_reset(state: State, name: Name, segment: Segment, host: Host, moment: 
 def is_over(entry: Connection, segment: Segment) -> bool:
     """Whether the host shows that its client's ACK has arrived: it sends data, or has received some.
 
-    A bare ACK of no more than the SYN is its answer to anybody whose number is wrong: RFC 9293 3.10.7.4.
+    A bare ACK of no more than the SYN is its answer to anybody whose number is wrong: RFC 9293 3.10.7.4. Which SYN that was,
+    it has said with its answer; else it may be one before this one.
     """
-    more = 0 < (segment.ack - entry.next) % WORD < PROGRESS
+    more = entry.numbered and 0 < (segment.ack - entry.next) % WORD < PROGRESS
     return more or segment.has_payload or segment.flags & FIN != 0

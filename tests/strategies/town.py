@@ -53,7 +53,7 @@ WHAT = ["open", "open", "open", "open", "syn", "cookie", "confirm", "data"] * 4
 WHAT += ["back", "fin", "host_fin", "wrong_ack", "host_reset", "bare_reset", "bad_cookie"] * 2
 WHAT += ["host_syn", "syn_ack", "host_ack"] * 2
 WHAT += ["wrong_seq", "near_reset", "far_reset", "again", "much", "spike", "error", "family", "calls"] * 2
-WHAT += ["reset"] * 4 + ["guesses"] + ["whole"] * 8 + ["half"] * 4 + ["bounces"] * 4
+WHAT += ["reset"] * 4 + ["guesses"] + ["whole"] * 8 + ["half"] * 4 + ["bounces"] * 8
 SEVERAL = {"open": ["syn", "cookie"], "half": ["syn", "cookie", "syn"]}
 SEVERAL |= {"whole": ["syn", "cookie", "syn", "host_ack", "data"], "again": ["syn"] * 4, "much": ["data"] * 70}
 # What each says: flags; of clients how far ahead of what is expected, how far beyond what was sent; bytes of data

@@ -22,7 +22,7 @@ from hardtack.lab.attach import sink
 from hardtack.lab.flooder import Order
 from hardtack.lab.links import Interface, refuse_foreign
 from hardtack.lab.packets.order import BATCH_US, MOST_BATCH, part_of, recipe_for
-from hardtack.lab.packets.recipe import Caller, Kind, Options, Target, frame_for
+from hardtack.lab.packets.recipe import SPARE, Caller, Kind, Options, Target, frame_for
 from hardtack.lab.process import Process
 
 UNLIMITED = 2**63 - 1
@@ -88,7 +88,7 @@ def flooding(
         interface=interface.name,
         image=replace(compiled(programs.FLOOD), lines=()).dumps(),  # lines are for people, and a command line is short
         record=recipe_for(target, kind, options, limit=count, rate=rate, seed=seed, sources=sources, callers=callers).hex(),
-        frame=frame_for(target, kind, options, callers).hex(),
+        frame=(frame_for(target, kind, options, callers) + bytes(SPARE)).hex(),
         count=count,
         rate=rate,
         seconds=seconds,

@@ -12,7 +12,7 @@ from hardtack.lab import programs
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.packets.crowd import Crowd, crowd_for
 from hardtack.lab.packets.order import recipe_for
-from hardtack.lab.packets.recipe import Options, Recipe, Target, frame_for
+from hardtack.lab.packets.recipe import SPARE, Options, Recipe, Target, frame_for
 
 PORT = 80
 ENDLESS = 2**63 - 1
@@ -59,8 +59,9 @@ class Kind:
         return recipe_for(target, self.sends, self.options, limit=ENDLESS, rate=0)
 
     def frame(self, target: Target) -> bytes:
-        """The frame, its random fields zero."""
-        return frame_for(target, "syn" if self.sends == "syn" else "ack", self.options)
+        """The frame, its random fields zero, as the generator wants it."""
+        frame = frame_for(target, "syn" if self.sends == "syn" else "ack", self.options)
+        return frame if self.sends == "known" else frame + bytes(SPARE)
 
 
 IPV4 = Kind("ipv4", "SYN, IPv4, Linux's options", 4, "syn", "linux")

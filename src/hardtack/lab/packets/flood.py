@@ -1,6 +1,8 @@
 """The flood's packet program. For the lab's interfaces only: see flood.py.
 
-It writes each frame whole, because a live frame is a recycled page that still holds what its receiver made of it.
+It writes each frame whole, because a live frame is a recycled page that still holds what its receiver made of it. Also its
+length, which the kernel sees to only if this program changes it (xdp_test_run_batch() in net/bpf/test_run.c): each comes
+with SPARE bytes to cut off, or a SYN whose answer was shorter would be as short for ever.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from hardtack.compiler.language import (
     viewed,
 )
 from hardtack.lab.packets.pace import due
-from hardtack.lab.packets.recipe import LARGEST, MOST_KINDS, RECIPE, Recipe, Template
+from hardtack.lab.packets.recipe import LARGEST, MOST_KINDS, RECIPE, SPARE, Recipe, Template
 from hardtack.packet.frame.checksum import fold, halves
-from hardtack.packet.frame.platform import head, tail
+from hardtack.packet.frame.platform import head, resize, tail
 from hardtack.packet.frame.wire import ETHERNET, IPV4, IPV6
 
 DROP, TX = 1, 3  # enum xdp_action
@@ -44,10 +46,10 @@ template_at = viewed(Template)
 
 def flood(frame):
     """Write one frame by the recipe and send it; XDP_DROP if none is due."""
-    recipe, start, end = recipe_entry(), head(frame), tail(frame)
-    if not due(recipe):
+    recipe = recipe_entry()
+    if not due(recipe) or resize(frame, -SPARE) != 0:
         return DROP
-    template = next_template(recipe)
+    template, start, end = next_template(recipe), head(frame), tail(frame)
     if recipe.version == u64(4):
         written = write_ipv4(recipe, template, start, end)
     else:

@@ -35,6 +35,7 @@ DOCUMENTATION: tuple[Network, ...] = (
 
 LARGEST = 96  # bytes of a frame, in whole words: Ethernet, IPv6, TCP with Linux's options is 94
 SHORTEST = 60  # IEEE 802.3, without the frame check sequence
+SPARE = 1  # bytes that live frames are too long: see packets/flood.py
 SIZES = {4: (SHORTEST, 74), 6: (74, 94)}  # IP version -> lengths of frames: without TCP options and payload, and with
 MOST_KINDS = 16  # in a mixed flood; a power of two
 FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))

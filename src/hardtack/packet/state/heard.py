@@ -64,10 +64,16 @@ def follow_host(flow, entry, host, name, ms):
 
 @inlined
 def goes_on(flow, entry):
-    """Whether the host says more than it does in SYN-RECEIVED, where a stranger's segment makes it send ACKs, too."""
+    """Whether the host says more than it does in SYN-RECEIVED, where a stranger's segment makes it send ACKs, too.
+
+    What it acknowledges there is what it has acknowledged before: perhaps of a SYN that was given up.
+    """
+    if flow.flags & SYN:
+        return False
+    if flow.payload > 0 or flow.flags & FIN:
+        return True
     acknowledged = (flow.acknowledgment - i64(entry.next)) & LOW_32
-    more = flow.payload > 0 or flow.flags & FIN or (0 < acknowledged and acknowledged < 1 << MOST_REACH)
-    return more and not flow.flags & SYN
+    return entry.state & NUMBERED and 0 < acknowledged and acknowledged < 1 << MOST_REACH
 
 
 @inlined
