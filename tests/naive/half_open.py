@@ -18,7 +18,7 @@ def judge(state: State, name: Name, segment: Segment, host: Host, moment: Moment
     if source is not None:
         if source.allowance == 0:
             return Reason.source_waits
-        if source.passed >= source.allowance:
+        if source.passed >= source.allowance or source.pending + source.before >= source.allowance:
             return Reason.source_limit
     refusal = refuses(state, name, segment, host, moment)
     if refusal is not None:

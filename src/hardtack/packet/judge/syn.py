@@ -21,6 +21,7 @@ from hardtack.packet.state.proven import (
     charge,
     find_source,
     is_fresh,
+    may_pass,
     no_source,
     period_of,
     turn_source,
@@ -113,4 +114,4 @@ def judge_source_of(source, host, period):
     turn_source(source, host, period)
     if allowance_of(source) == 0:
         return SOURCE_WAITS if waits(source, period) else NONE
-    return OPEN_CHARGED if i64(source.passed) < allowance_of(source) else SOURCE_LIMIT
+    return OPEN_CHARGED if may_pass(source) else SOURCE_LIMIT

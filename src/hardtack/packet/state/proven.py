@@ -240,6 +240,13 @@ def is_fresh(source, period):
 
 
 @inlined
+def may_pass(source):
+    """Whether one more SYN of it may go on: in this period, and beside those that are half open."""
+    half_open, allowance = i64(source.pending) + i64(source.before), allowance_of(source)
+    return i64(source.passed) < allowance and half_open < allowance
+
+
+@inlined
 def charge(source):
     """One more SYN of it goes on, and is half open."""
     source.passed = i64(source.passed) + 1
