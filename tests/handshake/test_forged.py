@@ -147,4 +147,4 @@ def test_where_nobody_listens_the_kernel_says_so(stage: Stage, wire: Wire, versi
         assert peer.is_reset()
     assert seen.cookies() == (1, 0, 0)
     assert seen.agent[Reason.no_listener] == 1
-    assert seen.front[Reason.outbound_end] == 1, "and the front forgets what it has remembered"
+    assert seen.front[Reason.outbound_refused] == 1, "and the front forgets what it has remembered"

@@ -101,4 +101,4 @@ def test_frames_of_other_kinds_pass(stage: Stage) -> None:
         stage.info(connection)
     neighbours = {Reason.not_ip, Reason.default_pass, Reason.neighbour, Reason.outbound_other, Reason.not_ours}
     judged = {reason for reason, number in seen.front.items() if number} - neighbours
-    assert judged == {Reason.answered, Reason.remembered, Reason.connection, Reason.outbound}
+    assert judged == {Reason.answered, Reason.remembered, Reason.connection, Reason.outbound_first, Reason.outbound}
