@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from hardtack.compiler.objects import compiled
 from hardtack.control.readout import everything
 from hardtack.keys import make_key
 from hardtack.lab import topology
@@ -22,6 +23,7 @@ from hardtack.lab.folder import folder
 from hardtack.lab.packets.recipe import Target
 from hardtack.lab.process import Process, run
 from hardtack.lab.topology import Topology
+from hardtack.packet.programs import FRONT_RULED
 
 PATIENCE = 60  # s
 RATE = 20_000  # frames a second for the host that stays: few enough that none is lost anyway
@@ -60,6 +62,7 @@ class Reload:
 
 def reload(times: int, many: int, told: Callable[[str], None]) -> Reload:
     """So many of each, in namespaces of their own."""
+    compiled(FRONT_RULED)  # or the first rule waits for the compiler, where this is no wheel
     with topology.routed() as net:
         ones = {name: [*changes] for name, changes in few(net, times).items()}
         with at_work(net, ones["host"][0][0]) as here:
