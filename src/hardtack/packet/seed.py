@@ -58,7 +58,7 @@ def plant(name, tray):
         return KNOWN_BEFORE
     if not tray.room:
         return NO_ROOM
-    entry = free_place(name, tray.now)
+    entry = free_place(name)
     if absent(entry):
         return NO_ROOM
     begin(entry, name, host.number, BY_SEED, tray.now)
@@ -69,7 +69,7 @@ def plant(name, tray):
 
 
 @inlined
-def free_place(name, ms):
+def free_place(name):
     """A record that nobody has in use, in one of its two buckets; nothing if there is none."""
     seat(name)
     for _ in range(ATTEMPTS):
@@ -79,7 +79,7 @@ def free_place(name, ms):
         place = roomier(name, free_places(one.word), free_places(other.word))
         if place < 0:
             break
-        entry = taken(name, place, ms)
+        entry = taken(name, place)
         if not absent(entry):
             return entry
     return no_connection()

@@ -77,19 +77,22 @@ def take_place(name, ms, may_displace):
         if place < 0:
             place = giving_way(name, ms, may_displace)
             return displaced(name, place, first if place >> WAY_BITS == name.first else second, ms)
-        entry = taken(name, place, ms)
+        entry = taken(name, place)
         if not absent(entry):
             return entry
     return no_connection()
 
 
 @inlined
-def taken(name, place, ms):
-    """The record at a free place, if it could be had."""
+def taken(name, place):
+    """The record at a free place, if it could be had.
+
+    Nothing of it is written before, or the exchange would wait until that has reached memory (40 ns). Until it is written, a
+    CPU that searches a full bucket takes it for the one before; then one of two newcomers is a stranger.
+    """
     entry = connection_at(place)
     if absent(entry):
         return entry
-    entry.seen = stamp(ms)  # first, so that no other CPU takes it for one that was silent long
     return entry if change_tag(place, u64(0), name.tag) else no_connection()
 
 
