@@ -38,7 +38,8 @@ INSTEAD: dict[Reason, tuple[Kind, ...]] = {  # what a source prefix cannot have 
     Reason.guess_limit: ("ack", "fin", "data"),
 }
 # Seen as they leave
-OUTWARD = (Reason.outbound, Reason.outbound_first, Reason.taught, Reason.outbound_end, Reason.outbound_other)
+OUTWARD = {Reason.outbound, Reason.outbound_first, Reason.outbound_refused, Reason.outbound_end, Reason.outbound_other}
+OUTWARD |= {Reason.taught}
 STRAGGLERS = 50  # ARP and the like as it leaves, and what came between reading one counter and the other
 COUNT, RATE = 50_000, 100_000  # frames, frames a second
 FEW = {4: ("198.18.7.0/24", "198.19.1.2"), 6: ("2001:db8:f100:7::/64", "2001:db8:f100::9")}
