@@ -13,7 +13,7 @@ from typing import Literal
 
 from hardtack.mistake import Mistake
 
-TableKind = Literal["array", "percpu_array", "hash", "lru_hash", "lpm_trie", "devmap", "xskmap", "prog_array"]
+TableKind = Literal["array", "percpu_array", "hash", "lru_hash", "lpm_trie", "devmap", "xskmap", "prog_array", "ringbuf"]
 ProgramKind = Literal["xdp", "tcx"]
 ReferenceKind = Literal["map", "value", "kfunc", "field", "size"]
 

@@ -182,7 +182,7 @@ define i64 @{name}.send(i64 %index) alwaysinline {{
 # bpf_tail_call, which does not come back, unless nothing is there
 PROGRAMS = """
 @{name} = external global i8
-define i64 @match_rules(ptr %frame, i64 %index) alwaysinline {{
+define i64 @{call}.go(ptr %frame, i64 %index) alwaysinline {{
   %low = trunc i64 %index to i32
   %failed = call i64 inttoptr (i64 12 to ptr)(ptr %frame, ptr @{name}, i32 %low)
   ret i64 -1
@@ -199,7 +199,8 @@ def platform(source: Source) -> str:
     places = {"head": head, "tail": tail, "interface": INTERFACE[source.kind]}
     parts = [COMMON.format(copy=COPY[source.kind], **places), LINK[source.kind], CLOCK[source.clock]]
     parts.append(RESIZE if source.kind == "xdp" else RESIZE_BUFFER)
-    parts += [CALLS.get(table.kind, TABLE).format(name=table.name) for table in source.tables]
+    names = [(table, table.name.removesuffix("_ip")) for table in source.tables]  # those of another kind of program
+    parts += [CALLS.get(table.kind, TABLE).format(name=table.name, call=call) for table, call in names]
     return "\n".join(parts)
 
 

@@ -133,7 +133,7 @@ define i64 @{name}.send(i64 %index) alwaysinline {{ ret i64 4 }}
 # place 0 is whoever has called: nothing is matched
 PROGRAMS = """
 @{name} = external global i8
-define i64 @match_rules(ptr %frame, i64 %index) {{
+define i64 @{name}.go(ptr %frame, i64 %index) {{
   %here = icmp eq i64 %index, 0
   br i1 %here, label %none, label %look
 none:

@@ -32,8 +32,12 @@ def load(image: Image, tables: Mapping[str, Map], parts: ExitStack) -> Program:
                 own[table.name].update(key, value)
         elif table.kind == "prog_array":
             own[table.name] = tables[plain(table).name]
-    whole = replace(image, flags=image.flags & ~HAS_FRAGS)
-    return parts.enter_context(programs.load(whole, {**tables, **own}))
+    return parts.enter_context(programs.load(of_one_buffer(image), {**tables, **own}))
+
+
+def of_one_buffer(image: Image) -> Image:
+    """The same program, for frames of one buffer only."""
+    return replace(image, flags=image.flags & ~HAS_FRAGS)
 
 
 def plain(table: Table) -> Table:

@@ -20,7 +20,7 @@ from hardtack.kernel.bpf import BpfError, Buffer, Command, address, buffer, call
 from hardtack.mistake import Mistake
 
 TYPES = {"hash": 1, "array": 2, "prog_array": 3, "percpu_array": 6, "lru_hash": 9, "lpm_trie": 11}
-TYPES |= {"devmap": 14, "xskmap": 17}
+TYPES |= {"devmap": 14, "xskmap": 17, "ringbuf": 27}
 KINDS = {number: kind for kind, number in TYPES.items()}
 NO_PREALLOC = 1  # BPF_F_NO_PREALLOC: the kernel wants it of every LPM trie
 ANY, NOEXIST, EXIST = 0, 1, 2  # for update: write, only make, only change

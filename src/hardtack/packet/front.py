@@ -13,6 +13,7 @@ from hardtack.packet.frame.link import came_by
 from hardtack.packet.host.again import send_back, was_sent_by_us
 from hardtack.packet.layout import NO_HOST, SWITCHED
 from hardtack.packet.out.forward import forward
+from hardtack.packet.out.tap import note, show
 from hardtack.packet.reasons import GROUP_SHIFT, VERDICTS, Verdict
 from hardtack.packet.records import Flow
 from hardtack.packet.state.count import count
@@ -28,6 +29,7 @@ new_flow = new(Flow)
 
 def front(frame):
     """struct xdp_md -> enum xdp_action."""
+    note(frame)
     flow = new_flow()
     return carried_out(frame, flow, judged(frame, flow))
 
@@ -37,6 +39,7 @@ def front_ip(frame):
     if was_sent_by_us(frame):
         return NEXT
     make_linear(frame)
+    note(frame)
     flow = new_flow()
     return carried_out_by_kernel(frame, flow, judged(frame, flow))
 
@@ -64,18 +67,19 @@ def front_reason(frame):
 @inlined
 def carried_out(frame, flow, reason):
     """The verdict at XDP: the frame is sent on to its host, or an action is told (enum xdp_action)."""
-    return forward(frame, flow) if goes_on(reason, flow) else verdict_of(reason)
+    action = forward(frame, flow) if goes_on(reason, flow) else verdict_of(reason)
+    return show(frame, flow, reason, action)
 
 
 @inlined
 def carried_out_by_kernel(frame, flow, reason):
     """The verdict at tcx (enum tcx_action_base); in a dry run all goes on."""
-    verdict = verdict_of(reason)
-    if flow.ruling & DRY:
-        return NEXT
-    if verdict == REPLY:
-        return send_back(frame)
-    return SHOT if verdict == DROP else NEXT
+    verdict, action = verdict_of(reason), NEXT
+    if verdict == REPLY and not flow.ruling & DRY:
+        action = send_back(frame)
+    elif verdict == DROP and not flow.ruling & DRY:
+        action = SHOT
+    return show(frame, flow, reason, action)
 
 
 @inlined

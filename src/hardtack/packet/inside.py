@@ -14,6 +14,7 @@ from hardtack.packet.frame.platform import head, tail
 from hardtack.packet.frame.wire import ETHERNET
 from hardtack.packet.host.again import was_sent_by_us
 from hardtack.packet.layout import NO_HOST
+from hardtack.packet.out.tap import note, show
 from hardtack.packet.records import Flow
 from hardtack.packet.state.count import count
 from hardtack.packet.state.hosts import host_of, net_at
@@ -30,20 +31,23 @@ new_flow = new(Flow)
 
 def inside(frame):
     """struct xdp_md -> enum xdp_action, on an interface that hosts are behind."""
-    inside_learned(frame)
-    return PASS
+    note(frame)
+    flow = new_flow()
+    return show(frame, flow, inside_learned(frame, flow), PASS)
 
 
 def inside_ip(frame):
     """struct __sk_buff -> enum tcx_action_base, at ingress, where frames begin with IP."""
     make_linear(frame)
-    inside_learned(frame)
-    return NEXT
+    note(frame)
+    flow = new_flow()
+    return show(frame, flow, inside_learned(frame, flow), NEXT)
 
 
 def inside_reason(frame):
     """The same, but what it returns is the reason."""
-    return inside_learned(frame)
+    flow = new_flow()
+    return inside_learned(frame, flow)
 
 
 def leaving(frame):
@@ -52,6 +56,7 @@ def leaving(frame):
     if was_sent_by_us(frame):
         return NEXT
     make_linear(frame)
+    note(frame)
     flow = new_flow()
     flow.host = NO_HOST
     reason = read_host(frame, flow)
@@ -59,14 +64,13 @@ def leaving(frame):
         host = host_of(flow)
         reason = learn_from(flow, host, is_uplink(load32(frame, CAME_BY)) and not host.one_armed)
     count(reason, flow.host, flow.size)
-    return NEXT
+    return show(frame, flow, reason, NEXT)
 
 
 @inlined
-def inside_learned(frame):
+def inside_learned(frame, flow):
     """The frame's reason, counted."""
     seen_by_inside()
-    flow = new_flow()
     flow.host = NO_HOST
     reason = read_host(frame, flow)
     if reason == NONE:

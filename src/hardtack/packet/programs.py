@@ -49,6 +49,7 @@ from hardtack.packet.rule_tables import (
     RULE_SOURCES,
     RULES,
 )
+from hardtack.packet.tap_tables import TAP_PROGRAMS, TAP_PROGRAMS_IP, TAPPED, TAPS
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
@@ -56,20 +57,22 @@ FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MT
 TABLE = (PLACES, MARKS, TAGS, CONNECTIONS)
 SOURCES = (PROVEN_PLACES, PROVEN_TAGS, PROVEN)
 OURS = (NETWORKS, RECENT, NETS, HOSTS, PORTS)  # what is protected
-KNOWN = (*TABLE, *OURS, *SOURCES, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN)
+WATCHED = (TAPS, TAPPED)  # by whoever looks at frames
+KNOWN = (*TABLE, *OURS, *SOURCES, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN, *WATCHED)
 JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE, WANTED)
+GOES_ON, GOES_ON_IP = (RULE_PROGRAMS, TAP_PROGRAMS), (RULE_PROGRAMS_IP, TAP_PROGRAMS_IP)  # by tail calls
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 
 # `_ip`: where frames begin with IP. `_ruled`: goes on behind rule programs, with what the front has found
-FRONT = Source("front", "hardtack.packet.front:front", "xdp", (*JUDGED, RULE_PROGRAMS), FRAGS)
-FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", (*JUDGED, RULE_PROGRAMS_IP))
-FRONT_RULED = Source("front_ruled", "hardtack.packet.front:front_ruled", "xdp", (*JUDGED, *RULED, RULE_PROGRAMS), FRAGS)
+FRONT = Source("front", "hardtack.packet.front:front", "xdp", (*JUDGED, *GOES_ON), FRAGS)
+FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", (*JUDGED, *GOES_ON_IP))
+FRONT_RULED = Source("front_ruled", "hardtack.packet.front:front_ruled", "xdp", (*JUDGED, *RULED, *GOES_ON), FRAGS)
 FRONT_IP_RULED = Source(
-    "front_ip_ruled", "hardtack.packet.front:front_ip_ruled", "tcx", (*JUDGED, *RULED, RULE_PROGRAMS_IP)
+    "front_ip_ruled", "hardtack.packet.front:front_ip_ruled", "tcx", (*JUDGED, *RULED, *GOES_ON_IP)
 )
-INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", KNOWN, FRAGS)
-INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", KNOWN)
-LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE))
+INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, TAP_PROGRAMS), FRAGS)
+INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", (*KNOWN, TAP_PROGRAMS_IP))
+LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE, TAP_PROGRAMS_IP))
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
 SEEDER = Source("seeder", "hardtack.packet.seed:seed", "xdp", (*TABLE, NETWORKS, NETS, HOSTS, PORTS))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))

@@ -42,4 +42,8 @@ send = external("devices.send", i64, i64)
 
 # match_rules(frame, place): which expression of the rule program at this place of a table of programs matches, from 1; 0:
 # none; less: there is no program. In the kernel the program goes on there instead, and only the last of these comes back.
-match_rules = external("match_rules", i64, Pointer, i64)
+match_rules = external("rule_programs.go", i64, Pointer, i64)
+
+# show_tap(frame, place): on in the program at this place of the table of taps' programs, which returns in our place. It
+# comes back only if there is none. See packet/out/tap.py.
+show_tap = external("tap_programs.go", i64, Pointer, i64)
