@@ -12,7 +12,7 @@ COMPUTING = {
     *("test_front_frames", "test_front_ip"),
     *("test_front_generated", "test_guessing", "test_hosts", "test_skewed_cpus"),
     *("test_kernel_btf", "test_kernel_structures", "test_keys", "test_layout", "test_marking", "test_naive"),
-    *("test_agreement", "test_expressions", "test_random_code", "test_rule_programs"),  # pcap/
+    *("test_agreement", "test_expressions", "test_random_code", "test_rule_programs", "test_tap_program"),  # pcap/
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
     *("test_hostile_files", "test_mistakes", "test_units"),
 }

@@ -9,6 +9,7 @@ import typer
 from hardtack import __version__
 from hardtack.cli.agent import agent
 from hardtack.cli.bench import bench
+from hardtack.cli.capture import capture
 from hardtack.cli.check import check
 from hardtack.cli.connections import connections
 from hardtack.cli.demo import demo
@@ -53,7 +54,7 @@ def options(
     """What stands before the command's name."""
 
 
-BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed), (demo, bench)
+BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed, capture), (demo, bench)
 
 for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *LAB):
     app.command()(command)

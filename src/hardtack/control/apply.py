@@ -44,6 +44,7 @@ from hardtack.control.sources import Roots, planted
 from hardtack.control.succession import Before
 from hardtack.control.switching_on import Asking
 from hardtack.control.tables import device_entries, policy_entry
+from hardtack.control.taps import Ended
 from hardtack.control.wanted import Notes
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
@@ -89,6 +90,7 @@ class AtWork:
     fading: Fading
     attacks: Attacks
     handovers: Handovers
+    taps: Ended
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
     rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
@@ -159,6 +161,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         fading=Fading(front.tables),
         attacks=attacks,
         handovers=handovers,
+        taps=Ended(front.tables),
     )
 
 

@@ -118,7 +118,7 @@ def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, par
 
 def works(here: AtWork) -> Sequence[Work]:
     """What is to be done every second."""
-    ours = here.upkeep, here.handovers, here.attacks, here.marking, here.fading, here.presence
+    ours = here.upkeep, here.handovers, here.attacks, here.marking, here.fading, here.presence, here.taps
     return [*ours, *here.watches, *here.waiting]
 
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from hardtack.packet.tap_tables import MOST_TAPS, TAP_PROGRAMS, TAP_PROGRAMS_IP,
 LEASE = 3.0  # s
 COARSE = 6  # CLOCK_MONOTONIC_COARSE: what the packet program compares with
 BUFFER = 8 << 20  # bytes
-ABOUT = struct.Struct("=QqIIIIIHH")  # what comes before a frame: see Tapped
+ABOUT = struct.Struct("=QqIIIHHIHH")  # what comes before a frame: see Tapped
 WAYS: tuple[tuple[Table, ProgramKind], ...] = (
     *((TAP_PROGRAMS, "xdp"), (generic.plain(TAP_PROGRAMS), "xdp"), (TAP_PROGRAMS_IP, "tcx")),
 )
@@ -50,7 +50,7 @@ class AllTaken(Mistake):
 @dataclass(frozen=True)
 class Sample:
     """A frame as it came. `when`: monotonic ns; `action`: enum xdp_action, or tcx_action_base; `length`: in bytes, on the
-    wire; `host`: Host.number, 0: nobody's.
+    wire; `tcx`: 1 if the program is there, else it is at XDP; `host`: Host.number, 0: nobody's.
 
     `begin`: where its IP header lies, if it has no Ethernet header.
     """
@@ -60,6 +60,7 @@ class Sample:
     length: int
     interface: int
     cpu: int
+    tcx: int
     host: int
     reason: int
     begin: int
@@ -103,8 +104,9 @@ class Tap:
     def samples(self) -> Iterator[Sample]:
         """Those that have come since."""
         for record in self._ring.records():
-            when, action, length, captured, interface, cpu, host, reason, begin = ABOUT.unpack_from(record)
-            yield Sample(when, action, length, interface, cpu, host, reason, begin, record[HEADER : HEADER + captured])
+            when, action, length, captured, interface, cpu, tcx, host, reason, begin = ABOUT.unpack_from(record)
+            frame = record[HEADER : HEADER + captured]
+            yield Sample(when, action, length, interface, cpu, tcx, host, reason, begin, frame)
 
     def fate(self) -> Fate:
         """What has become of the frames so far."""
@@ -175,6 +177,22 @@ class Tap:
     def _counted(self) -> Fate:
         entries = np.frombuffer(b"".join(self._tapped.lookup_all(ONLY)), Tapped)["taps"][:, self._number]
         return Fate(*(int(entries[name].sum()) for name in ("taken", "lost", "over")))
+
+
+class Ended:
+    """What the front's process does about taps whose owners were killed: their programs and ring buffers go."""
+
+    def __init__(self, tables: Mapping[str, Map]) -> None:
+        self._taps = np.frombuffer(tables[TAPS.name].memory(), Taps, 1)
+        self._programs = [tables[table.name] for table, _ in WAYS if table.name in tables]
+
+    def write(self) -> None:
+        """Look."""
+        if self._taps["on"][0] and not (self._taps["taps"]["until"][0] > clock()).any():
+            self._taps["on"][0] = 0
+            for table in self._programs:
+                for number in range(MOST_TAPS):
+                    table.delete(key_of(number))
 
 
 def clock() -> int:

@@ -54,7 +54,7 @@ def tap_program(wish: Wish, number: int, programs: Table, ring: Table, kind: Pro
     asked(writer, record, wish, done)
     matched(writer, record, wish, done)
     within(writer, record, wish, number, done)
-    written(writer, record, wish, number)
+    written(writer, record, wish, number, kind)
     writer.go(done)
     writer.block(done)
     onward(writer, record, number)
@@ -103,8 +103,8 @@ def within(writer: Writer, record: str, wish: Wish, number: int, no: str) -> Non
     """On while the budget lasts; and when it was, and on which CPU."""
     now = writer.let(f"call i64 inttoptr (i64 {NOW} to ptr)()")
     writer.put(f"  store i64 {now}, ptr {field(writer, record, 'when')}, align 8")
-    cpu = writer.let(f"call i32 inttoptr (i64 {CPU} to ptr)()")
-    writer.put(f"  store i32 {cpu}, ptr {field(writer, record, 'cpu')}, align 4")
+    cpu = writer.let(f"trunc i32 {writer.let(f'call i32 inttoptr (i64 {CPU} to ptr)()')} to i16")
+    writer.put(f"  store i16 {cpu}, ptr {field(writer, record, 'cpu')}, align 2")
     window = writer.let(f"lshr i64 {now}, {WINDOW_BITS}")
     last = writer.let(f"load i64, ptr {own(writer, record, number, 'window')}, align 8")
     spent = writer.let(f"load i64, ptr {own(writer, record, number, 'spent')}, align 8")
@@ -121,8 +121,9 @@ def within(writer: Writer, record: str, wish: Wish, number: int, no: str) -> Non
     writer.block(on)
 
 
-def written(writer: Writer, record: str, wish: Wish, number: int) -> None:
+def written(writer: Writer, record: str, wish: Wish, number: int, kind: ProgramKind) -> None:
     """Into the ring buffer, if there is room."""
+    writer.put(f"  store i16 {int(kind == 'tcx')}, ptr {field(writer, record, 'tcx')}, align 2")
     captured = writer.let(f"load i32, ptr {field(writer, record, 'captured')}, align 4")
     snap = max(1, min(wish.snap, SNAP))
     less = writer.let(f"icmp ult i32 {captured}, {snap}")

@@ -50,7 +50,8 @@ Tapped = np.dtype(
         ("length", "u4"),  # of the frame, as it came
         ("captured", "u4"),  # bytes of it that follow
         ("interface", "u4"),  # the kernel's number
-        ("cpu", "u4"),
+        ("cpu", "u2"),
+        ("tcx", "u2"),  # 1: the program is at tcx; 0: at XDP
         ("host", "u4"),  # Host.number
         ("reason", "u2"),
         ("begin", "u2"),  # where its IP header lies, if it does not begin with Ethernet
