@@ -1,4 +1,4 @@
-"""A tap put on a running front: frames with verdict and reason, through a ring buffer. It needs no process of the front's.
+"""A tap put on a running front: frames with verdict and reason, through a ring buffer.
 
 Off when it is closed, and by itself LEASE seconds after whoever had it was killed.
 """
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +30,7 @@ from hardtack.mistake import Mistake
 from hardtack.packet.tap_tables import MOST_TAPS, TAP_PROGRAMS, TAP_PROGRAMS_IP, TAPPED, TAPS, Tapped, Taps
 
 LEASE = 3.0  # s
+OWN = 0  # the place of the front's process; the others are for whoever comes
 COARSE = 6  # CLOCK_MONOTONIC_COARSE: what the packet program compares with
 BUFFER = 8 << 20  # bytes
 ABOUT = struct.Struct("=QqIIIHHIHH")  # what comes before a frame: see Tapped
@@ -77,29 +77,33 @@ class Fate:
 
 
 class Tap:
-    """On the front of this folder. `every`: one frame of so many; what of them, the wishes say. AllTaken, NotWhole."""
+    """On the tables of a front. `every`: one frame of so many; which of them, the wishes say. BpfError.
 
-    def __init__(self, folder: Folder, wishes: Wishes, every: int = 1, buffer: int = BUFFER) -> None:
-        self._folder, self._wishes, self._every = folder, wishes, every
-        self._ring = RingBuffer(buffer)
-        self._at = ExitStack()
-        self._number = -1
-        self._installed: tuple[int, ...] = ()
-        self._before = Fate(0, 0, 0)
-        self._lost_before = Fate(0, 0, 0)  # of tables that a restart has replaced
-        try:
-            self.renew()
-        except BaseException:
-            self.close()
-            raise
+    Nothing comes before `extend` is called for the first time, and LEASE after the last.
+    """
 
-    def renew(self) -> None:
-        """To be called every second: it goes on for LEASE, and on the tables of a front that was started again meanwhile."""
-        there = tuple(sorted(path.stat().st_ino for paths in self._tables().values() for path in paths))
-        if there != self._installed:
-            self._put_on()
-            self._installed = there
-        self._taps["taps"]["until"][0, self._number] = clock() + int(LEASE * 1e9)
+    def __init__(self, tables: Mapping[str, Map], number: int, wishes: Wishes, every: int, ring: RingBuffer) -> None:
+        self.number, self._ring = number, ring
+        self._taps, self._tapped = np.frombuffer(tables[TAPS.name].memory(), Taps, 1), tables[TAPPED.name]
+        self._programs = [tables[table.name] for table, _ in WAYS if table.name in tables]
+        for table, kind in WAYS:
+            if table.name in tables:
+                self._load(tables[table.name], kind, wishes(kind))
+        self._taps["taps"]["every"][0, number] = every
+        self._before = self._counted()
+
+    def extend(self) -> None:
+        """It goes on for LEASE from now."""
+        until = self._taps["taps"]["until"]
+        begins = until[0, self.number] <= clock()
+        until[0, self.number] = clock() + int(LEASE * 1e9)
+        if begins:
+            self._announce()
+
+    def pause(self) -> None:
+        """Nothing comes any more, until it is extended."""
+        self._taps["taps"]["until"][0, self.number] = 0
+        self._announce()
 
     def samples(self) -> Iterator[Sample]:
         """Those that have come since."""
@@ -110,22 +114,76 @@ class Tap:
 
     def fate(self) -> Fate:
         """What has become of the frames so far."""
-        now, gone = self._counted(), self._lost_before
-        before = self._before
-        return Fate(
-            gone.taken + now.taken - before.taken, gone.lost + now.lost - before.lost, gone.over + now.over - before.over
-        )
+        now, before = self._counted(), self._before
+        return Fate(now.taken - before.taken, now.lost - before.lost, now.over - before.over)
+
+    def remove(self) -> None:
+        """Off, and its place is free."""
+        self.pause()
+        for table in self._programs:
+            table.delete(key_of(self.number))
+
+    def _load(self, table: Map, kind: ProgramKind, wish: Wish) -> None:
+        image = tap_program(wish, self.number, table.table, self._ring.table, kind)
+        tables = {TAPPED.name: self._tapped, table.table.name: table, self._ring.table.name: self._ring.map}
+        if table.table.name == generic.plain(TAP_PROGRAMS).name:
+            image = generic.of_one_buffer(image)
+        with programs.load(image, tables) as program:
+            table.update(key_of(self.number), struct.pack("=I", program.fd))
+
+    def _announce(self) -> None:
+        """That a tap has changed; or that nobody watches any more."""
+        anyone = (self._taps["taps"]["until"][0] > clock()).any()
+        self._taps["on"][0] = secrets.randbits(63) | 1 if anyone else 0
+
+    def _counted(self) -> Fate:
+        entries = np.frombuffer(b"".join(self._tapped.lookup_all(ONLY)), Tapped)["taps"][:, self.number]
+        return Fate(*(int(entries[name].sum()) for name in ("taken", "lost", "over")))
+
+
+class PinnedTap:
+    """On a front of this machine, whose process takes no part; also after that is started again. AllTaken, NotWhole."""
+
+    def __init__(self, folder: Folder, wishes: Wishes, every: int = 1, buffer: int = BUFFER) -> None:
+        self._folder, self._wishes, self._every = folder, wishes, every
+        self._ring = RingBuffer(buffer)
+        self._open = ExitStack()  # what the tap is on
+        self._tap: Tap | None = None
+        self._there: tuple[int, ...] = ()
+        self._earlier = Fate(0, 0, 0)  # of tables that a restart has replaced
+        try:
+            self.renew()
+        except BaseException:
+            self.close()
+            raise
+
+    def renew(self) -> None:
+        """To be called every second. BpfError; AllTaken, NotWhole after a restart."""
+        names = {TAPS.name, TAPPED.name, *(table.name for table, _ in WAYS)}
+        paths = [path for name, found in self._folder.tables().items() if name in names for path in found]
+        there = tuple(sorted(path.stat().st_ino for path in paths))
+        if there != self._there or not self._tap:
+            self._put_on()
+            self._there = there
+        if self._tap:
+            self._tap.extend()
+
+    def samples(self) -> Iterator[Sample]:
+        """Those that have come since."""
+        return self._tap.samples() if self._tap else iter(())
+
+    def fate(self) -> Fate:
+        """What has become of the frames so far."""
+        now, gone = self._tap.fate() if self._tap else Fate(0, 0, 0), self._earlier
+        return Fate(gone.taken + now.taken, gone.lost + now.lost, gone.over + now.over)
 
     def close(self) -> None:
         """Off."""
-        if self._number >= 0:
+        if self._tap:
             with locked(self._folder):
-                self._taps["taps"]["until"][0, self._number] = 0
-                self._announce()
-                for table in self._programs:
-                    table.delete(key_of(self._number))
-            self._number = -1
-        self._at.close()
+                self._tap.remove()
+        self._tap = None
+        self._open.close()
         self._ring.close()
 
     def __enter__(self) -> Self:
@@ -134,49 +192,21 @@ class Tap:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _tables(self) -> dict[str, list[Path]]:
-        names = {TAPS.name, TAPPED.name, *(table.name for table, _ in WAYS)}
-        return {name: list(paths) for name, paths in self._folder.tables().items() if name in names}
-
     def _put_on(self) -> None:
         """At a free place of the tables as they are now."""
         with ExitStack() as parts:
             tables = parts.enter_context(Tables(self._folder))
-            taps, tapped = tables.get(TAPS), tables.get(TAPPED)
-            ways = [(found, kind) for table, kind in WAYS if (found := tables.get(table))]
-            if not taps or not tapped or not ways:
+            wanted = TAPS, TAPPED, *(table for table, _ in WAYS)
+            found = {table.name: one for table in wanted if (one := tables.get(table))}
+            if not {TAPS.name, TAPPED.name} < found.keys():
                 raise NotWhole(f"{self._folder.interface}: the front is of another version, or just starting: ask again")
-            if self._number >= 0:
-                self._lost_before = self.fate()
-            self._taps, self._tapped = np.frombuffer(taps.memory(), Taps, 1), tapped
-            self._programs = [table for table, _ in ways]
+            self._earlier = self.fate()
             with locked(self._folder):
-                self._number = free(self._taps)
-                for table, kind in ways:
-                    self._load(table, kind)
-                self._before = self._counted()
-                self._taps["taps"]["every"][0, self._number] = self._every
-                self._taps["taps"]["until"][0, self._number] = clock() + int(LEASE * 1e9)
-                self._announce()
-            self._at.close()
-            self._at = parts.pop_all()
-
-    def _load(self, table: Map, kind: ProgramKind) -> None:
-        image = tap_program(self._wishes(kind), self._number, table.table, self._ring.table, kind)
-        tables = {TAPPED.name: self._tapped, table.table.name: table, self._ring.table.name: self._ring.map}
-        if table.table.name == generic.plain(TAP_PROGRAMS).name:
-            image = generic.of_one_buffer(image)
-        with programs.load(image, tables) as program:
-            table.update(key_of(self._number), struct.pack("=I", program.fd))
-
-    def _announce(self) -> None:
-        """That a tap has changed; or that nobody watches any more."""
-        anyone = (self._taps["taps"]["until"][0] > clock()).any()
-        self._taps["on"][0] = secrets.randbits(63) | 1 if anyone else 0
-
-    def _counted(self) -> Fate:
-        entries = np.frombuffer(b"".join(self._tapped.lookup_all(ONLY)), Tapped)["taps"][:, self._number]
-        return Fate(*(int(entries[name].sum()) for name in ("taken", "lost", "over")))
+                number = free(np.frombuffer(found[TAPS.name].memory(), Taps, 1))
+                self._tap = Tap(found, number, self._wishes, self._every, self._ring)
+                self._tap.extend()
+            self._open.close()
+            self._open = parts.pop_all()
 
 
 class Ended:
@@ -191,7 +221,7 @@ class Ended:
         if self._taps["on"][0] and not (self._taps["taps"]["until"][0] > clock()).any():
             self._taps["on"][0] = 0
             for table in self._programs:
-                for number in range(MOST_TAPS):
+                for number in range(OWN + 1, MOST_TAPS):
                     table.delete(key_of(number))
 
 
@@ -202,10 +232,10 @@ def clock() -> int:
 
 def free(taps: npt.NDArray[np.void]) -> int:
     """A place that nobody has. AllTaken."""
-    ended = np.flatnonzero(taps["taps"]["until"][0] <= clock())
-    if not len(ended):
-        raise AllTaken(f"{MOST_TAPS} captures or live views watch this front already: end one of them")
-    return int(ended[0])
+    ended = [number for number in range(OWN + 1, MOST_TAPS) if taps["taps"]["until"][0, number] <= clock()]
+    if not ended:
+        raise AllTaken(f"{MOST_TAPS - OWN - 1} captures or live views watch this front already: end one of them")
+    return ended[0]
 
 
 @contextmanager

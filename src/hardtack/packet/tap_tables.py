@@ -13,7 +13,7 @@ import numpy as np
 from hardtack.image import MMAPABLE, Table
 from hardtack.packet.layout import table
 
-MOST_TAPS = 4
+MOST_TAPS = 4  # the first is for the front's process
 SNAP = 2048  # bytes of a frame that are copied; a power of two
 FEW_LEFT = 1 << 16  # frames until the next look, where nobody wants any
 

@@ -14,7 +14,7 @@ from hardtack.control import listing
 from hardtack.control.asking import fronts
 from hardtack.control.capture.request import BadRequest, Request
 from hardtack.control.pinned import Tables
-from hardtack.control.taps import Fate, Sample, Tap
+from hardtack.control.taps import Fate, PinnedTap, Sample
 from hardtack.kernel import links
 from hardtack.kernel.pins import Folder
 from hardtack.packet.reasons import Reason, Verdict, verdict
@@ -54,7 +54,7 @@ class Taking:
 
     def __init__(self, request: Request, interface: str | None = None) -> None:
         self._parts = ExitStack()
-        self._taps: list[tuple[Folder, Tap, list[str]]] = []
+        self._taps: list[tuple[Folder, PinnedTap, list[str]]] = []
         self._names: dict[int, str] = {}
         try:
             for folder in fronts(interface):
@@ -105,7 +105,7 @@ class Taking:
         if request.host is not None and request.host not in hosts:
             return
         number = hosts.index(request.host) + 1 if request.host is not None else None
-        tap = Tap(folder, partial(request.wish, host=number), request.every)
+        tap = PinnedTap(folder, partial(request.wish, host=number), request.every)
         self._taps.append((folder, self._parts.enter_context(tap), hosts))
 
     def _told(self, folder: Folder, sample: Sample, hosts: list[str], to_unix: int) -> Taken:
