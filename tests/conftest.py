@@ -8,7 +8,7 @@ import pytest
 
 # These only compute. All others have network namespaces, floods and daemons, and would be in each other's way.
 COMPUTING = {
-    *("test_bench_programs", "test_compiler", "test_connections", "test_cookie_check", "test_fairness"),
+    *("test_bench_programs", "test_compiler", "test_connections", "test_cookie_check", "test_explain", "test_fairness"),
     *("test_front_frames", "test_front_ip"),
     *("test_front_generated", "test_guessing", "test_hosts", "test_skewed_cpus"),
     *("test_kernel_btf", "test_kernel_structures", "test_keys", "test_layout", "test_marking", "test_naive"),

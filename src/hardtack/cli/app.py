@@ -16,6 +16,7 @@ from hardtack.cli.demo import demo
 from hardtack.cli.detach import detach
 from hardtack.cli.doctor import doctor
 from hardtack.cli.example import example
+from hardtack.cli.explain import explain
 from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
@@ -54,7 +55,8 @@ def options(
     """What stands before the command's name."""
 
 
-BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed, capture), (demo, bench)
+BEFORE, AT_WORK = (doctor, key, example, check, filter), (status, connections, sources, seed)
+FRAMES, LAB = (capture, explain), (demo, bench)
 
-for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *LAB):
+for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *FRAMES, *LAB):
     app.command()(command)

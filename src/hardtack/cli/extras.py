@@ -1,4 +1,4 @@
-"""What demo and bench need beyond what every command does: the packages of the extra `lab`."""
+"""What some commands need beyond what every command does: the packages of the extras `lab` and `compiler`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from hardtack.mistake import Mistake
 
+COMPILER = ("numba", "elftools")
 LAB = ("matplotlib", "numba", "pyroute2")
 
 
@@ -13,6 +14,12 @@ class NotInstalled(Mistake):
     """A package that only some commands need."""
 
     status = 1
+
+
+def require_compiler() -> None:
+    """NotInstalled."""
+    if missing := [name for name in COMPILER if not find_spec(name)]:
+        raise NotInstalled(f"this needs {', '.join(missing)}, not installed here: pip install 'hardtack[compiler]'")
 
 
 def require_lab() -> None:

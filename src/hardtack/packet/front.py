@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hardtack.compiler.language import i64, inlined, new, u64
 from hardtack.packet.decide import decide, decide_ruled
+from hardtack.packet.explained import clear, keep
 from hardtack.packet.frame.linear import make_linear
 from hardtack.packet.frame.link import came_by
 from hardtack.packet.host.again import send_back, was_sent_by_us
@@ -59,8 +60,10 @@ def front_ip_ruled(frame):
 def front_reason(frame):
     """The same, but what it returns is the reason: for engines that act on verdicts themselves."""
     flow = new_flow()
+    clear(flow)
     reason = judged(frame, flow)
     carried_out(frame, flow, reason)
+    keep(flow)
     return reason
 
 

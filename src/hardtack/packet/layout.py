@@ -13,7 +13,7 @@ import numpy as np
 from hardtack.image import MMAPABLE, Table, TableKind
 from hardtack.packet.entries import KEY_SETS, KEY_SLOTS
 from hardtack.packet.reasons import FRONT_REASONS, REASONS, Reason
-from hardtack.packet.records import Search, Sheet, Walk
+from hardtack.packet.records import Flow, Search, Sheet, Walk
 
 PORT_WORDS = 65536 // 64
 MOST_HOSTS = (1 << 16) - 1  # numbers from 1: a connection says in 16 bits whose it is
@@ -331,6 +331,7 @@ SEEN = table("seen", "array", Seen, flags=MMAPABLE)
 OUTSIDE = table("outside", "array", Outside)
 WANTED = table("wanted", "array", Wanted, flags=MMAPABLE)
 SHEET = table("sheet", "percpu_array", Sheet)
+EXPLAINED = table("explained", "percpu_array", Flow)  # of packet/explained.py alone
 DEVICES = Table("devices", "devmap", 4, 4, MOST_EXITS)
 WAITING = Table("waiting", "lru_hash", Waiter.itemsize, Waiting.itemsize, MOST_WAITING, layout=f"{Waiting.descr}")
 LOCALS = Table("locals", "lpm_trie", 20, 4, MOST_LOCALS)  # a network: bits in the host's byte order, 16 bytes

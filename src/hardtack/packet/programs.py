@@ -15,6 +15,7 @@ from hardtack.packet.layout import (
     CROWDS,
     DEVICES,
     EXITS,
+    EXPLAINED,
     HOSTS,
     KEYS,
     LOCALS,
@@ -78,7 +79,13 @@ SEEDER = Source("seeder", "hardtack.packet.seed:seed", "xdp", (*TABLE, NETWORKS,
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
-FRONT_REASON = replace(FRONT_RULED, name="front_reason", entry="hardtack.packet.front:front_reason", clock="table")
+FRONT_REASON = replace(
+    FRONT_RULED,
+    name="front_reason",
+    entry="hardtack.packet.front:front_reason",
+    tables=(*FRONT_RULED.tables, EXPLAINED),
+    clock="table",
+)
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
 # Compiled into the wheel
