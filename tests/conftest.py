@@ -17,6 +17,11 @@ COMPUTING = {
     *("test_hostile_files", "test_mistakes", "test_units"),
 }
 
+# These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
+BESIDE = {
+    *("test_capture", "test_docs"),
+}
+
 # And these are quick: they compile no program of ours.
 QUICK = {
     *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
@@ -32,6 +37,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what may run beside the rest (see scripts/test), and what `make quick` runs."""
     for item in items:
-        for name, stems in (("computing", COMPUTING), ("quick", QUICK)):
+        for name, stems in (("computing", COMPUTING), ("beside", BESIDE), ("quick", QUICK)):
             if item.path.stem in stems:
                 item.add_marker(name)
