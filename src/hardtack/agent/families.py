@@ -44,5 +44,6 @@ KEYS_EXPIRE = Family(
     *("keys_expire_timestamp_seconds", "gauge", "When the keys in the kernel run out if no process renews them, unix time."),
     ("interface",),
 )
+AGENT_BUILD = Family("agent_build_info", "gauge", "Always 1: the agent's version.", ("interface", "version"))
 WRITTEN = Family("textfile_timestamp_seconds", "gauge", "When the agent wrote its textfile, unix time.", ("interface",))
-AGENT = (AGENT_UP, AGENT_FRAMES, KEYS_EXPIRE, BUILD, WRITTEN)
+AGENT = (AGENT_UP, AGENT_FRAMES, KEYS_EXPIRE, AGENT_BUILD, WRITTEN)

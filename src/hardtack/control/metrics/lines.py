@@ -19,15 +19,16 @@ from hardtack.packet.reasons import FRONT_REASONS
 TRAFFIC = "hardtack_traffic"
 ALL_CPUS = "all"  # in the place of a CPU, where there are too many of them and of hosts
 SPECIAL = re.compile(r"([,= ])")
+AMBIGUOUS = re.compile(r"\\(?=[,= \\]|$)")
 LONGEST_DATAGRAM = 1400  # bytes: with its headers it fits into an Ethernet frame, tunnels on the way included
 
 
 def escaped(text: str) -> str:
-    """A tag's key or value. Backslashes are doubled, else one at the end would take the next comma for its own; InfluxDB 1
-    keeps both. No line ends: each would be the end of the point.
+    """A tag's key or value. No line ends: each would be the end of the point. A backslash stands for itself, unless what
+    follows may be escaped, or nothing does: that cannot be written, InfluxDB 1 would take the next comma for a part of it.
     """
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    return SPECIAL.sub(r"\\\1", plain.replace("\\", "\\\\"))
+    return SPECIAL.sub(r"\\\1", AMBIGUOUS.sub("/", plain))
 
 
 def tagged(measurement: str, tags: Mapping[str, str]) -> str:
