@@ -17,7 +17,7 @@ from hardtack.control.metrics.buffer import Batch, Buffer
 from hardtack.control.metrics.lines import batches, of_samples, of_traffic
 from hardtack.control.metrics.reading import Reader, parts
 from hardtack.control.metrics.samples import Facts, Own, samples
-from hardtack.control.metrics.sending import Failed, Refused, transport_to
+from hardtack.control.metrics.sending import Failed, Refused, Transport
 from hardtack.kernel.maps import possible_cpus
 from hardtack.mistake import Mistake
 
@@ -28,10 +28,10 @@ MOST_ROWS = 4096  # hosts times CPUs: with more of them, CPUs are added up
 class Influx:
     """Both threads."""
 
-    def __init__(self, metrics: Metrics, token: str | None, reader: Reader, facts: Callable[[], Facts]) -> None:
+    def __init__(self, metrics: Metrics, transport: Transport, reader: Reader, facts: Callable[[], Facts]) -> None:
         assert metrics.influx
         self._url, self._interval = metrics.influx, metrics.interval
-        self._transport, self._buffer = transport_to(metrics.influx, token), Buffer()
+        self._transport, self._buffer = transport, Buffer()
         self._reader, self._facts = reader, facts
         self._sent = self._refused = self._failures = 0
         self._front = socket.gethostname()
@@ -86,7 +86,8 @@ class Influx:
                 self._sent += batch.points
                 self._buffer.done(batch)
                 wait = 0.0
-                self._tell("metrics-sent", "")
+                if self._transport.sure:
+                    self._tell("metrics-sent", "")
 
     def _tell(self, event: str, why: str) -> None:
         """In the journal, if it is news."""

@@ -19,6 +19,7 @@ from hardtack.control.metrics.handed import Handed
 from hardtack.control.metrics.influx import Influx
 from hardtack.control.metrics.reading import Reader
 from hardtack.control.metrics.samples import Facts, Own
+from hardtack.control.metrics.sending import Transport, transport_to
 from hardtack.control.metrics.server import Server
 from hardtack.kernel import interfaces, privileges
 from hardtack.kernel.interfaces import InterfaceError
@@ -35,8 +36,9 @@ def lived(line: socket.socket, metrics: Metrics) -> NoReturn:
     """All of its life, in the process that was forked for it."""
     status = 1
     try:
+        transport = transport_to(metrics.influx) if metrics.influx else None
         become_exporter(line)
-        serve(line, metrics)
+        serve(line, metrics, transport)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -55,7 +57,7 @@ def become_exporter(line: socket.socket) -> None:
     os.nice(KIND)
 
 
-def serve(line: socket.socket, metrics: Metrics) -> None:
+def serve(line: socket.socket, metrics: Metrics, transport: Transport | None) -> None:
     """Until the front has gone."""
     message, fds, _, _ = socket.recv_fds(line, MOST, MOST_HANDED)
     if not message:
@@ -63,7 +65,10 @@ def serve(line: socket.socket, metrics: Metrics) -> None:
     told: Handing = pickle.loads(message)
     listener = socket.socket(fileno=fds.pop(0)) if told.listens else None
     maps = {name: Map(fd, table, read_only=True) for (name, table), fd in zip(told.tables, fds, strict=True)}
-    exporting = Exporting(told, Reader(Handed(maps)), metrics)
+    exporting = Exporting(told, Reader(Handed(maps)))
+    if transport:
+        transport.use(told.token)
+        exporting.influx = Influx(metrics, transport, exporting.reader, exporting.facts)
     if listener:
         server = Server(listener, exporting.exposition)
         threading.Thread(target=server.serve_forever, name="prometheus", daemon=True).start()
@@ -76,10 +81,10 @@ def serve(line: socket.socket, metrics: Metrics) -> None:
 class Exporting:
     """What is told to whoever asks."""
 
-    def __init__(self, told: Handing, reader: Reader, metrics: Metrics) -> None:
+    def __init__(self, told: Handing, reader: Reader) -> None:
         self.told, self.reader = told, reader
         self.keys_until: float | None = None
-        self.influx = Influx(metrics, told.token, reader, self.facts) if metrics.influx else None
+        self.influx: Influx | None = None
 
     def facts(self) -> Facts:
         """As they are now."""

@@ -28,9 +28,13 @@ class Failed(Exception):
 
 
 class Transport(Protocol):
-    """A way to the server. `most`: bytes that may be sent at once."""
+    """A way to the server. `most`: bytes that may be sent at once; `sure`: what is sent has arrived."""
 
     most: int
+    sure: bool
+
+    def use(self, token: str | None) -> None:
+        """Show this token from now on."""
 
     def send(self, content: bytes) -> None:
         """Lines. Refused, Failed."""
@@ -39,11 +43,14 @@ class Transport(Protocol):
 class Datagrams:
     """By UDP, where nobody says whether they arrive."""
 
-    most = LONGEST_DATAGRAM
+    most, sure = LONGEST_DATAGRAM, False
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._socket: socket.socket | None = None
+
+    def use(self, token: str | None) -> None:
+        """UDP knows none."""
 
     def send(self, content: bytes) -> None:
         """As one. After a failure the name is looked up again."""
@@ -67,17 +74,21 @@ class Datagrams:
 class Requests:
     """By HTTP."""
 
-    most = LONGEST_BODY
+    most, sure = LONGEST_BODY, True
 
-    def __init__(self, target: Target, token: str | None) -> None:
+    def __init__(self, target: Target) -> None:
         headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip", "User-Agent": "hardtack"}
-        self._url = target.url
-        self._client = httpx.Client(timeout=PATIENCE, headers=headers | authorised(token, target), trust_env=False)
+        self._target = target
+        self._client = httpx.Client(timeout=PATIENCE, headers=headers, trust_env=False)
+
+    def use(self, token: str | None) -> None:
+        """In the header that the API wants it in."""
+        self._client.headers.update(authorised(token, self._target))
 
     def send(self, content: bytes) -> None:
         """As one request; where it leads on to another place, nobody follows."""
         try:
-            answer = self._client.post(self._url, content=gzip.compress(content, QUICK))
+            answer = self._client.post(self._target.url, content=gzip.compress(content, QUICK))
         except (httpx.HTTPError, OSError, ValueError) as error:
             raise Failed(str(error) or type(error).__name__) from error
         if answer.is_success:
@@ -95,7 +106,8 @@ def authorised(token: str | None, target: Target) -> dict[str, str]:
     return {"Authorization": f"Token {token}"}
 
 
-def transport_to(url: str, token: str | None) -> Transport:
-    """The way to an `influx` of the configuration."""
+def transport_to(url: str) -> Transport:
+    """The way to an `influx` of the configuration. To be made while Python's own files may be read: libraries do so."""
+    "".encode("idna")  # as names of servers are, by a module that is imported then
     target = target_of(url)
-    return Datagrams(target) if target.scheme == "udp" else Requests(target, token)
+    return Datagrams(target) if target.scheme == "udp" else Requests(target)
