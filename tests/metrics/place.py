@@ -64,11 +64,18 @@ class Place:
             yield process
             assert process.returncode is None, process.lines
 
-    def flood(self, address: str, port: int, kind: Kind = "syn") -> None:
-        """A bounded one, from beginning to end."""
+    @contextmanager
+    def flooded(self, address: str, port: int, kind: Kind = "syn", count: int = FRAMES) -> Iterator[None]:
+        """A bounded flood, which ends with the block."""
         target = Target(address, port, self.net.near.mac, self.net.outside.mac)
-        with flooding(self.net.near, target, seconds=PATIENCE, kind=kind, count=FRAMES, rate=RATE) as flood:
+        with flooding(self.net.near, target, seconds=PATIENCE, kind=kind, count=count, rate=RATE) as flood:
+            yield
             flood.wait(PATIENCE)
+
+    def flood(self, address: str, port: int, kind: Kind = "syn") -> None:
+        """From beginning to end."""
+        with self.flooded(address, port, kind):
+            pass
 
     def attack(self) -> None:
         """On each host, and one of ACKs; and an honest client."""

@@ -128,10 +128,15 @@ class Influx:
 
     def create(self, database: str) -> None:
         """A database."""
-        asked = urllib.parse.urlencode({"q": f'CREATE DATABASE "{database}"'}).encode()
+        self._post("query", urllib.parse.urlencode({"q": f'CREATE DATABASE "{database}"'}))
 
+    def write(self, lines: str, database: str) -> None:
+        """Line protocol."""
+        self._post(f"write?db={database}", lines)
+
+    def _post(self, path: str, content: str) -> None:
         def ask() -> None:
-            urllib.request.urlopen(f"http://127.0.0.1:{INFLUX}/query", asked, timeout=PATIENCE).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{INFLUX}/{path}", content.encode(), timeout=PATIENCE).close()
 
         self.inside.call(ask)
 

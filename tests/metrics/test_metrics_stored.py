@@ -13,12 +13,14 @@ from handshake.counted import counts as counted_by
 from handshake.stage import TALK
 from lab_ground import eventually
 
+from hardtack.control.metrics.lines import tagged
 from hardtack.keys import EPOCH
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.process import Process
 from hardtack.packet.reasons import Reason
-from metrics.place import HOSTS, RULES, Place
+from metrics.place import FRAMES, HOSTS, RULES, Place
 from metrics.servers import NODE, PATIENCE, get
+from metrics.test_metrics_lines import expected
 
 ETC = RULES.parents[1]
 V1 = 'influx = "http://127.0.0.1:8086/write?db=db"'
@@ -73,12 +75,11 @@ def test_what_else_prometheus_has(place: Place, front: Process) -> None:
 
 
 def test_influx_and_a_server_that_is_stopped_in_a_flood(place: Place, front: Process) -> None:
-    place.influx.stop()
-    place.flood(SERVER[0], TALK)
-    front.wait_for("metrics-not-sent .*influx|metrics-not-sent .*8086", PATIENCE)
-    place.influx.start()
-    front.wait_for("metrics-sent", PATIENCE)
-    place.flood(SERVER[0], TALK)
+    with place.flooded(SERVER[0], TALK, count=5 * FRAMES):
+        place.influx.stop()
+        front.wait_for("metrics-not-sent to=http://127.0.0.1:8086/", PATIENCE)
+        place.influx.start()
+        front.wait_for("metrics-sent", PATIENCE)
     become_equal(place.by_cpu, lambda: of_influx(place, "db"))
     # Of all that was read meanwhile nothing is missing
     own = {line.split(" ")[0]: float(line.split(" ")[1]) for line in exported(place) if line.startswith("hardtack_influx")}
@@ -91,6 +92,16 @@ def test_influx_and_a_server_that_is_stopped_in_a_flood(place: Place, front: Pro
 def exported(place: Place) -> list[str]:
     """What the front says itself."""
     return get(place.net.front, "http://127.0.0.1:9790/metrics").decode().splitlines()
+
+
+def test_influx_stores_every_tag(place: Place) -> None:
+    """As the strict parser of test_metrics_lines.py has it."""
+    texts = ["x=y", "a, b", "é\n\tq", "'\"", "end ", "=,\\=", "drop ip proto \\tcp", "a\\", "\\\\", "a\\ b", "\\,\\"]
+    lines = [f"{tagged('m', {'n': str(at), 'rule': text, 'z': 'z'})} value=1.0 5" for at, text in enumerate(texts)]
+    place.influx.create("tags")
+    place.influx.write("\n".join(lines), "tags")
+    stored = place.influx.query('SELECT "value" FROM "m" GROUP BY "n", "rule", "z"', "tags")
+    assert {int(one["tags"]["n"]): one["tags"]["rule"] for one in stored} == dict(enumerate(map(expected, texts)))
 
 
 def of_influx(place: Place, database: str) -> dict[tuple[str, str, str], tuple[int, int]]:
