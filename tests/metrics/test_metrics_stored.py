@@ -77,7 +77,7 @@ def test_what_else_prometheus_has(place: Place, front: Process) -> None:
 def test_influx_and_a_server_that_is_stopped_in_a_flood(place: Place, front: Process) -> None:
     with place.flooded(SERVER[0], TALK, count=5 * FRAMES):
         place.influx.stop()
-        front.wait_for("metrics-not-sent to=http://127.0.0.1:8086/", PATIENCE)
+        front.wait_for('metrics-not-sent to="http://127.0.0.1:8086/', PATIENCE)
         place.influx.start()
         front.wait_for("metrics-sent", PATIENCE)
     become_equal(place.by_cpu, lambda: of_influx(place, "db"))
