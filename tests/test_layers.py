@@ -43,10 +43,12 @@ RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 # Library -> who may import it. Whatever is not named here is nobody's.
 LIBRARIES = {
     "elftools": ("hardtack.compiler",),
+    "httpx": ("hardtack.control.metrics",),
     "llvmlite": ("hardtack.compiler", "hardtack.pcap"),
     "matplotlib": ("hardtack.lab",),
     "numba": ("hardtack.compiler", "hardtack.packet"),
     "numpy": ("hardtack.compiler", "hardtack.packet", "hardtack.control", "hardtack.lab"),
+    "prometheus_client": ("hardtack.control.metrics",),
     "pydantic": ("hardtack.control.configuration",),
     "pyroute2": ("hardtack.lab",),
     "rich": ("hardtack.cli", "hardtack.lab"),

@@ -42,16 +42,19 @@ def main() -> int:
     scale = {"type": int, "choices": range(MOST_SCALE + 1), "default": USUAL_SCALE, "metavar": "N"}
     told = f"window_scale of this host in the front's configuration, if it is not {USUAL_SCALE}"
     parser.add_argument("--window-scale", help=told, **scale)  # type: ignore[arg-type]
+    text = "write metrics there, for node_exporter's textfile collector; user hardtack must be able to write to its folder"
+    parser.add_argument("--metrics-textfile", type=Path, metavar="FILE.prom", help=text)
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
     given = parser.parse_args()
-    if given.old_key and not given.key:
-        parser.error("argument --old-key: write --key FILE, too")
+    for option in ("old_key", "metrics_textfile"):
+        if getattr(given, option) and not given.key:
+            parser.error(f"argument --{option.replace('_', '-')}: write --key FILE, too")
     try:
         if given.detach:
             print(*detach([given.interface], ["agent"]), sep="\n")
             return 0
-        return run(given.interface, given.key, given.verbose, given.window_scale, given.old_key)
+        return run(given.interface, given.key, given.verbose, given.window_scale, given.old_key, given.metrics_textfile)
     except Mistake as mistake:
         for line in str(mistake).split("\n"):
             print(f"hardtack: {printable(line)}", file=sys.stderr)

@@ -15,7 +15,8 @@ from hardtack.agent.image import agent_image
 from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
 from hardtack.agent.round_lo import rounds_or_warning
-from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
+from hardtack.agent.textfile import Textfile
+from hardtack.agent.upkeep import Upkeep, Work, hang_bell, hold_signals, until_ended
 from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import agents_watch
 from hardtack.diagnosis.finding import Site
@@ -71,10 +72,12 @@ def run(
     verbose: bool = False,
     scale: int = USUAL_SCALE,
     old_key_file: Path | None = None,
+    textfile: Path | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
-    Cookies of both keys are taken. `scale`: the window scale that fronts have promised to this host's clients.
+    Cookies of both keys are taken. `scale`: the window scale that fronts have promised to this host's clients. `textfile`:
+    where metrics go, for node_exporter.
     """
     started = time.perf_counter()
     journal.begin(verbose)
@@ -83,6 +86,7 @@ def run(
     masters = read_masters(key_file, old_key_file)
     features.require(["agent"])
     interfaces.require_ip(interface)
+    metrics = Textfile(textfile, interface) if textfile else None
     tell(Site("agent", interface, scale=scale))
     image = agent_image()
     hold_signals()
@@ -110,7 +114,10 @@ def run(
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
         tell_of_programs(agent)
         watch = agents_watch(interface, agent.tables["counters"])
-        ended = until_ended(bell, [upkeep, Presence(agent), watch, waiting], [here])
+        works: list[Work] = [upkeep, Presence(agent), watch, waiting]
+        if metrics:
+            works.append(parts.enter_context(metrics.begun(agent.tables["counters"], upkeep)))
+        ended = until_ended(bell, works, [here])
         admitted = summary(agent)
     leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
     return 0

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from hardtack import journal
 from hardtack.kernel.maps import Map
-from hardtack.keys import Masters, epoch_of, schedule
+from hardtack.keys import AHEAD, EPOCH, Masters, epoch_of, schedule
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
 
 ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -64,6 +64,12 @@ class Upkeep:
         for number in self._stale:
             self._write(number, None, now)
         self._stale.clear()
+
+    @property
+    def until(self) -> float | None:
+        """When the keys that have been written run out, unix time in s; None: there are none."""
+        known = self._epoch >= 0 and any(self._masters)
+        return float((self._epoch + AHEAD + 1) * EPOCH) if known else None
 
     def change(self, masters: Sequence[Masters | None]) -> None:
         """Have these from now on. BpfError. What nobody has any more stays until the next `write`: somebody still may."""

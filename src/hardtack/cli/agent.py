@@ -24,6 +24,14 @@ def agent(
     window_scale: Annotated[
         int, typer.Option(min=0, max=MOST_SCALE, metavar="N", help="window_scale of this host in the front's configuration.")
     ] = USUAL_SCALE,
+    metrics_textfile: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics-textfile",
+            metavar="FILE.prom",
+            help="Write metrics there, for node_exporter; user hardtack must be able to write to its folder.",
+        ),
+    ] = None,
     verbose: Verbose = False,
 ) -> int:
     """Admit, on a protected host, the clients that come back with a front's cookie.
@@ -37,8 +45,9 @@ def agent(
     """
     if detach == (key is not None):
         raise typer.BadParameter("write either --key FILE or --detach", param_hint="--key")
-    if old_key and not key:
-        raise typer.BadParameter("write --key FILE, too", param_hint="--old-key")
+    for option, value in (("--old-key", old_key), ("--metrics-textfile", metrics_textfile)):
+        if value and not key:
+            raise typer.BadParameter("write --key FILE, too", param_hint=option)
     if key is None:
         from hardtack.agent.detach import detach as remove
 
@@ -47,4 +56,4 @@ def agent(
 
     from hardtack.agent.daemon import run
 
-    return run(interface, key, verbose, window_scale, old_key)
+    return run(interface, key, verbose, window_scale, old_key, metrics_textfile)

@@ -12,16 +12,27 @@ FILES = {
     "front": "systemd/hardtack-front.service",
     "agent": "systemd/hardtack-agent@.service",
     "sysusers": "sysusers.d/hardtack.conf",
+    "alerts": "prometheus/hardtack.rules.yml",
+    "alert-tests": "prometheus/hardtack.test.yml",
+    "grafana-prometheus": "grafana/hardtack-prometheus.json",
+    "grafana-influx": "grafana/hardtack-influx.json",
 }
+What = Literal[
+    "configuration", "front", "agent", "sysusers", "alerts", "alert-tests", "grafana-prometheus", "grafana-influx"
+]  # fmt: skip
+ABOUT = (
+    "The configuration, the systemd unit of a front or an agent, the user that they run as; Prometheus' alert rules and "
+    "their tests; a dashboard for Grafana, for either data source."
+)
 
 
 def example(
     what: Annotated[
-        Literal["configuration", "front", "agent", "sysusers"],
-        typer.Argument(help="The configuration, the systemd unit of a front or an agent, or the user that they run as."),
+        What,
+        typer.Argument(help=ABOUT),
     ] = "configuration",
 ) -> None:
-    """Print an example: a configuration with every key there is, or what systemd wants.
+    """Print an example: a configuration with every key there is, or what systemd, Prometheus and Grafana want.
 
     Example: hardtack example > hardtack.toml
     """

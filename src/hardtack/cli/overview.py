@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from hardtack.cli.screen import MANY, folding, in_columns, screen, table_of
 from hardtack.control import proven
-from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
+from hardtack.control.configuration.endpoints import listen_of
+from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles, Metrics
 from hardtack.control.networks.prefixes import Content
 from hardtack.control.ways import has, listed
 from hardtack.kernel.tcp import Speech
@@ -45,6 +46,7 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
         f"Frames that a client may send on a connection: at most {frames(settings)} a second",
         *sources(settings, lists),
         *rules(settings),
+        *metrics(settings.metrics),
     ):
         tell(console, line)
 
@@ -90,6 +92,16 @@ def rules(settings: Config) -> Iterator[str]:
             yield f'Protected of {host.name}: {host.protect}; all else: {host.default}'
         if host.dry_run:
             yield f"Dry run of {host.name}: nothing is dropped, no SYN is answered"
+
+
+def metrics(told: Metrics) -> Iterator[str]:
+    """Who listens, and where points are sent."""
+    if told.prometheus:
+        reach = "from this machine only" if listen_of(told.prometheus).address.is_loopback else "from other machines, too"
+        yield f"Metrics: Prometheus at http://{told.prometheus}/metrics, {reach}"
+    if told.influx:
+        token = f", with the token in {told.influx_token_file}" if told.influx_token_file else ""
+        yield f"Metrics: to InfluxDB at {told.influx}, every {told.interval} s{token}"
 
 
 def learning(settings: Config) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from hardtack.control.configuration.advice import range_of
-from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
+from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles, Metrics
 from hardtack.control.configuration.units import Between
 from hardtack.control.plan import Plan, Seats
 from hardtack.control.sources import grown
@@ -37,16 +37,19 @@ class How(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One host, by name, one key of [front], one key file, one file of lists. `details`: what is different, for people."""
+    """One host, by name, one key of [front] or [metrics], one key file, one file of lists.
 
-    what: str  # "host", "front", "list", "key"
+    `details`: what is different, for people.
+    """
+
+    what: str  # "host", "front", "metrics", "list", "key"
     name: str
     how: How
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         told = f": {'; '.join(self.details)}" if self.details else ""
-        thing = f"[{self.what}] {self.name}" if self.what == "front" else f"{self.what} {self.name}"
+        thing = f"[{self.what}] {self.name}" if self.what in ("front", "metrics") else f"{self.what} {self.name}"
         return f"{thing} {self.how}{told}"
 
 
@@ -54,13 +57,20 @@ def changes(now: Plan, then: Plan) -> list[Change]:
     """All of them: [front] first, then hosts in the order of the configuration, those that go last."""
     was, will = now.config, then.config
     files = (*list_changes(now, then), *key_changes(now, then))
-    return [*front_changes(was.front, will.front), *host_changes(was, will), *files]
+    ours = *front_changes(was.front, will.front), *metrics_changes(was.metrics, will.metrics)
+    return [*ours, *host_changes(was, will), *files]
 
 
 def front_changes(now: Front, then: Front) -> Iterator[Change]:
     """By key."""
     for key, was, will in differences(now, then):
         yield Change("front", key, How.CHANGED, (told(was, will),))
+
+
+def metrics_changes(now: Metrics, then: Metrics) -> Iterator[Change]:
+    """By key."""
+    for key, was, will in differences(now, then):
+        yield Change("metrics", key, How.CHANGED, (told(was, will),))
 
 
 def host_changes(now: Config, then: Config) -> Iterator[Change]:
@@ -93,7 +103,7 @@ def key_changes(now: Plan, then: Plan) -> Iterator[Change]:
             yield Change("key", str(file), How.CHANGED)
 
 
-def differences(now: Front | Host, then: Front | Host) -> Iterator[tuple[str, Any, Any]]:
+def differences(now: Front | Host | Metrics, then: Front | Host | Metrics) -> Iterator[tuple[str, Any, Any]]:
     """Key, old value and new one, for each key that has another; quantities as they are written."""
     for key, field in type(then).model_fields.items():
         was, will = getattr(now, key), getattr(then, key)
@@ -142,6 +152,8 @@ def restarts(now: Plan, then: Plan) -> list[str]:
     was, will = now.config, then.config
     front = [one for one in differences(was.front, will.front) if one[0] in RESTART]
     found = [f"[front] {key}: {told(before, after)}: {RESTART[key]}" for key, before, after in front]
+    for key, before, after in differences(was.metrics, will.metrics):
+        found.append(f"[metrics] {key}: {told(before, after)}: the exporter is started with the front")
     found += agent_restarts(now.seats, then)
     if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
         found.append(f"what leaves by {listed(was.front.uplinks)} is to teach: no program is attached there")

@@ -70,11 +70,15 @@ class Tables:
 
     def hosts(self) -> list[str]:
         """The hosts' names: that of Host.number 1 first, "" where it is nobody's. None where another version wrote them."""
-        return [name_in(entry) for entry in self._names]
+        return [name_in(entry) for entry in self.entries_of_names()]
 
     def gone(self) -> set[str]:
         """The names of those that are no more."""
-        return {name_in(entry) for entry in self._names if entry[-1]}
+        return {name_in(entry) for entry in self.entries_of_names() if entry[-1]}
+
+    def entries_of_names(self) -> list[bytes]:
+        """The table of names, without entry 0."""
+        return self._names
 
     @cached_property
     def _names(self) -> list[bytes]:

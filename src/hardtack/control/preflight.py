@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hardtack.control.adoption import left_behind
 from hardtack.control.configuration.schema import Config
+from hardtack.control.metrics.token import read_token
 from hardtack.control.plan import sites
 from hardtack.control.ways import ways
 from hardtack.diagnosis import looks
@@ -57,6 +58,8 @@ def lacking(config: Config) -> list[Mistake]:
         found.of(read_key, file)
     for pair in config.key_pairs:
         found.of(read_masters, *pair)
+    if config.metrics.influx_token_file:
+        found.of(read_token, config.metrics.influx_token_file)
     return list(found.found.values())
 
 

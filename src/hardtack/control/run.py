@@ -23,6 +23,7 @@ from hardtack.control.handovers.asking import Asking
 from hardtack.control.handovers.failures import Failure
 from hardtack.control.helper import process
 from hardtack.control.helper.reading import keys_of
+from hardtack.control.metrics import exporting
 from hardtack.control.plan import Facts, Plan, places, planned, purposes
 from hardtack.control.reception import Reception, Verb
 from hardtack.control.reloading import Reloading
@@ -48,6 +49,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
     uplinks = config.front.uplinks
     with named(found), ExitStack() as parts:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
+        exporter = parts.enter_context(exporting.started(config.metrics))  # likewise, and before there are keys
         bell = hang_bell()
         preflight.require(config)
         facts, masters = facts_for(config), keys_of(config)
@@ -57,6 +59,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         given = ingredients(config, facts, asking.found)  # in a checkout this may take a minute, and Ctrl-C end it
         hold_signals()
         hold = parts.enter_context(Hold("front", uplinks))
+        exporter.listen(config.metrics)
         folder = adopted(uplinks, hold)
         dropped = [name for name in folder.interfaces if name not in uplinks]
         earlier = succession.before(folder)
@@ -64,12 +67,13 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         here = at_work(plan, earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
         reception = parts.enter_context(receiving(folder, reloading, here))
+        exporter.begin(here)
         record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
         hold.let_go(dropped)
         privileges.drop()
         tell_ready(here, time.perf_counter() - started)
         listeners = [*here.followers.all(), reloading, reception]
-        ended = until_ended(bell, works(here), listeners, lambda: reloading.ask("SIGHUP"))
+        ended = until_ended(bell, [*works(here), exporter], listeners, lambda: reloading.ask("SIGHUP"))
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
     daemon.leave(",".join(uplinks), ended.name, f"hardtack detach --interface {uplinks[0]}", counts)
     return 0

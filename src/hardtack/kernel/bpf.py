@@ -162,7 +162,7 @@ def object_kind(fd: int) -> str:
     return str(Path(f"/proc/self/fd/{fd}").readlink())[-4:].lstrip("-_")
 
 
-def unpinned(path: Path, about: str) -> int:
+def unpinned(path: Path, about: str, flags: int = 0) -> int:
     """A file descriptor for the object pinned at `path`. Raises BpfError (ENOENT: nothing is there)."""
     name = buffer(os.fsencode(path) + b"\0")
-    return call(Command.OBJ_GET, buffer(struct.pack("=QII", address(name), 0, 0)), f"{about}: adopting {path}")
+    return call(Command.OBJ_GET, buffer(struct.pack("=QII", address(name), 0, flags)), f"{about}: adopting {path}")

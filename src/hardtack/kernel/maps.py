@@ -26,6 +26,7 @@ NO_PREALLOC = 1  # BPF_F_NO_PREALLOC: the kernel wants it of every LPM trie
 ANY, NOEXIST, EXIST = 0, 1, 2  # for update: write, only make, only change
 INFO_SIZE = 40  # struct bpf_map_info up to its name
 ENTRIES = 16  # max_entries in it
+READ_ONLY = 8  # BPF_F_RDONLY
 FROM_KERNEL = 0x80 | 0x100  # BPF_F_RDONLY_PROG and WRONLY_PROG: the kernel adds them to a devmap by itself
 
 
@@ -43,9 +44,10 @@ class Map:
     nothing pins it (prog_array_map_clear()), even if a program still jumps through it.
     """
 
-    def __init__(self, fd: int, table: Table) -> None:
+    def __init__(self, fd: int, table: Table, read_only: bool = False) -> None:
         self.fd = fd
         self.table = table
+        self._access = mmap.ACCESS_READ if read_only else mmap.ACCESS_WRITE
         self._memory: mmap.mmap | None = None
 
     def lookup(self, key: bytes) -> bytes | None:
@@ -122,7 +124,7 @@ class Map:
         if not self.table.flags & MMAPABLE:
             raise TypeError(f"table {self.table.name} was not made to be mapped: use lookup and update")
         if self._memory is None:
-            self._memory = mmap.mmap(self.fd, self._stride * self.table.entries)
+            self._memory = mmap.mmap(self.fd, self._stride * self.table.entries, access=self._access)
         return memoryview(self._memory)
 
     def pin(self, path: Path) -> None:
@@ -203,6 +205,14 @@ def adopt(path: Path, table: Table) -> Map:
         os.close(fd)
         raise
     return Map(fd, table)
+
+
+def for_reading(path: Path, table: Table) -> int:
+    """A file descriptor of the map pinned at `path`, for `Map(fd, table, read_only=True)`.
+
+    By that of a table that can be mapped one could also write: the kernel maps no BPF map whose descriptor is read-only.
+    """
+    return bpf.unpinned(path, f"table {table.name}", 0 if table.flags & MMAPABLE else READ_ONLY)
 
 
 def value_size(path: Path) -> int:

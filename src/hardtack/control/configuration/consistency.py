@@ -59,6 +59,20 @@ def contradictions(document: Document) -> Found:
     yield from too_many_ways(front, hosts)
     yield from rules_and_ports(front, hosts)
     yield from excluded_elsewhere(hosts)
+    yield from metrics_and_their_keys(document.data.get("metrics"))
+
+
+def metrics_and_their_keys(metrics: Any) -> Found:
+    """Keys of InfluxDB where nothing is sent to it, or where it takes none."""
+    if not isinstance(metrics, dict):
+        return
+    if not metrics.keys() & {"prometheus", "influx"}:
+        yield ("metrics",), 'says nothing: write prometheus = "127.0.0.1:9790", or influx, or leave the table out'
+    for key in ("influx_token_file", "interval"):
+        if key in metrics and "influx" not in metrics and "prometheus" in metrics:
+            yield ("metrics", key), f"found {shown(metrics[key])}, without influx; leave it out: Prometheus asks by itself"
+    if "influx_token_file" in metrics and str(metrics.get("influx")).startswith("udp:"):
+        yield ("metrics", "influx_token_file"), "found with influx over UDP, which knows no tokens; leave it out"
 
 
 def is_plain(host: Table) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
+from hardtack.control.configuration.endpoints import read_listen, read_target_url
 from hardtack.control.configuration.hashed import Hashed, hashed
 from hardtack.control.configuration.lists import Each, check_once, listed
 from hardtack.control.configuration.ports import Ports, read_ports
@@ -127,6 +128,32 @@ class Front(Inert):
         return self.interface
 
 
+class Metrics(Inert):
+    """`[metrics]`: where monitoring gets them. Without it nothing listens and nothing is sent. `interval` in seconds."""
+
+    prometheus: Annotated[
+        Annotated[str, BeforeValidator(read_listen)] | None,
+        Write('prometheus = "127.0.0.1:9790", an address and a port', "nothing listens"),
+    ] = None
+    influx: Annotated[
+        Annotated[str, BeforeValidator(read_target_url)] | None,
+        Write(
+            'influx = "http://influx.example:8086/write?db=hardtack", '
+            '"http://influx.example:8086/api/v2/write?org=o&bucket=b" or "udp://influx.example:8089"',
+            "nothing is sent",
+        ),
+    ] = None
+    influx_token_file: Annotated[
+        KeyFile | None, Write('influx_token_file = "/etc/hardtack/influx.token", a file of mode 0600', "no token is sent")
+    ] = None
+    interval: Annotated[int, duration(1, 3_600), Write('interval = "10s"')] = 10
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.prometheus or self.influx)
+
+
 class Host(Inert):
     """`[[host]]`: one protected server, or network.
 
@@ -239,6 +266,7 @@ class Config(Inert):
         BeforeValidator(listed),
         Write("a [[host]] table, in double brackets, for each protected server"),
     ] = Field(alias="host")
+    metrics: Annotated[Metrics, Write("a [metrics] table with prometheus or influx", "nothing is exported")] = Metrics()
 
     def key_files_for(self, host: Host) -> KeyFiles:
         """Where a host's master keys are: of several spellings of one file, the first.
@@ -310,4 +338,4 @@ def written_for(front: Front, host: Host) -> KeyFiles:
     return KeyFiles(front.key_file, front.old_key_file)
 
 
-TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host}  # "": the file itself
+TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host, "metrics": Metrics}  # "": the file itself
