@@ -353,3 +353,11 @@ def test_a_hangup_does_not_end_a_start(tmp_path: Path) -> None:
     program += f"raise SystemExit(run(['front', '{tmp_path}/none.toml']))"
     done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "none.toml: cannot read it" in done.stderr
+
+
+def test_what_status_reads_waits_for_no_compiler_and_no_checker() -> None:
+    """Whoever asks once a second, or in a script, waits for what is needed only."""
+    slow = ["llvmlite", "numba", "pydantic", "hardtack.pcap", "hardtack.control.configuration.schema"]
+    program = f"import sys, hardtack.cli.panel; print(set(sys.modules) & set({slow!r}))"
+    done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

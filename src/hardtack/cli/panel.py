@@ -15,7 +15,7 @@ from hardtack.cli.screen import MANY, clock, in_columns
 from hardtack.control.handovers.failures import Failure
 from hardtack.control.holdings import Connections, ProvenSources
 from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
-from hardtack.control.ways import listed as some
+from hardtack.printable import listed as some
 from hardtack.printable import printable
 
 FAILS = {
