@@ -1,7 +1,7 @@
 """Sampled frames added up: sources, prefixes and ports, for each host and for all, over the last ten seconds or so.
 
-Weights decay by e in `SPAN` seconds, so a steady stream of r frames a second comes to r times SPAN. A rate is a weight divided
-by SPAN; in the first seconds, by the part of it that has passed.
+Weights decay by e in `SPAN` seconds, so a steady stream of r frames a second comes to r times SPAN. A rate is a weight by
+SPAN; in the first seconds, by the part of it that has passed.
 """
 
 from __future__ import annotations
