@@ -23,6 +23,7 @@ from hardtack.cli.reload import reload
 from hardtack.cli.seed import seed
 from hardtack.cli.sources import sources
 from hardtack.cli.status import status
+from hardtack.cli.top import top
 
 app = typer.Typer(
     help=(
@@ -53,7 +54,7 @@ def options(
     """What stands before the command's name."""
 
 
-BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed), (demo, bench)
+BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, top, connections, sources, seed), (demo, bench)
 
 for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *LAB):
     app.command()(command)
