@@ -48,12 +48,14 @@ def pressed(key: str, character: str | None, chosen: Chosen, table: Table | None
     if chosen.typing:
         return typed(key, character, chosen)
     if key in "123456" and len(key) == 1:
-        return replace(chosen, view=VIEWS[int(key) - 1], first=0)
+        return replace(chosen, view=VIEWS[int(key) - 1], first=0, reverse=False)
     if key in ("tab", "shift+tab", "right", "left"):
         step = 1 if key in ("tab", "right") else -1
-        return replace(chosen, view=VIEWS[(VIEWS.index(chosen.view) + step) % len(VIEWS)], first=0)
+        return replace(chosen, view=VIEWS[(VIEWS.index(chosen.view) + step) % len(VIEWS)], first=0, reverse=False)
     if key in SCROLLS:
         return replace(chosen, first=max(0, SCROLLS[key] + (chosen.first if abs(SCROLLS[key]) < END else 0)))
+    if key == "escape":
+        return replace(chosen, wanted="", first=0)
     return by_letter(character or key, chosen, table)
 
 
@@ -72,10 +74,9 @@ def by_letter(letter: str, chosen: Chosen, table: Table | None) -> Chosen:
         return replace(chosen, reverse=not chosen.reverse, first=0)
     if letter == "/":
         return replace(chosen, typing=True, wanted="", first=0)
-    if letter == "escape":
-        return replace(chosen, wanted="", first=0)
     if letter in ("s", "S") and table:
-        return replace(chosen, sorts=chosen.sorts | {chosen.view: next_sort(chosen, table)}, first=0)
+        sorts = chosen.sorts | {chosen.view: next_sort(chosen, table)}
+        return replace(chosen, sorts=sorts, first=0, reverse=False)
     return chosen
 
 
