@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 from kernel_ground import needs_root
 from pinned_ground import SIZE, Ground, front, pinned_root
+from test_hitters import framed, ipv4
 
+from hardtack.cli.live.app import Page, Top
 from hardtack.cli.live.keys import Chosen, pressed
 from hardtack.cli.live.numbers import short, span
 from hardtack.cli.live.page import page
 from hardtack.cli.live.tables import Column, Table, arranged, fitted, widths
 from hardtack.cli.live.views import VIEWS, Known, table_of
 from hardtack.control.attacks.entry import ATTACKS, entries_of
+from hardtack.control.hitters.sample import Sample
 from hardtack.control.hitters.tally import Hitters
 from hardtack.control.live.history import BLOCKS, History, sparkline
 from hardtack.control.live.rates import VERDICTS, between
@@ -241,3 +245,45 @@ def test_many_hosts_are_scrolled(root: Path) -> None:
         names = [[name for name in one if name not in ("hardtack", "hostv", "host")] for one in tops]
         assert names[0][0] == "h0" and names[1][0] == "h2" and len({*names[0]}) == len(names[0]) < 10
         assert "h9" in names[2]
+
+
+class Tape:
+    """A sampler that has its samples already, and notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def start(self) -> None:
+        self.asked.append("start")
+
+    def samples(self) -> list[Sample]:
+        self.asked.append("samples")
+        return [Sample(framed(ipv4("203.0.113.7")), Reason.stray_ack, 1, 60, 10.0)]
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+
+@needs_root
+def test_sampling_goes_on_only_while_somebody_looks(ground: Ground, root: Path) -> None:
+    """And is off at the end, however it ends."""
+    tape = Tape()
+
+    async def look_at_it() -> str:
+        app = Top(watch(root=root), 0.2, BLOCKS, tape)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause(0.5)
+            assert tape.asked == []
+            await pilot.press("6")
+            await pilot.pause(0.5)
+            seen = str(app.query_one(Page).render())
+            await pilot.press("1")
+            assert tape.asked[0] == "start" and "samples" in tape.asked and tape.asked[-1] == "stop"
+            await pilot.press("6")
+            await pilot.press("q")
+        return seen
+
+    seen = asyncio.run(look_at_it())
+    assert tape.asked.count("start") == tape.asked.count("stop") == 2 and tape.asked[-1] == "stop"
+    for key in ("203.0.113.7", "203.0.113.0/24", "40000", "443", "100.0%"):
+        assert key in seen
