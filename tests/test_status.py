@@ -185,10 +185,10 @@ def test_the_agent_in_the_fronts_process_has_counters_of_its_own(ground: Ground,
 
 
 def test_nothing_here(root: Path) -> None:
-    with pytest.raises(NothingHere, match="no front is attached in this network namespace; start one with: hardtack front"):
+    with pytest.raises(NothingHere, match="no front and no agent is attached in this network namespace; start one with: hardtack front"):
         readout.everything(None, root)
     with front(root, "lo"):
-        with pytest.raises(NothingHere, match="no front is attached to eth9; there is one on lo"):
+        with pytest.raises(NothingHere, match="no front and no agent is attached to eth9; there is one on lo"):
             readout.everything("eth9", root)
         with veth_pair(), pytest.raises(NothingHere, match="in this network namespace"):
             readout.everything(None, root)

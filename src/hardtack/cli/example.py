@@ -18,7 +18,9 @@ FILES = {
 def example(
     what: Annotated[
         Literal["configuration", "front", "agent", "sysusers"],
-        typer.Argument(help="The configuration, the systemd unit of a front or an agent, or the user that they run as."),
+        typer.Argument(
+            metavar="WHAT", help="The configuration, the systemd unit of a front or an agent, or the user that they run as."
+        ),
     ] = "configuration",
 ) -> None:
     """Print an example: a configuration with every key there is, or what systemd wants.

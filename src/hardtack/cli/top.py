@@ -7,24 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hardtack.cli.arguments import interfaces
+from hardtack.cli.arguments import Attached, Host
 
 if TYPE_CHECKING:
     from hardtack.control.hitters.sample import Sampler
 
 
 def top(
-    interface: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--interface",
-            "-i",
-            metavar="IF",
-            help="This interface only; may be given several times. Without: all.",
-            autocompletion=interfaces,
-        ),
-    ] = None,
-    host: Annotated[str | None, typer.Option(metavar="NAME", help="This host only, by its name.")] = None,
+    interface: Attached = None,
+    host: Host = None,
     interval: Annotated[
         float, typer.Option(min=0.2, max=60, metavar="SECONDS", help="Read the counters every so many seconds.")
     ] = 1.0,

@@ -19,7 +19,7 @@ from hardtack.control.attacks.entry import Attack, attacks_in
 from hardtack.control.handovers.failures import Failure, failures_in
 from hardtack.control.handshakes import NAMED
 from hardtack.control.holdings import Connections, ProvenSources, connections, sources
-from hardtack.control.pinned import Tables, at, nothing
+from hardtack.control.pinned import Interfaces, Tables, all_of
 from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, written
 from hardtack.control.totals import totals
 from hardtack.image import ONLY
@@ -58,7 +58,7 @@ class Attached:
 
 @dataclass(frozen=True)
 class Frames:
-    """How many frames had each verdict, and each reason that is not 0; and how many bytes they were."""
+    """How many frames had each verdict, and each reason that is not 0, and their bytes. In JSON, all reasons are there."""
 
     verdicts: dict[str, int]
     reasons: dict[str, int]
@@ -139,12 +139,9 @@ class Snapshot:
     attached: list[Readout]
 
 
-def everything(interface: str | None = None, root: Path = pins.ROOT) -> Snapshot:
-    """All of it, or who is on one interface. NothingHere if there is nothing; else as `read`."""
-    folders = [*at("front", interface, root), *at("agent", interface, root)]
-    if not folders:
-        raise nothing(interface, root)
-    return Snapshot(time.time(), [read(folder) for folder in folders])
+def everything(interface: Interfaces = None, root: Path = pins.ROOT) -> Snapshot:
+    """All of it, or who is on these interfaces. NothingHere if there is nothing; else as `read`."""
+    return Snapshot(time.time(), [read(folder) for folder in all_of(interface, root)])
 
 
 def read(folder: Folder) -> Readout:

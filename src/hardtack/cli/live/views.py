@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from hardtack.cli.live.numbers import short
 from hardtack.cli.live.tables import Cells, Column, Table
 from hardtack.control.hitters.tally import KINDS, Hitters
 from hardtack.control.live.history import History, sparkline
-from hardtack.control.live.rates import VERDICTS, Rate, by_verdict
+from hardtack.control.live.rates import VERDICTS, flows
 from hardtack.control.live.sight import FRAMES, OCTETS
 from hardtack.control.live.watch import Histories, Picture
 from hardtack.packet.reasons import REASONS, Reason, verdict
@@ -85,15 +83,6 @@ def reasons(known: Known) -> Table:
     return Table("reasons", columns, rows, 2, [COLOURS[verdict(one).name] for one in seen], "no frames yet")
 
 
-def of_verdicts(rates: Rate | None, rows: int) -> list[list[float]]:
-    """Of each row: frames, those of each of VERDICTS, and bits, all per second."""
-    if rates is None:
-        return [[0.0] * (len(VERDICTS) + 2)] * rows
-    every = rates.sum(1)
-    table = np.column_stack([every[:, FRAMES], by_verdict(rates)[:, :, FRAMES], every[:, OCTETS] * 8])
-    return [[float(one) for one in row] for row in table]
-
-
 SHORT = {"PASS": "pass/s", "DROP": "drop/s", "REPLY": "reply/s", "FORWARD": "fwd/s"}
 FLOWS = ("frames/s", *(SHORT[one.name] for one in VERDICTS), "bit/s")
 
@@ -101,7 +90,7 @@ FLOWS = ("frames/s", *(SHORT[one.name] for one in VERDICTS), "bit/s")
 def hosts(known: Known) -> Table:
     """A row for each host, for frames that are no host's, and for an agent."""
     sight, rates = known.picture.sight, known.picture.rates
-    flows = of_verdicts(rates.rows if rates else None, len(sight.rows))
+    speeds = flows(rates.rows if rates else None, len(sight.rows))
     totals = sight.counts[:, :, FRAMES].sum(1).tolist()
     several = len({owner for owner, _ in sight.rows}) > 1
     holds = {(one.interface, name): shake for one in sight.attached for name, shake in one.handshakes.items()}
@@ -118,7 +107,7 @@ def hosts(known: Known) -> Table:
     for place, row in enumerate(sight.rows):
         holding = holds.get(row)
         shake = "" if holding is None else holding.holds
-        rows.append((row[1], *([row[0]] if several else []), *flows[place], row, shake, totals[place]))
+        rows.append((row[1], *([row[0]] if several else []), *speeds[place], row, shake, totals[place]))
         styles.append("bold red" if row in attacked else "")
     return Table("hosts", columns, rows, 2 if several else 1, styles)
 
@@ -126,7 +115,7 @@ def hosts(known: Known) -> Table:
 def cpus(known: Known) -> Table:
     """A row for each CPU."""
     sight, rates = known.picture.sight, known.picture.rates
-    flows = of_verdicts(rates.cpus if rates else None, len(sight.by_cpu))
+    speeds = flows(rates.cpus if rates else None, len(sight.by_cpu))
     totals = sight.by_cpu[:, :, FRAMES].sum(1).tolist()
     columns = (
         Column("CPU", 5, right=True),
@@ -134,7 +123,7 @@ def cpus(known: Known) -> Table:
         trend(known.histories.cpus, known.blocks),
         total(),
     )
-    rows: list[Cells] = [(place, *flows[place], place, totals[place]) for place in range(len(totals))]
+    rows: list[Cells] = [(place, *speeds[place], place, totals[place]) for place in range(len(totals))]
     return Table("CPUs", columns, rows, 1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.control.live.sight import Counts, Row, Sight
+from hardtack.control.live.sight import FRAMES, OCTETS, Counts, Row, Sight
 from hardtack.control.readout import RuleFrames
 from hardtack.packet.reasons import REASONS, Verdict, verdict
 
@@ -80,3 +80,12 @@ def rule_rates(before: tuple[RuleFrames, ...], now: tuple[RuleFrames, ...], seco
 def by_verdict(by_reason: Rate | Counts) -> Rate:
     """(rows, REASONS, 2) as (rows, 4, 2), by VERDICTS."""
     return np.asarray(np.einsum("rnk,nv->rvk", np.asarray(by_reason, float), WHICH))
+
+
+def flows(rates: Rate | None, rows: int) -> list[list[float]]:
+    """Of each row: frames, those of each of VERDICTS, and bits, all per second."""
+    if rates is None:
+        return [[0.0] * (len(VERDICTS) + 2)] * rows
+    every = rates.sum(1)
+    table = np.column_stack([every[:, FRAMES], by_verdict(rates)[:, :, FRAMES], every[:, OCTETS] * 8])
+    return [[float(one) for one in row] for row in table]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from hardtack.control.live.sight import AGENT, NO_HOST, folders, look
+from hardtack.control.live.sight import AGENT, NO_HOST, look
 from hardtack.control.live.watch import Watch
-from hardtack.control.pinned import nothing
+from hardtack.control.pinned import all_of, nothing
 from hardtack.control.search import SearchError
 from hardtack.kernel import pins
 from hardtack.printable import listed
@@ -15,9 +15,7 @@ from hardtack.printable import listed
 
 def watch(interfaces: Collection[str] = (), host: str | None = None, root: Path = pins.ROOT) -> Watch:
     """Of what is attached. NothingHere, SearchError: no such interface or host; else as `look`."""
-    for interface in interfaces:
-        if not folders([interface], root):
-            raise nothing(interface, root)
+    all_of(interfaces, root)
     sight = look(interfaces, root)
     if sight is None:
         raise nothing(None, root)
