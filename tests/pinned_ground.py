@@ -54,7 +54,7 @@ class Ground:
         folder.make()
         for table, entries in (
             (NAMES, 2 + len(self.hosts)),  # one number is nobody's any more
-            (COUNTERS, 16),
+            (COUNTERS, max(16, 2 + len(self.hosts))),
             (TAGS, BUCKETS),
             (CONNECTIONS, BUCKETS * WAYS),
             (KEYS, KEYS.entries),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -100,11 +101,60 @@ def test_nothing_slow_is_imported_to_find_the_command() -> None:
         (["check", "--jsn", "x"], "No such option: --jsn"),
         (["check", "--json", "--show", "x"], "Invalid value for --show: write one of --json and --show"),
         (["agent", "--interface", "lo"], "Invalid value for --key: write either --key FILE or --detach"),
-        (["demo", "--seconds", "soon"], "Invalid value for '--seconds'"),
+        (["demo", "--seconds", "soon"], "Invalid value for '--seconds': found 'soon'; write a number from 2 to 200; see: "),
+        (["demo", "--seconds", "1"], "Invalid value for '--seconds': found '1'; write a number from 2 to 200; see: "),
+        (["connections", "--port", "x"], "Invalid value for '--port': found 'x'; write a whole number from 1 to 65535; "),
+        (["connections", "--limit", "-1"], "Invalid value for '--limit': found '-1'; write a whole number, 0 or more; "),
+        (["connections", "--state", "x"], "Invalid value for '--state': found 'x'; write one of established, closing, "),
+        (["protect", "web", "x"], "Invalid value for 'on|off|auto': found 'x'; write one of on, off, auto; see: "),
+        (["status", "--json=1"], "Option '--json' does not take a value; see: hardtack status --help"),
+        (["help", "nosuch"], "No such command 'nosuch'; see: hardtack --help"),
     ],
 )
 def test_wrong_usage(arguments: list[str], told: str) -> None:
     assert refused(*arguments).startswith(told)
+
+
+def test_help_is_a_command_too() -> None:
+    assert hardtack("help").stdout == hardtack("--help").stdout
+    assert hardtack("help", "status").stdout == hardtack("status", "--help").stdout
+    assert hardtack("-V").stdout == f"hardtack {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_no_words_of_the_library(command: str) -> None:
+    shown = hardtack(command, "--help").stdout
+    assert not re.search(r"<[a-z]+[\w\[\]| ]*>|\{[A-Z]+\}|\[\[", shown), shown
+
+
+def test_a_full_disk_is_told_with_a_name() -> None:
+    with Path("/dev/full").open("w") as full:
+        for arguments in (["example"], ["--help"], ["check", "--show", str(EXAMPLE)]):
+            done = subprocess.run([*HARDTACK, *arguments], env=ENVIRONMENT, stdout=full, stderr=-1, text=True, check=False)
+            assert (done.returncode, done.stderr) == (1, "hardtack: standard output: No space left on device\n")
+
+
+def test_no_device_is_to_be_removed() -> None:
+    assert refused("key", "/dev/full") == "/dev/full: there already, and not a regular file; give another name"
+
+
+def test_completion_is_installed_for_whoever_asks(tmp_path: Path) -> None:
+    """And for nobody else; it says which files it has written."""
+    option, home = "--install-completion", str(tmp_path)
+    script, rc = tmp_path / ".bash_completions" / "hardtack.sh", tmp_path / ".bashrc"
+    first, again = (hardtack(option, HOME=home, SHELL="/bin/bash") for _ in range(2))
+    assert first.stdout.splitlines()[:2] == [f"made {rc}", f"made {script}"] and "_HARDTACK_COMPLETE" in script.read_text()
+    assert again.stdout.splitlines()[:2] == [f"{rc} is as it was", f"{script} is as it was"]
+    assert f"made {tmp_path}/.config/fish/completions/hardtack.fish" in hardtack(option, "fish", HOME=home).stdout
+    bare = {"PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}
+    for variables, told in (
+        ({}, "SHELL is not set: name the shell that completion is for, as hardtack --install-completion bash"),
+        ({"SHELL": "/bin/tcsh"}, "found 'tcsh': name the shell"),
+        ({"SHELL": "/bin/bash"}, "HOME is not set: nothing was written"),
+        ({"SHELL": "/bin/bash", "HOME": "/nonexistent"}, "HOME is /nonexistent, which is no folder: nothing was written"),
+    ):
+        done = subprocess.run([*HARDTACK, option], env=bare | variables, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(f"hardtack: {told}")
 
 
 def test_completion() -> None:
@@ -353,3 +403,11 @@ def test_a_hangup_does_not_end_a_start(tmp_path: Path) -> None:
     program += f"raise SystemExit(run(['front', '{tmp_path}/none.toml']))"
     done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "none.toml: cannot read it" in done.stderr
+
+
+def test_what_status_reads_waits_for_no_compiler_and_no_checker() -> None:
+    """Whoever asks once a second, or in a script, waits for what is needed only."""
+    slow = ["llvmlite", "numba", "pydantic", "hardtack.pcap", "hardtack.control.configuration.schema"]
+    program = f"import sys, hardtack.cli.panel; print(set(sys.modules) & set({slow!r}))"
+    done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

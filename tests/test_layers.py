@@ -52,6 +52,7 @@ LIBRARIES = {
     "pydantic": ("hardtack.control.configuration",),
     "pyroute2": ("hardtack.lab",),
     "rich": ("hardtack.cli", "hardtack.lab"),
+    "textual": ("hardtack.cli.live",),
     "typer": ("hardtack.cli",),
     "watchfiles": ("hardtack.control.helper",),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
@@ -21,12 +22,14 @@ from hardtack.control.attacks.entry import ATTACKS, Attack, entries_of
 from hardtack.control.handovers.failures import FAILURES, Failure, entry_of
 from hardtack.control.handshakes import Held
 from hardtack.control.listing import Wanted
+from hardtack.control.names import known_hosts
 from hardtack.control.pinned import AnotherVersion, NothingHere, NotWhole, key_of, name_entry
 from hardtack.control.readout import Handshake, Readout, Snapshot
 from hardtack.control.search import search
 from hardtack.image import ONLY
 from hardtack.kernel import links, maps, programs
 from hardtack.kernel.assembly import returning
+from hardtack.kernel.pins import Folder, this_namespace
 from hardtack.keys import EPOCH
 from hardtack.packet.layout import (
     AGENT_COUNTERS,
@@ -37,6 +40,7 @@ from hardtack.packet.layout import (
     HOST_FIN,
     HOST_SEEN,
     HOSTS,
+    KEYS,
     PASSING,
     Host,
 )
@@ -65,10 +69,11 @@ def read(root: Path) -> Readout:
     return only
 
 
-def shown(now: Snapshot, before: Snapshot | None = None, width: int = 200) -> str:
+def shown(now: Snapshot, before: Snapshot | None = None, width: int = 200, *, every: bool = True) -> str:
     """What people see of it, on a page without colours."""
     page = io.StringIO()
-    panel.show(Console(file=page, width=width, highlight=False), now, before)
+    with contextlib.redirect_stdout(page):
+        panel.show(Console(file=page, width=width, highlight=False), now, before, every=every)
     return page.getvalue()
 
 
@@ -185,10 +190,11 @@ def test_the_agent_in_the_fronts_process_has_counters_of_its_own(ground: Ground,
 
 
 def test_nothing_here(root: Path) -> None:
-    with pytest.raises(NothingHere, match="no front is attached in this network namespace; start one with: hardtack front"):
+    told = "no front and no agent is attached in this network namespace; start one with: hardtack front"
+    with pytest.raises(NothingHere, match=told):
         readout.everything(None, root)
     with front(root, "lo"):
-        with pytest.raises(NothingHere, match="no front is attached to eth9; there is one on lo"):
+        with pytest.raises(NothingHere, match="no front and no agent is attached to eth9; there is one on lo"):
             readout.everything("eth9", root)
         with veth_pair(), pytest.raises(NothingHere, match="in this network namespace"):
             readout.everything(None, root)
@@ -325,3 +331,85 @@ def test_rates_are_of_the_time_between(ground: Ground, root: Path) -> None:
     assert ["answered", f"{10 * CPUS:,}", f"{5 * CPUS:,}"] in [row[:3] for row in rows]
     anew = [line.split() for line in shown(replace(before, time=now.time + 1), now).splitlines()]
     assert ["stray_ack", f"{1_000 * CPUS:,}", "ACK"] in [row[:3] for row in anew]  # fewer than before: they began anew
+
+
+def test_of_many_hosts_it_fits_on_a_screen(root: Path) -> None:
+    """The busiest are shown; the first lines must not scroll off where there are 24 lines of 80 characters."""
+    with front(root, hosts=[f"host-{number}" for number in range(16)]) as made:
+        for number in range(1, 17):
+            made.count(number, Reason.answered, number)
+        for reason in (
+            Reason.stray_ack,
+            Reason.stray_rst,
+            Reason.martian,
+            Reason.null,
+            Reason.connection,
+            Reason.remembered,
+        ):
+            made.count(16, reason, 1000 + reason)
+        made.keys([(int(time.time() // EPOCH) + 1, KEY)])
+        before = readout.everything(None, root)
+        made.count(3, Reason.answered, 10_000)
+        now = replace(readout.everything(None, root), time=before.time + 2)
+        for earlier in (None, before):
+            page = shown(now, earlier, 80, every=False)
+            assert sum(-(-len(line) // 80) or 1 for line in page.splitlines()) <= 23
+            assert time.strftime("%Y-%m-%d %H:%M:%S ", time.localtime(now.time)) in page.splitlines()[0]
+            for text in ("host-15", "stray_ack", "13 more, less busy: hardtack status --all", "2 more reasons: "):
+                assert text in page
+        assert f"replied {(10_000 + 136) * CPUS:,} ({5_000 * CPUS:,}/s)" in page
+        busiest = next(line.split() for line in page.splitlines() if line.startswith("host-2 "))
+        assert busiest == ["host-2", "0", "0", f"{10_003 * CPUS:,}", "0", f"{5_000 * CPUS:,}"]
+        assert shown(now, before, 80, every=True).count("answered") == 16
+
+
+def test_all_reasons_are_in_json(ground: Ground, root: Path) -> None:
+    """Scripts ask for one by its name, whether there was any of it or not."""
+    ground.count(1, Reason.stray_ack, 7)
+    ground.add(AGENT_COUNTERS, "agent-")
+    (told,) = panel.report(readout.everything(None, root))["attached"]
+    fronts = [reason.name for reason in Reason if reason < 128]
+    for frames in (told["hosts"]["web"], told["hosts"]["mail"], told["no_host"]):
+        assert [*frames["reasons"]] == [*frames["bytes"]] == fronts
+    assert told["hosts"]["web"]["reasons"] == dict.fromkeys(fronts, 0) | {"stray_ack": 7 * CPUS}
+    assert told["agent"]["reasons"] == {reason.name: 0 for reason in Reason if reason >= 128}
+
+
+def test_a_full_table_is_full(ground: Ground, root: Path) -> None:
+    """It has room for half as many again as it is made for; of more than all nobody makes sense."""
+    for place in range(90):
+        ground.connect(place, ("198.51.100.1", 1024 + place), ("192.0.2.10", 80))
+    assert "connections: 90 of 64 (full: the least recently used are evicted); memory" in shown(
+        readout.everything(None, root)
+    )
+
+
+def test_several_interfaces(root: Path) -> None:
+    with veth_pair(), front(root, "left"), front(root, "right"), front(root, "lo"):
+        some = readout.everything(["right", "left"], root)
+        assert [one.interface for one in some.attached] == ["left", "right"]
+        assert [found.interface for found in search(Wanted(), ["lo", "left"], root=root)] == ["left", "lo"]
+        with pytest.raises(NothingHere, match=r"attached to eth9; there is one on left, lo, right"):
+            readout.everything(["left", "eth9"], root)
+
+
+def test_where_only_an_agent_is(root: Path) -> None:
+    """It is told what the agent does; and who asks for a front, that there is none, but an agent."""
+    folder = Folder("agent", "lo", this_namespace(), root)
+    folder.make()
+    with contextlib.ExitStack() as parts:
+        for table in (AGENT_COUNTERS, KEYS):
+            made = parts.enter_context(maps.create(replace(table, entries=max(1, table.entries))))
+            folder.pin_tables([made])
+        page = shown(readout.everything(None, root), every=False)
+        assert "agent on lo" in page and "total: 0 frames" in page
+        told = "no front is attached in this network namespace, only an agent on lo: hardtack status says what it does"
+        with pytest.raises(NothingHere, match=told):
+            search(Wanted(), root=root)
+    folder.remove()
+
+
+def test_names_of_hosts_for_completion(root: Path, ground: Ground) -> None:
+    ground.tables["names"].update(key_of(2), name_entry("mail", at_work=False))
+    assert known_hosts(root) == ["web"]
+    assert known_hosts(root / "nowhere") == []

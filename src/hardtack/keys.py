@@ -57,6 +57,8 @@ def make_key(path: Path) -> None:
 
 def why_not_made(path: Path, error: OSError) -> str:
     """What stood in the way of a new key file, and what to do about it."""
+    if error.errno == errno.EEXIST and path.exists() and not path.is_file():
+        return "there already, and not a regular file; give another name"
     if error.errno == errno.EEXIST:
         return (
             "there already, and other machines may be using it; give another name, or remove it first if you mean to "

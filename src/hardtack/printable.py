@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MOST_TOLD = 5  # names in a line
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -23,3 +24,9 @@ def escape(character: str) -> str:
 def cut(text: str, length: int) -> str:
     """At most `length` characters of `text`, and three dots if there are more."""
     return text if len(text) <= length else text[:length] + "..."
+
+
+def listed(names: list[str]) -> str:
+    """Some of them, and how many more."""
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return ", ".join(names[:MOST_TOLD]) + more

@@ -58,4 +58,6 @@ def test_elsewhere_there_is_nothing(stage: Stage) -> None:
     for command in ("status", "connections"):
         out, told = hardtack(stage.net.client, command, status=1)
         assert out == ""
-        assert told.startswith("hardtack: no front is attached in this network namespace; start one with: hardtack front ")
+        who = "no front and no agent" if command == "status" else "no front"
+        start = "start one with: hardtack front /etc/hardtack/hardtack.toml"
+        assert told.startswith(f"hardtack: {who} is attached in this network namespace; {start}")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 from hardtack.printable import printable
 
-if TYPE_CHECKING:
-    from typer import TyperException
-
 INTERRUPTED = 128 + signal.SIGINT
+UNREAD = 128 + signal.SIGPIPE
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 
 
 def main() -> None:
@@ -38,18 +38,35 @@ def run(arguments: list[str]) -> int:
         return complain("the command line needs the packages that `pip install hardtack` brings; "
                         "an agent alone needs none: python3 -P -m hardtack.agent", 1)  # fmt: skip
 
-    from hardtack.cli.app import app
+    from hardtack.cli import completion
+    from hardtack.cli.app import NAMES, app
 
     try:
-        return app(arguments or ["--help"], prog_name="hardtack", standalone_mode=False) or 0
+        if completion.asked_for(arguments):
+            print("\n".join(completion.install(arguments)))
+            return 0
+        status: int = app(meant(arguments), prog_name="hardtack", standalone_mode=False) or 0
+        sys.stdout.flush()
+        return status
     except TyperException as error:
-        return complain(usage(error), 2)
+        from hardtack.cli.usage import usage
+
+        return complain(usage(error, arguments, NAMES), 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads any more: nothing is left to be flushed at the end
+        return UNREAD
     except OSError as error:
-        return complain(str(error) if ours(error) or not error.filename else f"{error.filename}: {error.strerror}", 1)
+        return complain(str(error) if ours(error) else reason_of(error), 1)
     except Exception as error:
         if not ours(error):
             raise
         return complain(str(error), getattr(error, "status", 1))
+
+
+def reason_of(error: OSError) -> str:
+    """What the kernel said, and about which file; a full disk that names none is where standard output goes."""
+    name = error.filename or ("standard output" if error.errno in FULL else "")
+    return f"{name}: {error.strerror}" if name else error.strerror or str(error)
 
 
 def ours(error: Exception) -> bool:
@@ -57,11 +74,11 @@ def ours(error: Exception) -> bool:
     return type(error).__module__.startswith("hardtack.")
 
 
-def usage(error: TyperException) -> str:
-    """A usage error in one line, and where to read on."""
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "hardtack"
-    return f"{' '.join(error.format_message().split()).rstrip('.')}; see: {command} --help"
+def meant(arguments: list[str]) -> list[str]:
+    """`help` and `help COMMAND` are ways to write --help."""
+    if arguments[:1] == ["help"]:
+        return [*arguments[1:], "--help"]
+    return arguments or ["--help"]
 
 
 def complain(message: str, status: int) -> int:

@@ -20,19 +20,22 @@ from hardtack.cli.explain import explain
 from hardtack.cli.filter import filter
 from hardtack.cli.front import front
 from hardtack.cli.key import key
+from hardtack.cli.labels import Command, Group
 from hardtack.cli.protect import protect
 from hardtack.cli.reload import reload
 from hardtack.cli.seed import seed
 from hardtack.cli.sources import sources
 from hardtack.cli.status import status
+from hardtack.cli.top import top
 
 app = typer.Typer(
     help=(
         "Keeps TCP services reachable under a SYN flood.\n\nA **front** answers every SYN itself with a cookie "
         "that costs no memory; the **agent** on a protected host makes connections of the cookies that come "
         "back. All they share is a key file.\n\nFirst steps: hardtack doctor; hardtack key FILE; hardtack check "
-        "CONFIG; hardtack front CONFIG. To see it work: hardtack demo."
+        "CONFIG; hardtack front CONFIG. To see it work: hardtack demo. Help on a command: hardtack help COMMAND."
     ),
+    cls=Group,
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -49,14 +52,17 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """What stands before the command's name."""
 
 
-BEFORE, AT_WORK = (doctor, key, example, check, filter), (status, connections, sources, seed)
+BEFORE, AT_WORK = (doctor, key, example, check, filter), (status, top, connections, sources, seed)
 FRAMES, LAB = (capture, explain), (demo, bench)
 
-for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *FRAMES, *LAB):
-    app.command()(command)
+COMMANDS = (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *FRAMES, *LAB)
+NAMES = tuple(command.__name__ for command in COMMANDS)
+
+for command in COMMANDS:
+    app.command(cls=Command)(command)

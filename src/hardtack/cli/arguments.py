@@ -14,14 +14,30 @@ def interfaces(incomplete: str) -> list[str]:
     return [name for _, name in socket.if_nameindex() if name.startswith(incomplete)]
 
 
+def hosts(incomplete: str) -> list[str]:
+    """The hosts of the fronts here, likewise."""
+    from hardtack.control.names import known_hosts
+
+    return [name for name in known_hosts() if name.startswith(incomplete)]
+
+
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: hardtack example prints one.")]
 Interface = Annotated[
     str,
     typer.Option("--interface", "-i", metavar="IF", help="Where clients' traffic comes in.", autocompletion=interfaces),
 ]
 Attached = Annotated[
-    str | None,
-    typer.Option("--interface", "-i", metavar="IF", help="This interface only; without: all.", autocompletion=interfaces),
+    list[str] | None,
+    typer.Option(
+        "--interface",
+        "-i",
+        metavar="IF",
+        help="This interface only; may be given several times. Without: all.",
+        autocompletion=interfaces,
+    ),
+]
+Host = Annotated[
+    str | None, typer.Option("--host", metavar="NAME", help="This host only, by its name.", autocompletion=hosts)
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the chart and the numbers go.")]

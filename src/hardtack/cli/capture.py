@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hardtack.cli.arguments import Attached
+from hardtack.cli.arguments import Attached, Host
 
 
 def reasons(incomplete: str) -> list[str]:
@@ -32,7 +32,7 @@ def capture(
         list[str] | None,
         typer.Option("--verdict", metavar="VERDICT", help="pass, drop, reply or forward.", autocompletion=verdicts),
     ] = None,
-    host: Annotated[str | None, typer.Option(metavar="NAME", help="Frames for this host, or from it, only.")] = None,
+    host: Host = None,
     filter: Annotated[str, typer.Option(metavar="EXPRESSION", help="A pcap expression, as in pcap-filter(7).")] = "",
     sample: Annotated[str, typer.Option(metavar="1/N", help="One frame of so many, by chance.")] = "1/1",
     count: Annotated[int | None, typer.Option("--count", "-c", min=1, metavar="N", help="Stop after N frames.")] = None,

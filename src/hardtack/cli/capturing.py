@@ -18,6 +18,7 @@ from hardtack.cli.lines import until_nobody_reads
 from hardtack.control.capture.pcapng import INBOUND, OUTBOUND, TC, XDP, Pcapng, about
 from hardtack.control.capture.request import Request
 from hardtack.control.capture.taking import Taken, Taking
+from hardtack.control.pinned import Interfaces
 from hardtack.mistake import Mistake
 from hardtack.pcap.summary import summary
 
@@ -65,7 +66,7 @@ def comment(taken: Taken) -> str:
     return f"{taken.verdict.name} {taken.reason.name}{whose}, CPU {taken.cpu}: {taken.reason.text}"
 
 
-def capture(request: Request, interface: str | None, write: Path | None, count: int | None, seconds: float | None) -> None:
+def capture(request: Request, interface: Interfaces, write: Path | None, count: int | None, seconds: float | None) -> None:
     """Until so many frames have come, so many seconds have passed, nobody reads any more, or a signal."""
     missed, seen, progress = 0, 0, Progress()
     with ExitStack() as parts:

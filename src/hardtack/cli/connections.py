@@ -6,22 +6,26 @@ from typing import Annotated, Literal
 
 import typer
 
-from hardtack.cli.arguments import Attached
+from hardtack.cli.arguments import Attached, Host
 
 
 def connections(
     interface: Attached = None,
-    host: Annotated[str | None, typer.Option(metavar="NAME", help="This host's only, by its name.")] = None,
+    host: Host = None,
     client: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="From this address or network only, as 198.51.100.0/24.")
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="To this port of the host only.")] = None,
     state: Annotated[
         Literal["established", "closing", "unconfirmed", "asked", "half-open"] | None,
-        typer.Option(help="closing: both ends have sent a FIN. unconfirmed, asked, half-open: one has yet to answer."),
+        typer.Option(
+            metavar="STATE",
+            help="established, closing (both have sent a FIN), unconfirmed, asked or half-open (one has yet to answer).",
+        ),
     ] = None,
     origin: Annotated[
-        Literal["cookie", "syn", "host", "grace", "seed"] | None, typer.Option(help="How the front came to know of it.")
+        Literal["cookie", "syn", "host", "grace", "seed"] | None,
+        typer.Option(metavar="ORIGIN", help="How the front learned of it: cookie, syn, host, grace or seed."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,

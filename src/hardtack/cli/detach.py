@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from hardtack.cli.arguments import interfaces
+from hardtack.cli.arguments import Attached
 
 
 def detach(
-    interface: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--interface",
-            "-i",
-            metavar="IF",
-            help="This one only; may be given several times. Without: all.",
-            autocompletion=interfaces,
-        ),
-    ] = None,
+    interface: Attached = None,
 ) -> None:
     """Take hardtack off: the programs and tables that stay at work when a front or an agent ends.
 

@@ -29,7 +29,7 @@ ABOUT = (
 def example(
     what: Annotated[
         What,
-        typer.Argument(help=ABOUT),
+        typer.Argument(metavar="WHAT", help=ABOUT),
     ] = "configuration",
 ) -> None:
     """Print an example: a configuration with every key there is, or what systemd, Prometheus and Grafana want.

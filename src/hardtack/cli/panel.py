@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,11 +11,13 @@ from rich.markup import escape
 
 from hardtack.cli import attacks
 from hardtack.cli.frames import HEADINGS, frames_table, rows
-from hardtack.cli.screen import MANY, clock, in_columns
+from hardtack.cli.screen import MANY, clock, in_columns, moment
+from hardtack.cli.summary import FEW, Groups, summary, summed
 from hardtack.control.handovers.failures import Failure
 from hardtack.control.holdings import Connections, ProvenSources
 from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
-from hardtack.control.ways import listed as some
+from hardtack.packet.reasons import FRONT_REASONS, Reason
+from hardtack.printable import listed as some
 from hardtack.printable import printable
 
 FAILS = {
@@ -23,31 +25,57 @@ FAILS = {
     "silence": "does not answer the clients that are handed over to it",
     "some-reset": "resets most of the clients that are handed over to it",
 }
+FRONTS = [one.name for one in Reason if one < FRONT_REASONS]
+AGENTS = [one.name for one in Reason if one >= FRONT_REASONS]
+MOST_RULES = 4  # lines, unless all are asked for
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
 
 
 def report(snapshot: Snapshot) -> dict[str, Any]:
-    """All of it as plain data; its keys are a contract."""
-    return asdict(snapshot)
+    """All of it as plain data; its keys are a contract. Every reason is there, also those of which there was no frame."""
+    told = asdict(snapshot)
+    for one in told["attached"]:
+        for frames in (*one["hosts"].values(), one["no_host"]):
+            fill(frames, FRONTS)
+        fill(one["agent"], AGENTS)
+    return told
 
 
-def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None) -> None:
-    """All of it for people; with an earlier snapshot also frames per second since then."""
+def fill(frames: dict[str, dict[str, int]] | None, names: Sequence[str]) -> None:
+    """Zeros for these, and whatever else was counted behind them."""
+    for key in ("reasons", "bytes") if frames else ():
+        frames[key] = dict.fromkeys(names, 0) | frames[key]  # type: ignore[index]
+
+
+def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None, *, every: bool = True) -> None:
+    """All of it for people, or what fits on a screen; with an earlier snapshot also frames per second since then."""
+    print(moment(snapshot.time))
     for number, one in enumerate(snapshot.attached):
         if number:
             console.print()
-        for line in headlines(one, snapshot.time):
-            console.print(line, soft_wrap=True)
         earlier = same(one, before)
         seconds = snapshot.time - before.time if before and earlier else 0.0
-        was = dict(groups(earlier)) if earlier else {}
-        lines = [row for name, frames in groups(one) for row in rows(name, frames, was.get(name), seconds)]
-        if len(lines) > MANY:
-            print("\n".join(in_columns(HEADINGS, [line.cells for line in lines])))
-        else:
-            console.print(frames_table(lines, console))
-        for line in rules(one):
+        for line in headlines(one, snapshot.time, every=every):
             console.print(line, soft_wrap=True)
+        found, was = dict(groups(one)), dict(groups(earlier)) if earlier else {}
+        console.print(summed(found, was, seconds), soft_wrap=True)
+        if every or len(found) <= FEW:
+            detailed(console, found, was, seconds)
+        else:
+            summary(console, found, was, seconds)
+        for line in [*rules(one)][: None if every else MOST_RULES]:
+            console.print(line, soft_wrap=True)
+        if not every and len(one.rules) >= MOST_RULES:
+            console.print(f"{len(one.rules):,} rules; all of them: hardtack status --all")
+
+
+def detailed(console: Console, found: Groups, was: Groups, seconds: float) -> None:
+    """Each host with its reasons."""
+    lines = [row for name, frames in found.items() for row in rows(name, frames, was.get(name), seconds)]
+    if len(lines) > MANY:
+        print("\n".join(in_columns(HEADINGS, [line.cells for line in lines])))
+    else:
+        console.print(frames_table(lines, console))
 
 
 def rules(one: Readout) -> Iterator[str]:
@@ -74,8 +102,8 @@ def same(one: Readout, before: Snapshot | None) -> Readout | None:
     return None
 
 
-def headlines(one: Readout, now: float) -> Iterator[str]:
-    """What is not counters, in a line each."""
+def headlines(one: Readout, now: float, *, every: bool = True) -> Iterator[str]:
+    """What is not counters, in a line each; without `every` not what is as it should be."""
     modes = {name: f", {mode} mode" for name, mode in one.modes.items() if mode}
     yield f"[bold]{one.role} on {'; '.join(escape(name) + modes.get(name, '') for name in one.interfaces)}[/]"
     yield f"programs: {', '.join(map(program, one.programs)) or '[red]none: nothing is attached[/]'}"
@@ -83,12 +111,12 @@ def headlines(one: Readout, now: float) -> Iterator[str]:
     if one.reload:
         yield reload(one.reload)
     yield keys(one, now)
-    if one.grace_left is not None:
+    if one.grace_left is not None and (every or one.grace_left):
         state = f"[yellow]open, {one.grace_left:.0f} s left[/]" if one.grace_left else "over"
         yield f"grace period: {state}"
     if one.connections:
-        yield from connections(one.connections)
-    if one.sources:
+        yield from [*connections(one.connections)][: None if every else 1]
+    if one.sources and (every or one.sources.count):
         yield sources(one.sources)
     if one.handshakes:
         yield handshakes(one.handshakes)
@@ -143,10 +171,11 @@ def until(one: Readout, now: float) -> str:
 
 def connections(held: Connections) -> Iterator[str]:
     """The connection table."""
-    full = held.count / held.capacity
-    colour = "red" if full > 1 else "yellow" if full > 0.9 else "green"
+    part = held.count / held.capacity
+    colour = "red" if part >= 1 else "yellow" if part > 0.9 else "green"
+    full = "full: the least recently used are evicted" if part >= 1 else f"{part:.1%}"
     yield (
-        f"connections: [{colour}]{held.count:,}[/] of {held.capacity:,} ({full:.1%}); "
+        f"connections: [{colour}]{held.count:,}[/] of {held.capacity:,} ({full}); "
         f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a connection"
     )
     yield f"  by origin: {listed(held.origins)}; by state: {listed(held.states)}"
@@ -155,7 +184,7 @@ def connections(held: Connections) -> Iterator[str]:
 def sources(held: ProvenSources) -> str:
     """The proven ones."""
     waiting = f", [yellow]{held.waiting:,} kept waiting[/]" if held.waiting else ""
-    full = f"{held.count / held.capacity:.1%}"
+    full = "full" if held.count >= held.capacity else f"{held.count / held.capacity:.1%}"
     memory = f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a source"
     return f"proven sources: {held.count:,} of {held.capacity:,} ({full}){waiting}; {memory}"
 

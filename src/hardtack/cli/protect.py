@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from hardtack.cli.arguments import Attached
+from hardtack.cli.arguments import Attached, hosts
 from hardtack.printable import printable
 
 
 def protect(
-    host: Annotated[str | None, typer.Argument(metavar="NAME", help="The host; without: list those there are.")] = None,
+    host: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The host; without: list those there are.", autocompletion=hosts)
+    ] = None,
     to: Annotated[
         Literal["on", "off", "auto"] | None,
         typer.Argument(metavar="on|off|auto", help="Its handshake holds, or clients are let through, or as it is attacked."),

@@ -27,7 +27,8 @@ def reload(
 
     Example: hardtack reload --diff
     """
-    from hardtack.control.asking import ask, fronts
+    from hardtack.control.asking import ask
+    from hardtack.control.pinned import fronts
 
     status = 0
     for folder in fronts(interface):

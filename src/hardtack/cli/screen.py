@@ -48,6 +48,11 @@ def folding(table: Table, console: Console) -> Table:
     return table
 
 
+def moment(when: float) -> str:
+    """A time of which no part is left to be guessed: `2026-11-28 12:00:03 +0000`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
+
+
 def clock(when: float | None) -> str:
     """The hour here, with the day if it is another one."""
     if when is None:

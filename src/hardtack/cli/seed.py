@@ -23,7 +23,7 @@ PATIENCE = 2.0  # s after which, and in which, progress is told
 
 def seed(
     file: Annotated[
-        Path, typer.Argument(metavar="[FILE|-]", show_default=False, help="Lines of ss; -: standard input.")
+        Path, typer.Argument(metavar="FILE", show_default=False, help="Lines of ss -Hnt; - or none: standard input.")
     ] = Path("-"),
     interface: Attached = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each front.")] = False,
@@ -37,8 +37,9 @@ def seed(
     Example: hardtack seed web.txt, or at once: ssh web ss -Hnt state established | hardtack seed -
     """
     from hardtack.control import feeding, ss_lines
+    from hardtack.control.pinned import fronts
 
-    folders, counted = feeding.fronts(interface), ss_lines.Counted()
+    folders, counted = fronts(interface), ss_lines.Counted()
     with telling(counted):
         names = feeding.held(read(file, counted))
         status = 0

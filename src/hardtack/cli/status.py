@@ -14,6 +14,9 @@ from hardtack.cli.arguments import Attached
 def status(
     interface: Attached = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every host with its reasons, every rule, and what is known of memory.")
+    ] = False,
     watch: Annotated[
         float | None,
         typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Again every so many seconds, with frames per second."),
@@ -21,8 +24,9 @@ def status(
 ) -> None:
     """Say what is attached here, what became of how many frames and why, and how full the connection table is.
 
-    Reads the kernel's tables, so it works while no process runs, too, and changes nothing. Needs root. Exit status 1: no
-    front and no agent is attached in this network namespace.
+    Fits on a screen of 24 lines: of many hosts, the busiest; --all prints every one. On a machine with an agent it says what
+    the agent does. Reads the kernel's tables, so it works while no process runs, too, and changes nothing. Needs root. Exit
+    status 1: no front and no agent is attached in this network namespace.
 
     Example: hardtack status --watch 2
     """
@@ -38,7 +42,7 @@ def status(
         else:
             if watch and console.is_terminal:
                 console.clear()
-            show(console, now, before)
+            show(console, now, before, every=every)
         if watch is None:
             return
         before = now

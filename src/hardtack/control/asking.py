@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from pathlib import Path
 from typing import Any
 
 from hardtack.agent.hold import socket_path
-from hardtack.control import pinned
 from hardtack.control.reception import VERSION, WAITING
-from hardtack.kernel import pins
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
 
@@ -21,13 +18,6 @@ class NobodyAnswers(Mistake):
     """No process is there, or it does not answer."""
 
     status = 1
-
-
-def fronts(interface: str | None, root: Path = pins.ROOT) -> list[Folder]:
-    """Whom to ask: the front of an interface, or all of this network namespace. NothingHere."""
-    if found := pinned.at("front", interface, root):
-        return found
-    raise pinned.nothing(interface, root)
 
 
 def ask(folder: Folder, verb: str, **facts: Any) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
-from hardtack.control.pinned import NotWhole, Tables, at, nothing
+from hardtack.control.pinned import NotWhole, Tables
 from hardtack.control.seeding import NAME, Planted, seeder
 from hardtack.engines import xdp
-from hardtack.kernel import pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
@@ -30,13 +28,6 @@ class Fed:
 
     interface: str
     planted: Planted
-
-
-def fronts(interface: str | None = None, root: Path = pins.ROOT) -> list[Folder]:
-    """Whom to feed: the front of an interface, or all of this network namespace. NothingHere, also for who is not root."""
-    if found := at("front", interface, root):
-        return found
-    raise nothing(interface, root)
 
 
 def held(names: Iterable[bytes]) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hardtack.control.coverage import Network, widened
+from hardtack.control.numbers import EVERYBODY
 from hardtack.control.plan import Plan
 from hardtack.control.protected import EVERY_PORT, ports_of
-from hardtack.control.rules import EVERYBODY, keeps_out
+from hardtack.control.rules import keeps_out
 
 
 def wider(now: Plan, then: Plan) -> set[Network]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.numbers import Numbering
 from hardtack.packet import layout
 from hardtack.packet.layout import CHALLENGE, CONFIGURED_SHIFT, COOKIE, PASSING, TRIED, UNANSWERED
+
+if TYPE_CHECKING:  # status reads hosts' words, and does not wait for pydantic
+    from hardtack.control.configuration.schema import Config, Host
 
 NAMED = {"agent": COOKIE, "challenge": CHALLENGE, "pass": PASSING}
 

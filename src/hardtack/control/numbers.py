@@ -10,6 +10,8 @@ from hardtack.packet.layout import BUDGETS_EACH, MOST_HOSTS, PORT_WORDS
 
 FEWEST = 64  # hosts that there is room for, and sets of ports; 2 KB or so for each CPU and host
 
+EVERYBODY = ""  # the owner of [front]'s rules: no host has this name
+
 Numbering = Mapping[str, int]  # by name of the host, from 1
 Key = TypeVar("Key", bound=Hashable)
 

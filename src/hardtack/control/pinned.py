@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +14,20 @@ from typing import Self
 import numpy as np
 
 from hardtack.control.connections import ConnectionTable
+from hardtack.control.names import NAMES as NAMES
+from hardtack.control.names import name_entry as name_entry
+from hardtack.control.names import name_in as name_in
+from hardtack.control.names import values_of as values_of
 from hardtack.control.proven import SourceTable
 from hardtack.image import ONLY, Table
-from hardtack.kernel import batches, bpf, pins
+from hardtack.kernel import bpf, pins
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.mistake import Mistake
 from hardtack.packet.layout import CLOCK, CONNECTIONS, PLACES, TAGS, WAYS, Clock, Places
 from hardtack.packet.proven_tables import PROVEN, PROVEN_PLACES, PROVEN_TAGS, PROVEN_WAYS, SourcePlaces
 
-# The hosts' names by Host.number, in UTF-8 behind which zeroes are: programs know numbers only. Entry 0 is nobody's. The
-# last byte is 1 if the host is no more, and only keeps its number. There are as many as it is made for.
-NAMES = Table("names", "array", 4, 64, 2, layout="name, gone")
+Interfaces = str | Collection[str] | None  # those that are meant: one, some; none: all
 
 
 class NothingHere(Mistake):
@@ -134,38 +137,52 @@ class Tables:
         self.close()
 
 
-def values_of(table: Map) -> list[bytes]:
-    """Every entry of an array."""
-    size = table.table.value_size
-    return [some[place : place + size] for _, some in batches.entries(table) for place in range(0, len(some), size)]
-
-
-def name_entry(name: str, at_work: bool = True) -> bytes:
-    """An entry of `names`."""
-    return name.encode().ljust(NAMES.value_size - 1, b"\0") + bytes([not at_work])
-
-
-def name_in(entry: bytes) -> str:
-    """The name in an entry of `names`; "" is nobody's."""
-    return entry[:-1].rstrip(b"\0").decode("utf-8", "replace")
-
-
 def key_of(number: int) -> bytes:
     """The key of an entry, by number."""
     return struct.pack("=I", number)
 
 
-def at(role: pins.Role, interface: str | None, root: Path = pins.ROOT) -> list[Folder]:
-    """What is pinned in this network namespace, or for one interface of it. NothingHere if it is not root who asks."""
+def at(role: pins.Role, interface: Interfaces, root: Path = pins.ROOT) -> list[Folder]:
+    """What is pinned in this network namespace, or for some interfaces of it. NothingHere if it is not root who asks."""
     if not bpf.privileged():
         raise NothingHere(f"only root may look into hardtack's tables: {bpf.PRIVILEGES}")
-    return pins.here(role, root) if interface is None else pins.on([interface], role, root)
+    names = named(interface)
+    return pins.on(names, role, root) if names else pins.here(role, root)
 
 
-def nothing(interface: str | None, root: Path = pins.ROOT) -> NothingHere:
-    """What to say where nothing is found."""
-    others = ", ".join(name for folder in pins.here("front", root) for name in folder.interfaces)
-    if interface and others:
-        return NothingHere(f"no front is attached to {interface}; there is one on {others}")
+def named(interface: Interfaces) -> list[str]:
+    """The names of those that are meant; none: all."""
+    return [interface] if isinstance(interface, str) else [*(interface or ())]
+
+
+def fronts(interface: Interfaces, root: Path = pins.ROOT) -> list[Folder]:
+    """All of this network namespace, or those of each of these interfaces. NothingHere."""
+    for name in named(interface) or (None,):
+        if not at("front", name, root):
+            raise nothing(name, root)
+    return at("front", interface, root)
+
+
+def all_of(interface: Interfaces, root: Path = pins.ROOT) -> list[Folder]:
+    """The same of fronts and agents, fronts first. NothingHere."""
+    for name in named(interface) or (None,):
+        if not at("front", name, root) and not at("agent", name, root):
+            raise nothing(name, root, also="agent")
+    return [*at("front", interface, root), *at("agent", interface, root)]
+
+
+def nothing(interface: str | None, root: Path = pins.ROOT, also: str = "") -> NothingHere:
+    """What to say where no front is found; `also`: no agent, either."""
+    fronts, agents = (
+        ", ".join(name for folder in pins.here(role, root) for name in folder.interfaces) for role in ("front", "agent")
+    )
+    who = "no front and no agent" if also else "no front"
+    if interface and (fronts or agents):
+        there = [f"there is {role} on {names}" for role, names in (("one", fronts), ("an agent", agents)) if names]
+        return NothingHere(f"{who} is attached to {interface}; {', and '.join(there)}")
     where = f"to {interface}" if interface else "in this network namespace"
-    return NothingHere(f"no front is attached {where}; start one with: hardtack front /etc/hardtack/hardtack.toml")
+    if agents:
+        return NothingHere(f"{who} is attached {where}, only an agent on {agents}: hardtack status says what it does")
+    start = "start one with: hardtack front /etc/hardtack/hardtack.toml"
+    on_host = "; on a protected host: hardtack agent --interface IF --key FILE" if also else ""
+    return NothingHere(f"{who} is attached {where}; {start}{on_host}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from hardtack.control.attacks.entry import Attack, attacks_in
 from hardtack.control.handovers.failures import Failure, failures_in
 from hardtack.control.handshakes import NAMED
 from hardtack.control.holdings import Connections, ProvenSources, connections, sources
-from hardtack.control.pinned import Tables, at, nothing
+from hardtack.control.pinned import Interfaces, Tables, all_of
 from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, written
 from hardtack.control.totals import totals
 from hardtack.image import ONLY
@@ -58,7 +58,7 @@ class Attached:
 
 @dataclass(frozen=True)
 class Frames:
-    """How many frames had each verdict, and each reason that is not 0; and how many bytes they were."""
+    """How many frames had each verdict, and each reason that is not 0, and their bytes. In JSON, all reasons are there."""
 
     verdicts: dict[str, int]
     reasons: dict[str, int]
@@ -139,45 +139,56 @@ class Snapshot:
     attached: list[Readout]
 
 
-def everything(interface: str | None = None, root: Path = pins.ROOT) -> Snapshot:
-    """All of it, or who is on one interface. NothingHere if there is nothing; else as `read`."""
-    folders = [*at("front", interface, root), *at("agent", interface, root)]
-    if not folders:
-        raise nothing(interface, root)
-    return Snapshot(time.time(), [read(folder) for folder in folders])
+def everything(interface: Interfaces = None, root: Path = pins.ROOT) -> Snapshot:
+    """All of it, or who is on these interfaces. NothingHere if there is nothing; else as `read`."""
+    return Snapshot(time.time(), [read(folder) for folder in all_of(interface, root)])
 
 
 def read(folder: Folder) -> Readout:
     """Everything about one front or agent. BpfError, MismatchError, RecordError."""
-    process = record.read(record.place(folder.role, folder.namespace, folder.interface))
     with Tables(folder) as tables:
         front = folder.role == "front"
         frames = counted(tables.get(COUNTERS)) if front else []
         own = counted(tables.get(AGENT_COUNTERS, AGENTS_OWN if front else ""))
-        return Readout(
-            role=folder.role,
-            interface=folder.interface,
-            interfaces=[*folder.interfaces],
-            modes={interface: mode(folder, interface) for interface in folder.interfaces} if front else {},
-            programs=[*programs(folder)],
-            process=process.pid if process and process.running else None,
-            started=process.started if process else None,
-            configuration=process.configuration or None if process else None,
-            keys_until=keys_until(sets := key_sets(tables.get(KEYS))),
-            key_sets=int(has_keys(sets).sum()),
-            old_keys=int(sets["old"].any(axis=1).sum()),
-            grace_left=grace_left(tables.get(POLICY), tables.now()),
+        return replace(
+            state(folder, tables),
             hosts=named(frames[1:], tables.hosts(), tables.gone()) if front else {},
-            handshakes=handshakes(tables) if front else {},
             rules=[*ruled(tables)] if front else [],
             no_host=frames[0] if front and frames else None,
             connections=connections(tables),
             sources=sources(tables),
             agent=own[0] if own else None,
-            reload=reload(tables) if front else None,
-            attacks=attacks_in(tables) if front else {},
-            failures=failures_in(tables) if front else {},
         )
+
+
+def state(folder: Folder, tables: Tables) -> Readout:
+    """How it stands, without what is counted and what is held: that takes longer to read. Likewise."""
+    process = record.read(record.place(folder.role, folder.namespace, folder.interface))
+    front, sets = folder.role == "front", key_sets(tables.get(KEYS))
+    return Readout(
+        role=folder.role,
+        interface=folder.interface,
+        interfaces=[*folder.interfaces],
+        modes={interface: mode(folder, interface) for interface in folder.interfaces} if front else {},
+        programs=[*programs(folder)],
+        process=process.pid if process and process.running else None,
+        started=process.started if process else None,
+        configuration=process.configuration or None if process else None,
+        keys_until=keys_until(sets),
+        key_sets=int(has_keys(sets).sum()),
+        old_keys=int(sets["old"].any(axis=1).sum()),
+        grace_left=grace_left(tables.get(POLICY), tables.now()),
+        hosts={},
+        handshakes=handshakes(tables) if front else {},
+        rules=[],
+        no_host=None,
+        connections=None,
+        sources=None,
+        agent=None,
+        reload=reload(tables) if front else None,
+        attacks=attacks_in(tables) if front else {},
+        failures=failures_in(tables) if front else {},
+    )
 
 
 def reload(tables: Tables) -> Reload | None:

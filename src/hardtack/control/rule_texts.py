@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hardtack.control.numbers import Numbering
+from hardtack.control.numbers import EVERYBODY, Numbering
 from hardtack.control.pinned import key_of, values_of
-from hardtack.control.rules import EVERYBODY, Laid, Owned
 from hardtack.image import Table
 from hardtack.kernel.maps import Map
 from hardtack.packet.rule_tables import FEWEST_RULES
+
+if TYPE_CHECKING:  # status reads the texts, and does not wait for what compiles rules
+    from hardtack.control.rules import Laid, Owned
 
 # Host.number of the owner, 0: of all hosts; a digest of the text, by which it is known again; what there is room for of it
 ENTRY = struct.Struct("=I12s240s")

@@ -14,7 +14,7 @@ import numpy as np
 
 from hardtack.control.configuration.rules import Rule, parse
 from hardtack.control.configuration.schema import Config, Host
-from hardtack.control.numbers import assigned
+from hardtack.control.numbers import EVERYBODY, assigned
 from hardtack.kernel.maps import Map
 from hardtack.mistake import Mistake
 from hardtack.packet.rule_tables import (
@@ -36,7 +36,6 @@ from hardtack.packet.rule_tables import (
 )
 from hardtack.packet.rule_tables import Rule as Record
 
-EVERYBODY = ""  # the owner of [front]'s rules
 PROTECTING = "protect = "  # how what `protect` says begins, as a rule's text
 ACTIONS = {"pass": PASS_ON, "drop": DROP_IT, "limit": LIMIT, "count": COUNT, "protect": PROTECT}
 SECOND = 1_000_000_000  # ns

@@ -11,7 +11,7 @@ from typing import Any
 from hardtack.control import listing, proven_listing
 from hardtack.control.connections import Rows
 from hardtack.control.listing import Network, Wanted
-from hardtack.control.pinned import Tables, at, nothing
+from hardtack.control.pinned import Interfaces, Tables, fronts
 from hardtack.control.proven import period_of, turned
 from hardtack.kernel import pins
 from hardtack.kernel.pins import Folder
@@ -53,7 +53,7 @@ class FoundSources:
             yield {"interface": self.interface, **row}
 
 
-def search(wanted: Wanted, interface: str | None = None, host: str | None = None, root: Path = pins.ROOT) -> list[Found]:
+def search(wanted: Wanted, interface: Interfaces = None, host: str | None = None, root: Path = pins.ROOT) -> list[Found]:
     """What each front of this network namespace has of it. NothingHere, SearchError, AnotherVersion, BpfError."""
     found, names = [], list[str]()
     for folder in fronts(interface, root):
@@ -70,7 +70,7 @@ def search(wanted: Wanted, interface: str | None = None, host: str | None = None
 
 
 def search_sources(
-    wanted: proven_listing.Wanted, interface: str | None = None, root: Path = pins.ROOT
+    wanted: proven_listing.Wanted, interface: Interfaces = None, root: Path = pins.ROOT
 ) -> list[FoundSources]:
     """What each front of this network namespace knows of them. NothingHere, AnotherVersion, BpfError."""
     found = []
@@ -81,13 +81,6 @@ def search_sources(
             chosen = proven_listing.newest_first(wanted.among(rows, period), period)
             found.append(FoundSources(folder.interface, chosen, len(rows), period))
     return found
-
-
-def fronts(interface: str | None, root: Path) -> list[Folder]:
-    """All of this network namespace, or on this interface. NothingHere."""
-    if folders := at("front", interface, root):
-        return folders
-    raise nothing(interface, root)
 
 
 def matching(folder: Folder, tables: Tables, wanted: Wanted, hosts: list[str]) -> Found:

@@ -92,13 +92,18 @@ class Tap:
         self._taps["taps"]["every"][0, number] = every
         self._before = self._counted()
 
-    def extend(self) -> None:
-        """It goes on for LEASE from now."""
+    def extend(self, seconds: float = LEASE) -> None:
+        """It goes on for so long from now."""
         until = self._taps["taps"]["until"]
         begins = until[0, self.number] <= clock()
-        until[0, self.number] = clock() + int(LEASE * 1e9)
+        until[0, self.number] = clock() + int(seconds * 1e9)
         if begins:
             self._announce()
+
+    def take(self, every: int) -> None:
+        """One frame of so many from now on."""
+        self._taps["taps"]["every"][0, self.number] = every
+        self._announce()
 
     def pause(self) -> None:
         """Nothing comes any more, until it is extended."""
@@ -157,8 +162,8 @@ class PinnedTap:
             self.close()
             raise
 
-    def renew(self) -> None:
-        """To be called every second. BpfError; AllTaken, NotWhole after a restart."""
+    def renew(self, seconds: float = LEASE) -> None:
+        """To be called before so much time is over. BpfError; AllTaken, NotWhole after a restart."""
         names = {TAPS.name, TAPPED.name, *(table.name for table, _ in WAYS)}
         paths = [path for name, found in self._folder.tables().items() if name in names for path in found]
         there = tuple(sorted(path.stat().st_ino for path in paths))
@@ -166,7 +171,13 @@ class PinnedTap:
             self._put_on()
             self._there = there
         if self._tap:
-            self._tap.extend()
+            self._tap.extend(seconds)
+
+    def take(self, every: int) -> None:
+        """One frame of so many from now on."""
+        self._every = every
+        if self._tap:
+            self._tap.take(every)
 
     def samples(self) -> Iterator[Sample]:
         """Those that have come since."""

@@ -31,6 +31,18 @@ def parts(counters: Map) -> Iterator[tuple[int, Tallies]]:
         yield first, np.frombuffer(values, np.uint64).reshape(-1, possible_cpus(), words).sum(1, dtype=np.uint64)
 
 
+def both_ways(counters: Map) -> tuple[Tallies, Tallies]:
+    """Of the same, read once: a row for each entry, all CPUs added up; and a row for each CPU, all entries added up."""
+    words = counters.table.value_size // 8
+    entries = np.empty((counters.table.entries, words), np.uint64)
+    cpus = np.zeros((possible_cpus(), words), np.uint64)
+    for first, values in batches.entries(counters):
+        each = np.frombuffer(values, np.uint64).reshape(-1, possible_cpus(), words)
+        entries[first : first + len(each)] = each.sum(1, dtype=np.uint64)
+        cpus += each.sum(0, dtype=np.uint64)
+    return entries, cpus
+
+
 def sums(counters: Map, numbers: Numbers, groups: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
     """Of some entries, by number, in order: a row each, what the words of each group are together."""
     found = np.zeros((len(numbers), len(groups)), np.int64)

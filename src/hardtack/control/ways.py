@@ -13,9 +13,9 @@ from hardtack.control.configuration.values import Address
 from hardtack.diagnosis.finding import Finding
 from hardtack.kernel import netlink, tcp
 from hardtack.kernel.routes import LOCAL, UNICAST, Routing
+from hardtack.printable import listed as listed
 
 MOST_ASKED = 2_000  # addresses whose route is looked at
-MOST_TOLD = 5  # of them that a line names
 CARRIER = 33  # IFLA_CARRIER
 FORWARDING = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}  # IP version -> setting
 
@@ -92,9 +92,3 @@ def first(address: Address | IPv4Network | IPv6Network) -> Address:
     if isinstance(address, IPv4Network | IPv6Network):
         return address[1 if address.num_addresses > 2 else 0]
     return address
-
-
-def listed(names: list[str]) -> str:
-    """Some of them, and how many more."""
-    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
-    return ", ".join(names[:MOST_TOLD]) + more

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hardtack.control.asking import ask, fronts
+from hardtack.control.asking import ask
 from hardtack.control.attacks.asked import done
 from hardtack.control.attacks.entry import Override, attacks_in
-from hardtack.control.pinned import Tables
+from hardtack.control.pinned import Interfaces, Tables, fronts
 from hardtack.mistake import Mistake
 
 
@@ -18,14 +18,14 @@ class NoSuchHost(Mistake):
     status = 1
 
 
-def listed(interface: str | None) -> Iterator[dict[str, Any]]:
+def listed(interface: Interfaces) -> Iterator[dict[str, Any]]:
     """Each front's hosts that can be switched, by what is pinned: no process is needed. NothingHere."""
     for folder in fronts(interface):
         with Tables(folder) as tables:
             yield {"interface": folder.interface, **done("unchanged", attacks_in(tables))}
 
 
-def switched(name: str, to: Override, interface: str | None) -> Iterator[dict[str, Any]]:
+def switched(name: str, to: Override, interface: Interfaces) -> Iterator[dict[str, Any]]:
     """What each front that has the host answers. NothingHere, NoSuchHost, NobodyAnswers."""
     found, others = [], set[str]()
     for folder in fronts(interface):

@@ -11,9 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from hardtack.control import listing
-from hardtack.control.asking import fronts
 from hardtack.control.capture.request import BadRequest, Request
-from hardtack.control.pinned import Tables
+from hardtack.control.pinned import Interfaces, Tables, fronts
 from hardtack.control.taps import Fate, PinnedTap, Sample
 from hardtack.kernel import links
 from hardtack.kernel.pins import Folder
@@ -52,7 +51,7 @@ class Taken:
 class Taking:
     """A tap on each front that has the host, or on the front of an interface. NothingHere, BadRequest, AllTaken."""
 
-    def __init__(self, request: Request, interface: str | None = None) -> None:
+    def __init__(self, request: Request, interface: Interfaces = None) -> None:
         self._parts = ExitStack()
         self._taps: list[tuple[Folder, PinnedTap, list[str]]] = []
         self._names: dict[int, str] = {}

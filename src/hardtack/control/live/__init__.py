@@ -1,0 +1,1 @@
+"""What `hardtack top` shows, before it is shown: counters as they move, read from the pinned tables."""
