@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from hardtack.kernel.bpf import buffer, info, libc, syscall_number
+from hardtack.kernel.bpf import Command, buffer, call, info, libc, syscall_number
 from hardtack.kernel.programs import INFO_SIZE, Program
 
 ENABLE_STATS = 32  # BPF_ENABLE_STATS of enum bpf_cmd
@@ -43,3 +43,12 @@ def counting() -> Iterator[None]:
 def runs(program: Program) -> Runs:
     """Of the program so far, while somebody was counting."""
     return Runs(*struct.unpack_from("=QQ", info(program.fd, INFO_SIZE), RUN_TIME))
+
+
+def runs_of(number: int) -> Runs:
+    """The same of a loaded program, by the kernel's id of it. BpfError."""
+    fd = call(Command.PROG_GET_FD_BY_ID, buffer(struct.pack("=III", number, 0, 0)))
+    try:
+        return Runs(*struct.unpack_from("=QQ", info(fd, INFO_SIZE), RUN_TIME))
+    finally:
+        os.close(fd)

@@ -17,6 +17,7 @@ from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.scale import Scale
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
+from hardtack.lab.bench.watched import Watched
 
 TO_MIRROR, TO_COOKIES = 1.5, 1 / 15  # of a SYN with full options
 FORGED = 1.4  # of a forged ACK, to an XDP drop and one SipHash
@@ -29,6 +30,7 @@ MOST_RELOAD, MOST_RULE_RELOAD = 0.1, 1.0  # s
 MOST_RULES = 40  # ns, of ten
 MOST_CHALLENGED, MOST_OPENED = 1.0, 40  # to a SYN answered with a cookie; ns beside a known segment
 MOST_SOURCE_BYTES = 32
+MOST_METRICS, MOST_CAPTURE = 1.03, 1.05  # to a front that nobody watches
 MOST_LISTED, MOST_MANY = 60, 15  # ns, of a list of sources; of many hosts beside one
 
 
@@ -94,6 +96,14 @@ def scale_goals(found: Sequence[Scale]) -> Iterator[Goal]:
         found_later, later = one.found_many - one.found_one, one.many - one.one
         yield Goal(f"{one.hosts:,} hosts beside one, over {over}: ns until the host is known", MOST_MANY, found_later)
         yield Goal(f"{one.hosts:,} hosts beside one, over {over}: ns a frame", MOST_MANY, later)
+
+
+def watch_goals(seen: Watched) -> list[Goal]:
+    """What it costs to be watched."""
+    return [
+        Goal("metrics scraped each second and top open: cost to nobody watching", MOST_METRICS, seen.metrics_ratio),
+        Goal("a capture of 1/1000: cost to nobody watching", MOST_CAPTURE, seen.capture_ratio),
+    ]
 
 
 def _costs(samples: Samples) -> Iterator[Goal]:

@@ -14,6 +14,7 @@ from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.scale import Scale
 from hardtack.lab.bench.sizes import Memory
 from hardtack.lab.bench.start import Start
+from hardtack.lab.bench.watched import Watched
 
 PARTS = {
     "whole": "the whole program",
@@ -34,6 +35,7 @@ def show(results: Results, console: Console) -> None:
         console.print(_handshakes(first), highlight=False)
     for each in results.scale:
         console.print(_scale(each), highlight=False)
+    console.print(_watched(results.watched), highlight=False)
     console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
@@ -155,6 +157,15 @@ def _scale(scale: Scale) -> str:
         f"a frame over {VERSIONS[scale.version]} for one host: {scale.one} ns; for any of {scale.hosts:,}: {scale.many} ns; "
         f"for one, its source looked up among {scale.denied:,} denied prefixes: {scale.listed} ns\n"
         f"of that until the host is known: {scale.found_one} ns, {scale.found_many} of {scale.hosts:,}"
+    )
+
+
+def _watched(seen: Watched) -> str:
+    """What it costs to be watched."""
+    return (
+        f"a run of a front's program under a flood, the kernel's clock included: {seen.nobody:.0f} ns; with metrics scraped "
+        f"each second and top open {seen.metrics:.0f} ({seen.metrics_ratio:.3f} of it); with a capture of 1/1000 "
+        f"{seen.capture:.0f} ({seen.capture_ratio:.3f})"
     )
 
 

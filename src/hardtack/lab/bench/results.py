@@ -16,12 +16,13 @@ from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.scale import Scale
 from hardtack.lab.bench.sizes import Memory, Size
 from hardtack.lab.bench.start import Start
+from hardtack.lab.bench.watched import Watched
 
 
 @dataclass(frozen=True)
 class Effort:
     """How much is measured: rounds; frames sent in a slice; runs of each program alone; starts, cold and warm; reloads
-    of a kind, and hosts beside the one that comes."""
+    of a kind, and hosts beside the one that comes; rounds of being watched, and seconds of each slice."""
 
     rounds: int
     frames: int
@@ -30,11 +31,13 @@ class Effort:
     warms: int
     reloads: int
     hosts: int
+    looks: int
+    look_seconds: float
     compile: bool  # whether compiling is timed
 
 
-FULL = Effort(20, 150_000, 20, 1, 5, 9, 10_000, True)
-QUICK = Effort(2, 30_000, 2, 1, 1, 2, 200, False)
+FULL = Effort(20, 150_000, 20, 1, 5, 9, 10_000, 8, 3.0, True)
+QUICK = Effort(2, 30_000, 2, 1, 1, 2, 200, 1, 0.5, False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Results:
     rules: Sequence[Rules]
     handshakes: Sequence[Handshakes]
     scale: Sequence[Scale]
+    watched: Watched
     goals: Sequence[Goal]
     absent: Sequence[str]
 

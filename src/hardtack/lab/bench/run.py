@@ -18,7 +18,7 @@ from hardtack.lab.bench.chart import draw
 from hardtack.lab.bench.figures import figures, steps
 from hardtack.lab.bench.forged import forged
 from hardtack.lab.bench.front import Fronts, open_fronts
-from hardtack.lab.bench.goals import goals, handshake_goals, rule_goals, scale_goals
+from hardtack.lab.bench.goals import goals, handshake_goals, rule_goals, scale_goals, watch_goals
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.handshakes import handshakes
 from hardtack.lab.bench.kinds import STEPPED, VERSIONS
@@ -32,6 +32,7 @@ from hardtack.lab.bench.scale import scale
 from hardtack.lab.bench.sizes import memory, sizes
 from hardtack.lab.bench.start import start
 from hardtack.lab.bench.steps import LAST, cut_off
+from hardtack.lab.bench.watched import ORDER, watched
 
 LINES = 20  # of progress, where no bar can be drawn
 WIDTH = 130  # of tables where nobody says how wide the terminal is
@@ -77,6 +78,7 @@ def measure(effort: Effort, console: Console) -> Results:
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
         others = effort.attempts * (1 + 3 * len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
+        others += len(ORDER) * effort.looks
         telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
@@ -96,6 +98,7 @@ def measure(effort: Effort, console: Console) -> Results:
         ]
         scaled = scale(effort.attempts, next_one)
         changed = reload(effort.reloads, effort.hosts, next_one)
+        seen = watched(effort.looks, effort.look_seconds, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
     after = stolen()
@@ -115,11 +118,13 @@ def measure(effort: Effort, console: Console) -> Results:
         rules=ruled,
         handshakes=shaken,
         scale=scaled,
+        watched=seen,
         goals=[
             *goals(samples, acks, table, sized, begun, changed),
             *rule_goals(ruled),
             *handshake_goals(shaken),
             *scale_goals(scaled),
+            *watch_goals(seen),
         ],
         absent=field.absent,
     )
