@@ -51,6 +51,9 @@ def config(tmp_path: Path) -> Path:
     assert hardtack("key", tmp_path / "key").returncode == 0
     path = tmp_path / "hardtack.toml"
     text = EXAMPLE.read_text().replace("/etc/hardtack/key", "key").replace("/etc/hardtack/shop.key", "key")
+    text = text.replace("/etc/hardtack/influx.token", "token")
+    (tmp_path / "token").write_text("token\n")
+    (tmp_path / "token").chmod(0o600)
     path.write_text(text.replace('"eth0"', '"lo"').replace('inside = ["eth1"]', "").replace('out = "eth2"', ""))
     return path
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from fronts.running import configuration
-from handshake.stage import TALK, front_command, refusal
+from handshake.stage import TALK, agent_command, front_command, refusal
 from lab_ground import eventually
 
 from hardtack.lab.addresses import SERVER
@@ -57,7 +57,8 @@ def test_nobody_is_there_and_the_front_works_on(place: Place) -> None:
     for url in ("http://nobody.invalid:8086/write?db=db", "udp://127.0.0.1:9"):
         with place.front(f'influx = "{url}"') as front:
             front.wait_for("metrics-not-sent", PATIENCE)
-            place.flood(SERVER[0], TALK)
+            if url.startswith("http"):
+                place.flood(SERVER[0], TALK)
             assert sum("metrics-not-sent" in line for line in front.lines) <= 2, front.lines
             assert place.counted()["web", "answered"] > 0
             assert b"hardtack_influx_failures_total" in get(place.net.front, "http://127.0.0.1:9790/metrics")
@@ -117,5 +118,9 @@ def test_what_cannot_be_is_told_before_anything_is_attached(place: Place, tmp_pa
     path.write_text(f"{good}[metrics]\n{V2.format(file)}\n")
     told = refusal(front_command(path), place.net.front, 2)
     assert told == f"hardtack: {file}: others than its owner may read this token (mode 0644); write: chmod 600 {file}\n"
+    where = tmp_path / "agent.prom"  # in a folder that only root may write to
+    agent = [*agent_command(place.net.far.name, tmp_path / "key"), "--metrics-textfile", where]
+    told = refusal(agent, place.net.server, 2)
+    assert re.search(rf"{where}: the agent runs as user \S+, which cannot write to {tmp_path}: setfacl -m u:\S+:rwx ", told)
     token_file(tmp_path, "two words")
     assert "not a token" in refusal(front_command(path), place.net.front, 2)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hardtack.control.configuration.advice import advice, known
 from hardtack.control.configuration.document import Document
+from hardtack.control.configuration.endpoints import Secret
 from hardtack.control.configuration.lists import Faults
 from hardtack.control.configuration.places import Place
 from hardtack.control.configuration.schema import TABLES
@@ -55,6 +56,8 @@ def complaints(table: str, place: Place, error: Mapping[str, Any]) -> Iterator[C
             yield (*place, index), f"found {shown(value)}, {why}; write {wanted}"
         if fault.more:
             yield place, f"and {fault.more:,} more of this kind"
+    elif isinstance(fault, Secret):
+        yield place, f"found a value, {fault}; write {wanted}"
     elif error["type"] == "value_error":
         yield place, f"found {shown(error['input'])}, {fault}; write {wanted}"
     else:

@@ -33,6 +33,10 @@ class Target(NamedTuple):
     version: Literal[1, 2]
 
 
+class Secret(ValueError):
+    """A value that nobody may be shown."""
+
+
 def listen_of(text: str) -> Listen:
     """`127.0.0.1:9790`, `[::1]:9790`. ValueError."""
     address, colon, port = text.rpartition(":")
@@ -65,7 +69,7 @@ def target_of(text: str) -> Target:
     if url.scheme not in ("udp", "http", "https") or not url.hostname or not text.isprintable() or " " in text:
         raise ValueError("which is not a URL with udp, http or https")
     if url.username is not None or url.password is not None:
-        raise ValueError("which has a user in it: a password belongs into influx_token_file, as user:password")
+        raise Secret("which has a user in it: a password belongs into influx_token_file, as user:password")
     if url.scheme == "udp":
         if not port or url.path not in ("", "/") or url.query:
             raise ValueError("which is not a UDP host and port alone")
@@ -74,7 +78,7 @@ def target_of(text: str) -> Target:
         raise ValueError(f"whose path is neither {WRITE_V1} (InfluxDB 1) nor {WRITE_V2} (InfluxDB 2)")
     given = parse_qs(url.query)
     if secret := [name for name in ("u", "p") if name in given]:
-        raise ValueError(f"which has {secret[0]}= in it: a password belongs into influx_token_file, as user:password")
+        raise Secret(f"which has {secret[0]}= in it: a password belongs into influx_token_file, as user:password")
     if missing := [name for name in PARAMETERS[url.path] if name not in given]:
         raise ValueError(f"which lacks {missing[0]}=")
     if given.get("precision", ["ns"]) != ["ns"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -12,6 +13,7 @@ import traceback
 from contextlib import suppress
 from typing import NoReturn
 
+from hardtack import journal
 from hardtack.control.configuration.schema import Metrics
 from hardtack.control.metrics.exporting import MOST_HANDED, Handing
 from hardtack.control.metrics.exposition import exposition
@@ -25,6 +27,7 @@ from hardtack.kernel import interfaces, privileges
 from hardtack.kernel.interfaces import InterfaceError
 from hardtack.kernel.maps import Map
 from hardtack.keys import epoch_of
+from hardtack.mistake import Mistake
 
 NAME = b"hardtack-metric"  # as `ps` shows it: 15 letters at most
 MOST = 1 << 16  # bytes of a message
@@ -37,32 +40,42 @@ def lived(line: socket.socket, metrics: Metrics) -> NoReturn:
     status = 1
     try:
         transport = transport_to(metrics.influx) if metrics.influx else None
-        become_exporter(line)
-        serve(line, metrics, transport)
+        keep_only(line)
+        if handed := received(line):
+            become_nobody()
+            serve(line, metrics, transport, *handed)
         status = 0
+    except (Mistake, OSError) as error:
+        journal.note("exporter-failed", logging.ERROR, why=error)
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def become_exporter(line: socket.socket) -> None:
-    """Give up all rights, and whatever else was open. NotDropped, OSError."""
+def keep_only(line: socket.socket) -> None:
+    """Hear no signal, and close whatever else was open. OSError."""
     for number in UNHEARD:
         signal.signal(number, signal.SIG_IGN)
     os.closerange(3, line.fileno())
     os.closerange(line.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     privileges.name_process(NAME)
+
+
+def received(line: socket.socket) -> tuple[Handing, list[int]] | None:
+    """What the front hands over, once it protects; None if it has ended before."""
+    message, fds, _, _ = socket.recv_fds(line, MOST, MOST_HANDED)
+    return (pickle.loads(message), fds) if message else None
+
+
+def become_nobody() -> None:
+    """Give up all rights. NotDropped, OSError."""
     privileges.drop()
     os.nice(KIND)
 
 
-def serve(line: socket.socket, metrics: Metrics, transport: Transport | None) -> None:
+def serve(line: socket.socket, metrics: Metrics, transport: Transport | None, told: Handing, fds: list[int]) -> None:
     """Until the front has gone."""
-    message, fds, _, _ = socket.recv_fds(line, MOST, MOST_HANDED)
-    if not message:
-        return  # it has never begun
-    told: Handing = pickle.loads(message)
     listener = socket.socket(fileno=fds.pop(0)) if told.listens else None
     maps = {name: Map(fd, table, read_only=True) for (name, table), fd in zip(told.tables, fds, strict=True)}
     exporting = Exporting(told, Reader(Handed(maps)))

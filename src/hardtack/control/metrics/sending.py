@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import socket
+import ssl
 from typing import Protocol
 
 import httpx
@@ -79,7 +80,8 @@ class Requests:
     def __init__(self, target: Target) -> None:
         headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip", "User-Agent": "hardtack"}
         self._target = target
-        self._client = httpx.Client(timeout=PATIENCE, headers=headers, trust_env=False)
+        trusted = ssl.create_default_context() if target.scheme == "https" else False  # this machine's certificates
+        self._client = httpx.Client(timeout=PATIENCE, headers=headers, trust_env=False, verify=trusted)
 
     def use(self, token: str | None) -> None:
         """In the header that the API wants it in."""

@@ -69,6 +69,7 @@ class Server(ThreadingMixIn, HTTPServer):
         with self._changing:
             self._clients[request] = None
             oldest = next(iter(self._clients)) if len(self._clients) > MOST_CLIENTS else None
+            self._clients.pop(oldest, None)
         if oldest:
             with suppress(OSError):  # its thread then reads the end, and closes it
                 oldest.shutdown(socket.SHUT_RDWR)
