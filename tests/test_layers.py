@@ -36,7 +36,7 @@ LAYERS = (
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
     ("hardtack.image",),
-    ("hardtack.mistake", "hardtack.printable", "hardtack"),
+    ("hardtack.quota", "hardtack.mistake", "hardtack.printable", "hardtack"),
 )
 RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
@@ -66,6 +66,7 @@ BARE = (
     "hardtack.packet.host.round_lo",
     "hardtack.prebuilt",
     "hardtack.printable",
+    "hardtack.quota",
 )
 
 

@@ -71,13 +71,14 @@ def run(
     verbose: bool = False,
     scale: int = USUAL_SCALE,
     old_key_file: Path | None = None,
+    log_format: str = "",
 ) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
     Cookies of both keys are taken. `scale`: the window scale that fronts have promised to this host's clients.
     """
     started = time.perf_counter()
-    journal.begin(verbose)
+    journal.begin(verbose, log_format)
     privileges.prepare()
     bell = hang_bell()
     masters = read_masters(key_file, old_key_file)

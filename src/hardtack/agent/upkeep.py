@@ -5,6 +5,7 @@ Both are written far ahead of need. Without this process a datapath goes on for 
 
 from __future__ import annotations
 
+import logging
 import select
 import signal
 import socket
@@ -19,6 +20,7 @@ from hardtack.packet.entries import ONLY, clock_entry, keys_entry
 
 ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT})
 PERIOD = 1.0  # s between looks at the clock: NTP may step it
+STEP = 500_000_000  # ns between two looks that are worth a line: NTP slews by half a millisecond in a second
 
 
 class Work(Protocol):
@@ -48,7 +50,7 @@ class Upkeep:
     def __init__(self, tables: Mapping[str, Map], masters: Sequence[Masters | None]) -> None:
         self._keys, self._clock = tables["keys"], tables["clock"]
         self._masters = self._all(masters)
-        self._epoch = -1
+        self._epoch, self._offset = -1, 0
         self._stale = {number for number, one in enumerate(self._masters) if one is None}  # yet to be told so
 
     def write(self) -> None:
@@ -56,6 +58,9 @@ class Upkeep:
         now = time.time()
         offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._clock.update(ONLY, clock_entry(offset))
+        if self._offset and abs(step := offset - self._offset) >= STEP:
+            journal.note("clock-step", logging.WARNING, seconds=round(step / 1e9, 3), why="set by hand or NTP, or a suspend")
+        self._offset = offset
         if epoch_of(now) != self._epoch:
             for number, masters in enumerate(self._masters):
                 if masters:

@@ -38,13 +38,13 @@ from hardtack.packet.entries import frames_of
 from hardtack.packet.reasons import Reason
 
 
-def run(found: Loaded, path: Path, verbose: bool = False) -> int:
+def run(found: Loaded, path: Path, verbose: bool = False, log_format: str = "") -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
     `path` is where the configuration was found.
     """
     started, config = time.perf_counter(), found.config
-    journal.begin(verbose)
+    journal.begin(verbose, log_format)
     uplinks = config.front.uplinks
     with named(found), ExitStack() as parts:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
