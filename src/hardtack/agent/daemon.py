@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from hardtack import journal
+from hardtack import journal, notify
 from hardtack.agent import record
 from hardtack.agent.hold import held
 from hardtack.agent.image import agent_image
@@ -109,6 +109,7 @@ def run(
         seconds = round(time.perf_counter() - started, 3)
         windows = {"window_scale": scale, "wanted": tcp.own().scale}
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
+        notify.ready(f"admitting clients on {interface}" + (", taken over" if adopted else ""))
         tell_of_programs(agent)
         watch = agents_watch(interface, agent.tables["counters"])
         ended = until_ended(bell, [upkeep, Presence(agent), watch, waiting], [here])

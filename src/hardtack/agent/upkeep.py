@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from hardtack import journal
+from hardtack import journal, notify
 from hardtack.kernel.maps import Map
 from hardtack.keys import Masters, epoch_of, schedule
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
@@ -127,7 +127,9 @@ def until_ended(
 
 def say_no() -> None:
     """That a reload is nothing that this process knows."""
+    notify.reloading()
     journal.note("not-reloaded", signal="SIGHUP", why="what it is told is read at a start: start it again")
+    notify.ready("nothing to reload: an agent reads what it is told when it starts")
 
 
 def served_until_rung(
@@ -143,6 +145,7 @@ def served_until_rung(
         if bell.fileno() in ready:
             rung = signal.Signals(bell.recv(1)[0])
             if rung in ENDINGS:
+                notify.stopping()
                 return rung
             reload()
         for fd in ready & listening.keys():
@@ -151,3 +154,4 @@ def served_until_rung(
             due = time.monotonic() + PERIOD
             for work in works:
                 work.write()
+            notify.alive()
