@@ -14,7 +14,7 @@ from lab_ground import eventually
 
 from hardtack import journal
 from hardtack.control.configuration.events import Events
-from hardtack.control.events.delivery import ROOM, Courier, Delivery, delivery
+from hardtack.control.events.delivery import ROOM, Courier, Delivery, sinks_of
 from hardtack.control.events.sinks import Command, Failure, TokenError, Webhook
 
 PATIENCE = 60.0  # s
@@ -80,7 +80,8 @@ def quiet() -> Iterator[None]:
 
 def to(server: Server, **more: Any) -> Delivery:
     """What tells a server."""
-    made = Delivery([Webhook(server.url, **more)], "eth0", SOON)
+    made = Delivery("eth0", SOON)
+    made.have([Webhook(server.url, **more)])
     made.start()
     return made
 
@@ -137,7 +138,8 @@ def test_nobody_waits_for_a_server_that_hangs(server: Server) -> None:
 
 
 def test_a_server_that_is_not_there_holds_up_no_end() -> None:
-    with Delivery([Webhook("http://127.0.0.1:9/"), Command(["/nowhere"])], "eth0", SOON) as told:
+    with Delivery("eth0", SOON) as told:
+        told.have([Webhook("http://127.0.0.1:9/"), Command(["/nowhere"])])
         told.start()
         journal.note("left")
 
@@ -147,8 +149,8 @@ def test_a_command(tmp_path: Path) -> None:
     script, out = tmp_path / "tell", tmp_path / "out"
     script.write_text(f'#!/bin/sh\necho "$1|$HOME|$PWD" >>{out}\ncat >>{out}\n')
     script.chmod(0o755)
-    told = delivery(Events(command=(str(script), "$(id) ;")), "eth0")
-    with told:
+    with Delivery("eth0") as told:
+        told.have(sinks_of(Events(command=(str(script), "$(id) ;"))))
         told.start()
         journal.note("attack-over", host="web", seconds=71)
     head, event = out.read_text().split("\n", 1)

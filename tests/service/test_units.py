@@ -26,6 +26,7 @@ from lab_ground import eventually
 from hardtack.lab import topology
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.attach import sink
+from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process, run
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,7 @@ class Traced:
         return self.calls.read_text(errors="replace").splitlines()
 
 
-def traced(command: list[object], folder: Path, name: str, net: topology.Namespace) -> Traced:
+def traced(command: list[object], folder: Path, name: str, net: Namespace) -> Traced:
     """Start it so. It keeps its own process id."""
     systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     systemd.bind(str(folder / f"{name}.sock"))

@@ -18,7 +18,7 @@ from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.attacks.asked import protect
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
-from hardtack.control.events.delivery import Delivery, delivery
+from hardtack.control.events.delivery import Delivery, sinks_of
 from hardtack.control.exits import find_exits
 from hardtack.control.handovers.asking import Asking
 from hardtack.control.handovers.failures import Failure
@@ -46,7 +46,7 @@ def run(found: Loaded, path: Path, verbose: bool = False, log_format: str = "") 
     """
     started = time.perf_counter()
     journal.begin(verbose, log_format)
-    with delivery(found.config.events, ",".join(found.config.front.uplinks)) as events:
+    with Delivery(",".join(found.config.front.uplinks)) as events:
         serve(found, path, started, events)
     return 0
 
@@ -62,6 +62,7 @@ def serve(found: Loaded, path: Path, started: float, events: Delivery) -> None:
         facts, masters = facts_for(config), keys_of(config)
         features.require(purposes(config, facts))
         preflight.warn_of_all(config)
+        events.have(sinks_of(config.events))
         asking = Asking(config, masters)
         given = ingredients(config, facts, asking.found)  # in a checkout this may take a minute, and Ctrl-C end it
         hold_signals()
@@ -73,15 +74,17 @@ def serve(found: Loaded, path: Path, started: float, events: Delivery) -> None:
         here = at_work(plan, earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
         reception = parts.enter_context(receiving(folder, reloading, here))
+        hold.pin(folder)
         record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
         hold.let_go(dropped)
+        lasting = daemon.warn_unless_lasting()
         privileges.drop()
         events.start()
         tell_ready(here, time.perf_counter() - started)
         listeners = [*here.followers.all(), reloading, reception]
         ended = until_ended(bell, works(here), listeners, lambda: reloading.ask("SIGHUP"))
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
-    daemon.leave(",".join(uplinks), ended.name, f"hardtack detach --interface {uplinks[0]}", counts)
+    daemon.leave(",".join(uplinks), ended.name, f"hardtack detach --interface {uplinks[0]}", counts, lasting)
 
 
 def receiving(folder: Folder, reloading: Reloading, here: AtWork) -> Reception:

@@ -94,10 +94,14 @@ class Courier:
 class Delivery(logging.Handler):
     """Hears the journal from `start` on, and gives what is `TOLD` to each sink, as often as the journal has lines of it."""
 
-    def __init__(self, sinks: Sequence[Sink], front: str, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, front: str, first_pause: float = FIRST_PAUSE) -> None:
         super().__init__(logging.INFO)
-        self._couriers = [Courier(sink, first_pause) for sink in sinks]
-        self._quota, self._front = Quota(BURST, AGAIN), front
+        self._couriers: list[Courier] = []
+        self._quota, self._front, self._pause = Quota(BURST, AGAIN), front, first_pause
+
+    def have(self, sinks: Sequence[Sink]) -> None:
+        """Whom to tell, once it starts."""
+        self._couriers = [Courier(sink, self._pause) for sink in sinks]
 
     def start(self) -> None:
         """To be called when this process has given up its rights: the threads and what they run shall have none."""
@@ -145,11 +149,11 @@ class Delivery(logging.Handler):
             self.close()
 
 
-def delivery(events: Events, front: str) -> Delivery:
-    """As the configuration says; not started yet. TokenError."""
+def sinks_of(events: Events) -> list[Sink]:
+    """As the configuration says. TokenError."""
     sinks: list[Sink] = []
     if events.webhook:
         sinks.append(Webhook(events.webhook, events.token_file))
     if events.command:
         sinks.append(Command(events.command))
-    return Delivery(sinks, front)
+    return sinks
