@@ -30,8 +30,8 @@ from hardtack.printable import printable
 INTERRUPTED = 128 + signal.SIGINT  # before it was ready; afterwards an interrupt is an ending like any other
 
 
-def main() -> int:
-    """Parse, run, and tell a mistake in a line for each."""
+def made_parser() -> argparse.ArgumentParser:
+    """What there is to be said to it."""
     parser = argparse.ArgumentParser(
         prog="hardtack-agent",
         description="Make sockets, on a protected host, of the cookies that a front's clients bring back.",
@@ -51,6 +51,12 @@ def main() -> int:
     told = f"of log lines: {' or '.join(FORMATS)}; left out: as {VARIABLE} says, else text"
     parser.add_argument("--log-format", choices=FORMATS, default="", help=told)
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
+    return parser
+
+
+def main() -> int:
+    """Parse, run, and tell a mistake in a line for each."""
+    parser = made_parser()
     given = parser.parse_args()
     if given.old_key and not given.key:
         parser.error("argument --old-key: write --key FILE, too")
