@@ -2,7 +2,7 @@
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick bench kernels lint build lock clean setup lab
+.PHONY: help demo test quick bench kernels lint build deb lock clean setup lab
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,15 +26,20 @@ lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-build: setup  ## wheel (with prebuilt eBPF images) and source archive in dist/
-	@$(BIN)/python -m hatchling build --clean
+build:  ## wheel (with prebuilt eBPF images) and source archive in dist/
+	@scripts/setup --build
+	@.venv-build/bin/python -m hatchling build --clean
+
+deb:  ## Debian packages of front and agent in dist/
+	@scripts/setup --build
+	@PYTHONPATH=src .venv-build/bin/python packages/deb.py dist
 
 lock: setup  ## requirements.txt anew from pyproject.toml, newest versions
 	@$(BIN)/uv pip compile pyproject.toml --output-file requirements.txt --upgrade --quiet --universal \
 		--python-version 3.11 --all-extras --group dev --generate-hashes --no-header
 
 clean:  ## remove what was made here: .venv, caches, dist, out
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist out
+	rm -rf .venv .venv-build .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist out
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup:

@@ -54,6 +54,7 @@ def config(tmp_path: Path) -> Path:
     text = text.replace("/etc/hardtack/influx.token", "token")
     (tmp_path / "token").write_text("token\n")
     (tmp_path / "token").chmod(0o600)
+    text = text.replace('token_file = "/etc/hardtack/webhook.token"', "")
     path.write_text(text.replace('"eth0"', '"lo"').replace('inside = ["eth1"]', "").replace('out = "eth2"', ""))
     return path
 

@@ -36,15 +36,15 @@ LAYERS = (
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
     ("hardtack.image",),
-    ("hardtack.mistake", "hardtack.printable", "hardtack"),
+    ("hardtack.notify", "hardtack.quota", "hardtack.mistake", "hardtack.printable", "hardtack"),
 )
 RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
 # Library -> who may import it. Whatever is not named here is nobody's.
 LIBRARIES = {
     "elftools": ("hardtack.compiler",),
-    "httpx": ("hardtack.control.metrics",),
     "llvmlite": ("hardtack.compiler", "hardtack.pcap"),
+    "httpx": ("hardtack.control.events", "hardtack.control.metrics"),
     "matplotlib": ("hardtack.lab",),
     "numba": ("hardtack.compiler", "hardtack.packet"),
     "numpy": ("hardtack.compiler", "hardtack.packet", "hardtack.control", "hardtack.lab"),
@@ -64,11 +64,13 @@ BARE = (
     "hardtack.journal",
     "hardtack.keys",
     "hardtack.mistake",
+    "hardtack.notify",
     "hardtack.packet.entries",
     "hardtack.packet.reasons",
     "hardtack.packet.host.round_lo",
     "hardtack.prebuilt",
     "hardtack.printable",
+    "hardtack.quota",
 )
 
 

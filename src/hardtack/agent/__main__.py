@@ -11,13 +11,18 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-import argparse
 import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heeded: it would die of it, a clean end for systemd
+
+import argparse
 from pathlib import Path
 
 from hardtack import __version__
 from hardtack.agent.daemon import run
 from hardtack.agent.detach import detach
+from hardtack.journal import FORMATS, VARIABLE
 from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 from hardtack.mistake import Mistake
 from hardtack.printable import printable
@@ -25,8 +30,8 @@ from hardtack.printable import printable
 INTERRUPTED = 128 + signal.SIGINT  # before it was ready; afterwards an interrupt is an ending like any other
 
 
-def main() -> int:
-    """Parse, run, and tell a mistake in a line for each."""
+def made_parser() -> argparse.ArgumentParser:
+    """What there is to be said to it."""
     parser = argparse.ArgumentParser(
         prog="hardtack-agent",
         description="Make sockets, on a protected host, of the cookies that a front's clients bring back.",
@@ -45,7 +50,15 @@ def main() -> int:
     text = "write metrics there, for node_exporter's textfile collector; user hardtack must be able to write to its folder"
     parser.add_argument("--metrics-textfile", type=Path, metavar="FILE.prom", help=text)
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+    told = f"of log lines: {' or '.join(FORMATS)}; left out: as {VARIABLE} says, else text"
+    parser.add_argument("--log-format", choices=FORMATS, default="", help=told)
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
+    return parser
+
+
+def main() -> int:
+    """Parse, run, and tell a mistake in a line for each."""
+    parser = made_parser()
     given = parser.parse_args()
     for option in ("old_key", "metrics_textfile"):
         if getattr(given, option) and not given.key:
@@ -54,7 +67,8 @@ def main() -> int:
         if given.detach:
             print(*detach([given.interface], ["agent"]), sep="\n")
             return 0
-        return run(given.interface, given.key, given.verbose, given.window_scale, given.old_key, given.metrics_textfile)
+        how = given.verbose, given.window_scale, given.old_key
+        return run(given.interface, given.key, *how, textfile=given.metrics_textfile, log_format=given.log_format)
     except Mistake as mistake:
         for line in str(mistake).split("\n"):
             print(f"hardtack: {printable(line)}", file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hardtack.cli.arguments import Interface, Verbose
+from hardtack.cli.arguments import Interface, LogFormat, Verbose
 from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 
 
@@ -33,6 +33,7 @@ def agent(
         ),
     ] = None,
     verbose: Verbose = False,
+    log_format: LogFormat = None,
 ) -> int:
     """Admit, on a protected host, the clients that come back with a front's cookie.
 
@@ -56,4 +57,4 @@ def agent(
 
     from hardtack.agent.daemon import run
 
-    return run(interface, key, verbose, window_scale, old_key, metrics_textfile)
+    return run(interface, key, verbose, window_scale, old_key, textfile=metrics_textfile, log_format=log_format or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -40,4 +40,8 @@ Host = Annotated[
     str | None, typer.Option("--host", metavar="NAME", help="This host only, by its name.", autocompletion=hosts)
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    typer.Option("--log-format", metavar="text|json", help="Of log lines. Left out: as HARDTACK_LOG says, else text."),
+]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the chart and the numbers go.")]

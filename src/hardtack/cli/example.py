@@ -11,17 +11,20 @@ FILES = {
     "configuration": "hardtack.toml",
     "front": "systemd/hardtack-front.service",
     "agent": "systemd/hardtack-agent@.service",
+    "target": "systemd/hardtack.target",
     "sysusers": "sysusers.d/hardtack.conf",
     "alerts": "prometheus/hardtack.rules.yml",
     "alert-tests": "prometheus/hardtack.test.yml",
     "grafana-prometheus": "grafana/hardtack-prometheus.json",
     "grafana-influx": "grafana/hardtack-influx.json",
+    "tmpfiles": "tmpfiles.d/hardtack.conf",
 }
 What = Literal[
-    "configuration", "front", "agent", "sysusers", "alerts", "alert-tests", "grafana-prometheus", "grafana-influx"
+    "configuration", "front", "agent", "target", "sysusers", "tmpfiles", "alerts", "alert-tests",
+    "grafana-prometheus", "grafana-influx",
 ]  # fmt: skip
 ABOUT = (
-    "The configuration, the systemd unit of a front or an agent, the user that they run as; Prometheus' alert rules and "
+    "The configuration; a unit of systemd; the user that they run as; their folder in /run; Prometheus' alert rules and "
     "their tests; a dashboard for Grafana, for either data source."
 )
 

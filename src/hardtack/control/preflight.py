@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hardtack.control.adoption import left_behind
 from hardtack.control.configuration.schema import Config
+from hardtack.control.events import sinks
 from hardtack.control.metrics.token import read_token
 from hardtack.control.plan import sites
 from hardtack.control.ways import ways
@@ -45,7 +46,7 @@ class Lacking:
 
 
 def lacking(config: Config) -> list[Mistake]:
-    """What a front of this configuration cannot do without: interfaces, of the right kind, and keys."""
+    """What a front of this configuration cannot do without: interfaces, of the right kind, keys, and a token."""
     front, found = config.front, Lacking()
     for name in (*front.uplinks, *front.inside):
         found.of(interfaces.require_ip, name)
@@ -60,6 +61,8 @@ def lacking(config: Config) -> list[Mistake]:
         found.of(read_masters, *pair)
     if config.metrics.influx_token_file:
         found.of(read_token, config.metrics.influx_token_file)
+    if config.events.token_file:
+        found.of(sinks.read_token, config.events.token_file)
     return list(found.found.values())
 
 

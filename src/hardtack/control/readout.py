@@ -171,7 +171,7 @@ def state(folder: Folder, tables: Tables) -> Readout:
         interfaces=[*folder.interfaces],
         modes={interface: mode(folder, interface) for interface in folder.interfaces} if front else {},
         programs=[*programs(folder)],
-        process=process.pid if process and process.running else None,
+        process=process.pid if process and process.running else living(folder) or None,
         started=process.started if process else None,
         configuration=process.configuration or None if process else None,
         keys_until=keys_until(sets),

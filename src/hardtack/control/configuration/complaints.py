@@ -18,7 +18,7 @@ from hardtack.printable import cut
 LONGEST_KEY = 64  # characters
 
 Complaint = tuple[Place, str]
-CALLED = {"front": "[front]", "host": "[[host]]", "metrics": "[metrics]"}
+CALLED = {"front": "[front]", "host": "[[host]]", "metrics": "[metrics]", "events": "[events]"}
 
 
 def name(place: Place, document: Document) -> str:
