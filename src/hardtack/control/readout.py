@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack.agent import record
+from hardtack.agent.hold import living
 from hardtack.control import listing, reloads
 from hardtack.control.attacks.entry import Attack, attacks_in
 from hardtack.control.handovers.failures import Failure, failures_in
