@@ -476,6 +476,13 @@ def test_reloads_during_a_reload(at: Scene) -> None:
     assert at.protected() == {"one"} and at.reload()[1]["outcome"] == "unchanged"
 
 
+def test_the_control_sockets_example_is_true(at: Scene) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "control-socket.md").read_text()
+    example = page.split("```python\n")[1].split("```")[0]
+    done = run([sys.executable, "-c", example], at.net.front, timeout=PATIENCE)
+    assert done.stdout.decode().split()[:2] == [at.net.outside.name, "unchanged"], done.stderr
+
+
 def test_nobody_holds_up_the_control_socket(at: Scene) -> None:
     (path,) = Path("/run/hardtack").glob(f"front-*-{at.net.outside.name}.sock")
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
