@@ -140,6 +140,20 @@ def test_a_flood_on_one_host_of_several(ground: Ground) -> None:
         assert told == [f"INFO attack-over host=web handshake=challenge seconds=0 {peak}"]
 
 
+def test_attacks_on_hosts_that_are_always_protected_are_told_of(ground: Ground) -> None:
+    """They begin and end; nothing is switched, and nobody can."""
+    front = ground.start(configured(always="", web=UNDER))
+    with journal() as told:
+        for _ in range(3):
+            front.second("always", challenged=10_000)
+        assert [line.split()[:4] for line in told] == [["WARNING", "under-attack", "host=always", "handshake=challenge"]]
+        for _ in range(int(QUIET)):
+            front.second()
+        assert told[1].startswith("INFO attack-over host=always handshake=challenge ") and len(told) == 2
+    assert (front.holds("always"), front.holds("web")) == (CHALLENGE, PASSING)
+    assert [*front.attacks.all()] == ["web"]
+
+
 @pytest.mark.parametrize("reason", STRAY, ids=lambda reason: reason.name)
 def test_every_stray_counts(ground: Ground, reason: Reason) -> None:
     front = ground.start(configured(web=UNDER))
@@ -251,10 +265,7 @@ def test_a_reload_changes_what_it_says_and_nothing_else(ground: Ground) -> None:
     assert front.attacks.all()["mail"].override == "auto"
     front.second()
     front.have(configured(web=UNDER, mail=UNDER, shop=UNDER))
-    assert front.holds("web") == PASSING
-    front.second("web", opened=100_000)
-    front.second()
-    assert front.holds("web") == PASSING, "what was counted while nobody looked is no flood"
+    assert front.holds("web") == CHALLENGE  # its attack was seen all the time
 
 
 def test_counters_that_begin_anew_are_no_flood(ground: Ground) -> None:

@@ -50,6 +50,7 @@ def config(tmp_path: Path) -> Path:
     assert hardtack("key", tmp_path / "key").returncode == 0
     path = tmp_path / "hardtack.toml"
     text = EXAMPLE.read_text().replace("/etc/hardtack/key", "key").replace("/etc/hardtack/shop.key", "key")
+    text = text.replace('token_file = "/etc/hardtack/webhook.token"', "")
     path.write_text(text.replace('"eth0"', '"lo"').replace('inside = ["eth1"]', "").replace('out = "eth2"', ""))
     return path
 

@@ -36,7 +36,7 @@ LAYERS = (
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
     ("hardtack.image",),
-    ("hardtack.mistake", "hardtack.printable", "hardtack"),
+    ("hardtack.notify", "hardtack.quota", "hardtack.mistake", "hardtack.printable", "hardtack"),
 )
 RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
@@ -44,6 +44,7 @@ RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LIBRARIES = {
     "elftools": ("hardtack.compiler",),
     "llvmlite": ("hardtack.compiler", "hardtack.pcap"),
+    "httpx": ("hardtack.control.events",),
     "matplotlib": ("hardtack.lab",),
     "numba": ("hardtack.compiler", "hardtack.packet"),
     "numpy": ("hardtack.compiler", "hardtack.packet", "hardtack.control", "hardtack.lab"),
@@ -61,11 +62,13 @@ BARE = (
     "hardtack.journal",
     "hardtack.keys",
     "hardtack.mistake",
+    "hardtack.notify",
     "hardtack.packet.entries",
     "hardtack.packet.reasons",
     "hardtack.packet.host.round_lo",
     "hardtack.prebuilt",
     "hardtack.printable",
+    "hardtack.quota",
 )
 
 

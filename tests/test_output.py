@@ -173,6 +173,8 @@ def test_examples() -> None:
         ([], "hardtack.toml"),
         (["front"], "systemd/hardtack-front.service"),
         (["agent"], "systemd/hardtack-agent@.service"),
+        (["target"], "systemd/hardtack.target"),
         (["sysusers"], "sysusers.d/hardtack.conf"),
+        (["tmpfiles"], "tmpfiles.d/hardtack.conf"),
     ]:
         assert hardtack("example", *words).stdout == (etc / file).read_text()

@@ -38,7 +38,7 @@ def started(ground: Ground, *uplinks: str) -> list[str]:
     """What a front says that starts with these, and then ends."""
     with front(ground.first.outside, ground.settings(*uplinks)) as process:
         process.stop()
-    return [re.sub(r"^\S+ \S+ ", "", line) for line in process.lines]
+    return [re.sub(r"^\S+ ", "", line) for line in process.lines]
 
 
 def line(lines: list[str], word: str) -> dict[str, str]:

@@ -18,11 +18,15 @@ from hardtack.lab.attach import sink
 from hardtack.lab.process import Process
 
 UNIT = Path(__file__).parents[2] / "etc/systemd/hardtack-front.service"
-READ_ONLY = ("/usr", "/boot", "/etc")  # ProtectSystem=full: systemd.exec(5)
-HOMES = ("/home", "/root")  # ProtectHome=read-only
+# ProtectSystem=strict, ProtectHome, ProtectKernelTunables: systemd.exec(5). The tests' files are in /tmp, and their compiled
+# programs in a home, which may be read here.
+READ_ONLY = ("/usr", "/boot", "/etc", "/var", "/opt", "/srv", "/home", "/root", "/run", "/sys", "/proc/sys")
+WRITABLE = ("/run/hardtack", "/sys/fs/bpf")  # RuntimeDirectory, ReadWritePaths
 SHELL = """
 set -e
+mkdir -m 700 -p /run/hardtack
 for folder in {folders}; do [ ! -d $folder ] || {{ mount --rbind $folder $folder; mount -o remount,bind,ro $folder; }}; done
+for folder in {writable}; do mount --bind $folder $folder; mount -o remount,bind,rw $folder; done
 exec setpriv --no-new-privs --bounding-set=-all,{capabilities} {command}
 """
 
@@ -38,11 +42,12 @@ def settings() -> dict[str, str]:
 def restricted(command: list[object]) -> list[object]:
     """A command as systemd would start it. The cache of compiled programs is in a home: it must be there already."""
     unit = settings()
-    wanted = {"NoNewPrivileges": "yes", "ProtectSystem": "full", "ProtectHome": "read-only"}
+    wanted = {"NoNewPrivileges": "yes", "ProtectSystem": "strict"}
+    wanted |= {"ReadWritePaths": "/sys/fs/bpf", "RuntimeDirectory": "hardtack"}
     assert {name: unit[name] for name in wanted} == wanted, "the test does as the unit says"
     names = [f"+{name.removeprefix('CAP_').lower()}" for name in unit["CapabilityBoundingSet"].split()]
-    folders = [*READ_ONLY, *HOMES]
-    text = SHELL.format(folders=shlex.join(folders), capabilities=",".join(names), command=shlex.join(map(str, command)))
+    how = {"folders": shlex.join(READ_ONLY), "writable": shlex.join(WRITABLE), "capabilities": ",".join(names)}
+    text = SHELL.format(**how, command=shlex.join(map(str, command)))
     return ["unshare", "--mount", "sh", "-c", text]
 
 

@@ -78,7 +78,8 @@ def test_two_together_where_each_alone_hits_clients() -> None:
     """Half of all clients have this window and a tenth this TTL: together they are the flood's."""
     random = Random(1)
     attack = flood(random, MANY, 1, Frame(), {"window": 64240, "options": stamped, "ttl": 128})
-    calm = ordinary(random, CALM) + [Frame(ttl=128, source=anywhere(random, 4), window=8192).bytes for _ in range(CALM // 10)]
+    near = [Frame(ttl=128, source=anywhere(random, 4), window=8192).bytes for _ in range(CALM // 10)]
+    calm = ordinary(random, CALM) + near
     best, *_ = found(attack, calm)
     assert best.attack > 0.95 and best.ordinary == 0.0 and " and " in best.expression
 
@@ -145,7 +146,8 @@ def test_each_feature_is_found_again_by_its_expression(seed: int, case: tuple[st
 def test_a_flood_of_nothing_but_chance_ends_without_a_rule() -> None:
     """As many different values as there is room for."""
     random = Random(5)
-    frames = [bytes(12) + (b"\x08\x00", b"\x86\xdd")[n % 2] + (b"\x45", b"\x60")[n % 2] + random.randbytes(113) for n in range(4096)]
+    begins = bytes(12) + b"\x08\x00\x45", bytes(12) + b"\x86\xdd\x60"
+    frames = [begins[number % 2] + random.randbytes(113) for number in range(4096)]
     rules = found(frames, ordinary(random, CALM) + ordinary(random, CALM, 6))
     assert all(one.attack <= 1 for one in rules)
     random = Random(6)

@@ -11,13 +11,18 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-import argparse
 import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heeded: it would die of it, a clean end for systemd
+
+import argparse
 from pathlib import Path
 
 from hardtack import __version__
 from hardtack.agent.daemon import run
 from hardtack.agent.detach import detach
+from hardtack.journal import FORMATS, VARIABLE
 from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 from hardtack.mistake import Mistake
 from hardtack.printable import printable
@@ -43,6 +48,8 @@ def main() -> int:
     told = f"window_scale of this host in the front's configuration, if it is not {USUAL_SCALE}"
     parser.add_argument("--window-scale", help=told, **scale)  # type: ignore[arg-type]
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+    told = f"of log lines: {' or '.join(FORMATS)}; left out: as {VARIABLE} says, else text"
+    parser.add_argument("--log-format", choices=FORMATS, default="", help=told)
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
     given = parser.parse_args()
     if given.old_key and not given.key:
@@ -51,7 +58,7 @@ def main() -> int:
         if given.detach:
             print(*detach([given.interface], ["agent"]), sep="\n")
             return 0
-        return run(given.interface, given.key, given.verbose, given.window_scale, given.old_key)
+        return run(given.interface, given.key, given.verbose, given.window_scale, given.old_key, given.log_format)
     except Mistake as mistake:
         for line in str(mistake).split("\n"):
             print(f"hardtack: {printable(line)}", file=sys.stderr)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from hardtack import journal
+from hardtack import journal, notify
 from hardtack.agent import record
-from hardtack.agent.hold import held
+from hardtack.agent.hold import Hold
 from hardtack.agent.image import agent_image
 from hardtack.agent.locals import Locals
 from hardtack.agent.presence import Presence
@@ -18,10 +18,10 @@ from hardtack.agent.round_lo import rounds_or_warning
 from hardtack.agent.upkeep import Upkeep, hang_bell, hold_signals, until_ended
 from hardtack.agent.waiting import Waiting
 from hardtack.agent.watch import agents_watch
-from hardtack.diagnosis.finding import Site
-from hardtack.diagnosis.telling import tell
+from hardtack.diagnosis.finding import Finding, Site
+from hardtack.diagnosis.telling import tell, warn
 from hardtack.image import ONLY, Image
-from hardtack.kernel import features, interfaces, pins, privileges, tcp
+from hardtack.kernel import bpffs, features, interfaces, pins, privileges, tcp
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Place, Standing
@@ -71,13 +71,14 @@ def run(
     verbose: bool = False,
     scale: int = USUAL_SCALE,
     old_key_file: Path | None = None,
+    log_format: str = "",
 ) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
     Cookies of both keys are taken. `scale`: the window scale that fronts have promised to this host's clients.
     """
     started = time.perf_counter()
-    journal.begin(verbose)
+    journal.begin(verbose, log_format)
     privileges.prepare()
     bell = hang_bell()
     masters = read_masters(key_file, old_key_file)
@@ -88,7 +89,7 @@ def run(
     hold_signals()
     folder = pins.folder("agent", interface)
     with ExitStack() as parts:
-        parts.enter_context(held(folder))
+        hold = parts.enter_context(Hold("agent", [interface]))
         parts.enter_context(rounds_or_warning(interface))
         agent = parts.enter_context(load(folder, image))
         promise(agent, scale)
@@ -103,16 +104,19 @@ def run(
         agent.attach(places([interface]))
         agent.keep()
         folder.keep(agent.pinned(), agent.links())
+        hold.pin(folder)
         record.write(record.place("agent", folder.namespace, interface), [interface])
+        lasting = warn_unless_lasting()
         privileges.drop()
         seconds = round(time.perf_counter() - started, 3)
         windows = {"window_scale": scale, "wanted": tcp.own().scale}
         journal.note("ready", interface=interface, adopted=str(adopted).lower(), **windows, seconds=seconds)
+        notify.ready(f"admitting clients on {interface}" + (", taken over" if adopted else ""))
         tell_of_programs(agent)
         watch = agents_watch(interface, agent.tables["counters"])
         ended = until_ended(bell, [upkeep, Presence(agent), watch, waiting], [here])
         admitted = summary(agent)
-    leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted)
+    leave(interface, ended.name, f"python3 -P -m hardtack.agent --interface {interface} --detach", admitted, lasting)
     return 0
 
 
@@ -123,6 +127,18 @@ def tell_of_programs(standing: Standing) -> None:
         journal.note("program", logging.DEBUG, name=name, verifier_instructions=size, load_seconds=loading)
 
 
-def leave(interface: str, signal: str, remedy: str, counts: Mapping[str, int]) -> None:
-    """The last line: the programs stay, how to take them off, and what has been counted since they began."""
-    journal.note("left", interface=interface, signal=signal, programs="stay", remove=remedy, **counts)
+def warn_unless_lasting() -> bool:
+    """Whether programs and tables will outlive this process; a warning if not."""
+    if lasting := bpffs.lasts(pins.ROOT):
+        return lasting
+    what = "programs and tables are pinned in a mount namespace of this process alone (`ip netns exec` makes one), and go with it"
+    warn(Finding("not-lasting", what, "start it with nsenter --net=/run/netns/NAME instead"))
+    return lasting
+
+
+def leave(interface: str, signal: str, remedy: str, counts: Mapping[str, int], lasting: bool = True) -> None:
+    """The last line: that the programs stay, how to take them off, and what has been counted since they began."""
+    if lasting:
+        journal.note("left", interface=interface, signal=signal, programs="stay", remove=remedy, **counts)
+    else:
+        journal.note("left", interface=interface, signal=signal, programs="go with this mount namespace", **counts)

@@ -1,7 +1,11 @@
-"""One process for each interface and role, and the files under /run that say which."""
+"""One process for each interface and role, and the files under /run that say which.
+
+Somebody may remove those files. So the process holds the folder locked, too, in which its programs are pinned.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from hardtack.agent import record
+from hardtack.agent.unit import ending
 from hardtack.kernel import lock, pins
 from hardtack.kernel.lock import Busy, Lock
 from hardtack.kernel.pins import Folder, Role
@@ -42,6 +47,7 @@ class Hold:
     def __init__(self, role: Role, interfaces: Collection[str], root: Path = pins.ROOT) -> None:
         self._role, self._root = role, root
         self._locks: dict[str, Lock] = {}
+        self._pinned: dict[tuple[int, int], int] = {}  # folders that are held: device and inode -> descriptor
         try:
             self.take(interfaces)
         except BaseException:
@@ -53,6 +59,17 @@ class Hold:
         for interface in interfaces:
             if interface not in self._locks:
                 self._locks[interface] = taken(self._folder(interface))
+        for folder in pins.on(interfaces, self._role, self._root):
+            self.pin(folder)
+
+    def pin(self, folder: Folder) -> None:
+        """Hold what is pinned, or is to be, as well. AtWork."""
+        found = folder.path.stat()
+        if (place := (found.st_dev, found.st_ino)) not in self._pinned:
+            try:
+                self._pinned[place] = lock.lock_folder(folder.path)
+            except Busy as busy:
+                raise at_work(folder, busy.pid) from None
 
     def let_go(self, interfaces: Collection[str]) -> None:
         """Somebody else may have these."""
@@ -75,6 +92,8 @@ class Hold:
     def close(self) -> None:
         """Let go of all."""
         self.let_go([*self._locks])
+        while self._pinned:
+            os.close(self._pinned.popitem()[1])
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +114,19 @@ def taken(folder: Folder) -> Lock:
     try:
         return Lock(lock_path(folder))
     except Busy as busy:
-        who = f"process {busy.pid}" if busy.pid else "a process that cannot be seen from here"
-        end = f"kill {busy.pid}" if busy.pid else f"fuser -v {lock_path(folder)} tells which"
-        raise AtWork(f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first: {end}") from None
+        raise at_work(folder, busy.pid) from None
+
+
+def at_work(folder: Folder, pid: int) -> AtWork:
+    """That somebody else has it, and how to end that."""
+    who = f"process {pid}" if pid else "a process that cannot be seen from here"
+    end = ending(pid) if pid else f"fuser -v {lock_path(folder)} tells which"
+    return AtWork(f"{NAMES[folder.role]} is at work on {folder.interface}, {who}; end it first: {end}")
+
+
+def living(folder: Folder) -> int:
+    """The process that holds what is pinned there; 0: there is none, or it is not seen from here. Never blocks a start."""
+    try:
+        return lock.holder_of(folder.path.stat())
+    except OSError:
+        return 0

@@ -5,6 +5,7 @@ Both are written far ahead of need. Without this process a datapath goes on for 
 
 from __future__ import annotations
 
+import logging
 import select
 import signal
 import socket
@@ -12,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from hardtack import journal
+from hardtack import journal, notify
 from hardtack.kernel.maps import Map
 from hardtack.keys import Masters, epoch_of, schedule
 from hardtack.packet.entries import ONLY, clock_entry, keys_entry
 
 ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT})
 PERIOD = 1.0  # s between looks at the clock: NTP may step it
+STEP = 500_000_000  # ns between two looks that are worth a line: NTP slews by half a millisecond in a second
 
 
 class Work(Protocol):
@@ -48,7 +50,7 @@ class Upkeep:
     def __init__(self, tables: Mapping[str, Map], masters: Sequence[Masters | None]) -> None:
         self._keys, self._clock = tables["keys"], tables["clock"]
         self._masters = self._all(masters)
-        self._epoch = -1
+        self._epoch, self._offset = -1, 0
         self._stale = {number for number, one in enumerate(self._masters) if one is None}  # yet to be told so
 
     def write(self) -> None:
@@ -56,6 +58,9 @@ class Upkeep:
         now = time.time()
         offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._clock.update(ONLY, clock_entry(offset))
+        if self._offset and abs(step := offset - self._offset) >= STEP:
+            journal.note("clock-step", logging.WARNING, seconds=round(step / 1e9, 3), why="set by hand or NTP, or a suspend")
+        self._offset = offset
         if epoch_of(now) != self._epoch:
             for number, masters in enumerate(self._masters):
                 if masters:
@@ -122,7 +127,9 @@ def until_ended(
 
 def say_no() -> None:
     """That a reload is nothing that this process knows."""
+    notify.reloading()
     journal.note("not-reloaded", signal="SIGHUP", why="what it is told is read at a start: start it again")
+    notify.ready("nothing to reload: an agent reads what it is told when it starts")
 
 
 def served_until_rung(
@@ -138,6 +145,7 @@ def served_until_rung(
         if bell.fileno() in ready:
             rung = signal.Signals(bell.recv(1)[0])
             if rung in ENDINGS:
+                notify.stopping()
                 return rung
             reload()
         for fd in ready & listening.keys():
@@ -146,3 +154,4 @@ def served_until_rung(
             due = time.monotonic() + PERIOD
             for work in works:
                 work.write()
+            notify.alive()

@@ -21,6 +21,8 @@ def main() -> None:
     SIGINT interrupts also where it was ignored, as by a shell's background jobs: who sends one means it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.argv[1:2] in (["front"], ["agent"]):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heeded: they would die of it, a clean end for systemd
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever the locale cannot say

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hardtack.cli.arguments import Interface, Verbose
+from hardtack.cli.arguments import Interface, LogFormat, Verbose
 from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 
 
@@ -25,6 +25,7 @@ def agent(
         int, typer.Option(min=0, max=MOST_SCALE, metavar="N", help="window_scale of this host in the front's configuration.")
     ] = USUAL_SCALE,
     verbose: Verbose = False,
+    log_format: LogFormat = None,
 ) -> int:
     """Admit, on a protected host, the clients that come back with a front's cookie.
 
@@ -47,4 +48,4 @@ def agent(
 
     from hardtack.agent.daemon import run
 
-    return run(interface, key, verbose, window_scale, old_key)
+    return run(interface, key, verbose, window_scale, old_key, log_format or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,4 +24,8 @@ Attached = Annotated[
     typer.Option("--interface", "-i", metavar="IF", help="This interface only; without: all.", autocompletion=interfaces),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    typer.Option("--log-format", metavar="text|json", help="Of log lines. Left out: as HARDTACK_LOG says, else text."),
+]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the chart and the numbers go.")]

@@ -1,4 +1,4 @@
-"""How it stands with hosts that are protected only under attack, in words."""
+"""Attacks on hosts, in words."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WORDS = {"syns": "SYNs", "unfinished": "handshakes that do not end", "strays": "
 def lines(attacks: Mapping[str, Attack]) -> Iterator[str]:
     """Of status: those that are attacked, or that somebody has switched, and how many there are."""
     told = {name: one for name, one in attacks.items() if one.since or one.override != "auto"}
-    if attacks:
+    if many := sum(one.when == "under-attack" for one in attacks.values()):
         calm = "" if told else ", calm"
-        yield f"protected only under attack: {len(attacks):,} host{'s' * (len(attacks) > 1)}{calm}"
+        yield f"protected only under attack: {many:,} host{'s' * (many > 1)}{calm}"
     for name, one in told.items():
         colour = "red" if one.since and not one.protected else "yellow"
         yield f"  [{colour}]{line(name, asdict(one))}[/]"

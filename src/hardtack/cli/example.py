@@ -11,14 +11,16 @@ FILES = {
     "configuration": "hardtack.toml",
     "front": "systemd/hardtack-front.service",
     "agent": "systemd/hardtack-agent@.service",
+    "target": "systemd/hardtack.target",
     "sysusers": "sysusers.d/hardtack.conf",
+    "tmpfiles": "tmpfiles.d/hardtack.conf",
 }
 
 
 def example(
     what: Annotated[
-        Literal["configuration", "front", "agent", "sysusers"],
-        typer.Argument(help="The configuration, the systemd unit of a front or an agent, or the user that they run as."),
+        Literal["configuration", "front", "agent", "target", "sysusers", "tmpfiles"],
+        typer.Argument(help="The configuration; a unit of systemd; the user that they run as; their folder in /run."),
     ] = "configuration",
 ) -> None:
     """Print an example: a configuration with every key there is, or what systemd wants.

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from hardtack.cli.arguments import ConfigFile, Verbose
+from hardtack.cli.arguments import ConfigFile, LogFormat, Verbose
 
 
 def front(
     config: ConfigFile,
     detach: Annotated[bool, typer.Option("--detach", help="Take this front's programs off, and end.")] = False,
     verbose: Verbose = False,
+    log_format: LogFormat = None,
 ) -> int:
     """Protect the hosts of CONFIG, on the interface that faces the internet.
 
@@ -45,4 +46,4 @@ def front(
 
     from hardtack.control.run import run
 
-    return run(found, config, verbose)
+    return run(found, config, verbose, log_format or "")

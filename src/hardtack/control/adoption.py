@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from hardtack.agent import record
-from hardtack.agent.hold import Hold
+from hardtack.agent.hold import Hold, living
 from hardtack.agent.record import Record, RecordError
 from hardtack.diagnosis.finding import Finding
 from hardtack.kernel import pins
@@ -52,7 +52,8 @@ def left_behind(but: Collection[str] = ()) -> Iterator[Finding]:
     with suppress(PermissionError):
         for folder in pins.here("front"):
             process = process_of(folder)
-            if set(but).isdisjoint(folder.interfaces) and folder.links() and not (process and process.running):
+            lives = (process and process.running) or living(folder)
+            if set(but).isdisjoint(folder.interfaces) and folder.links() and not lives:
                 what = f"a front goes on without a process on {told(folder)}, as it was when that ended"
                 again = f"start it again ({process.configuration})" if process else "start it again"
                 yield Finding("left-behind", what, f"{again}, or take it off: {detaching(folder)}")

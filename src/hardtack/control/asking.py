@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from hardtack.agent.hold import socket_path
+from hardtack.agent.hold import living, socket_path
 from hardtack.control import pinned
 from hardtack.control.reception import VERSION, WAITING
 from hardtack.kernel import pins
@@ -41,6 +41,11 @@ def ask(folder: Folder, verb: str, **facts: Any) -> dict[str, Any]:
             answer = b"".join(iter(lambda: line.recv(MOST), b""))
         facts = json.loads(answer)
     except (FileNotFoundError, ConnectionRefusedError) as error:
+        if pid := living(folder):
+            raise NobodyAnswers(
+                f"{path}: this socket of process {pid} has been removed, so nothing has been done; the process goes on, and "
+                f"SIGHUP reloads it: kill -HUP {pid}; a restart of it, which loses no connection, makes the socket anew"
+            ) from error
         raise NobodyAnswers(
             f"{folder.interface}: no process is at work, only the programs that it left, so nothing has been done; a "
             "start reads the file: hardtack front CONFIG, or systemctl start hardtack-front"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from hardtack.control.configuration.advice import range_of
-from hardtack.control.configuration.schema import Config, Front, Host, KeyFiles
+from hardtack.control.configuration.schema import Config, Front, Inert, KeyFiles
 from hardtack.control.configuration.units import Between
 from hardtack.control.plan import Plan, Seats
 from hardtack.control.sources import grown
@@ -26,6 +26,8 @@ RESTART = {
     "sources": "the table is made when a front starts",
 }
 
+EVENTS = "a token may be read, and a command chosen, only when a front starts"  # a URL may be a secret: it is not shown
+
 
 class How(StrEnum):
     """What became of something."""
@@ -37,16 +39,19 @@ class How(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One host, by name, one key of [front], one key file, one file of lists. `details`: what is different, for people."""
+    """One host, by name, one key of [front] or [events], one key file, one file of lists.
 
-    what: str  # "host", "front", "list", "key"
+    `details`: what is different, for people.
+    """
+
+    what: str  # "host", "front", "events", "list", "key"
     name: str
     how: How
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         told = f": {'; '.join(self.details)}" if self.details else ""
-        thing = f"[{self.what}] {self.name}" if self.what == "front" else f"{self.what} {self.name}"
+        thing = f"[{self.what}] {self.name}" if self.what in ("front", "events") else f"{self.what} {self.name}"
         return f"{thing} {self.how}{told}"
 
 
@@ -54,7 +59,8 @@ def changes(now: Plan, then: Plan) -> list[Change]:
     """All of them: [front] first, then hosts in the order of the configuration, those that go last."""
     was, will = now.config, then.config
     files = (*list_changes(now, then), *key_changes(now, then))
-    return [*front_changes(was.front, will.front), *host_changes(was, will), *files]
+    events = [Change("events", key, How.CHANGED) for key, _, _ in differences(was.events, will.events)]
+    return [*front_changes(was.front, will.front), *events, *host_changes(was, will), *files]
 
 
 def front_changes(now: Front, then: Front) -> Iterator[Change]:
@@ -93,7 +99,7 @@ def key_changes(now: Plan, then: Plan) -> Iterator[Change]:
             yield Change("key", str(file), How.CHANGED)
 
 
-def differences(now: Front | Host, then: Front | Host) -> Iterator[tuple[str, Any, Any]]:
+def differences(now: Inert, then: Inert) -> Iterator[tuple[str, Any, Any]]:
     """Key, old value and new one, for each key that has another; quantities as they are written."""
     for key, field in type(then).model_fields.items():
         was, will = getattr(now, key), getattr(then, key)
@@ -142,6 +148,7 @@ def restarts(now: Plan, then: Plan) -> list[str]:
     was, will = now.config, then.config
     front = [one for one in differences(was.front, will.front) if one[0] in RESTART]
     found = [f"[front] {key}: {told(before, after)}: {RESTART[key]}" for key, before, after in front]
+    found += [f"[events] {key}: {EVENTS}" for key, _, _ in differences(was.events, will.events)]
     found += agent_restarts(now.seats, then)
     if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
         found.append(f"what leaves by {listed(was.front.uplinks)} is to teach: no program is attached there")

@@ -163,5 +163,7 @@ def nothing(interface: str | None, root: Path = pins.ROOT) -> NothingHere:
     others = ", ".join(name for folder in pins.here("front", root) for name in folder.interfaces)
     if interface and others:
         return NothingHere(f"no front is attached to {interface}; there is one on {others}")
+    if agents := ", ".join(name for folder in pins.here("agent", root) for name in folder.interfaces):
+        return NothingHere(f"there is no front here, only an agent on {agents}: look with hardtack status")
     where = f"to {interface}" if interface else "in this network namespace"
     return NothingHere(f"no front is attached {where}; start one with: hardtack front /etc/hardtack/hardtack.toml")

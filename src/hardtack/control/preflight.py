@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hardtack.control.adoption import left_behind
 from hardtack.control.configuration.schema import Config
+from hardtack.control.events.sinks import read_token
 from hardtack.control.plan import sites
 from hardtack.control.ways import ways
 from hardtack.diagnosis import looks
@@ -44,7 +45,7 @@ class Lacking:
 
 
 def lacking(config: Config) -> list[Mistake]:
-    """What a front of this configuration cannot do without: interfaces, of the right kind, and keys."""
+    """What a front of this configuration cannot do without: interfaces, of the right kind, keys, and a token."""
     front, found = config.front, Lacking()
     for name in (*front.uplinks, *front.inside):
         found.of(interfaces.require_ip, name)
@@ -57,6 +58,8 @@ def lacking(config: Config) -> list[Mistake]:
         found.of(read_key, file)
     for pair in config.key_pairs:
         found.of(read_masters, *pair)
+    if config.events.token_file:
+        found.of(read_token, config.events.token_file)
     return list(found.found.values())
 
 

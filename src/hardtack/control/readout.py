@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack.agent import record
+from hardtack.agent.hold import living
 from hardtack.control import listing, reloads
 from hardtack.control.attacks.entry import Attack, attacks_in
 from hardtack.control.handovers.failures import Failure, failures_in
@@ -160,7 +161,7 @@ def read(folder: Folder) -> Readout:
             interfaces=[*folder.interfaces],
             modes={interface: mode(folder, interface) for interface in folder.interfaces} if front else {},
             programs=[*programs(folder)],
-            process=process.pid if process and process.running else None,
+            process=process.pid if process and process.running else living(folder) or None,
             started=process.started if process else None,
             configuration=process.configuration or None if process else None,
             keys_until=keys_until(sets := key_sets(tables.get(KEYS))),

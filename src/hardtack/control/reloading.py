@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from hardtack import journal
+from hardtack import journal, notify
 from hardtack.control import reloads
 from hardtack.control.apply import AtWork
 from hardtack.control.changes import Change, changes, restarts
@@ -142,6 +142,8 @@ class Reloading:
             return
         self._now, self._next = self._next, []
         self._begun = time.monotonic()
+        if self._is_real():
+            notify.reloading()
         try:
             if not self._gone:
                 self._helper.ask("read", why="changed" if all(asked.who == FILE for asked in self._now) else "asked")
@@ -149,6 +151,10 @@ class Reloading:
             self._lose_helper()
         if self._gone:
             self._end(Result(Outcome.FAILED, problems=[GONE]))
+
+    def _is_real(self) -> bool:
+        """Whether somebody wants more than to be shown what would change."""
+        return any(not asked.only_show for asked in self._now)
 
     def _finish(self, message: Message) -> None:
         """An answer of the helper's is there: do what is wanted with it."""
@@ -237,6 +243,8 @@ class Reloading:
         seconds = round(time.monotonic() - self._begun, 4)
         result = replace(result, seconds=seconds)
         changed = result.outcome == Outcome.CHANGED
+        if any(not asked.only_show for asked in waiting):
+            notify.ready(said(result))
         if real := [asked.who for asked in waiting if not asked.only_show]:
             self._note(result, ",".join(dict.fromkeys(real)))
         for asked in waiting:
@@ -273,6 +281,13 @@ class Reloading:
         self._tell(self._told.failure(GONE))
         if self._now:
             self._end(Result(Outcome.FAILED, problems=[GONE]))
+
+
+def said(result: Result) -> str:
+    """What became of a reload, as `systemctl status` shows it."""
+    if result.problems:
+        return f"NOT reloaded, all as before: {result.problems[0]}"
+    return f"reloaded: {len(result.changes)} changes" if result.changes else "reloaded: nothing has changed"
 
 
 def in_the_way(now: Plan, then: Plan) -> list[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from hardtack import journal
+from hardtack import journal, notify
 from hardtack.agent import daemon, record
 from hardtack.agent.hold import Hold, socket_path
 from hardtack.agent.image import agent_image
@@ -18,6 +18,7 @@ from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.attacks.asked import protect
 from hardtack.control.configuration.reading import Loaded
 from hardtack.control.configuration.schema import Config
+from hardtack.control.events.delivery import Delivery, sinks_of
 from hardtack.control.exits import find_exits
 from hardtack.control.handovers.asking import Asking
 from hardtack.control.handovers.failures import Failure
@@ -38,13 +39,21 @@ from hardtack.packet.entries import frames_of
 from hardtack.packet.reasons import Reason
 
 
-def run(found: Loaded, path: Path, verbose: bool = False) -> int:
+def run(found: Loaded, path: Path, verbose: bool = False, log_format: str = "") -> int:
     """Serve until SIGTERM or SIGINT; the exit status. Raises Mistake for what the user can put right.
 
     `path` is where the configuration was found.
     """
-    started, config = time.perf_counter(), found.config
-    journal.begin(verbose)
+    started = time.perf_counter()
+    journal.begin(verbose, log_format)
+    with Delivery(",".join(found.config.front.uplinks)) as events:
+        serve(found, path, started, events)
+    return 0
+
+
+def serve(found: Loaded, path: Path, started: float, events: Delivery) -> None:
+    """All of it, and the last line. `started`: when, by time.perf_counter."""
+    config = found.config
     uplinks = config.front.uplinks
     with named(found), ExitStack() as parts:
         helper = parts.enter_context(process.started(path.absolute(), found))  # before there are threads
@@ -53,6 +62,7 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         facts, masters = facts_for(config), keys_of(config)
         features.require(purposes(config, facts))
         preflight.warn_of_all(config)
+        events.have(sinks_of(config.events))
         asking = Asking(config, masters)
         given = ingredients(config, facts, asking.found)  # in a checkout this may take a minute, and Ctrl-C end it
         hold_signals()
@@ -64,15 +74,17 @@ def run(found: Loaded, path: Path, verbose: bool = False) -> int:
         here = at_work(plan, earlier, folder, given, parts)
         reloading = parts.enter_context(Reloading(here, helper))
         reception = parts.enter_context(receiving(folder, reloading, here))
+        hold.pin(folder)
         record.write(record.place("front", folder.namespace, folder.interface), uplinks, path)
         hold.let_go(dropped)
+        lasting = daemon.warn_unless_lasting()
         privileges.drop()
+        events.start()
         tell_ready(here, time.perf_counter() - started)
         listeners = [*here.followers.all(), reloading, reception]
         ended = until_ended(bell, works(here), listeners, lambda: reloading.ask("SIGHUP"))
         counts = counted(here.front.tables["counters"]) | (daemon.summary(here.agent) if here.agent else {})
-    daemon.leave(",".join(uplinks), ended.name, f"hardtack detach --interface {uplinks[0]}", counts)
-    return 0
+    daemon.leave(",".join(uplinks), ended.name, f"hardtack detach --interface {uplinks[0]}", counts, lasting)
 
 
 def receiving(folder: Folder, reloading: Reloading, here: AtWork) -> Reception:
@@ -135,6 +147,7 @@ def tell_ready(here: AtWork, seconds: float) -> None:
         grace=round(max(0.0, max(here.graces.values()) / 1000 - time.monotonic()), 1),
         seconds=round(seconds, 3),
     )
+    notify.ready(f"protecting {len(here.plan.config.hosts)} hosts on {', '.join(here.plan.uplinks)}")
     daemon.tell_of_programs(here.front)
 
 

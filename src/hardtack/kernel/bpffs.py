@@ -39,6 +39,24 @@ def ensure(path: Path = USUAL) -> None:
         os.close(below)
 
 
+def devices(mountinfo: Path) -> set[str]:
+    """Of all bpffs that are mounted there, major:minor: proc_pid_mountinfo(5). OSError."""
+    lines = [line.partition(" - ") for line in mountinfo.read_text(errors="replace").splitlines()]
+    return {fields.split()[2] for fields, _, kind in lines if kind.startswith("bpf ")}
+
+
+def lasts(path: Path, proc: Path = Path("/proc")) -> bool:
+    """Whether what is pinned at `path` stays when this process, and with it perhaps its mount namespace, has gone.
+
+    It does if the first process sees that bpffs, too. `ip netns exec` makes a namespace that nobody else is in.
+    """
+    try:
+        device = path.stat().st_dev
+        return f"{os.major(device)}:{os.minor(device)}" in devices(proc / "1/mountinfo")
+    except OSError:
+        return True  # nobody can say
+
+
 def unmount(path: Path) -> None:
     """Take it away, with everything pinned in it. OSError."""
     if libc.umount2(os.fsencode(path), 2) < 0:  # MNT_DETACH

@@ -88,9 +88,28 @@ def taken(path: Path) -> int:
         os.close(fd)  # it was removed while we waited our turn: once more, with the one that is there now
 
 
+def lock_folder(path: Path) -> int:
+    """A descriptor that holds the lock on a folder that is there. OSError, Busy."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = holder(fd)
+        os.close(fd)
+        raise Busy(path, pid) from None
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
 def holder(fd: int) -> int:
     """The process that locked this file, as the kernel knows it, so never a dead one; 0 if it is not seen from here."""
-    file = os.fstat(fd)
+    return holder_of(os.fstat(fd))
+
+
+def holder_of(file: os.stat_result) -> int:
+    """Likewise, of a file that is as stat(2) has said."""
     place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
     for line in LOCKS.read_text(encoding="ascii").splitlines():
         fields = line.split()

@@ -1,4 +1,4 @@
-"""What is known of a host that is protected only under attack: an entry of a pinned table, by Host.number.
+"""What is known of attacks on a host: an entry of a pinned table, by Host.number.
 
 `hardtack status` reads it, with or without a process; the next start goes on with it. No program does. The front's process
 writes it every second, each word of 64 bits whole.
@@ -19,6 +19,7 @@ from hardtack.kernel.maps import Map
 KINDS = ("syns", "unfinished", "strays")  # what is judged, each in a second, in this order everywhere
 SYNS, UNFINISHED, STRAYS = range(len(KINDS))
 Override = Literal["auto", "on", "off"]
+AT_TIMES, ALWAYS = 1, 2
 OVERRIDES: tuple[Override, ...] = ("auto", "on", "off")  # by number; "auto": as the detector says
 
 # `usual`, `peak`: by KINDS, in a second; `peak` of the attack, or of the last one
@@ -30,7 +31,7 @@ Entry = np.dtype(
         ("seen", "f8"),  # when it was seen last: monotonic s
         ("why", "u1"),  # bits, by KINDS: what has shown it
         ("override", "u1"),  # of OVERRIDES
-        ("at_times", "u1"),  # 1: there is such a host, and it is protected only under attack
+        ("at_times", "u1"),  # 0: there is no such host; AT_TIMES: it is protected only under attack; ALWAYS
         ("reserved", "u1", (5,)),
     ],
     align=True,
@@ -42,7 +43,7 @@ Entries = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class Attack:
-    """How it stands with a host that is protected only under attack. `protected`: its own handshake holds.
+    """How it stands with a host. `protected`: its own handshake holds. `when`: as the configuration says.
 
     `since`: unix time in seconds; None: there is no attack. `why`: of KINDS, what has shown it. `peak`, `usual`: by KINDS,
     in a second.
@@ -54,6 +55,7 @@ class Attack:
     why: list[str]
     peak: dict[str, float]
     usual: dict[str, float]
+    when: Literal["always", "under-attack"] = "under-attack"
 
 
 def entries_of(table: Map) -> Entries:
@@ -63,8 +65,9 @@ def entries_of(table: Map) -> Entries:
 
 def is_protected(entries: Entries | np.void) -> npt.NDArray[np.bool_]:
     """Which hosts' own handshakes hold: as somebody has said, else as the detector has."""
-    told = np.asarray(entries["override"])
-    return np.asarray((told == OVERRIDES.index("on")) | ((told == OVERRIDES.index("auto")) & (entries["since"] > 0)))
+    told, always = np.asarray(entries["override"]), np.asarray(entries["at_times"]) == ALWAYS
+    seen = (told == OVERRIDES.index("auto")) & (entries["since"] > 0)
+    return np.asarray(always | (told == OVERRIDES.index("on")) | seen)
 
 
 def reasons(why: int) -> list[str]:
@@ -73,7 +76,7 @@ def reasons(why: int) -> list[str]:
 
 
 def attack_in(entry: np.void) -> Attack | None:
-    """What an entry says; None if it is no such host's."""
+    """What an entry says; None if it is no host's."""
     if not entry["at_times"]:
         return None
     since = float(entry["since"])
@@ -84,11 +87,12 @@ def attack_in(entry: np.void) -> Attack | None:
         why=reasons(int(entry["why"])) if since else [],
         peak=by_kind(entry["peak"]) if since else {},
         usual=by_kind(entry["usual"]),
+        when="always" if entry["at_times"] == ALWAYS else "under-attack",
     )
 
 
 def attacks_in(tables: Tables) -> dict[str, Attack]:
-    """Of a front as it is pinned, how it stands with each host that is protected only under attack, by name."""
+    """Of a front as it is pinned, how it stands with each host, by name."""
     table = tables.get(ATTACKS)
     if table is None:
         return {}

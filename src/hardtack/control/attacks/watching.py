@@ -1,4 +1,4 @@
-"""A front's hosts that are protected only under attack: looked at every second, and their handshakes switched."""
+"""A front's hosts, looked at every second: attacks are told of, and hosts switched that are protected only under attack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ import numpy.typing as npt
 from hardtack import journal
 from hardtack.control.attacks.counting import COLUMNS, WORDS, counted
 from hardtack.control.attacks.detector import Detector, Thresholds
-from hardtack.control.attacks.entry import ATTACKS, OVERRIDES, Attack, Override, attack_in, entries_of, is_protected
+from hardtack.control.attacks.entry import (
+    ALWAYS,
+    AT_TIMES,
+    ATTACKS,
+    OVERRIDES,
+    Attack,
+    Override,
+    attack_in,
+    entries_of,
+    is_protected,
+)
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.handshakes import Handshakes, at_times
 from hardtack.control.numbers import Numbering
@@ -59,7 +69,6 @@ class Attacks:
             self.entries[:known] = entries_of(old)[:known]
         many = len(self.entries)
         self._hosts: dict[int, Host] = {}
-        self._others: list[Host] = []
         self._heard, self._told = np.zeros(many, bool), nothing_told(many)
         self._parts, self._turn = [*parted(self.entries, self._counters)], 0
 
@@ -69,12 +78,11 @@ class Attacks:
             part = next(part for part in self._parts if part.rows.start <= number < part.rows.stop)
             part.detector.forget(number - part.first)
             part.before[number - part.first] = UNKNOWN
-        self._hosts = {numbers[host.name]: host for host in config.hosts if at_times(host)}
-        self._others = [host for host in config.hosts if not at_times(host)]
-        others = np.ones(len(self.entries), bool)
-        others[[*self._hosts]] = False
-        self.entries["at_times"] = ~others
-        self.entries["override"][others], self.entries["since"][others] = 0, 0
+        self._hosts = {numbers[host.name]: host for host in config.hosts}
+        kinds = np.zeros(len(self.entries), np.uint8)
+        kinds[[*self._hosts]] = [AT_TIMES if at_times(host) else ALWAYS for host in self._hosts.values()]
+        self.entries["at_times"] = kinds
+        self.entries["override"][kinds != AT_TIMES], self.entries["since"][kinds == 0] = 0, 0
         self._told = nothing_told(len(self.entries))
         for number, host in self._hosts.items():
             self._heard[number] = config.hears(host)
@@ -82,9 +90,9 @@ class Attacks:
             self._told.learning[number] = not host.dry_run  # its handshakes are not followed to their end
 
     def protected(self) -> Mapping[int, bool]:
-        """Of these hosts, by number, whether their own handshakes hold."""
+        """Of hosts that are protected only under attack, by number, whether their own handshakes hold."""
         holds = is_protected(self.entries)
-        return {number: bool(holds[number]) for number in self._hosts}
+        return {number: bool(holds[number]) for number, host in self._hosts.items() if at_times(host)}
 
     def write(self) -> None:
         """To be called every second."""
@@ -100,8 +108,8 @@ class Attacks:
     def override(self, name: str, to: Override) -> Attack:
         """Have a host protected, or not, or as it is attacked. NotAtTimes."""
         number = next((number for number, host in self._hosts.items() if host.name == name), None)
-        if number is None:
-            raise NotAtTimes(why_not(name, next((host for host in self._others if host.name == name), None)))
+        if number is None or not at_times(self._hosts[number]):
+            raise NotAtTimes(why_not(name, None if number is None else self._hosts[number]))
         self.entries["override"][number] = OVERRIDES.index(to)
         self._switch([number])
         journal.note("protect", host=name, set=to, protected=str(self.told(number).protected).lower())
@@ -114,8 +122,8 @@ class Attacks:
         return found
 
     def all(self) -> dict[str, Attack]:
-        """Likewise with all of them, by name."""
-        return {host.name: self.told(number) for number, host in self._hosts.items()}
+        """Likewise with all that can be switched, by name."""
+        return {host.name: self.told(number) for number, host in self._hosts.items() if at_times(host)}
 
     def _look(self, part: Part, now: float) -> None:
         """Of a part: what has been counted since it was looked at last."""
@@ -158,7 +166,7 @@ class Attacks:
         """Have the packet program do as is decided."""
         holds = is_protected(self.entries)
         for number in numbers:
-            if self._handshakes[number].protected != holds[number]:
+            if at_times(self._hosts[number]) and self._handshakes[number].protected != holds[number]:
                 self._handshakes.set(number, protected=bool(holds[number]))
 
 

@@ -15,9 +15,10 @@ from hardtack.control.configuration.document import Document
 from hardtack.control.configuration.places import Place
 from hardtack.control.configuration.problems import MOST_TOLD, Problem
 from hardtack.control.configuration.remembered import Remembered
-from hardtack.control.configuration.schema import Config, Front, Host, Inert
+from hardtack.control.configuration.schema import Config, Events, Front, Host, Inert
 from hardtack.control.configuration.shown import shown
 
+SINGLE: dict[str, type[Inert]] = {"front": Front, "events": Events}  # tables that are there once
 ENOUGH = 10 * MOST_TOLD  # mistakes, after which no more hosts are looked at
 
 Table = TypeVar("Table", bound=Inert)
@@ -41,14 +42,15 @@ class Checker:
     def config(self, document: Document) -> Config | None:
         """All tables; None if one is wrong."""
         tables = dict(document.data)
-        if "front" in tables:
-            tables["front"] = self.table(Front, "front", ("front",), tables["front"], document.folder())
+        for key, kind in SINGLE.items():
+            if key in tables:
+                tables[key] = self.table(kind, key, (key,), tables[key], document.folder())
         if document.hosts:
             tables["host"] = self.hosts(document)
         elif not isinstance(tables.get("host", []), list):
             self.found.append((("host",), f"found {shown(tables['host'])}; write {advice('', 'host')}"))
             tables["host"] = None
-        wrong = [key for key in ("front", "host") if key in tables and tables[key] is None]
+        wrong = [key for key in (*SINGLE, "host") if key in tables and tables[key] is None]
         right = {key: value for key, value in tables.items() if key not in wrong}
         config = self.table(Config, "", (), right, document.folder(), said=wrong)
         return None if self.found else config

@@ -17,7 +17,7 @@ from hardtack.printable import cut
 LONGEST_KEY = 64  # characters
 
 Complaint = tuple[Place, str]
-CALLED = {"front": "[front]", "host": "[[host]]"}
+CALLED = {"front": "[front]", "host": "[[host]]", "events": "[events]"}
 
 
 def name(place: Place, document: Document) -> str:

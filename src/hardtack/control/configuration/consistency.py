@@ -43,6 +43,7 @@ def contradictions(document: Document) -> Found:
     front = document.data.get("front")
     front = front if isinstance(front, dict) else {}
     yield from twice(hosts, document)
+    yield from token_without_webhook(document.data.get("events"))
     yield from too_many_addresses(hosts)
     yield from too_many_hosts(hosts)
     hosts = {**dict([*hosts.items()][:1]), **{index: host for index, host in hosts.items() if not is_plain(host)}}
@@ -295,6 +296,12 @@ def too_many_hosts(hosts: Mapping[int, Table]) -> Found:
     """More hosts."""
     for index in [*hosts][MOST_HOSTS : MOST_HOSTS + 1]:
         yield ("host", index), f"found host number {MOST_HOSTS + 1:,}; a front takes {MOST_HOSTS:,}: {SPLIT}"
+
+
+def token_without_webhook(events: Any) -> Found:
+    """It would never be sent."""
+    if isinstance(events, dict) and "token_file" in events and "webhook" not in events:
+        yield ("events", "token_file"), "a token, and nothing to send it to; write a webhook, or leave the key out"
 
 
 def rules_and_ports(front: Table, hosts: Mapping[int, Table]) -> Found:

@@ -19,9 +19,11 @@ def effective(found: Loaded) -> str:
     """One file; what is a default is marked. `include` is not there: what was included is."""
     lines = [f"# what {quoted(str(found.document.main.path))} comes to"]
     for key in fields(""):
-        if key not in ("include", "front", "host"):
+        if key not in ("include", "front", "host", "events"):
             lines += line_of("", key, found.config)
     lines += ["", "[front]", *table("front", found.config.front)]
+    if found.config.events.model_fields_set:
+        lines += ["", "[events]", *table("events", found.config.events)]
     for number, host in enumerate(found.config.hosts):
         lines += ["", f"[[host]]  # {printable(str(found.document.spot(('host', number))))}", *table("host", host)]
     return "\n".join(lines) + "\n"

@@ -6,14 +6,16 @@ All there is to say of one key stands in one place: its type, what to write (for
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
+from hardtack.control.configuration.events import Events as Events
 from hardtack.control.configuration.hashed import Hashed, hashed
+from hardtack.control.configuration.inert import Inert as Inert
+from hardtack.control.configuration.inert import Write as Write
 from hardtack.control.configuration.lists import Each, check_once, listed
 from hardtack.control.configuration.ports import Ports, read_ports
 from hardtack.control.configuration.rules import check_rules, read_expression, read_rule
@@ -48,25 +50,11 @@ FRAMES = rate(1_000, 1_000_000_000)  # at least one in each ms
 SOURCE_SYNS = rate(2, 4_000)  # in a period of 2.048 s not more than packet/proven_tables.py can count
 
 
-@dataclass(frozen=True)
-class Write:
-    """What to write for a key. `without`: what leaving it out means, "" if there is no more to say; None: one may not."""
-
-    text: str
-    without: str | None = ""
-
-
 class KeyFiles(NamedTuple):
     """Where a host's master keys are: cookies are made by that of `new`, and taken of `old`, too, if there is one."""
 
     new: Path
     old: Path | None = None
-
-
-class Inert(BaseModel):
-    """Values that do not change, and no key that nobody knows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 TcpOption = Literal["sack", "timestamps", "window_scaling", "ecn"]
@@ -239,6 +227,7 @@ class Config(Inert):
         BeforeValidator(listed),
         Write("a [[host]] table, in double brackets, for each protected server"),
     ] = Field(alias="host")
+    events: Annotated[Events, Write("an [events] table with webhook or command", "nobody else is told")] = Events()
 
     def key_files_for(self, host: Host) -> KeyFiles:
         """Where a host's master keys are: of several spellings of one file, the first.
@@ -310,4 +299,4 @@ def written_for(front: Front, host: Host) -> KeyFiles:
     return KeyFiles(front.key_file, front.old_key_file)
 
 
-TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host}  # "": the file itself
+TABLES: dict[str, type[Inert]] = {"": Config, "front": Front, "host": Host, "events": Events}  # "": the file itself

@@ -1,0 +1,130 @@
+"""Where events go: an HTTP server, and a command. Each takes one event, and says what went wrong, and whether to try again.
+
+Both run with what rights a front at work has: none, as the user `hardtack`. What takes more is made before that: `Webhook`
+reads its token and brings in its library, which may be where only root gets to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from hardtack import __version__
+from hardtack.mistake import Mistake
+
+PATIENCE = 10.0  # s that an HTTP server may take to connect, or between two pieces of an answer
+LONGEST_RUN = 30.0  # s that a command may take
+TEMPORARY = 75  # EX_TEMPFAIL, sysexits.h: the command asks to be run again
+LATER = frozenset({408, 425, 429})  # of 4xx, those that ask to be tried again
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+MOST_TOKEN = 4096  # bytes
+
+
+class TokenError(Mistake):
+    """A token that cannot be read, or is none."""
+
+    status = 2
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an event was not taken."""
+
+    why: str
+    again: bool = False  # it may be taken later
+
+
+class Sink(Protocol):
+    """Takes events."""
+
+    name: str
+
+    def deliver(self, event: bytes) -> Failure | None:
+        """One event, as JSON; None if it was taken."""
+
+    def close(self) -> None:
+        """Nothing more is to be delivered."""
+
+
+class Webhook:
+    """POSTs each event. The URL may be a secret: only its host is told."""
+
+    def __init__(self, url: str, token_file: Path | None = None) -> None:
+        import httpx
+
+        headers = {"Content-Type": "application/json", "User-Agent": f"hardtack/{__version__}"}
+        if token_file:
+            headers["Authorization"] = f"Bearer {read_token(token_file)}"
+        self.name, self._url = f"webhook {urlsplit(url).hostname}", url
+        self._error: type[Exception] = httpx.HTTPError
+        self._client = httpx.Client(headers=headers, timeout=PATIENCE, trust_env=False)
+
+    def deliver(self, event: bytes) -> Failure | None:
+        """Taken is what is answered by 2xx. A redirection is not followed: it would take the token along."""
+        try:
+            with self._client.stream("POST", self._url, content=event) as answer:  # whose body nobody reads
+                status = answer.status_code
+        except (self._error, OSError) as error:
+            return Failure(type(error).__name__, again=True)
+        return None if 200 <= status < 300 else Failure(f"HTTP {status}", again=status >= 500 or status in LATER)
+
+    def close(self) -> None:
+        """Connections."""
+        self._client.close()
+
+
+class Command:
+    """Runs a command for each event, which gets it on standard input. Nothing of ours is in its environment."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.name, self._command = f"command {command[0]}", [*command]
+
+    def deliver(self, event: bytes) -> Failure | None:
+        """Taken is what ends with exit status 0. Who is not done in time is killed, with all that it has started."""
+        try:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Failure(error.strerror or str(error))
+        try:
+            process.communicate(event, timeout=LONGEST_RUN)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return Failure(f"not done after {LONGEST_RUN:.0f} s")
+        status = process.returncode
+        return None if status == 0 else Failure(f"exit status {status}", again=status == TEMPORARY)
+
+    def close(self) -> None:
+        """It ends with each event."""
+
+
+def read_token(path: Path) -> str:
+    """The token in a file that only its owner may read. TokenError."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            found = os.fstat(file.fileno())
+            text = file.read(MOST_TOKEN + 1).strip() if stat.S_ISREG(found.st_mode) else b""
+    except OSError as error:
+        raise TokenError(f"{path}: cannot read this token: {error.strerror}; write the token into it, mode 0600") from error
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise TokenError(f"{path}: others than its owner may read this token; write: chmod 600 {path}")
+    if not text or len(text) > MOST_TOKEN or not all(0x21 <= byte < 0x7F for byte in text):
+        raise TokenError(f"{path}: not a token: it must be a line of ASCII without blanks, in a regular file")
+    return text.decode("ascii")
