@@ -47,7 +47,8 @@ class Frame:
         ends = ip_address(self.source).packed + ip_address(SERVER[self.version]).packed
         if self.version == 4:
             place = 0x4000 if self.df else 0
-            ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), self.identification, place, self.ttl, protocol, 0) + ends
+            length, number = 20 + len(segment), self.identification
+            ip = struct.pack("!BBHHHBBH", 0x45, 0, length, number, place, self.ttl, protocol, 0) + ends
         else:
             ip = struct.pack("!IHBB", 6 << 28 | self.identification, len(segment), protocol, self.ttl) + ends
         tags = b"".join(struct.pack("!HH", 0x8100, tag) for tag in self.tags)

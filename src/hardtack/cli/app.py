@@ -21,6 +21,7 @@ from hardtack.cli.front import front
 from hardtack.cli.key import key
 from hardtack.cli.protect import protect
 from hardtack.cli.reload import reload
+from hardtack.cli.report import report
 from hardtack.cli.seed import seed
 from hardtack.cli.sources import sources
 from hardtack.cli.status import status
@@ -54,7 +55,8 @@ def options(
     """What stands before the command's name."""
 
 
-BEFORE, AT_WORK, LAB = (doctor, key, example, check, filter), (status, connections, sources, seed, capture), (demo, bench)
+BEFORE, LAB = (doctor, key, example, check, filter), (demo, bench)
+AT_WORK = (status, connections, sources, seed, capture, report)
 
 for command in (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *LAB):
     app.command()(command)

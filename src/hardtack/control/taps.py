@@ -100,6 +100,11 @@ class Tap:
         if begins:
             self._announce()
 
+    def thin(self, every: int) -> None:
+        """From now on one frame of so many."""
+        self._taps["taps"]["every"][0, self.number] = every
+        self._announce()
+
     def pause(self) -> None:
         """Nothing comes any more, until it is extended."""
         self._taps["taps"]["until"][0, self.number] = 0

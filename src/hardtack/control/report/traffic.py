@@ -23,7 +23,7 @@ class Traffic:
     last: Counts = field(init=False)
     seen: float = field(init=False)
     peak_frames: float = 0.0  # a second
-    peak_bytes: float = 0.0
+    peak_octets: float = 0.0
 
     def __post_init__(self) -> None:
         self.last, self.seen = self.first, self.began
@@ -35,7 +35,7 @@ class Traffic:
             return
         new = strangers(np.maximum(counts - self.last, 0))
         self.peak_frames = max(self.peak_frames, new[0] / seconds)
-        self.peak_bytes = max(self.peak_bytes, new[1] / seconds)
+        self.peak_octets = max(self.peak_octets, new[1] / seconds)
         self.last, self.seen = counts, now
 
     def by_reason(self) -> dict[str, tuple[int, int]]:
