@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,7 +100,7 @@ def seen(case: Case) -> Facts:
                 "attack": rounded(theirs[one] / many),
                 "ordinary": against(ours[one], few),
             }
-            for one in chosen(prevailing, theirs)
+            for one in chosen(prevailing, lambda one: theirs[one] / many - ours[one] / max(1, few))
         ],
     }
 
@@ -110,14 +110,14 @@ def counted(frames: Iterable[bytes]) -> Counter[Feature]:
     return Counter(feature for frame in frames for feature in features(headers(frame)))
 
 
-def chosen(prevailing: Sequence[Feature], counts: Counter[Feature]) -> list[Feature]:
-    """Those that are told: of each field some, the commonest fields first."""
+def chosen(prevailing: Sequence[Feature], contrast: Callable[[Feature], float]) -> list[Feature]:
+    """Those that are told: of each field some, those first in which the attack differs most."""
     kept = list[Feature]()
     for name in FIELDS:
         if name not in UNTOLD and not name.startswith("source /"):
             some = [one for one in prevailing if one.field == name]
-            kept += sorted(some, key=lambda one: (-counts[one], one.value))[:MOST_VALUES]
-    return sorted(kept, key=lambda one: (-counts[one], FIELDS.index(one.field)))[:MOST_FEATURES]
+            kept += sorted(some, key=lambda one: (-contrast(one), one.value))[:MOST_VALUES]
+    return sorted(kept, key=lambda one: (-round(contrast(one), 3), FIELDS.index(one.field)))[:MOST_FEATURES]
 
 
 def prefixes(theirs: Counter[Feature], ours: Counter[Feature], many: int, few: int) -> list[Facts]:

@@ -17,7 +17,7 @@ WIDEST_TERM = 4  # bytes that a pcap expression compares at once
 LAST_SYSTEM_PORT = 1023  # RFC 6335: no client's ephemeral ports are among them
 # In this order of preference among features that are equally good: first what an attacker's tool has chosen
 FIELDS = (
-    *("payload", "TCP options", "window", "MSS", "window scale", "TTL", "hop limit", "length", "source port"),
+    *("payload", "TTL", "hop limit", "TCP options", "window", "MSS", "window scale", "length", "source port"),
     *("system source port", "source /24", "source /64", "source /16", "source /48", "source /8", "source /32"),
     *("sequence number", "acknowledgment number", "timestamp", "IP identification", "urgent pointer", "TOS"),
     *("traffic class and flow label",),

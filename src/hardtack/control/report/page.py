@@ -96,10 +96,9 @@ def ending(facts: Facts) -> Iterator[str]:
     """What has been done: nothing."""
     yield ""
     if facts["rules"]:
-        yield 'To try one: rules = ["dry drop ..."] of the host in the configuration; hardtack'
-        yield "status counts what it hits. Then write drop. What hits more than"
-        most = per_cent(facts["most_ordinary"])
-        yield f"{most} of ordinary frames, or SYNs, is not proposed. ?: too few were sampled to say."
+        yield 'To try one, write it as rules = ["dry drop ..."] of the host: hardtack status then'
+        yield "counts what it hits. When that is right, write drop. Rules that hit more than"
+        yield f"{per_cent(facts['most_ordinary'])} of ordinary frames, or SYNs, are not proposed. ?: too few sampled to say."
     yield "Nothing was changed."
 
 

@@ -103,7 +103,7 @@ class Reports:
     def _end(self, number: int, now: float) -> None:
         """It is over: have its report computed."""
         current = self._current.pop(number)
-        quiet = now - current.attacked.seen
+        quiet = min(now - current.attacked.seen, now - current.traffic.began)
         if self._shelf:
             self._waiting.append(Wanted([self._case(number, current, now, time.time() - quiet)]))
         self._samples.forget_attack(number)
