@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 
 import pytest
 
@@ -28,6 +30,10 @@ QUICK = {
     *("test_kernels", "test_naive_cookie", "test_places", "test_privileges", "test_record", "test_units"),
     *("test_expressions", "test_hostile_files", "test_mistakes"),
 }
+
+# Reports of fronts under test stay out of this machine's own; STATE_DIRECTORY is as systemd has it
+STATE = tempfile.TemporaryDirectory(prefix="hardtack-state-")
+os.environ["STATE_DIRECTORY"] = STATE.name
 
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)

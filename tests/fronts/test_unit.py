@@ -21,7 +21,7 @@ UNIT = Path(__file__).parents[2] / "etc/systemd/hardtack-front.service"
 # ProtectSystem=strict, ProtectHome, ProtectKernelTunables: systemd.exec(5). The tests' files are in /tmp, and their compiled
 # programs in a home, which may be read here.
 READ_ONLY = ("/usr", "/boot", "/etc", "/var", "/opt", "/srv", "/home", "/root", "/run", "/sys", "/proc/sys")
-WRITABLE = ("/run/hardtack", "/sys/fs/bpf")  # RuntimeDirectory, ReadWritePaths
+WRITABLE = ("/run/hardtack", "/sys/fs/bpf", "/var/lib/hardtack")  # RuntimeDirectory, ReadWritePaths, StateDirectory
 SHELL = """
 set -e
 mkdir -m 700 -p /run/hardtack
@@ -43,7 +43,7 @@ def restricted(command: list[object]) -> list[object]:
     """A command as systemd would start it. The cache of compiled programs is in a home: it must be there already."""
     unit = settings()
     wanted = {"NoNewPrivileges": "yes", "ProtectSystem": "strict"}
-    wanted |= {"ReadWritePaths": "/sys/fs/bpf", "RuntimeDirectory": "hardtack"}
+    wanted |= {"ReadWritePaths": "/sys/fs/bpf", "RuntimeDirectory": "hardtack", "StateDirectory": "hardtack"}
     assert {name: unit[name] for name in wanted} == wanted, "the test does as the unit says"
     names = [f"+{name.removeprefix('CAP_').lower()}" for name in unit["CapabilityBoundingSet"].split()]
     how = {"folders": shlex.join(READ_ONLY), "writable": shlex.join(WRITABLE), "capabilities": ",".join(names)}

@@ -38,6 +38,8 @@ from hardtack.control.pinned import NAMES, key_of, name_entry
 from hardtack.control.plan import Plan
 from hardtack.control.protected import NetColumn, content, fill_protected
 from hardtack.control.reloads import RELOADS
+from hardtack.control.report.begin import reporting
+from hardtack.control.report.reports import Reports
 from hardtack.control.rule_texts import RULE_TEXTS, fill_texts
 from hardtack.control.rules import fill_rules
 from hardtack.control.sources import Roots, planted
@@ -91,6 +93,7 @@ class AtWork:
     attacks: Attacks
     handovers: Handovers
     taps: Ended
+    reports: Reports | None
     retired: set[int] = field(default_factory=set)  # places of rule programs that the last reload has left
     rules_changed: float = -math.inf  # when one has changed where rules are: monotonic s
 
@@ -162,6 +165,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
         attacks=attacks,
         handovers=handovers,
         taps=Ended(front.tables),
+        reports=reporting(attacks, front.tables, plan.uplinks, parts),
     )
 
 

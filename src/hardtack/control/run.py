@@ -28,6 +28,7 @@ from hardtack.control.metrics import exporting
 from hardtack.control.plan import Facts, Plan, places, planned, purposes
 from hardtack.control.reception import Reception, Verb
 from hardtack.control.reloading import Reloading
+from hardtack.control.report.begin import report
 from hardtack.control.rule_mistakes import named
 from hardtack.control.succession import Before
 from hardtack.control.totals import totals
@@ -95,7 +96,7 @@ def receiving(folder: Folder, reloading: Reloading, here: AtWork) -> Reception:
     """The control socket, at work."""
     facts = {"interface": folder.interface, "namespace": folder.namespace}
     reloads = {"reload": commanded(reloading), "diff": commanded(reloading, only_show=True)}
-    verbs = {**reloads, "protect": protect(here.attacks)}
+    verbs = {**reloads, "protect": protect(here.attacks), "report": report(here.reports)}
     return Reception(socket_path(folder), facts, verbs)
 
 
@@ -135,7 +136,8 @@ def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, par
 def works(here: AtWork) -> Sequence[Work]:
     """What is to be done every second."""
     ours = here.upkeep, here.handovers, here.attacks, here.marking, here.fading, here.presence, here.taps
-    return [*ours, *here.watches, *here.waiting]
+    reports = [here.reports] if here.reports else []
+    return [*ours, *reports, *here.watches, *here.waiting]
 
 
 def tell_ready(here: AtWork, seconds: float) -> None:

@@ -100,8 +100,8 @@ class Tap:
         if begins:
             self._announce()
 
-    def take(self, every: int) -> None:
-        """One frame of so many from now on."""
+    def thin(self, every: int) -> None:
+        """From now on one frame of so many."""
         self._taps["taps"]["every"][0, self.number] = every
         self._announce()
 
@@ -173,11 +173,11 @@ class PinnedTap:
         if self._tap:
             self._tap.extend(seconds)
 
-    def take(self, every: int) -> None:
-        """One frame of so many from now on."""
+    def thin(self, every: int) -> None:
+        """From now on one frame of so many."""
         self._every = every
         if self._tap:
-            self._tap.take(every)
+            self._tap.thin(every)
 
     def samples(self) -> Iterator[Sample]:
         """Those that have come since."""

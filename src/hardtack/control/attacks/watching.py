@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from hardtack.control.attacks.entry import (
     attack_in,
     entries_of,
     is_protected,
+    reasons,
 )
 from hardtack.control.configuration.schema import Config, Host
 from hardtack.control.handshakes import Handshakes, at_times
@@ -41,6 +43,15 @@ class NotAtTimes(Mistake):
     """A host that cannot be switched."""
 
     status = 1
+
+
+class Attacked(NamedTuple):
+    """A host under attack. `since`: unix s; `seen`: when it was last, monotonic s; `why`: of KINDS."""
+
+    name: str
+    since: float
+    seen: float
+    why: list[str]
 
 
 @dataclass
@@ -124,6 +135,15 @@ class Attacks:
     def all(self) -> dict[str, Attack]:
         """Likewise with all that can be switched, by name."""
         return {host.name: self.told(number) for number, host in self._hosts.items() if at_times(host)}
+
+    def attacked(self) -> dict[int, Attacked]:
+        """Those under attack now, by number."""
+        found = {}
+        for number in np.flatnonzero(self.entries["since"] > 0).tolist():
+            if host := self._hosts.get(number):
+                one = self.entries[number]
+                found[number] = Attacked(host.name, float(one["since"]), float(one["seen"]), reasons(int(one["why"])))
+        return found
 
     def _look(self, part: Part, now: float) -> None:
         """Of a part: what has been counted since it was looked at last."""

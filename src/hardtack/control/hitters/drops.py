@@ -75,4 +75,4 @@ class Sampled:
         every = min(max(every, LEAST), MOST)
         if every != self._every:
             self._every = every
-            self.tap.take(every)
+            self.tap.thin(every)

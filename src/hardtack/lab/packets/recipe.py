@@ -133,13 +133,14 @@ class Caller:
 class Target:
     """Where a flood goes: the destination and the MAC addresses of sender and next hop (6 bytes each).
 
-    Port 0: random ports.
+    Port 0: random ports. `ttl`: of the frames, or their hop limit.
     """
 
     address: str
     port: int
     source_mac: bytes
     next_mac: bytes
+    ttl: int = 64
 
     @property
     def version(self) -> int:
@@ -220,12 +221,12 @@ def _frame(target: Target, kind: Kind, segment: bytes) -> bytes:
     if target.version == 4:
         place = more << 13 | offset >> 3 if kind in FRAGMENTS else 0x4000  # DF
         size = 20 + len(segment)
-        ip = struct.pack("!BBHHHBBHI4s", 0x45, 0, size, 0, place, 64, 6, 0, 0, destination)
+        ip = struct.pack("!BBHHHBBHI4s", 0x45, 0, size, 0, place, target.ttl, 6, 0, 0, destination)
         ethertype = b"\x08\x00"
     else:
         extension = struct.pack("!BBHI", 6, 0, offset | more, 0) if kind in FRAGMENTS else b""
         following, size = 44 if extension else 6, len(extension) + len(segment)
-        ip = struct.pack("!IHBB16x16s", 6 << 28, size, following, 64, destination) + extension
+        ip = struct.pack("!IHBB16x16s", 6 << 28, size, following, target.ttl, destination) + extension
         ethertype = b"\x86\xdd"
     return target.next_mac + target.source_mac + ethertype + ip + segment
 
