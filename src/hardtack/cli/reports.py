@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hardtack.cli.screen import in_columns
+from hardtack.control.pinned import Interfaces
 from hardtack.control.report import shelf
 from hardtack.control.report.page import amount, lasting, page
 from hardtack.control.report.shelf import NoReport
@@ -15,9 +16,10 @@ from hardtack.printable import printable
 Facts = dict[str, Any]
 
 
-def now(host: str | None, interface: str | None) -> tuple[list[Facts], list[str]]:
+def now(host: str | None, interface: Interfaces) -> tuple[list[Facts], list[str]]:
     """Reports so far, of all fronts that have such attacks; or what they say instead. NothingHere, NobodyAnswers."""
-    from hardtack.control.asking import ask, fronts
+    from hardtack.control.asking import ask
+    from hardtack.control.pinned import fronts
 
     found, problems = list[Facts](), list[str]()
     for folder in fronts(interface):
