@@ -7,6 +7,7 @@ import signal
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 # These only compute. All others have network namespaces, floods and daemons, and would be in each other's way.
 COMPUTING = {
@@ -34,6 +35,10 @@ QUICK = {
 # Reports of fronts under test stay out of this machine's own; STATE_DIRECTORY is as systemd has it
 STATE = tempfile.TemporaryDirectory(prefix="hardtack-state-")
 os.environ["STATE_DIRECTORY"] = STATE.name
+
+# No test judges by time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # A shell has its background jobs, and so all that they start, ignore SIGINT; the tests send it to their own processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)

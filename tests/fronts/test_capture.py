@@ -21,7 +21,7 @@ from lab_ground import eventually
 
 from fronts.running import Value, counting, front
 from fronts.test_reload import Scene, scene
-from hardtack.control.taps import clock
+from hardtack.control.taps import OWN, clock
 from hardtack.image import ONLY
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.clients import upload
@@ -55,21 +55,22 @@ def capturing(at: Scene, *options: object) -> Iterator[Process]:
 
 
 def taps(at: Scene) -> int:
-    """How many watch."""
+    """How many watch, besides the front's process, which does so for a second now and then."""
     with pinned(at.net.outside, TAPS) as table:
-        return int((np.frombuffer(table.lookup(ONLY) or b"", Taps)["taps"]["until"] > clock()).sum())
+        until = np.frombuffer(table.lookup(ONLY) or b"", Taps)["taps"]["until"][0, OWN + 1 :]
+        return int((until > clock()).sum())
 
 
-def watching(at: Scene) -> bool:
-    """Whether frames are looked at for anybody."""
+def on(at: Scene) -> bool:
+    """Whether frames are counted for anybody."""
     with pinned(at.net.outside, TAPS) as table:
         return bool(np.frombuffer(table.lookup(ONLY) or b"", Taps)["on"][0])
 
 
 def looked_at(at: Scene) -> int:
-    """Frames that taps have had so far."""
+    """Frames that others' taps have had so far."""
     with pinned(at.net.outside, TAPPED) as table:
-        return int(np.frombuffer(b"".join(table.lookup_all(ONLY)), Tapped)["taps"]["taken"].sum())
+        return int(np.frombuffer(b"".join(table.lookup_all(ONLY)), Tapped)["taps"]["taken"][:, OWN + 1 :].sum())
 
 
 def flood(at: Scene, kind: str = "mixed", count: int = COUNT) -> None:
@@ -110,7 +111,7 @@ def test_what_it_writes_is_what_was_counted(at: Scene, tmp_path: Path) -> None:
     assert sum(seen.values()) > COUNT
     assert Counter({reason: sum(n for (one, _), n in found.items() if one == reason) for reason, _ in found}) == seen
     assert {name for _, name in found} >= {at.net.outside.name}
-    assert not watching(at)
+    assert not taps(at)
 
 
 def test_reasons_hosts_and_expressions_are_asked_in_the_kernel(at: Scene, tmp_path: Path) -> None:
@@ -146,7 +147,8 @@ def test_a_sample_is_one_of_so_many_and_a_budget_holds(at: Scene) -> None:
 def test_it_ends_with_a_process_that_is_killed(at: Scene) -> None:
     with capturing(at) as process:
         process.stop(signal.SIGKILL, PATIENCE)
-    assert eventually(lambda: not watching(at), PATIENCE)
+    assert taps(at) == 1
+    assert eventually(lambda: not taps(at) and not on(at), PATIENCE)
     before = looked_at(at)
     flood(at, count=1000)
     assert looked_at(at) == before

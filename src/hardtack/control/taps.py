@@ -251,8 +251,8 @@ def free(taps: npt.NDArray[np.void]) -> int:
 
 @contextmanager
 def locked(folder: Folder) -> Iterator[None]:
-    """Nobody else changes taps of this front meanwhile."""
-    fd = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Nobody else changes taps meanwhile. It is the folder of all fronts: its own a front's process has locked."""
+    fd = os.open(folder.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
