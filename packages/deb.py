@@ -1,4 +1,4 @@
-"""Builds the Debian packages: `deb.py FOLDER [--version V] [--compression gzip]`. Reproducible: the same sources, the same bytes.
+"""Builds the Debian packages: `deb.py FOLDER`. Reproducible: the same sources, the same bytes.
 
     hardtack-agent   what runs on a host: /usr/lib/hardtack, as far as Python alone is enough
     hardtack         the front and all commands: the rest of /usr/lib/hardtack, and in /usr/lib/hardtack/site the Python
@@ -146,7 +146,7 @@ def unpack(wheel: Path, tree: Tree, fronts: bool) -> None:
     with zipfile.ZipFile(wheel) as files:
         for name in files.namelist():
             package, *rest = name.split("/")
-            is_fronts = rest[0] in FRONTS or rest == ["__main__.py"] or rest[0] == "prebuilt" and rest[1] != "agent.json"
+            is_fronts = rest[0] in FRONTS or rest == ["__main__.py"] or (rest[0] == "prebuilt" and rest[1] != "agent.json")
             if package == "hardtack" and is_fronts == fronts:
                 tree.write(LIBRARY / name, files.read(name))
 
@@ -220,25 +220,12 @@ def epoch() -> str:
     return done.stdout.strip() or "0"
 
 
-def versioned(wheel: Path, version: str, folder: Path) -> Path:
-    """The wheel, saying that it is of this version: to try an upgrade with."""
-    made = folder / wheel.name
-    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(made, "w") as new:
-        for info in old.infolist():
-            content = old.read(info)
-            if info.filename == "hardtack/__init__.py":
-                content = re.sub(rb'(__version__ = )"[^"]*"', rf'\1"{version}"'.encode(), content)
-            new.writestr(info, content)
-    return made
-
-
 def main() -> None:
     """As the docstring says."""
     parser = argparse.ArgumentParser(description="Build the Debian packages of front and agent.")
     parser.add_argument("folder", type=Path, help="where to put them")
-    parser.add_argument("--version", help="say that they are of this version")
     parser.add_argument("--wheel", type=Path, help="a wheel that is there already; without: one is built")
-    parser.add_argument("--compression", default="xz", choices=("xz", "gzip"), help="gzip: quicker, and larger")
+    parser.add_argument("--fast", action="store_true", help="compress less: for tests")
     given = parser.parse_args()
     os.environ["SOURCE_DATE_EPOCH"] = epoch()
     os.umask(0o022)
@@ -249,10 +236,9 @@ def main() -> None:
             build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", made]
             subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         wheel = given.wheel or next(folder.glob("*.whl"))
-        version = given.version or wheel.name.split("-")[1]
-        wheel = versioned(wheel, version, folder / "v") if given.version and not (folder / "v").mkdir() else wheel
+        version = wheel.name.split("-")[1]
         for tree in (agent_tree(wheel, folder, version), front_tree(wheel, folder, version)):
-            line = ["dpkg-deb", "--root-owner-group", f"-Z{given.compression}", "--build", tree.path, given.folder]
+            line = ["dpkg-deb", "--root-owner-group", *(["-Zgzip", "-z1"] if given.fast else ["-Zxz"]), "--build", tree.path, given.folder]
             subprocess.run(line, check=True)
 
 

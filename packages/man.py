@@ -6,12 +6,13 @@ import argparse
 import re
 from typing import Any
 
+from typer.main import get_command
+
 from hardtack import __version__
 from hardtack.agent.__main__ import made_parser
 from hardtack.cli.app import app
 from hardtack.control.configuration import advice
 from hardtack.control.configuration.schema import TABLES
-from typer.main import get_command
 
 SECTION = 8
 TABLE_NAMES = {"": "the file itself, above all tables", "front": "[front]", "host": "[[host]]", "events": "[events]"}
