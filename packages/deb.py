@@ -58,6 +58,15 @@ from hardtack.cli import main
 
 main()
 """
+DEFAULTS = """# Options of every agent here, as --window-scale=9: see hardtack-agent(8)
+HARDTACK_AGENT=
+"""
+COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: hardtack's authors
+License: Expat
+"""
 AGENT_SCRIPT = """#!/usr/bin/python3 -I
 import signal
 import sys
@@ -105,7 +114,7 @@ def agent_tree(wheel: Path, folder: Path, version: str) -> Tree:
     tree.unit("hardtack.target", "")
     for place in ("sysusers.d", "tmpfiles.d"):
         tree.write(f"usr/lib/{place}/hardtack.conf", (ROOT / "etc" / place / "hardtack.conf").read_bytes())
-    tree.write("etc/default/hardtack-agent", "# Options of every agent here, as --window-scale=9: see hardtack-agent(8)\nHARDTACK_AGENT=\n")
+    tree.write("etc/default/hardtack-agent", DEFAULTS)
     tree.compress("usr/share/man/man8/hardtack-agent.8.gz", man.agent_page())
     finish(tree, version, "agent", ["/etc/default/hardtack-agent"])
     return tree
@@ -174,8 +183,7 @@ def finish(tree: Tree, version: str, kind: str, conffiles: list[str]) -> None:
     name, doc = tree.name, f"usr/share/doc/{tree.name}"
     copyright_text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     licence = "\n".join(f" {line}" if line else " ." for line in copyright_text.splitlines())
-    head = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nCopyright: hardtack's authors\n"
-    tree.write(f"{doc}/copyright", f"{head}License: Expat\n{licence}\n")
+    tree.write(f"{doc}/copyright", f"{COPYRIGHT}{licence}\n")
     date = formatdate(float(epoch()), localtime=False)
     entry = f"hardtack ({version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {MAINTAINER}  {date}\n"
     tree.compress(f"{doc}/changelog.gz", entry)
@@ -238,8 +246,8 @@ def main() -> None:
         wheel = given.wheel or next(folder.glob("*.whl"))
         version = wheel.name.split("-")[1]
         for tree in (agent_tree(wheel, folder, version), front_tree(wheel, folder, version)):
-            line = ["dpkg-deb", "--root-owner-group", *(["-Zgzip", "-z1"] if given.fast else ["-Zxz"]), "--build", tree.path, given.folder]
-            subprocess.run(line, check=True)
+            how = ["-Zgzip", "-z1"] if given.fast else ["-Zxz"]
+            subprocess.run(["dpkg-deb", "--root-owner-group", *how, "--build", tree.path, given.folder], check=True)
 
 
 if __name__ == "__main__":

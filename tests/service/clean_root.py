@@ -100,7 +100,8 @@ def libpcap() -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     found = [[*folder.glob(f"{name}_*.deb")] for name in LIBPCAP]
     if not all(found):
-        subprocess.run(["apt-get", "download", "-q", *LIBPCAP], cwd=folder, check=True, capture_output=True, timeout=PATIENCE)
+        line = ["apt-get", "download", "-q", *LIBPCAP]
+        subprocess.run(line, cwd=folder, check=True, capture_output=True, timeout=PATIENCE)
         found = [[*folder.glob(f"{name}_*.deb")] for name in LIBPCAP]
     return [sorted(one)[-1] for one in found]
 
@@ -130,7 +131,7 @@ def raised(package: Path, folder: Path) -> None:
     for path in tree.glob("usr/lib/hardtack/hardtack/__init__.py"):
         path.write_text(path.read_text().replace("0.1.0", "0.1.1"))
     (folder / "next").mkdir(exist_ok=True)
-    line = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, folder / "next"]
+    line = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(folder / "next")]
     subprocess.run(line, check=True, capture_output=True)
     shutil.rmtree(tree)
 
