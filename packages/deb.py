@@ -1,4 +1,4 @@
-"""Builds the Debian packages: `deb.py FOLDER [--version V] [--compression gzip]`. Reproducible: the same sources, the same bytes.
+"""Builds the Debian packages: `deb.py FOLDER`. Reproducible: the same sources, the same bytes.
 
     hardtack-agent   what runs on a host: /usr/lib/hardtack, as far as Python alone is enough
     hardtack         the front and all commands: the rest of /usr/lib/hardtack, and in /usr/lib/hardtack/site the Python
@@ -58,6 +58,15 @@ from hardtack.cli import main
 
 main()
 """
+DEFAULTS = """# Options of every agent here, as --window-scale=9: see hardtack-agent(8)
+HARDTACK_AGENT=
+"""
+COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: hardtack's authors
+License: Expat
+"""
 AGENT_SCRIPT = """#!/usr/bin/python3 -I
 import signal
 import sys
@@ -105,7 +114,7 @@ def agent_tree(wheel: Path, folder: Path, version: str) -> Tree:
     tree.unit("hardtack.target", "")
     for place in ("sysusers.d", "tmpfiles.d"):
         tree.write(f"usr/lib/{place}/hardtack.conf", (ROOT / "etc" / place / "hardtack.conf").read_bytes())
-    tree.write("etc/default/hardtack-agent", "# Options of every agent here, as --window-scale=9: see hardtack-agent(8)\nHARDTACK_AGENT=\n")
+    tree.write("etc/default/hardtack-agent", DEFAULTS)
     tree.compress("usr/share/man/man8/hardtack-agent.8.gz", man.agent_page())
     finish(tree, version, "agent", ["/etc/default/hardtack-agent"])
     return tree
@@ -174,8 +183,7 @@ def finish(tree: Tree, version: str, kind: str, conffiles: list[str]) -> None:
     name, doc = tree.name, f"usr/share/doc/{tree.name}"
     copyright_text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     licence = "\n".join(f" {line}" if line else " ." for line in copyright_text.splitlines())
-    head = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nCopyright: hardtack's authors\n"
-    tree.write(f"{doc}/copyright", f"{head}License: Expat\n{licence}\n")
+    tree.write(f"{doc}/copyright", f"{COPYRIGHT}{licence}\n")
     date = formatdate(float(epoch()), localtime=False)
     entry = f"hardtack ({version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {MAINTAINER}  {date}\n"
     tree.compress(f"{doc}/changelog.gz", entry)
@@ -220,25 +228,12 @@ def epoch() -> str:
     return done.stdout.strip() or "0"
 
 
-def versioned(wheel: Path, version: str, folder: Path) -> Path:
-    """The wheel, saying that it is of this version: to try an upgrade with."""
-    made = folder / wheel.name
-    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(made, "w") as new:
-        for info in old.infolist():
-            content = old.read(info)
-            if info.filename == "hardtack/__init__.py":
-                content = re.sub(rb'(__version__ = )"[^"]*"', rf'\1"{version}"'.encode(), content)
-            new.writestr(info, content)
-    return made
-
-
 def main() -> None:
     """As the docstring says."""
     parser = argparse.ArgumentParser(description="Build the Debian packages of front and agent.")
     parser.add_argument("folder", type=Path, help="where to put them")
-    parser.add_argument("--version", help="say that they are of this version")
     parser.add_argument("--wheel", type=Path, help="a wheel that is there already; without: one is built")
-    parser.add_argument("--compression", default="xz", choices=("xz", "gzip"), help="gzip: quicker, and larger")
+    parser.add_argument("--fast", action="store_true", help="compress less: for tests")
     given = parser.parse_args()
     os.environ["SOURCE_DATE_EPOCH"] = epoch()
     os.umask(0o022)
@@ -249,11 +244,10 @@ def main() -> None:
             build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", made]
             subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         wheel = given.wheel or next(folder.glob("*.whl"))
-        version = given.version or wheel.name.split("-")[1]
-        wheel = versioned(wheel, version, folder / "v") if given.version and not (folder / "v").mkdir() else wheel
+        version = wheel.name.split("-")[1]
         for tree in (agent_tree(wheel, folder, version), front_tree(wheel, folder, version)):
-            line = ["dpkg-deb", "--root-owner-group", f"-Z{given.compression}", "--build", tree.path, given.folder]
-            subprocess.run(line, check=True)
+            how = ["-Zgzip", "-z1"] if given.fast else ["-Zxz"]
+            subprocess.run(["dpkg-deb", "--root-owner-group", *how, "--build", tree.path, given.folder], check=True)
 
 
 if __name__ == "__main__":

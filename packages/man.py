@@ -55,8 +55,8 @@ def page(name: str, purpose: str, body: list[str], section: int = SECTION) -> st
 
 def overview(group: Any) -> list[str]:
     """Of the command as a whole."""
-    lines = [".SH SYNOPSIS", ".B hardtack", r"\fICOMMAND\fR [\fIARGUMENTS\fR]", ".SH DESCRIPTION", *paragraphs(group.help or "")]
-    lines.append(".SH COMMANDS")
+    lines = [".SH SYNOPSIS", ".B hardtack", r"\fICOMMAND\fR [\fIARGUMENTS\fR]", ".SH DESCRIPTION"]
+    lines += [*paragraphs(group.help or ""), ".SH COMMANDS"]
     for name, command in group.commands.items():
         lines += [".TP", rf".BR hardtack\-{roff(name)} (8)", roff(summary(command.help or "")[0])]
     statuses = "0: done. 1: failed. 2: wrong usage, or a mistake in the configuration. 130: interrupted."
@@ -107,8 +107,8 @@ def summary(text: str) -> tuple[str, str]:
 
 def paragraphs(text: str) -> list[str]:
     """Markdown as typer has it, in paragraphs."""
-    plain = text.replace("**", "").replace("`", "")
-    return [line for part in re.split(r"\n\s*\n|\f", plain) if part.strip() for line in (".PP", roff(" ".join(part.split())))]
+    parts = re.split(r"\n\s*\n|\f", text.replace("**", "").replace("`", ""))
+    return [line for part in parts if part.strip() for line in (".PP", roff(" ".join(part.split())))]
 
 
 def roff(text: str) -> str:

@@ -138,7 +138,7 @@ def warn_unless_lasting() -> bool:
     """Whether programs and tables will outlive this process; a warning if not."""
     if lasting := bpffs.lasts(pins.ROOT):
         return lasting
-    what = "programs and tables are pinned in a mount namespace of this process alone, and go with it (`ip netns exec` does so)"
+    what = "programs and tables are pinned in a mount namespace of this process alone and go with it, as after ip netns exec"
     warn(Finding("not-lasting", what, "start it with nsenter --net=/run/netns/NAME instead"))
     return lasting
 
