@@ -24,7 +24,7 @@ READ_ONLY = ("/usr", "/boot", "/etc", "/var", "/opt", "/srv", "/home", "/root", 
 WRITABLE = ("/run/hardtack", "/sys/fs/bpf", "/var/lib/hardtack")  # RuntimeDirectory, ReadWritePaths, StateDirectory
 SHELL = """
 set -e
-mkdir -m 700 -p /run/hardtack
+mkdir -m 700 -p /run/hardtack /var/lib/hardtack
 for folder in {folders}; do [ ! -d $folder ] || {{ mount --rbind $folder $folder; mount -o remount,bind,ro $folder; }}; done
 for folder in {writable}; do mount --bind $folder $folder; mount -o remount,bind,rw $folder; done
 exec setpriv --no-new-privs --bounding-set=-all,{capabilities} {command}

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,8 +34,10 @@ pytestmark = needs_root
 
 TTL = 243  # no client of the lab has it
 RATE = 20_000
-CALM = Samples.QUARANTINE + 8  # s of honest traffic, so that some of it is believed
+CALM = Samples.QUARANTINE + 6  # s of honest traffic, so that some of it is believed
 NEAR = 0.05
+# MemoryDenyWriteExecute: prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), Linux 6.3; before it, nothing is refused
+NO_NEW_CODE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass
@@ -76,7 +79,7 @@ class Ground:
             while not any("under-attack" in line for line in self.at.front.lines[self.at.since :]):
                 self.ask()
             self.at.waits_for("under-attack")
-            self.ask(4)
+            self.ask(3)
             status, told, said = self.report("--now", "--json", "--host", "one")
             assert status == 0, said
             flood.stop()
@@ -86,6 +89,11 @@ class Ground:
         return found
 
 
+def without_new_code(command: list[object]) -> list[object]:
+    """As the unit has it: nothing in memory becomes executable, as machine code made by LLVM would have to."""
+    return [sys.executable, "-c", NO_NEW_CODE, *command]
+
+
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """One host, always protected; some calm first."""
@@ -93,7 +101,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     before, os.environ["STATE_DIRECTORY"] = os.environ["STATE_DIRECTORY"], str(folder / "state")
     host: dict[str, Value] = {"name": "one", "addresses": SERVER, "via": "direct", "ports": [TALK]}
     try:
-        with scene(folder, host, reload="manual") as made:
+        with scene(folder, host, wrapped=without_new_code, reload="manual") as made:
             ground = Ground(made, folder / "state/reports")
             assert ground.report()[0] == 1
             assert "no report in" in ground.report()[2] and "hardtack report --now" in ground.report()[2]
@@ -125,7 +133,7 @@ def test_a_flood_is_reported_with_the_rule_that_would_drop_it(ground: Ground, ki
     reasons = kept["traffic"]["by_reason"]
     assert reasons[{"syn": "answered", "ack": "stray_ack"}[kind]]["frames"] > RATE
     assert 0 < kept["traffic"]["frames"] <= sum(counts(ground.at.net.outside).values())
-    assert kept["traffic"]["peak_frames_per_second"] > RATE / 2
+    assert kept["traffic"]["peak_frames_per_second"] >= kept["traffic"]["mean_frames_per_second"] > 0
     page = file.read_text()
     assert ground.report()[1] == ground.report(file.name)[1] == ground.report(str(file))[1] == page
     assert len(page.splitlines()) <= 60 and max(map(len, page.splitlines())) <= 80
@@ -137,7 +145,7 @@ def test_a_flood_is_reported_with_the_rule_that_would_drop_it(ground: Ground, ki
 def true_share(facts: dict[str, Any]) -> float:
     """Of the frames that are no known connection's, what is no honest SYN: for each of these a cookie came back."""
     frames, reasons = facts["traffic"]["frames"], facts["traffic"]["by_reason"]
-    honest = reasons["remembered"]["frames"] if "remembered" in reasons else 0
+    honest = reasons["remembered"]["frames"]
     return float((frames - honest) / frames)
 
 

@@ -16,7 +16,7 @@ from hardtack.pcap.libpcap import compile
 from hardtack.pcap.native import Batch, Matcher
 from report.made import ACK, LINUX, SYN, Frame, Planted, anywhere, flood, ordinary
 
-MANY, CALM = 800, 600
+MANY, CALM = 500, 400
 NEAR = 0.05
 STRANGE = bytes.fromhex("0303070204020405b4010101")  # WS, SACK permitted, MSS: an order that no system has
 
@@ -67,8 +67,8 @@ def test_the_best_rule_names_what_is_planted(name: str, share: float) -> None:
     best, *rest = found(attack, calm)
     assert text in best.expression, best
     assert abs(best.attack - share) <= NEAR and best.ordinary is not None and best.ordinary <= MOST_ORDINARY
-    for one in (best, *rest):
-        fresh = flood(Random(f"{name} again"), MANY, share, base, dict(planted))
+    fresh = flood(Random(f"{name} again"), MANY, share, base, dict(planted))
+    for one in (best, *rest[:1]):
         assert one.attack == pytest.approx(truth(one.expression, attack))
         assert one.ordinary == pytest.approx(truth(one.expression, calm))
         assert abs(one.attack - truth(one.expression, fresh)) <= NEAR

@@ -111,8 +111,8 @@ def counted(frames: Iterable[bytes]) -> Counter[Feature]:
 
 
 def chosen(prevailing: Sequence[Feature], contrast: Callable[[Feature], float]) -> list[Feature]:
-    """Those that are told: of each field some, those first in which the attack differs most."""
-    kept = list[Feature]()
+    """Those that are told: of each field some, those first in which the attack differs most; none in which it does not."""
+    prevailing, kept = [one for one in prevailing if contrast(one) >= LEAST_SHARE], list[Feature]()
     for name in FIELDS:
         if name not in UNTOLD and not name.startswith("source /"):
             some = [one for one in prevailing if one.field == name]

@@ -96,7 +96,7 @@ def ending(facts: Facts) -> Iterator[str]:
     """What has been done: nothing."""
     yield ""
     if facts["rules"]:
-        yield 'To try one, write it as rules = ["dry drop ..."] of the host: hardtack status then'
+        yield 'To try one, write rules = ["dry drop ..."] of the host: hardtack status then'
         yield "counts what it hits. When that is right, write drop. Rules that hit more than"
         yield f"{per_cent(facts['most_ordinary'])} of ordinary frames, or SYNs, are not proposed. ?: too few sampled to say."
     yield "Nothing was changed."

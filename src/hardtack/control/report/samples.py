@@ -11,7 +11,6 @@ import heapq
 import math
 from collections import OrderedDict
 from random import Random
-from statistics import median
 from typing import NamedTuple
 
 from hardtack.packet.reasons import Reason
@@ -19,6 +18,7 @@ from hardtack.packet.reasons import Reason
 ATTACK_FRAMES, ORDINARY_FRAMES = 4096, 2048
 MOST_ATTACKED, MOST_ORDINARY_HOSTS = 16, 64  # hosts with reservoirs; then the one that was fed last the longest ago goes
 LITTLE = 200  # frames
+ENOUGH = 1000  # frames: what is left at least of more than twice as many
 SNAP = 128  # bytes of a frame; with Python's own, all reservoirs together are at most 60 MB
 FADING = 6 * 3600.0  # s in which an ordinary frame's weight falls to 1/e
 # From hosts, or not for them to answer for
@@ -61,10 +61,18 @@ class Reservoir:
 
     def frames(self) -> list[bytes]:
         """In the order in which they came. While there was room for all, those that stand for few are thinned here."""
-        usual = median([one.weight for one in self._kept]) if self._kept else 1.0
-        chances = Random(self._number)
+        unit, chances = common([one.weight for one in self._kept]), Random(self._number)
         some = sorted(self._kept, key=lambda one: one.number)
-        return [one.frame for one in some if one.weight >= usual or chances.random() * usual < one.weight]
+        return [one.frame for one in some if chances.random() * unit < one.weight]
+
+
+def common(weights: list[float]) -> float:
+    """How many frames each shall stand for, once these are thinned: the most with which enough are left."""
+    enough = min(ENOUGH, len(weights) / 2)
+    for unit in sorted(set(weights), reverse=True):
+        if sum(min(1.0, weight / unit) for weight in weights) >= enough:
+            return unit
+    return 1.0
 
 
 class Waiting(NamedTuple):
