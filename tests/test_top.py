@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import signal
 import sys
 from collections import Counter
@@ -99,6 +100,12 @@ def tells(screen: Terminal, reason: Reason, frames: int) -> bool:
     return total(screen, reason) == frames
 
 
+def of_cpus(screen: Terminal) -> int:
+    """Frames of all CPUs together, as the view of CPUs says; 0 while it is not drawn."""
+    totals = [line.split()[-1].replace(",", "") for line in screen.lines[8:-1] if line.strip()]
+    return sum(map(int, totals)) if all(map(str.isdecimal, totals)) else 0
+
+
 def fills(screen: Terminal, size: tuple[int, int]) -> bool:
     """Whether a page is drawn that is as large as the screen."""
     whole = len(screen.lines) == size[1] and max(map(len, screen.lines)) <= size[0]
@@ -120,15 +127,14 @@ def test_what_is_on_the_screen_is_what_is_counted(ground: Ground, size: tuple[in
         assert screen.lines[0].endswith("every 1 s") and len(screen.lines[0]) == size[0]
         assert (Reason.answered.text in screen.text) == (size[0] >= 120)
         screen.press("2")
-        screen.until(lambda: "[hosts]" in screen.text)
-        assert screen.row("mail")[1:7] == ["0"] * 6
+        screen.until(lambda: "[hosts]" in screen.text and screen.row("mail")[1:7] == ["0"] * 6)
         if size[0] > 80:
-            assert screen.row("web")[-1] == f"{wanted[Reason.answered] + wanted[Reason.stray_ack]:,}"
+            both = f"{wanted[Reason.answered] + wanted[Reason.stray_ack]:,}"
+            screen.until(lambda: screen.row("web")[-1:] == [both])
         screen.press("3")
         screen.until(lambda: "[CPUs]" in screen.text and screen.row("0"))
         if size[0] > 80:
-            rows = [line.split() for line in screen.lines[8:-1] if line.strip()]
-            assert sum(int(row[-1].replace(",", "")) for row in rows) == ground.counted().total()
+            screen.until(lambda: of_cpus(screen) == ground.counted().total())
         screen.press("4")
         screen.until(lambda: "all, of 1,000,000" in screen.text)
         screen.press("5")
@@ -227,6 +233,22 @@ def test_where_nothing_can_be_drawn(ground: Ground) -> None:
     done = run(TOP, ground.net.front, timeout=PATIENCE)
     assert done.returncode == 2
     assert done.stderr.decode() == f"hardtack: top draws on a terminal, and standard input is none; {instead}\n"
+
+
+def test_what_to_use_instead(ground: Ground) -> None:
+    """Again and again, with rates, on the same terminal."""
+    command = [sys.executable, "-m", "hardtack", "status", "--watch", "0.3"]
+    with terminal(command, ground.net.front, TERM="dumb") as screen:
+        screen.until(lambda: "/s) frames" in screen.text and Reason.answered.name in screen.text)
+        screen.press("Ctrl-C")
+        assert screen.status() == 128 + signal.SIGINT
+    done = run([*command[:3], "status", "--json"], ground.net.front, timeout=PATIENCE)
+    (told,) = json.loads(done.stdout)["attached"]
+    assert told["hosts"]["web"]["reasons"]["answered"] == ground.counted()[Reason.answered]
+    assert told["hosts"]["mail"]["reasons"]["answered"] == 0
+    words = {"COMP_WORDS": "hardtack top --host m", "COMP_CWORD": "3"}
+    with terminal(command[:3], ground.net.front, SIZES[0], _HARDTACK_COMPLETE="complete_bash", **words) as screen:
+        assert screen.status() == 0 and screen.lines[0] == "mail"
 
 
 def test_where_nothing_is_attached(ground: Ground) -> None:

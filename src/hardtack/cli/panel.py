@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -11,12 +10,12 @@ from rich.markup import escape
 
 from hardtack.cli import attacks
 from hardtack.cli.frames import HEADINGS, frames_table, rows
+from hardtack.cli.plain import report as report
 from hardtack.cli.screen import MANY, clock, in_columns, moment
 from hardtack.cli.summary import FEW, Groups, summary, summed
 from hardtack.control.handovers.failures import Failure
 from hardtack.control.holdings import Connections, ProvenSources
 from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
-from hardtack.packet.reasons import FRONT_REASONS, Reason
 from hardtack.printable import listed as some
 from hardtack.printable import printable
 
@@ -25,26 +24,8 @@ FAILS = {
     "silence": "does not answer the clients that are handed over to it",
     "some-reset": "resets most of the clients that are handed over to it",
 }
-FRONTS = [one.name for one in Reason if one < FRONT_REASONS]
-AGENTS = [one.name for one in Reason if one >= FRONT_REASONS]
 MOST_RULES = 4  # lines, unless all are asked for
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
-
-
-def report(snapshot: Snapshot) -> dict[str, Any]:
-    """All of it as plain data; its keys are a contract. Every reason is there, also those of which there was no frame."""
-    told = asdict(snapshot)
-    for one in told["attached"]:
-        for frames in (*one["hosts"].values(), one["no_host"]):
-            fill(frames, FRONTS)
-        fill(one["agent"], AGENTS)
-    return told
-
-
-def fill(frames: dict[str, dict[str, int]] | None, names: Sequence[str]) -> None:
-    """Zeros for these, and whatever else was counted behind them."""
-    for key in ("reasons", "bytes") if frames else ():
-        frames[key] = dict.fromkeys(names, 0) | frames[key]  # type: ignore[index]
 
 
 def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None, *, every: bool = True) -> None:

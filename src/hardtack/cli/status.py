@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json as json_text
 import time
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hardtack.cli.arguments import Attached
+
+if TYPE_CHECKING:
+    from hardtack.control.readout import Snapshot
 
 
 def status(
@@ -30,20 +34,35 @@ def status(
 
     Example: hardtack status --watch 2
     """
-    from hardtack.cli.panel import report, show
-    from hardtack.cli.screen import screen
     from hardtack.control.readout import everything
 
-    console, before = screen(), None
+    printed = printed_json(watch is None) if json else printed_page(every, watch is not None)
     while True:
-        now = everything(interface)
-        if json:
-            typer.echo(json_text.dumps(report(now), indent=None if watch else 2))
-        else:
-            if watch and console.is_terminal:
-                console.clear()
-            show(console, now, before, every=every)
+        printed(everything(interface))
         if watch is None:
             return
-        before = now
         time.sleep(watch)
+
+
+def printed_json(indented: bool) -> Callable[[Snapshot], None]:
+    """Prints an object, on one line unless indented."""
+    from hardtack.cli.plain import report
+
+    return lambda now: typer.echo(json_text.dumps(report(now), indent=2 if indented else None))
+
+
+def printed_page(every: bool, again: bool) -> Callable[[Snapshot], None]:
+    """Prints a page for people; `again`: on a screen that is cleared before, with rates since the last one."""
+    from hardtack.cli.panel import show
+    from hardtack.cli.screen import screen
+
+    console = screen()
+    last: list[Snapshot] = []
+
+    def printed(now: Snapshot) -> None:
+        if again and console.is_terminal:
+            console.clear()
+        show(console, now, last.pop() if last else None, every=every)
+        last.append(now)
+
+    return printed

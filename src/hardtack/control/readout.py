@@ -286,8 +286,9 @@ def grace_left(policy: Map | None, now: int) -> float | None:
 def handshakes(tables: Tables) -> dict[str, Handshake]:
     """Of each host at work."""
     hosts, gone, names = tables.get(HOSTS), tables.gone(), {number: name for name, number in NAMED.items()}
-    words = np.frombuffer(hosts.memory(), Host)["handshake"].tolist() if hosts else []
-    own = ((name, words[number]) for number, name in enumerate(tables.hosts(), 1) if number < len(words))
+    known = tables.hosts()
+    words = np.frombuffer(hosts.memory(), Host)["handshake"][: len(known) + 1].tolist() if hosts else []
+    own = ((name, words[number]) for number, name in enumerate(known, 1) if number < len(words))
     return {
         name: Handshake(names.get(word >> CONFIGURED_SHIFT & HANDSHAKE_BITS, "?"), names.get(word & HANDSHAKE_BITS, "?"))
         for name, word in own

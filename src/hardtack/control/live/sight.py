@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from hardtack.control import listing
 from hardtack.control.holdings import Connections, ProvenSources, connections, sources
-from hardtack.control.pinned import Tables, at
+from hardtack.control.pinned import NotWhole, Tables, at
 from hardtack.control.readout import AGENTS_OWN, Readout, RuleFrames, ruled, state
 from hardtack.control.totals import Tallies, both_ways
 from hardtack.image import ONLY
 from hardtack.kernel import pins
-from hardtack.kernel.maps import possible_cpus
+from hardtack.kernel.maps import Map, possible_cpus
 from hardtack.kernel.pins import Folder
 from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, Clock
 from hardtack.packet.reasons import REASONS
@@ -92,14 +92,22 @@ def part(folder: Folder) -> Part:
     with Tables(folder) as tables:
         about = state(folder, tables)
         found = Part(about, [], none(0), none(possible_cpus()), [*ruled(tables)] if front else [], clock_off(tables))
-        if front and (table := tables.get(COUNTERS)):
-            entries, cpus = both_ways(table)
+        if front:
+            entries, cpus = both_ways(there(tables.get(COUNTERS), name))
             rows = dict(named_rows(entries, tables.hosts(), tables.gone()))
             add(found, [(name, host) for host in rows.values()], entries[[*rows]], cpus)
-        if table := tables.get(AGENT_COUNTERS, AGENTS_OWN if front else ""):
-            entries, cpus = both_ways(table)
+        own = tables.get(AGENT_COUNTERS, AGENTS_OWN if front else "")
+        if own or not front:
+            entries, cpus = both_ways(there(own, name))
             add(found, [(name, AGENT)], entries[:1], cpus)
     return found
+
+
+def there(table: Map | None, interface: str) -> Map:
+    """A table that is always there; NotWhole if it is not: somebody is detaching, or attaching, just now."""
+    if table is None:
+        raise NotWhole(f"{interface}: there are no counters: it is being attached or detached just now")
+    return table
 
 
 def add(found: Part, rows: list[Row], entries: Tallies, cpus: Tallies) -> None:
