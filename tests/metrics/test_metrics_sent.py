@@ -61,7 +61,7 @@ def test_nobody_is_there_and_the_front_works_on(place: Place) -> None:
                 place.flood(SERVER[0], TALK)
             assert sum("metrics-not-sent" in line for line in front.lines) <= 2, front.lines
             assert place.counted()["web", "answered"] > 0
-            assert b"hardtack_influx_failures_total" in get(place.net.front, "http://127.0.0.1:9790/metrics")
+            assert "hardtack_influx_failures_total" in scrape(place)
             (pid,) = exporters(front.pid)
         assert eventually(partial(gone, pid), PATIENCE), "it ends with the front"
 
@@ -75,15 +75,26 @@ def test_the_exporter(place: Place) -> None:
         assert not any(int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"))
         assert KEYS.value_size not in sizes_of_tables(pid) and COUNTERS.value_size in sizes_of_tables(pid)
         path = place.folder / f"{place.net.outside.name}.toml"
+        other = 'name = "other"\naddresses = ["192.0.2.99"]\nhandshake = "agent"\nvia = "kernel"\n'
+        path.write_text(f"{path.read_text()}[[host]]\n{other}")
+        front.wait_for("reloaded", PATIENCE)
+        told = scrape(place)
+        assert 'hardtack_reloads_total{result="success"} 1' in told and 'hardtack_syns_total{host="other"} 0' in told
         path.write_text(path.read_text().replace("127.0.0.1:9790", "127.0.0.1:9791"))
         told = front.wait_for("not-reloaded", PATIENCE)
         assert "[metrics] prometheus: 127.0.0.1:9790 -> 127.0.0.1:9791" in told and "restart the front" in told
-        assert b"hardtack_reload_failed 1.0" in get(place.net.front, "http://127.0.0.1:9790/metrics")
+        told = scrape(place)
+        assert 'hardtack_reloads_total{result="failure"} 1' in told and "hardtack_reload_failed 1" in told
         os.kill(pid, 9)
         front.wait_for("exporter-gone", PATIENCE)
     assert not answers(place.net.front, "http://127.0.0.1:9790/metrics")
     done = run([*front_command(path)[:3], "check", path], place.net.front, timeout=PATIENCE)
     assert "Metrics: Prometheus at http://127.0.0.1:9791/metrics, from this machine only" in done.stdout.decode()
+
+
+def scrape(place: Place) -> str:
+    """What Prometheus would get."""
+    return get(place.net.front, "http://127.0.0.1:9790/metrics").decode()
 
 
 def gone(pid: int) -> bool:
