@@ -45,6 +45,7 @@ HALF_OPEN_AGE = 1 << 33  # more than that
 OVER_AGE = 1 << 34  # and more than that
 MARK = 64  # bits in a word of `marks`
 ROOM = (3, 2)  # places for each connection there is to be room for: with a third of them free, hardly any gives way
+KIND = np.dtype([("origin", "u1"), ("state", "u1")])
 PART = 4  # a part of the buckets so large is filled at a time: so few newcomers hardly ever meet in one
 
 
@@ -114,6 +115,13 @@ class ConnectionTable:
     def live(self) -> Rows:
         """A copy of the connections there are."""
         return self.rows[self.taken()]
+
+    def kinds(self) -> Rows:
+        """Origin and state alone, of each there is: a quarter of the time that whole records take."""
+        taken = self.tags.reshape(-1) != 0
+        found = np.empty(len(self.rows), KIND)
+        found["origin"], found["state"] = self.rows["origin"], self.rows["state"]
+        return found[taken]
 
     def seats(self, rows: Rows) -> tuple[Indices, Indices, Bytes]:
         """Of each connection the two buckets where it may be, and its tag."""
