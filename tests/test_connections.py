@@ -228,12 +228,14 @@ def test_live_connections_are_copies_of_what_was_put_in() -> None:
 
 def test_kinds_are_those_of_live_connections() -> None:
     random, table = np.random.default_rng(3), ConnectionTable.new(500)
-    table.rows["origin"], table.rows["state"] = random.integers(0, 5, len(table.rows)), random.integers(0, 256, len(table.rows))
-    table.tags[:] = random.integers(0, 2, table.tags.shape)
-    live, kinds = table.live(), table.kinds()
-    assert len(live) == len(kinds) > 0
-    assert [*kinds["origin"]] == [*live["origin"]] and [*kinds["state"]] == [*live["state"]]
-    assert count(live) == count(kinds)
+    for name, most in (("origin", 5), ("state", 256)):
+        table.rows[name] = random.integers(0, most, len(table.rows))
+    for one_in in (2, 50):  # full, and nearly empty
+        table.tags[:] = random.integers(0, one_in, table.tags.shape) == 1
+        live, kinds = table.live(), table.kinds()
+        assert len(live) == len(kinds) > 0
+        assert [*kinds["origin"]] == [*live["origin"]] and [*kinds["state"]] == [*live["state"]]
+        assert count(live) == count(kinds)
 
 
 def test_who_does_not_fit_was_seen_before_all_who_are_in_its_buckets() -> None:
