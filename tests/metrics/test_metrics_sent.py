@@ -8,6 +8,7 @@ import socket
 from functools import partial
 from pathlib import Path
 
+import pytest
 from fronts.running import configuration
 from handshake.stage import TALK, agent_command, front_command, refusal
 from lab_ground import eventually
@@ -31,11 +32,16 @@ def token_file(folder: Path, token: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_influx_2_wants_a_token(place: Place) -> None:
+def test_influx_2_wants_a_token_and_we_a_certificate(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    secure = V2.replace("http://127.0.0.1:8429", "https://127.0.0.1:8430")
     with place.front(V2.format(token_file(place.folder, "another-token"))) as front:
         told = front.wait_for("metrics-not-sent", PATIENCE)
         assert "HTTP 401" in told and "another-token" not in "\n".join(front.lines)
-    with place.front(V2.format(token_file(place.folder, TOKEN))):
+    right = secure.format(token_file(place.folder, TOKEN))
+    with place.front(right) as front:
+        assert "self-signed certificate" in front.wait_for("metrics-not-sent", PATIENCE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(place.folder / "certificate"))
+    with place.front(right):
         place.flood(SERVER[0], TALK)
         become_equal(lambda: {key: frames for key, (frames, _) in place.by_cpu().items()}, lambda: of_victoria(place))
 
