@@ -93,6 +93,7 @@ def test_the_exporter(place: Place) -> None:
         assert 'hardtack_reloads_total{result="failure"} 1' in told and "hardtack_reload_failed 1" in told
         os.kill(pid, 9)
         front.wait_for("exporter-gone", PATIENCE)
+        assert eventually(partial(gone, pid), PATIENCE), "it is not left as a corpse"
     assert not answers(place.net.front, "http://127.0.0.1:9790/metrics")
     done = run([*front_command(path)[:3], "check", path], place.net.front, timeout=PATIENCE)
     assert "Metrics: Prometheus at http://127.0.0.1:9791/metrics, from this machine only" in done.stdout.decode()
