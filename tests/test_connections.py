@@ -29,6 +29,7 @@ from hardtack.control.connections import (
     moved,
     places_entry,
 )
+from hardtack.control.listing import count
 from hardtack.kernel.datapath import Datapath
 from hardtack.packet.entries import ONLY
 from hardtack.packet.layout import (
@@ -223,6 +224,18 @@ def test_live_connections_are_copies_of_what_was_put_in() -> None:
     assert np.array_equal(np.sort(live, order="ports"), np.sort(rows, order="ports"))
     live["next"] = 0
     assert {*table.live()["next"].tolist()} == {*range(300)}
+
+
+def test_kinds_are_those_of_live_connections() -> None:
+    random, table = np.random.default_rng(3), ConnectionTable.new(500)
+    for name, most in (("origin", 5), ("state", 256)):
+        table.rows[name] = random.integers(0, most, len(table.rows))
+    for one_in in (2, 50):  # full, and nearly empty
+        table.tags[:] = random.integers(0, one_in, table.tags.shape) == 1
+        live, kinds = table.live(), table.kinds()
+        assert len(live) == len(kinds) > 0
+        assert [*kinds["origin"]] == [*live["origin"]] and [*kinds["state"]] == [*live["state"]]
+        assert count(live) == count(kinds)
 
 
 def test_who_does_not_fit_was_seen_before_all_who_are_in_its_buckets() -> None:

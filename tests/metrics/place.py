@@ -78,8 +78,7 @@ class Place:
             pass
 
     def attack(self) -> None:
-        """On each host, and one of ACKs; and an honest client."""
-        self.flood(SERVER[0], TALK)
+        """One of ACKs, and on two hosts of SYNs; and an honest client."""
         self.flood(SERVER[0], SILENT, "ack")
         self.flood(SECOND[0], TALK)
         self.flood(SECOND[1], TALK)

@@ -15,12 +15,12 @@ from typing import Any
 from lab_ground import eventually
 
 from hardtack.lab.namespaces import Namespace
-from hardtack.lab.process import Process
+from hardtack.lab.process import Process, run
 from hardtack.lab.servers import nginx_program
 
 PATIENCE = 20.0  # s that anything may take
 PROMETHEUS, INFLUX, INFLUX_UDP, VICTORIA, GATE, NODE = 9090, 8086, 8089, 8428, 8429, 9100  # ports
-PROGRAMS = ("influxd", "prometheus", "promtool", "victoria-metrics", "prometheus-node-exporter")
+PROGRAMS = ("influxd", "prometheus", "promtool", "victoria-metrics", "prometheus-node-exporter", "openssl")
 MISSING = [program for program in PROGRAMS if not shutil.which(program)]
 
 INFLUXD = """
@@ -63,6 +63,8 @@ http {{
     client_max_body_size 8m;
     server {{
         listen 127.0.0.1:8429;
+        listen 127.0.0.1:8430 ssl;
+        ssl_certificate {folder}/certificate; ssl_certificate_key {folder}/certificate.key;
         if ($http_authorization != "Token {token}") {{ return 401 "no"; }}
         location / {{ proxy_pass http://127.0.0.1:8428; }}
     }}
@@ -174,11 +176,20 @@ def prometheus(inside: Namespace, folder: Path, rules: Path) -> Iterator[Prometh
 def victoria(inside: Namespace, folder: Path, token: str) -> Iterator[Prometheus]:
     """VictoriaMetrics, behind an nginx that wants a token of who writes."""
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, token=token))
+    certify(folder / "certificate")
     command = ["victoria-metrics", f"-storageDataPath={folder}/vm", f"-httpListenAddr=127.0.0.1:{VICTORIA}"]
     options = ["-search.latencyOffset=0s", "-search.disableCache"]
     gate = [nginx_program(), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
     with served([*command, *options], inside, f"http://127.0.0.1:{VICTORIA}/health"), Process(gate, inside):
         yield Prometheus(inside, VICTORIA)
+
+
+def certify(path: Path) -> None:
+    """A certificate of loopback, which nobody trusts, and its key beside it."""
+    name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", *name]
+    done = run([*made, "-keyout", f"{path}.key", "-out", path], None, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
 
 
 @contextmanager

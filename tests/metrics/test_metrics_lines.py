@@ -52,7 +52,8 @@ def test_tags_come_out_as_they_went_in(rule: str, host: str) -> None:
 
 def test_samples_and_traffic() -> None:
     sample = (families.RULE_FRAMES, ("web", "limit 5k/s udp, of sorts"), 7)
-    (line,) = of_samples([sample], {"front": "one"}, 9)
+    strange = (families.GRACE, (), float("nan"))
+    (line,) = of_samples([strange, sample], {"front": "one"}, 9)
     tags = {"front": "one", "host": "web", "rule": "limit 5k/s udp, of sorts"}
     assert parsed(line) == ("hardtack_rule_frames", tags, {"value": "7.0"}, 9)
     tallies = np.zeros((2, 2, Counters["tallies"].shape[0]), np.uint64)

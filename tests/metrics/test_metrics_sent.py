@@ -8,6 +8,7 @@ import socket
 from functools import partial
 from pathlib import Path
 
+import pytest
 from fronts.running import configuration
 from handshake.stage import TALK, agent_command, front_command, refusal
 from lab_ground import eventually
@@ -31,11 +32,16 @@ def token_file(folder: Path, token: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_influx_2_wants_a_token(place: Place) -> None:
+def test_influx_2_wants_a_token_and_we_a_certificate(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    secure = V2.replace("http://127.0.0.1:8429", "https://127.0.0.1:8430")
     with place.front(V2.format(token_file(place.folder, "another-token"))) as front:
         told = front.wait_for("metrics-not-sent", PATIENCE)
         assert "HTTP 401" in told and "another-token" not in "\n".join(front.lines)
-    with place.front(V2.format(token_file(place.folder, TOKEN))):
+    right = secure.format(token_file(place.folder, TOKEN))
+    with place.front(right) as front:
+        assert "self-signed certificate" in front.wait_for("metrics-not-sent", PATIENCE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(place.folder / "certificate"))
+    with place.front(right):
         place.flood(SERVER[0], TALK)
         become_equal(lambda: {key: frames for key, (frames, _) in place.by_cpu().items()}, lambda: of_victoria(place))
 
@@ -61,7 +67,7 @@ def test_nobody_is_there_and_the_front_works_on(place: Place) -> None:
                 place.flood(SERVER[0], TALK)
             assert sum("metrics-not-sent" in line for line in front.lines) <= 2, front.lines
             assert place.counted()["web", "answered"] > 0
-            assert b"hardtack_influx_failures_total" in get(place.net.front, "http://127.0.0.1:9790/metrics")
+            assert "hardtack_influx_failures_total" in scrape(place)
             (pid,) = exporters(front.pid)
         assert eventually(partial(gone, pid), PATIENCE), "it ends with the front"
 
@@ -75,15 +81,27 @@ def test_the_exporter(place: Place) -> None:
         assert not any(int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"))
         assert KEYS.value_size not in sizes_of_tables(pid) and COUNTERS.value_size in sizes_of_tables(pid)
         path = place.folder / f"{place.net.outside.name}.toml"
+        other = 'name = "other"\naddresses = ["192.0.2.99"]\nhandshake = "agent"\nvia = "kernel"\n'
+        path.write_text(f"{path.read_text()}[[host]]\n{other}")
+        front.wait_for("reloaded", PATIENCE)
+        told = scrape(place)
+        assert 'hardtack_reloads_total{result="success"} 1' in told and 'hardtack_syns_total{host="other"} 0' in told
         path.write_text(path.read_text().replace("127.0.0.1:9790", "127.0.0.1:9791"))
         told = front.wait_for("not-reloaded", PATIENCE)
         assert "[metrics] prometheus: 127.0.0.1:9790 -> 127.0.0.1:9791" in told and "restart the front" in told
-        assert b"hardtack_reload_failed 1.0" in get(place.net.front, "http://127.0.0.1:9790/metrics")
+        told = scrape(place)
+        assert 'hardtack_reloads_total{result="failure"} 1' in told and "hardtack_reload_failed 1" in told
         os.kill(pid, 9)
         front.wait_for("exporter-gone", PATIENCE)
+        assert eventually(partial(gone, pid), PATIENCE), "it is not left as a corpse"
     assert not answers(place.net.front, "http://127.0.0.1:9790/metrics")
     done = run([*front_command(path)[:3], "check", path], place.net.front, timeout=PATIENCE)
     assert "Metrics: Prometheus at http://127.0.0.1:9791/metrics, from this machine only" in done.stdout.decode()
+
+
+def scrape(place: Place) -> str:
+    """What Prometheus would get."""
+    return get(place.net.front, "http://127.0.0.1:9790/metrics").decode()
 
 
 def gone(pid: int) -> bool:

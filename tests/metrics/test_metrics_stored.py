@@ -18,7 +18,7 @@ from hardtack.keys import EPOCH
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.process import Process
 from hardtack.packet.reasons import Reason
-from metrics.place import FRAMES, HOSTS, RULES, Place
+from metrics.place import FRAMES, RULES, Place
 from metrics.servers import NODE, PATIENCE, get
 from metrics.test_metrics_lines import expected
 
@@ -63,15 +63,15 @@ def test_what_else_prometheus_has(place: Place, front: Process) -> None:
     ask = place.prometheus.query
     ((_, left),) = ask('hardtack_keys_expire_timestamp_seconds{job="hardtack"} - time()')
     assert 3600 - 2 * EPOCH < left <= 3600 + 2 * EPOCH
-    ((_, held),), ((_, capacity),) = ask("sum(hardtack_connections)"), ask("hardtack_connections_capacity")
-    assert 0 < held < capacity == 1_000_000
+    assert eventually(lambda: ask("sum(hardtack_connections)")[0][1] > 0, PATIENCE), "the client's is one"
+    assert ask("hardtack_connections_capacity")[0][1] == 1_000_000
     ((labels, frames),) = ask('hardtack_rule_frames_total{host="web"}')
     assert frames > 0 and labels["rule"].startswith("count tcp")
     assert [value for _, value in ask("hardtack_under_attack")] == [1]
     ((labels, attached),) = ask("hardtack_interface_attached")
     assert (labels["interface"], labels["engine"], attached) == (place.net.outside.name, "xdp", 1)
     syns = {one["host"]: value for one, value in ask("hardtack_syns_total")}
-    assert all(syns[host] >= 20_000 for host in HOSTS)
+    assert syns["limited"] >= FRAMES and syns["sometimes"] >= FRAMES and syns["web"] > 0
 
 
 def test_influx_and_a_server_that_is_stopped_in_a_flood(place: Place, front: Process) -> None:

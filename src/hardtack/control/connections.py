@@ -45,6 +45,8 @@ HALF_OPEN_AGE = 1 << 33  # more than that
 OVER_AGE = 1 << 34  # and more than that
 MARK = 64  # bits in a word of `marks`
 ROOM = (3, 2)  # places for each connection there is to be room for: with a third of them free, hardly any gives way
+KIND = np.dtype([("origin", "u1"), ("state", "u1")])
+FEW = 8  # a part of the places so large is not read one by one
 PART = 4  # a part of the buckets so large is filled at a time: so few newcomers hardly ever meet in one
 
 
@@ -114,6 +116,15 @@ class ConnectionTable:
     def live(self) -> Rows:
         """A copy of the connections there are."""
         return self.rows[self.taken()]
+
+    def kinds(self) -> Rows:
+        """Origin and state alone, of each there is: of a full table a quarter of the time that whole records take."""
+        taken = self.taken()
+        found: Rows = np.empty(len(taken), KIND)
+        for name in KIND.names or ():
+            column = self.rows[name]
+            found[name] = column[taken] if len(taken) < len(self.rows) // FEW else np.ascontiguousarray(column)[taken]
+        return found
 
     def seats(self, rows: Rows) -> tuple[Indices, Indices, Bytes]:
         """Of each connection the two buckets where it may be, and its tag."""

@@ -90,6 +90,7 @@ class Exporter:
     def write(self) -> None:
         """Tell it how long the keys last, which it cannot see; and the journal if it has ended."""
         if not self._line or not self._upkeep:
+            self._ended()
             return
         try:
             if self._upkeep.until != self._told:
@@ -106,7 +107,8 @@ class Exporter:
         assert self._line
         self._line.close()
         self._line = None
-        journal.note("exporter-gone", logging.ERROR, pid=self.pid, why="no metrics until the front is restarted")
+        self._ended()
+        journal.note("exporter-gone", logging.ERROR, why="no metrics until the front is restarted")
 
     def _hang_up(self) -> None:
         if self._listener:
@@ -119,11 +121,18 @@ class Exporter:
         if self._line:
             self._line.close()
             self._line = None
-        for _ in range(PARTING if self.pid else 0):
-            with suppress(ChildProcessError):
-                if os.waitpid(self.pid, os.WNOHANG)[0]:
-                    return
+        for _ in range(PARTING):
+            if self._ended():
+                return
             time.sleep(AGAIN)
+
+    def _ended(self) -> bool:
+        """Whether its process has, if there was one; it is no corpse any more then."""
+        with suppress(ChildProcessError):
+            if self.pid and not os.waitpid(self.pid, os.WNOHANG)[0]:
+                return False
+        self.pid = 0
+        return True
 
     def __enter__(self) -> Exporter:
         return self

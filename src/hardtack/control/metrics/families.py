@@ -33,7 +33,7 @@ CPU_FRAMES = Family(
 )
 CPU_BYTES = Family("cpu_bytes", "counter", "The bytes of those frames, as they came.", CPU_FRAMES.labels, CPU_FRAMES.most)
 TRAFFIC = ((FRAMES, BYTES), (CPU_FRAMES, CPU_BYTES))
-HOST_SYNS = Family("syns", "counter", "SYNs for protected ports, whatever became of them.", ("host",), "hosts + 1")
+HOST_SYNS = Family("syns", "counter", "SYNs for protected ports, whatever became of them.", ("host",), "hosts")
 
 RULE_FRAMES = Family("rule_frames", "counter", "Frames that a rule has matched.", ("host", "rule"), "rules")
 RULE_BYTES = Family("rule_bytes", "counter", "The bytes of those frames.", ("host", "rule"), "rules")

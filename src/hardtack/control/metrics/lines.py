@@ -6,6 +6,7 @@ CPU are the fields of one, `hardtack_traffic`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -42,8 +43,10 @@ def number(value: float) -> str:
 
 
 def of_samples(found: Iterable[Sample], common: Mapping[str, str], time_ns: int) -> Iterator[str]:
-    """A line for each. `common`: tags of all of them."""
+    """A line for each that has a number, else a whole batch would be refused. `common`: tags of all of them."""
     for family, labels, value in found:
+        if not math.isfinite(value):
+            continue
         tags = {**common, **dict(zip(family.labels, labels, strict=True))}
         yield f"{tagged(family.base, tags)} value={number(value)} {time_ns}"
 

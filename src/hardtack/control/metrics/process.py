@@ -71,7 +71,8 @@ def received(line: socket.socket) -> tuple[Handing, list[int]] | None:
 def become_nobody() -> None:
     """Give up all rights. NotDropped, OSError."""
     privileges.drop()
-    os.nice(KIND)
+    with suppress(OSError):  # a service manager may forbid it
+        os.nice(KIND)
 
 
 def serve(line: socket.socket, metrics: Metrics, transport: Transport | None, told: Handing, fds: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, POLICY, WAYS
 from hardtack.packet.proven_tables import PROVEN_WAYS
 from hardtack.packet.reasons import Reason
 
+QUICK = 0.02  # s, which whoever asks can wait
 DUTY = 50  # the tables of connections and sources are gone through again after so many times as long as that took
 
 
@@ -76,7 +78,8 @@ class Reader:
     tables: Handed
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _held: Held | None = None
-    _again: float = 0.0  # when what is held is to be counted again: monotonic s
+    _took: float = 0.0  # s, to count that
+    _again: float = 0.0  # when it is to be counted again: monotonic s
 
     def read(self) -> Seen:
         """All of it, as it is now. BpfError."""
@@ -100,12 +103,20 @@ class Reader:
             )
 
     def held(self) -> Held | None:
-        """Counted anew when it is time: millions of connections take a while, and caches."""
-        began = time.monotonic()
-        if began >= self._again:
-            self._held = held(self.tables)
-            self._again = time.monotonic() + DUTY * (time.monotonic() - began)
+        """Counted anew when it is time. Millions of connections take a while, and caches: nobody waits for that."""
+        if time.monotonic() >= self._again:
+            if self._took < QUICK:
+                self._count()
+            else:
+                self._again = math.inf
+                threading.Thread(target=self._count, name="count", daemon=True).start()
         return self._held
+
+    def _count(self) -> None:
+        began = time.monotonic()
+        self._held = held(self.tables)
+        self._took = time.monotonic() - began
+        self._again = time.monotonic() + DUTY * self._took
 
 
 def parts(tables: Handed) -> Iterator[tuple[int, list[str], npt.NDArray[np.uint64]]]:
@@ -143,7 +154,7 @@ def held(tables: Handed) -> Held | None:
     table, known = tables.connections(), tables.sources()
     if table is None or known is None:
         return None
-    origins, states = listing.count(table.live())
+    origins, states = listing.count(table.kinds())
     sources, waiting = proven_listing.count(known.live(), proven.period_of(tables.now()))
     capacity = table.buckets * WAYS * ROOM[1] // ROOM[0]
     sources_capacity = known.buckets * PROVEN_WAYS * proven.ROOM[1] // proven.ROOM[0]

@@ -46,7 +46,8 @@ class Own:
 def samples(seen: Seen, facts: Facts, own: Own) -> Iterator[Sample]:
     """Everything but frames and bytes by host and CPU."""
     syns = seen.hosts.frames[:, [*of.SYNS]].sum(1).tolist() if seen.hosts.names else []
-    yield from ((of.HOST_SYNS, (name,), count) for name, count in zip(seen.hosts.names, syns, strict=True))
+    by_host = zip(seen.hosts.names, syns, strict=True)
+    yield from ((of.HOST_SYNS, (name,), count) for name, count in by_host if name != of.NOBODY)
     yield from rules(seen)
     yield from tables(seen)
     yield from attacks(seen)
