@@ -22,10 +22,9 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 from hardtack.agent import textfile
 from hardtack.agent.families import AGENT, AGENT_UP, KEYS_EXPIRE
 from hardtack.agent.textfile import NoTextfile, Textfile
-from hardtack.control.attacks.entry import Attack
 from hardtack.control.metrics import families, table
 from hardtack.control.metrics.exposition import exposition
-from hardtack.control.metrics.reading import Held, Seen, Traffic
+from hardtack.control.metrics.reading import Attacks, Held, Seen, Traffic
 from hardtack.control.metrics.samples import Facts, Own, samples
 from hardtack.control.metrics.server import MOST_CLIENTS, Server
 from hardtack.control.metrics.token import TokenFileError, read_token
@@ -43,10 +42,10 @@ def seen() -> Seen:
     frames = np.zeros((2, FRONT_REASONS), np.uint64)
     frames[1, [Reason.answered, Reason.stray_ack]] = 2**53 + 2, 7
     hosts, cpus = Traffic([families.NOBODY, "web"], frames, frames * np.uint64(2)), Traffic(["0", "1"], frames, frames)
-    attack = Attack(True, "auto", 1000.0, ["syns"], {"syns": 5.0}, {"syns": 1.0})
+    attacks = Attacks(["web"], [True], [1000.0], [[5.0, 0.0, 0.0]], [[1.0, 0.5, 0.0]])
     rules = [RuleFrames("", RULE, 1, 2, 3, 4)]
     held = Held({"cookie": 3}, {"established": 3}, 10, 2, 1, 5)
-    return Seen(hosts, cpus, rules, held, {"web": attack}, {}, 0.0, 0.5, Reloads(5.0), {"admitted": 3}, 1.0, 0.01)
+    return Seen(hosts, cpus, rules, held, attacks, {}, 0.0, 0.5, Reloads(5.0), {"admitted": 3}, 1.0, 0.01)
 
 
 FACTS = Facts("eth0", (("eth0", "driver", True),), 1.0, "1.2", 5000.0, 7)

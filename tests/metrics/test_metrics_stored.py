@@ -18,7 +18,7 @@ from hardtack.keys import EPOCH
 from hardtack.lab.addresses import SERVER
 from hardtack.lab.process import Process
 from hardtack.packet.reasons import Reason
-from metrics.place import FRAMES, RULES, Place
+from metrics.place import FRAMES, HOSTS, RULES, Place
 from metrics.servers import NODE, PATIENCE, get
 from metrics.test_metrics_lines import expected
 
@@ -67,7 +67,8 @@ def test_what_else_prometheus_has(place: Place, front: Process) -> None:
     assert ask("hardtack_connections_capacity")[0][1] == 1_000_000
     ((labels, frames),) = ask('hardtack_rule_frames_total{host="web"}')
     assert frames > 0 and labels["rule"].startswith("count tcp")
-    assert [value for _, value in ask("hardtack_under_attack")] == [1]
+    assert ask('hardtack_under_attack{host="sometimes"}')[0][1] == 1
+    assert {one["host"]: value for one, value in ask("hardtack_host_protected")} == dict.fromkeys(HOSTS, 1)
     ((labels, attached),) = ask("hardtack_interface_attached")
     assert (labels["interface"], labels["engine"], attached) == (place.net.outside.name, "xdp", 1)
     syns = {one["host"]: value for one, value in ask("hardtack_syns_total")}

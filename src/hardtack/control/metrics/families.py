@@ -48,12 +48,12 @@ SOURCES_WAITING = Family("proven_sources_waiting", "gauge", "Of them, those that
 SOURCES_CAPACITY = Family("proven_sources_capacity", "gauge", "Sources that the table is made for.")
 
 ATTACKED = Family(
-    *("under_attack", "gauge", "1 while a host that is protected only under attack is attacked, else 0."),
+    *("under_attack", "gauge", "1 while a host is attacked, as the front sees it, else 0."),
     ("host",),
-    'hosts with protect_when = "under-attack"',
+    "hosts",
 )
 PROTECTED = Family(
-    *("host_protected", "gauge", "1 if the handshake that is configured for such a host holds, 0 if SYNs just pass."),
+    *("host_protected", "gauge", "1 if the handshake that is configured for a host holds, 0 if it waits for an attack."),
     ("host",),
     ATTACKED.most,
 )
@@ -104,13 +104,14 @@ LOST = Family(
 SEND_FAILURES = Family("influx_failures", "counter", "Attempts to send that failed; what they held is sent again.")
 WAITING = Family("influx_buffer_bytes", "gauge", "What waits to be sent.")
 
+BY_HOST = (HOST_SYNS, ATTACKED, PROTECTED, BASELINE)  # of each host
 EXPORTER = (READ_SECONDS, CPU_SECONDS, SENT, LOST, SEND_FAILURES, WAITING)
 SMALL = (
-    *(HOST_SYNS, RULE_FRAMES, RULE_BYTES, RULE_OVER, RULE_OVER_BYTES),
+    *(RULE_FRAMES, RULE_BYTES, RULE_OVER, RULE_OVER_BYTES),
     *(CONNECTIONS, CONNECTION_STATES, CONNECTIONS_CAPACITY, SOURCES, SOURCES_WAITING, SOURCES_CAPACITY),
-    *(ATTACKED, PROTECTED, ATTACK_SINCE, ATTACK_PEAK, BASELINE, HANDOVER),
+    *(ATTACK_SINCE, ATTACK_PEAK, HANDOVER),
     *(GRACE, KEYS_EXPIRE, KEY_EPOCH, CLOCK_ERROR, RELOADS, RELOADED, RELOAD_FAILED),
     *(ATTACHED, HOSTS, UP, STARTED, BUILD, AGENT_FRAMES, *EXPORTER),
 )
-ALL = (*(family for pair in TRAFFIC for family in pair), *SMALL)
+ALL = (*(family for pair in TRAFFIC for family in pair), *BY_HOST, *SMALL)
 LABELS = {int(reason): (verdict(reason).name.lower(), reason.name) for reason in OURS}

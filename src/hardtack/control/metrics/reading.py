@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hardtack.control import listing, proven, proven_listing, reloads
-from hardtack.control.attacks.entry import Attack, attacks_in
+from hardtack.control.attacks.entry import ATTACKS, Entry, entries_of, is_protected
 from hardtack.control.connections import ROOM
 from hardtack.control.handovers.failures import Failure, failures_in
 from hardtack.control.metrics.families import NOBODY
@@ -42,6 +42,17 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class Attacks:
+    """An entry for each host. `since`: unix time in s, 0: there is no attack; `peak`, `usual`: by attacks.entry.KINDS."""
+
+    names: Sequence[str]
+    protected: Sequence[bool]
+    since: Sequence[float]
+    peak: Sequence[Sequence[float]]
+    usual: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
 class Held:
     """What the tables of connections and proven sources hold."""
 
@@ -61,7 +72,7 @@ class Seen:
     cpus: Traffic
     rules: list[RuleFrames]
     held: Held | None
-    attacks: Mapping[str, Attack]
+    attacks: Attacks
     failures: Mapping[str, Failure]
     grace_left: float | None
     clock_error: float | None
@@ -92,7 +103,7 @@ class Reader:
                 cpus=cpus,
                 rules=[*ruled(self.tables)],
                 held=self.held(),
-                attacks=attacks_in(self.tables),
+                attacks=attacks(self.tables),
                 failures=failures_in(self.tables),
                 grace_left=grace_left(self.tables.get(POLICY), self.tables.now()),
                 clock_error=clock_error(self.tables),
@@ -147,6 +158,17 @@ def traffic(tables: Handed) -> tuple[Traffic, Traffic]:
     whole = np.concatenate(rows)
     cpus = [str(number) for number in range(len(by_cpu))]
     return Traffic(names, whole[:, 0::2], whole[:, 1::2]), Traffic(cpus, by_cpu[:, 0::2], by_cpu[:, 1::2])
+
+
+def attacks(tables: Handed) -> Attacks:
+    """How it stands with each host, as arrays: one by one takes too long."""
+    table = tables.get(ATTACKS)
+    names = ["", *tables.hosts()]
+    entries = entries_of(table)[: len(names)] if table else np.zeros(0, Entry)
+    numbers = [number for number in np.flatnonzero(entries["at_times"]).tolist() if names[number]]
+    some = entries[numbers]
+    since, peak, usual = (some[name].round(1).tolist() for name in ("since", "peak", "usual"))
+    return Attacks([names[number] for number in numbers], is_protected(some).tolist(), since, peak, usual)
 
 
 def held(tables: Handed) -> Held | None:

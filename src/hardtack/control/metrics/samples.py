@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardtack.agent.families import AGENT_FRAMES, BUILD, KEYS_EXPIRE, Family
+from hardtack.control.attacks.entry import KINDS
 from hardtack.control.metrics import families as of
 from hardtack.control.metrics.reading import Seen, Traffic
 from hardtack.packet.reasons import FRONT_REASONS
@@ -78,14 +79,16 @@ def tables(seen: Seen) -> Iterator[Sample]:
 
 
 def attacks(seen: Seen) -> Iterator[Sample]:
-    """Of hosts that are protected only under attack; and hosts that do not take over their clients."""
-    for name, attack in seen.attacks.items():
-        yield of.ATTACKED, (name,), float(attack.since is not None)
-        yield of.PROTECTED, (name,), float(attack.protected)
-        if attack.since is not None:
-            yield of.ATTACK_SINCE, (name,), attack.since
-        yield from ((of.ATTACK_PEAK, (name, kind), rate) for kind, rate in attack.peak.items())
-        yield from ((of.BASELINE, (name, kind), rate) for kind, rate in attack.usual.items())
+    """Of hosts; and hosts that do not take over their clients."""
+    found = seen.attacks
+    columns = zip(found.names, found.protected, found.since, found.peak, found.usual, strict=True)
+    for name, protected, since, peak, usual in columns:
+        yield of.ATTACKED, (name,), int(since > 0)
+        yield of.PROTECTED, (name,), int(protected)
+        yield from ((of.BASELINE, (name, kind), rate) for kind, rate in zip(KINDS, usual, strict=True))
+        if since:
+            yield of.ATTACK_SINCE, (name,), since
+            yield from ((of.ATTACK_PEAK, (name, kind), rate) for kind, rate in zip(KINDS, peak, strict=True))
     for name, failure in seen.failures.items():
         yield of.HANDOVER, (name, failure.kind), 1
 
