@@ -22,7 +22,8 @@ COMPUTING = {
 
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
 BESIDE = {
-    *("test_capture", "test_docs"),
+    *("test_capture", "test_docs", "test_top"),
+    *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
 }
 
 # And these are quick: they compile no program of ours.

@@ -1,4 +1,4 @@
-"""The Debian packages: built, looked at by lintian, installed, upgraded, removed, purged in clean roots; upgraded at work."""
+"""The Debian packages: built, checked by lintian, installed, upgraded, removed, purged in clean roots; upgraded at work."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ import argparse
 from pathlib import Path
 
 from hardtack import __version__
+from hardtack.agent.asked import WORDS, asked
 from hardtack.agent.daemon import run
 from hardtack.agent.detach import detach
 from hardtack.journal import FORMATS, VARIABLE
@@ -36,7 +37,8 @@ def made_parser() -> argparse.ArgumentParser:
         prog="hardtack-agent",
         description="Make sockets, on a protected host, of the cookies that a front's clients bring back.",
         epilog="It works on what comes in by the interface, says 'ready', and ends on SIGTERM or Ctrl-C. Its program stays "
-        "at work, for an hour as the keys go, and is taken over by the next; --detach takes it off.",
+        "at work, for an hour as the keys go, and is taken over by the next; --detach takes it off. "
+        "Two words in the place of options: status, what it does; doctor, what stands in the way. Both have --help.",
     )
     parser.add_argument("-i", "--interface", required=True, metavar="IF", help="where clients' traffic comes in")
     what = parser.add_mutually_exclusive_group(required=True)
@@ -58,12 +60,14 @@ def made_parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Parse, run, and tell a mistake in a line for each."""
-    parser = made_parser()
-    given = parser.parse_args()
-    for option in ("old_key", "metrics_textfile"):
+    parser, words = made_parser(), sys.argv[1:]
+    given = None if words[:1] in ([word] for word in WORDS) else parser.parse_args()
+    for option in ("old_key", "metrics_textfile") if given else ():
         if getattr(given, option) and not given.key:
             parser.error(f"argument --{option.replace('_', '-')}: write --key FILE, too")
     try:
+        if given is None:
+            return asked(words)
         if given.detach:
             print(*detach([given.interface], ["agent"]), sep="\n")
             return 0
