@@ -27,9 +27,9 @@ from hardtack.control.metrics.exposition import exposition
 from hardtack.control.metrics.reading import Attacks, Held, Seen, Traffic
 from hardtack.control.metrics.samples import Facts, Own, samples
 from hardtack.control.metrics.server import MOST_CLIENTS, Server
-from hardtack.control.metrics.token import TokenFileError, read_token
 from hardtack.control.readout import RuleFrames
 from hardtack.control.reloads import Reloads
+from hardtack.control.token_file import TokenFileError, read_token
 from hardtack.packet.reasons import FRONT_REASONS, Reason
 
 ROOT = Path(__file__).parents[2]

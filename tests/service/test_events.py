@@ -15,7 +15,8 @@ from lab_ground import eventually
 from hardtack import journal
 from hardtack.control.configuration.events import Events
 from hardtack.control.events.delivery import ROOM, Courier, Delivery, sinks_of
-from hardtack.control.events.sinks import Command, Failure, TokenError, Webhook
+from hardtack.control.events.sinks import Command, Failure, Webhook
+from hardtack.control.token_file import TokenFileError
 
 PATIENCE = 60.0  # s
 SOON = 0.01  # s: the first pause between tries
@@ -172,14 +173,14 @@ def test_how_a_command_ends(words: list[str], failure: Failure | None) -> None:
 
 def test_a_token_is_nobody_elses(tmp_path: Path) -> None:
     token = tmp_path / "token"
-    with pytest.raises(TokenError, match="No such file"):
+    with pytest.raises(TokenFileError, match="No such file"):
         Webhook("http://127.0.0.1:9/", token)
     token.write_text("secret")
     token.chmod(0o644)
-    with pytest.raises(TokenError, match="chmod 600"):
+    with pytest.raises(TokenFileError, match="chmod 600"):
         Webhook("http://127.0.0.1:9/", token)
     token.chmod(0o600)
     for text in ("", "two words", "x" * 5000, "\xe9"):
         token.write_text(text)
-        with pytest.raises(TokenError, match="not a token"):
+        with pytest.raises(TokenFileError, match="not a token"):
             Webhook("http://127.0.0.1:9/", token)

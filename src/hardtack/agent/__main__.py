@@ -62,8 +62,8 @@ def main() -> int:
     """Parse, run, and tell a mistake in a line for each."""
     parser, words = made_parser(), sys.argv[1:]
     given = None if words[:1] in ([word] for word in WORDS) else parser.parse_args()
-    for option in ("old_key", "metrics_textfile") if given else ():
-        if getattr(given, option) and not given.key:
+    for option in ("old_key", "metrics_textfile"):
+        if given and getattr(given, option) and not given.key:
             parser.error(f"argument --{option.replace('_', '-')}: write --key FILE, too")
     try:
         if given is None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from hardtack.control.adoption import left_behind
 from hardtack.control.configuration.schema import Config
-from hardtack.control.events import sinks
-from hardtack.control.metrics.token import read_token
 from hardtack.control.plan import sites
+from hardtack.control.token_file import read_token
 from hardtack.control.ways import ways
 from hardtack.diagnosis import looks
 from hardtack.diagnosis.finding import Finding
@@ -62,7 +61,7 @@ def lacking(config: Config) -> list[Mistake]:
     if config.metrics.influx_token_file:
         found.of(read_token, config.metrics.influx_token_file)
     if config.events.token_file:
-        found.of(sinks.read_token, config.events.token_file)
+        found.of(read_token, config.events.token_file)
     return list(found.found.values())
 
 

@@ -150,7 +150,7 @@ class Delivery(logging.Handler):
 
 
 def sinks_of(events: Events) -> list[Sink]:
-    """As the configuration says. TokenError."""
+    """As the configuration says. TokenFileError."""
     sinks: list[Sink] = []
     if events.webhook:
         sinks.append(Webhook(events.webhook, events.token_file))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,20 +17,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from hardtack import __version__
-from hardtack.mistake import Mistake
+from hardtack.control.token_file import read_token
 
 PATIENCE = 10.0  # s that an HTTP server may take to connect, or between two pieces of an answer
 LONGEST_RUN = 30.0  # s that a command may take
 TEMPORARY = 75  # EX_TEMPFAIL, sysexits.h: the command asks to be run again
 LATER = frozenset({408, 425, 429})  # of 4xx, those that ask to be tried again
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-MOST_TOKEN = 4096  # bytes
-
-
-class TokenError(Mistake):
-    """A token that cannot be read, or is none."""
-
-    status = 2
 
 
 @dataclass(frozen=True)
@@ -113,18 +105,3 @@ class Command:
 
     def close(self) -> None:
         """It ends with each event."""
-
-
-def read_token(path: Path) -> str:
-    """The token in a file that only its owner may read. TokenError."""
-    try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            found = os.fstat(file.fileno())
-            text = file.read(MOST_TOKEN + 1).strip() if stat.S_ISREG(found.st_mode) else b""
-    except OSError as error:
-        raise TokenError(f"{path}: cannot read this token: {error.strerror}; write the token into it, mode 0600") from error
-    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise TokenError(f"{path}: others than its owner may read this token; write: chmod 600 {path}")
-    if not text or len(text) > MOST_TOKEN or not all(0x21 <= byte < 0x7F for byte in text):
-        raise TokenError(f"{path}: not a token: it must be a line of ASCII without blanks, in a regular file")
-    return text.decode("ascii")

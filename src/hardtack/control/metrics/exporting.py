@@ -23,7 +23,7 @@ from hardtack.control.configuration.endpoints import listen_of
 from hardtack.control.configuration.schema import Metrics
 from hardtack.control.metrics.handed import AGENTS, tables_of
 from hardtack.control.metrics.server import listening
-from hardtack.control.metrics.token import read_token
+from hardtack.control.token_file import read_token
 from hardtack.image import Table
 from hardtack.kernel import interfaces, maps
 

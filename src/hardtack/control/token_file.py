@@ -1,4 +1,4 @@
-"""The file with InfluxDB's token, or user:password: like a key file, nobody but its owner may read it."""
+"""A file with a secret that another service wants, a token or user:password: only its owner may read it, as a key file."""
 
 from __future__ import annotations
 
