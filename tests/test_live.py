@@ -217,7 +217,7 @@ def test_pages(ground: Ground, root: Path) -> None:
     picture = watch(root=root).step()
     lines = shown(picture)
     assert lines[0].startswith("hardtack top  front lo ") and lines[1].startswith("process none  keys none  grace over")
-    assert "UNDER ATTACK: mail, for 1 min: at most 20.0k SYNs/s" in lines
+    assert "UNDER ATTACK: mail, for 1 min: peak 20.0k/s SYNs" in lines
     assert "no process runs for front lo; its programs go on" in lines
     row = next(line for line in lines if line.startswith("stray_ack"))
     assert f"{1000 * CPUS:,}" in row and Reason.stray_ack.text in row

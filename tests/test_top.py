@@ -102,7 +102,8 @@ def tells(screen: Terminal, reason: Reason, frames: int) -> bool:
 
 def of_cpus(screen: Terminal) -> int:
     """Frames of all CPUs together, as the view of CPUs says; 0 while it is not drawn."""
-    totals = [line.split()[-1].replace(",", "") for line in screen.lines[8:-1] if line.strip()]
+    tabs = next((number for number, line in enumerate(screen.lines) if "[CPUs]" in line), 0)
+    totals = [line.split()[-1].replace(",", "") for line in screen.lines[tabs + 2 : -1] if line.strip()]
     return sum(map(int, totals)) if all(map(str.isdecimal, totals)) else 0
 
 

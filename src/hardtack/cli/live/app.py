@@ -7,7 +7,6 @@ import copy
 import signal
 import time
 from dataclasses import dataclass, field
-from itertools import islice
 
 from rich.text import Text
 from textual import events
@@ -19,13 +18,17 @@ from hardtack.cli.live.keys import Chosen, pressed
 from hardtack.cli.live.page import page
 from hardtack.cli.live.views import Known, table_of
 from hardtack.control.hitters.sample import Sampler
-from hardtack.control.hitters.tally import Hitters
-from hardtack.control.live.watch import Watch
+from hardtack.control.hitters.tally import Hitters, thinned
+from hardtack.control.live.watch import Picture, Watch
+from hardtack.kernel.bpf import BpfError
 from hardtack.mistake import Mistake
 
 FIRST = 0.2  # s until the second reading, so that there are rates soon
-MOST_SAMPLES = 4096  # taken at once
+MOST_SAMPLES = 4096  # looked at in a step: a tenth of a second
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+Loaded = frozenset[tuple[str | int, ...]]  # of each front the interface, and the kernel's numbers of its programs
 
 
 @dataclass
@@ -69,6 +72,9 @@ class Top(App[int]):
         self._watch, self._interval, self._blocks, self._sampler = watch, interval, blocks, sampler
         self._shown = Screenful()
         self._hitters: Hitters | None = None
+        self._picture: Picture | None = None
+        self._sampled: Loaded = frozenset()
+        self._why_not = ""
 
     def compose(self) -> ComposeResult:
         """One widget."""
@@ -106,11 +112,12 @@ class Top(App[int]):
 
     def _step(self) -> None:
         """Read, and show it unless paused."""
+        picture = self._picture = self._watch.step()
         self._sample()
-        picture = self._watch.step()
         if picture is None or self._shown.chosen.paused:
             return
-        self._shown.known = Known(picture, copy.deepcopy(self._watch.histories), self._blocks, self._hitters)
+        histories = copy.deepcopy(self._watch.histories)
+        self._shown.known = Known(picture, histories, self._blocks, self._hitters, self._why_not)
         self._redraw()
 
     def _redraw(self) -> None:
@@ -120,21 +127,30 @@ class Top(App[int]):
         """Sampling costs something in the packet program, so it goes on only while somebody looks at what comes of it."""
         if self._sampler is None:
             return
-        now = time.monotonic()
-        if self._shown.chosen.view != "sources":
+        now, loaded = time.monotonic(), self._loaded()
+        if self._shown.chosen.view != "sources" or not loaded:
             self._stop_sampling()
             return
         try:
-            if self._hitters is None:
+            if self._hitters is None or loaded != self._sampled:
+                self._stop_sampling()
                 self._sampler.start()
-                self._hitters = Hitters(now)
+                self._hitters, self._sampled = Hitters(now), loaded
             if not self._shown.chosen.paused:
-                self._hitters.take(islice(self._sampler.samples(), MOST_SAMPLES), now)
-        except Mistake as mistake:
-            self._sampler, self._hitters = None, None
-            self.notify(str(mistake))
+                self._hitters.take(thinned(self._sampler.samples(), MOST_SAMPLES), now)
+        except (Mistake, BpfError, OSError) as error:  # also where the front goes away just now: then the next step tells
+            self._stop_sampling()
+            self._why_not = str(error)
+
+    def _loaded(self) -> Loaded:
+        """The fronts and their programs: others want to be sampled anew. Empty while no front is there."""
+        picture = self._picture
+        if picture is None or picture.problem:
+            return frozenset()
+        found = (one for one in picture.sight.attached if one.role == "front")
+        return frozenset((one.interface, *(program.id for program in one.programs)) for one in found)
 
     def _stop_sampling(self) -> None:
         if self._sampler is not None and self._hitters is not None:
             self._sampler.stop()
-        self._hitters = None
+        self._hitters, self._why_not = None, ""

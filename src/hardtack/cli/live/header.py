@@ -75,8 +75,8 @@ def banners(known: Known) -> Iterator[Line]:
 
 def how(attack: Attack, clock: float) -> str:
     """Since when, and what shows it."""
-    peaks = ", ".join(f"{short(attack.peak[kind])} {WORDS[kind]}/s" for kind in attack.why if kind in attack.peak)
-    return f"for {span(clock - (attack.since or clock))}" + (f": at most {peaks}" if peaks else "")
+    peaks = ", ".join(f"{short(attack.peak[kind])}/s {WORDS[kind]}" for kind in attack.why if kind in attack.peak)
+    return f"for {span(clock - (attack.since or clock))}" + (f": peak {peaks}" if peaks else "")
 
 
 def traffic(known: Known, width: int) -> Iterator[Line]:

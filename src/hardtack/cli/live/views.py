@@ -25,12 +25,13 @@ NOT_AVAILABLE = "sampling is not available: what is dropped is counted, but not 
 
 @dataclass(frozen=True)
 class Known:
-    """What the views are made of. `blocks`: characters that lines are drawn with."""
+    """What the views are made of. `blocks`: characters that lines are drawn with; `why_not`: nothing is sampled."""
 
     picture: Picture
     histories: Histories
     blocks: str
     hitters: Hitters | None = None
+    why_not: str = ""
 
 
 def table_of(view: View, known: Known) -> Table:
@@ -177,7 +178,7 @@ def hitters(known: Known) -> Table:
         Column("share", 7, lambda part: f"{part:.1%}", right=True),
     )
     if known.hitters is None:
-        return Table("sources", columns, [], 2, empty=NOT_AVAILABLE)
+        return Table("sources", columns, [], 2, empty=known.why_not or NOT_AVAILABLE)
     found = [(kind, one) for kind in KINDS for one in known.hitters.top(kind, MOST_HITTERS)]
     rows: list[Cells] = [(kind, one.key, one.rate, one.share) for kind, one in found]
     return Table("sources", columns, rows, 2, empty="nothing was sampled yet: nothing is dropped")

@@ -99,6 +99,13 @@ class Hitters:
         ]
 
 
+def thinned(samples: Iterable[Sample], most: int) -> list[Sample]:
+    """At most so many of them, evenly; each stands for those left out, too."""
+    found = [*samples]
+    step = -(-len(found) // most)
+    return [one._replace(weight=one.weight * step) for one in found[::step]] if step > 1 else found
+
+
 def count(counters: dict[Kind, Heaviest[Any]], ends: Ends, weight: float) -> None:
     """One frame, under each kind of key."""
     counters["source"].add(ends.source, weight)
