@@ -18,9 +18,9 @@ def agent(
     ] = None,
     old_key: Annotated[
         Path | None,
-        typer.Option("--old-key", metavar="FILE", help="Another key whose cookies are taken, while keys change."),
+        typer.Option("--old-key", metavar="FILE", help="Also accept cookies of this key, while keys are being changed."),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Take this agent's program off, and end.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Detach this agent's program and exit.")] = False,
     window_scale: Annotated[
         int, typer.Option(min=0, max=MOST_SCALE, metavar="N", help="window_scale of this host in the front's configuration.")
     ] = USUAL_SCALE,
@@ -35,12 +35,12 @@ def agent(
     verbose: Verbose = False,
     log_format: LogFormat = None,
 ) -> int:
-    """Admit, on a protected host, the clients that come back with a front's cookie.
+    """Accept, on a protected host, the clients that return a front's cookie.
 
     Needs Linux 6.9 or newer on the host. Only an ACK to a port that something listens on is looked at; SYNs, known
     connections and everything else pass by untouched. Runs in the foreground and logs a line with the word "ready".
-    SIGTERM or Ctrl-C end the process; the program stays at work, for an hour as the keys go, until the next start takes it
-    over or --detach takes it off. Where only Python is installed: python3 -P -m hardtack.agent, with the same options.
+    SIGTERM or Ctrl-C end the process; the program stays in place, with keys for an hour, until the next start takes it
+    over or --detach removes it. Where only Python is installed: python3 -P -m hardtack.agent, with the same options.
 
     Example: hardtack agent --interface eth0 --key /etc/hardtack/key
     """

@@ -32,8 +32,8 @@ from hardtack.cli.top import top
 app = typer.Typer(
     help=(
         "Keeps TCP services reachable under a SYN flood.\n\nA **front** answers every SYN itself with a cookie "
-        "that costs no memory; the **agent** on a protected host makes connections of the cookies that come "
-        "back. All they share is a key file.\n\nFirst steps: hardtack doctor; hardtack key FILE; hardtack check "
+        "that costs no memory; the **agent** on a protected host turns returned cookies into "
+        "connections. All they share is a key file.\n\nFirst steps: hardtack doctor; hardtack key FILE; hardtack check "
         "CONFIG; hardtack front CONFIG. To see it work: hardtack demo. Help on a command: hardtack help COMMAND."
     ),
     cls=Group,

@@ -39,7 +39,7 @@ Attached = Annotated[
 Host = Annotated[
     str | None, typer.Option("--host", metavar="NAME", help="This host only, by its name.", autocompletion=hosts)
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is done.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 LogFormat = Annotated[
     Literal["text", "json"] | None,
     typer.Option("--log-format", metavar="text|json", help="Of log lines. Left out: as HARDTACK_LOG says, else text."),

@@ -13,12 +13,12 @@ from hardtack.cli.extras import require_lab
 
 
 def bench(
-    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="How often all are measured in turn.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Only see that it works: few rounds, few frames.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="How many rounds of measurements.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few rounds, few frames: only checks that it works.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, for programs.")] = False,
     out: OutFolder = Path("out"),
 ) -> int:
-    """Measure what a frame costs: hardtack, the limits of the driver, and Linux's own means, side by side.
+    """Measure the cost per frame: hardtack, the limits of the driver, and Linux's own defences, side by side.
 
     SYNs, forged ACKs and segments of known connections: CPU nanoseconds a frame of the receiving core, and millions of
     frames a second; where each nanosecond goes; then each program's size, memory and start-up. Takes some minutes, in

@@ -14,15 +14,15 @@ from hardtack.printable import printable
 
 def check(
     config: ConfigFile,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     as_toml: Annotated[
-        bool, typer.Option("--show", help="Print all of it as one TOML file, with every default that holds.")
+        bool, typer.Option("--show", help="Print the effective configuration as one TOML file, defaults included.")
     ] = False,
     source: Annotated[
-        str | None, typer.Option("--source", metavar="ADDRESS", help="Only say what the lists say of a source.")
+        str | None, typer.Option("--source", metavar="ADDRESS", help="Only show what the lists say about this source.")
     ] = None,
 ) -> None:
-    """Say what CONFIG protects, or everything that is wrong with it.
+    """Show what CONFIG protects, or everything that is wrong with it.
 
     Exit status 0 if the file is good, 2 if not. What this machine lacks for it (keys, interfaces), and what would stand in
     its way (no route, no forwarding), is only noted on standard error: the file may have been written for another one.

@@ -30,10 +30,10 @@ def connections(
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
 ) -> None:
-    """List the connections that the fronts of this machine know, newest activity first.
+    """List the known connections of the fronts on this machine, most recently active first.
 
-    Filters add up. How many there are is told at the end, on standard error. Needs root. Exit status 1: no front is
-    attached in this network namespace.
+    All filters must match. The number of matches is printed at the end, on standard error. Needs root. Exit status 1: no
+    front is attached in this network namespace.
 
     Example: hardtack connections --client 198.51.100.0/24 --port 443 --limit 20
     """

@@ -20,13 +20,13 @@ def demo(
     out: OutFolder = Path("out"),
     json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON; the rest goes to stderr.")] = False,
 ) -> int:
-    """Watch a web server die under a SYN flood and under an ACK flood, and live.
+    """Show a web server under a SYN flood and an ACK flood, without hardtack and with it.
 
     Makes client, front and server in network namespaces of its own, touches no other interface, and removes everything
-    afterwards, also on Ctrl-C. Honest clients fetch pages all the time: in calm; under a flood of SYNs and then one of
-    forged ACKs, which Linux meets with its own means; under both floods with hardtack, and under two by clients with
-    real addresses. Then a table, a chart and the numbers. Exit status 0 only if in every phase with hardtack no request
-    failed, 95 % of the calm rate was served, and connecting took less than ten times as long (99th percentile).
+    afterwards, also on Ctrl-C. Clients fetch pages all the time: without a flood (baseline); under a flood of SYNs, then one
+    of forged ACKs, with Linux's own defences; under both floods with hardtack, and under two from real addresses. Then it
+    prints a table, a chart and the numbers. Exit status 0 only if in every phase with hardtack no request
+    failed, 95 % of the baseline rate was served, and connecting took less than ten times as long (99th percentile).
 
     Example: hardtack demo --seconds 10
     """

@@ -10,10 +10,10 @@ from hardtack.cli.arguments import Attached
 def detach(
     interface: Attached = None,
 ) -> None:
-    """Take hardtack off: the programs and tables that stay at work when a front or an agent ends.
+    """Detach hardtack: remove the programs and tables that stay in place when a front or an agent ends.
 
-    End the processes first; while one of them is at work on an interface, nothing is removed. What is removed is said in a
-    line for each front and agent. All connections go on; their hosts meet everything by themselves from then on.
+    Stop the processes first: where one is running, nothing is removed. Prints a line for each front and agent that was
+    removed. Connections stay open; hosts are no longer protected.
 
     Example: hardtack detach --interface eth0
     """

@@ -11,11 +11,11 @@ import typer
 def doctor(
     interface: Annotated[
         list[str] | None,
-        typer.Option("--interface", "-i", metavar="IF", help="Look at this one only; may be given several times."),
+        typer.Option("--interface", "-i", metavar="IF", help="This interface only; may be given several times."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
-    """Say what this machine can do, what each thing is needed for, and what to do about what is missing.
+    """Check what this machine supports, what each feature is needed for, and how to get what is missing.
 
     Attaches nothing. Exit status 0: this machine can be a front; 1: it cannot.
 

@@ -18,10 +18,10 @@ def filter(
     write: Annotated[
         Path | None, typer.Option("--write", "-w", metavar="FILE", help="Write the frames that match to this capture file.")
     ] = None,
-    ebpf: Annotated[bool, typer.Option("--ebpf", help="Print the eBPF instructions, too.")] = False,
+    ebpf: Annotated[bool, typer.Option("--ebpf", help="Also print the eBPF instructions.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
 ) -> None:
-    """Say what a rule's EXPRESSION becomes, what it costs a frame, and which frames of CAPTURE it matches.
+    """Show what a rule's EXPRESSION compiles to, its cost per frame, and which frames of CAPTURE it matches.
 
     Rules of the configuration are such expressions. One without the word `vlan` sees every frame as if it had come without
     its VLAN tags; one with it sees the frame as it is. Names are not looked up: write addresses. As root it is put before

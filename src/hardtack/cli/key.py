@@ -11,10 +11,11 @@ import typer
 def key(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; nothing is ever overwritten.")],
 ) -> None:
-    """Make the master key that every front and agent share.
+    """Create the master key that all fronts and agents share.
 
-    The file (mode 0600) is made once and copied to every machine over a safe way. Fronts and agents need no connection
-    to each other: they derive the same short-lived keys from it and from the time, so keep their clocks right (NTP).
+    The file (mode 0600) is created once and copied to every machine over a secure channel. Fronts and agents need no
+    connection to each other: they derive the same short-lived keys from it and from the time, so keep their clocks right
+    (NTP).
 
     Example: hardtack key /etc/hardtack/key
     """

@@ -14,20 +14,20 @@ from hardtack.printable import printable
 
 def protect(
     host: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The host; without: list those there are.", autocompletion=hosts)
+        str | None, typer.Argument(metavar="NAME", help="The host. Without: list all such hosts.", autocompletion=hosts)
     ] = None,
     to: Annotated[
         Literal["on", "off", "auto"] | None,
-        typer.Argument(metavar="on|off|auto", help="Its handshake holds, or clients are let through, or as it is attacked."),
+        typer.Argument(metavar="on|off|auto", help="on: always protected; off: SYNs pass; auto: the front decides."),
     ] = None,
     interface: Attached = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each front.")] = False,
 ) -> int:
-    """Switch the protection of a host that has protect_when = "under-attack", or list such hosts.
+    """Override the protection of a host with protect_when = "under-attack", or list such hosts.
 
-    auto, as it is at first: the front decides. on, off: it does not, until auto is said; restarts and reloads change
-    nothing. Known connections notice none of it. Needs root, and to switch, the front's process. Exit status 1: there is no
-    such host, it cannot be switched, or no process is there.
+    auto, the default: the front decides. on and off override it until auto is set again, also across restarts and reloads.
+    Known connections are not affected. Needs root, and to override, a running front. Exit status 1: there is no such host,
+    it cannot be switched, or no front is running.
 
     Example: hardtack protect web on
     """

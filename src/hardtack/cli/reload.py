@@ -19,11 +19,11 @@ def reload(
     diff: Annotated[bool, typer.Option("--diff", help="Only print what would change.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each front.")] = False,
 ) -> int:
-    """Have the fronts at work here read their configuration again, and say what has changed, or what is wrong.
+    """Reload the configuration of the running fronts, and print what has changed, or what is wrong.
 
-    All or nothing: if something in the file is wrong, or takes a restart, everything stays as it was, and the exit status
-    is 1. Connections, counters and keys stay in any case. A front does the same by itself as soon as a file has changed,
-    unless reload = "manual", and on SIGHUP. Needs root.
+    All or nothing: if something in the file is wrong, or needs a restart, nothing is changed, and the exit status is 1.
+    Connections, counters and keys are kept in any case. A front also reloads by itself when a file changes, unless reload =
+    "manual", and on SIGHUP. Needs root.
 
     Example: hardtack reload --diff
     """

@@ -28,11 +28,12 @@ def seed(
     interface: Attached = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each front.")] = False,
 ) -> int:
-    """Tell the fronts here of connections that were open before they were, as `ss -Hnt` on a host prints them.
+    """Import connections that were open before a front was started, as `ss -Hnt` on a host prints them.
 
-    In its grace period a front learns who speaks. Of who is silent for longer it knows nothing, and drops him when he speaks
-    again; a host knows. What is not protected here is counted, no more. Displaces nobody: a full table takes no seeds.
-    A line that ss has not written: nothing is taken, exit status 2. 1: no front is here, or not all found room. Needs root.
+    In its grace period a front learns connections that are active. It does not know those that are idle for longer, and
+    would drop their segments; the host knows them. Connections of unprotected addresses are only counted. Nothing is
+    evicted: a full table takes no more. Exit status 2: a line is not of ss, and nothing was imported; 1: no front is
+    attached, or not all found room. Needs root.
 
     Example: hardtack seed web.txt, or at once: ssh web ss -Hnt state established | hardtack seed -
     """

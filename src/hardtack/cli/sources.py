@@ -15,16 +15,16 @@ def sources(
         str | None, typer.Option(metavar="NETWORK", help="This address or network only, as 198.51.100.0/24.")
     ] = None,
     waiting: Annotated[
-        bool, typer.Option("--waiting", help="Only those that are neither heard nor challenged for a while.")
+        bool, typer.Option("--waiting", help="Only those that are blocked for a while: their SYNs are dropped.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
 ) -> None:
-    """List the sources that the fronts of this machine know to be there, those heard of last first.
+    """List the proven sources of the fronts on this machine, most recently seen first.
 
-    What proves a source is its answer to a challenge (handshake = "challenge"), or a handshake that it has finished. Filters
-    add up. How many there are is told at the end, on standard error. Needs root. Exit status 1: no front is attached in this
-    network namespace.
+    A source is proven by its answer to a challenge (handshake = "challenge"), or by a completed handshake. All filters must
+    match. The number of matches is printed at the end, on standard error. Needs root. Exit status 1: no front is attached in
+    this network namespace.
 
     Example: hardtack sources --source 198.51.100.0/24 --waiting
     """

@@ -18,19 +18,17 @@ if TYPE_CHECKING:
 def status(
     interface: Attached = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="Every host with its reasons, every rule, and what is known of memory.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every host with its reasons, every rule, memory.")] = False,
     watch: Annotated[
         float | None,
-        typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Again every so many seconds, with frames per second."),
+        typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Repeat every so many seconds, with frames per second."),
     ] = None,
 ) -> None:
-    """Say what is attached here, what became of how many frames and why, and how full the connection table is.
+    """Show what is attached, traffic by verdict and reason, and how full the connection table is.
 
-    Fits on a screen of 24 lines: of many hosts, the busiest; --all prints every one. On a machine with an agent it says what
-    the agent does. Reads the kernel's tables, so it works while no process runs, too, and changes nothing. Needs root. Exit
-    status 1: no front and no agent is attached in this network namespace.
+    Fits on a screen of 24 lines: of many hosts, the busiest; --all prints every one. On a machine with an agent it shows
+    what the agent does. Reads the kernel's tables, so it also works while no process is running, and changes nothing. Needs
+    root. Exit status 1: neither a front nor an agent is attached in this network namespace.
 
     Example: hardtack status --watch 2
     """

@@ -17,11 +17,11 @@ def top(
         float, typer.Option(min=0.2, max=60, metavar="SECONDS", help="Read the counters every so many seconds.")
     ] = 1.0,
 ) -> int:
-    """Show traffic and drop reasons as they move: full-screen, by reason, host, CPU and rule.
+    """Show live traffic, full-screen: by reason, host, CPU and rule, connections, and top sources of dropped frames.
 
-    Reads the kernel's tables, so it works while no process runs, too, and changes nothing. Keys: h shows them all, q quits.
-    Honours NO_COLOR. Needs root and a terminal. Exit status 1: nothing is attached in this network namespace; 2: this is no
-    terminal that can be drawn on, then use hardtack status --watch 2.
+    Reads the kernel's tables, so it also works while no process is running, and changes nothing. Keys: h shows them all, q
+    quits. Honours NO_COLOR. Needs root and a terminal. Exit status 1: nothing is attached in this network namespace; 2: this
+    is no terminal that can be drawn on, then use hardtack status --watch 2.
 
     Example: hardtack top --interface eth0
     """
