@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hardtack.control.hitters.heavy import Heaviest
 from hardtack.control.hitters.sample import Ends, Sample, ends_of
-from hardtack.control.hitters.tally import KINDS, MOST_HOSTS, ROOM, SPAN, Hitters
+from hardtack.control.hitters.tally import KINDS, MOST_HOSTS, ROOM, SPAN, Hitters, thinned
 from hardtack.packet.reasons import Reason
 
 ETHERNET = bytes(12)
@@ -166,3 +166,10 @@ def test_hosts_have_their_own_and_memory_is_bounded() -> None:
     assert len(hitters.top("source", 10 * ROOM)) == ROOM
     last = hitters.top("source", 1, hitters.hosts[-1])[0]
     assert last.key.startswith(f"10.{hitters.hosts[-1] % 256}.")
+
+
+def test_too_many_samples_are_thinned_and_stand_for_all() -> None:
+    samples = [sample(framed(ipv4("198.51.100.7")), 2, host=number) for number in range(1000)]
+    assert thinned(samples, 1000) == samples
+    few = thinned(iter(samples), 300)
+    assert [one.host for one in few] == [*range(0, 1000, 4)] and sum(one.weight for one in few) == 2000

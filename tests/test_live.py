@@ -218,7 +218,7 @@ def test_pages(ground: Ground, root: Path) -> None:
     lines = shown(picture)
     assert lines[0].startswith("hardtack top  front lo ") and lines[1].startswith("process none  keys none  grace over")
     assert "UNDER ATTACK: mail, for 1 min: peak 20.0k/s SYNs" in lines
-    assert "no process runs for front lo; its programs go on" in lines
+    assert "no process is running for front lo; its programs stay in place" in lines
     row = next(line for line in lines if line.startswith("stray_ack"))
     assert f"{1000 * CPUS:,}" in row and Reason.stray_ack.text in row
     for view in VIEWS:
@@ -226,6 +226,7 @@ def test_pages(ground: Ground, root: Path) -> None:
             shown(picture, size=size, view=view)
             shown(picture, size=size, view=view, help=True)
         assert table_of(view, known(picture)).columns
+    assert watch(host="mail", root=root).number == 2 and watch(root=root).number == 0
     assert any("sampling is not available" in line for line in shown(picture, view="sources"))
     problem = replace(picture, problem="it is gone") if picture else None
     assert "it is gone" in shown(problem)

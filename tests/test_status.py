@@ -305,8 +305,8 @@ def test_people_see_what_is_not_zero(ground: Ground, root: Path) -> None:
     assert "front on lo" in text
     assert f"{1_000 * CPUS:,}  {Reason.stray_ack.text}" in text
     assert "implausible_rst" not in text
-    assert "process: none, the programs go on without" in text
-    assert "keys: no process keeps them: they run out at " in text
+    assert "process: none is running, the programs stay in place" in text
+    assert "keys: expire at " in text
     assert "grace period: open, " in text
     assert "connections: 0 of 64 (0.0%); memory " in text
 

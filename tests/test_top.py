@@ -263,7 +263,7 @@ def test_a_front_that_goes_away_and_comes_back(ground: Ground) -> None:
     with ground.top("--interval", "0.3") as screen:
         screen.until(lambda: total(screen, Reason.answered))
         ground.process.stop()
-        screen.until(lambda: f"no process runs for front {ground.net.outside.name}" in screen.text)
+        screen.until(lambda: f"no process is running for front {ground.net.outside.name}" in screen.text)
         last = total(screen, Reason.answered)
         detach(ground.net.outside)
         screen.until(lambda: "nothing is attached here any more" in screen.text)

@@ -118,14 +118,14 @@ def process(one: Readout) -> str:
     with_file = f", with {plain(one.configuration)}" if one.configuration else ""
     if one.process is None:
         last = f"; the last one began {clock(one.started)}{with_file}" if one.started else ""
-        return f"process: [yellow]none, the programs go on without[/]{last}"
+        return f"process: [yellow]none is running, the programs stay in place[/]{last}"
     return f"process: {one.process}, since {clock(one.started)}{with_file}"
 
 
 def reload(told: Reload) -> str:
     """What is at work, and whether the file says another thing."""
     times = {0: "", 1: ", reloaded once"}.get(told.successes, f", reloaded {told.successes:,} times")
-    read = f"configuration: as read at {clock(told.succeeded)}{times}"
+    read = f"configuration: loaded at {clock(told.succeeded)}{times}"
     if told.failed is None:
         return read
     why, _, more = (told.why or "").partition("\n")
@@ -144,10 +144,10 @@ def until(one: Readout, now: float) -> str:
         return "keys: [red]none[/]"
     left = one.keys_until - now
     if left <= 0:
-        return f"keys: [red]ran out at {clock(one.keys_until)}[/]; start the process again"
+        return f"keys: [red]expired at {clock(one.keys_until)}[/]; start the process again"
     if one.process is None:
-        return f"keys: [yellow]no process keeps them: they run out at {clock(one.keys_until)}[/], in {left / 60:.0f} minutes"
-    return f"keys: last until {clock(one.keys_until)}, kept up by the process"
+        return f"keys: [yellow]expire at {clock(one.keys_until)}[/], in {left / 60:.0f} minutes: no process renews them"
+    return f"keys: until {clock(one.keys_until)}, renewed by the process"
 
 
 def connections(held: Connections) -> Iterator[str]:

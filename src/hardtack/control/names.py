@@ -42,3 +42,14 @@ def known_hosts(root: Path = pins.ROOT) -> list[str]:
     except (BpfError, Mistake, OSError):
         pass
     return [name for name in found if name]
+
+
+def number_of(host: str, root: Path = pins.ROOT) -> int:
+    """The Host.number of the first front here that has it; 0: none has."""
+    for folder in pins.here("front", root):
+        if table := folder.open(NAMES):
+            with table:
+                names = [name_in(entry) for entry in values_of(table)]
+            if host in names[1:]:
+                return names.index(host, 1)
+    return 0

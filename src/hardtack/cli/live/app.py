@@ -117,7 +117,7 @@ class Top(App[int]):
         if picture is None or self._shown.chosen.paused:
             return
         histories = copy.deepcopy(self._watch.histories)
-        self._shown.known = Known(picture, histories, self._blocks, self._hitters, self._why_not)
+        self._shown.known = Known(picture, histories, self._blocks, self._hitters, self._why_not, self._watch.number)
         self._redraw()
 
     def _redraw(self) -> None:

@@ -70,7 +70,7 @@ def banners(known: Known) -> Iterator[Line]:
             yield f"HAND-OVER FAILS: {host}: {failure.cause}; {failure.remedy}", "bold reverse yellow"
         if each.process is None:
             last = f": keys last {span((each.keys_until or 0) - sight.clock)}" if each.keys_until else ""
-            yield f"no process runs for {each.role} {each.interface}; its programs go on{last}", "bold yellow"
+            yield f"no process is running for {each.role} {each.interface}; its programs stay in place{last}", "bold yellow"
 
 
 def how(attack: Attack, clock: float) -> str:

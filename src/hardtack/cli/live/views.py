@@ -8,7 +8,7 @@ from typing import Literal
 
 from hardtack.cli.live.numbers import short
 from hardtack.cli.live.tables import Cells, Column, Table
-from hardtack.control.hitters.tally import KINDS, Hitters
+from hardtack.control.hitters.tally import ALL, KINDS, Hitters
 from hardtack.control.live.history import History, sparkline
 from hardtack.control.live.rates import VERDICTS, flows
 from hardtack.control.live.sight import FRAMES, OCTETS
@@ -25,13 +25,17 @@ NOT_AVAILABLE = "sampling is not available: what is dropped is counted, but not 
 
 @dataclass(frozen=True)
 class Known:
-    """What the views are made of. `blocks`: characters that lines are drawn with; `why_not`: nothing is sampled."""
+    """What the views are made of. `blocks`: characters that lines are drawn with; `why_not`: nothing is sampled.
+
+    `host`: by number, the one whose dropped frames are looked into.
+    """
 
     picture: Picture
     histories: Histories
     blocks: str
     hitters: Hitters | None = None
     why_not: str = ""
+    host: int = ALL
 
 
 def table_of(view: View, known: Known) -> Table:
@@ -179,7 +183,7 @@ def hitters(known: Known) -> Table:
     )
     if known.hitters is None:
         return Table("sources", columns, [], 2, empty=known.why_not or NOT_AVAILABLE)
-    found = [(kind, one) for kind in KINDS for one in known.hitters.top(kind, MOST_HITTERS)]
+    found = [(kind, one) for kind in KINDS for one in known.hitters.top(kind, MOST_HITTERS, known.host)]
     rows: list[Cells] = [(kind, one.key, one.rate, one.share) for kind, one in found]
     return Table("sources", columns, rows, 2, empty="nothing was sampled yet: nothing is dropped")
 

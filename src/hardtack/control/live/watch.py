@@ -12,6 +12,7 @@ import numpy as np
 from hardtack.control.live.history import History
 from hardtack.control.live.rates import VERDICTS, Rates, between
 from hardtack.control.live.sight import FRAMES, Sight, look, with_holdings
+from hardtack.control.names import number_of
 from hardtack.control.pinned import NothingHere
 from hardtack.kernel import pins
 from hardtack.kernel.bpf import BpfError
@@ -49,10 +50,11 @@ class Picture:
 
 
 class Watch:
-    """Reads when told to. `host`: rows of this one only."""
+    """Reads when told to. `host`: rows of this one only. `number`: its Host.number where it was first found; 0: all."""
 
     def __init__(self, interfaces: Collection[str] = (), host: str | None = None, root: Path = pins.ROOT) -> None:
         self._interfaces, self._host, self._root = interfaces, host, root
+        self.number = number_of(host, root) if host else 0
         self._last: Sight | None = None
         self._picture: Picture | None = None
         self._holdings_due = 0.0
