@@ -221,6 +221,13 @@ def test_without_colour(ground: Ground, variables: dict[str, str]) -> None:
         assert screen.colours == set()
 
 
+def test_where_the_locale_has_no_blocks(ground: Ground) -> None:
+    variables = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with ground.top(variables=variables) as screen:
+        screen.until(lambda: set(screen.row("passed")[-1]) == {"_"} and total(screen, Reason.stray_ack))
+        assert screen.text.isascii()
+
+
 def test_with_colour(ground: Ground) -> None:
     with ground.top() as screen:
         screen.until(lambda: screen.colours)
