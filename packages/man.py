@@ -12,11 +12,10 @@ from hardtack import __version__
 from hardtack.agent.__main__ import made_parser
 from hardtack.cli.app import app
 from hardtack.control.configuration import advice
+from hardtack.control.configuration.complaints import CALLED
 from hardtack.control.configuration.schema import TABLES
 
 SECTION = 8
-TABLE_NAMES = {"": "the file itself, above all tables", "front": "[front]", "host": "[[host]]", "events": "[events]"}
-NESTED = {"front", "host", "events"}  # keys of the file that are tables
 
 
 def pages() -> dict[str, str]:
@@ -92,9 +91,9 @@ def configuration() -> list[str]:
     lines = [".SH DESCRIPTION", "A TOML file. Check it with", r".BR hardtack\-check (8).", "The package's"]
     lines += [".I /etc/hardtack/hardtack.toml.example", "has every key, with what it means."]
     for table in TABLES:
-        lines.append(f".SH KEYS OF {roff(TABLE_NAMES[table]).upper()}")
+        lines.append(f".SH KEYS OF {roff(CALLED.get(table, "the file itself, above all tables")).upper()}")
         for key in advice.known(table):
-            if table or key not in NESTED:
+            if table or key not in CALLED:
                 lines += [".TP", f".B {roff(key)}", f"Write {roff(advice.advice(table, key))}."]
     return lines
 

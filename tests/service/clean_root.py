@@ -20,6 +20,7 @@ from hardtack.lab.process import run
 ROOT = Path(__file__).parents[2]
 CACHE = Path.home() / ".cache/hardtack-test"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")
+TOOLS = ("debootstrap", "lintian", "dpkg-deb")  # what tests of packages need
 LIBPCAP = ("libpcap0.8", "libdbus-1-3")  # what a front needs beside Python, and what that needs: not in the agent's root
 PATIENCE = 600  # s
 # The kernel's file systems are the machine's own, so that what is pinned stays; everything else is the root's
@@ -120,6 +121,12 @@ def built() -> Path:
             raised(package, draft)
         draft.rename(folder)
     return folder
+
+
+def of(folder: Path, name: str) -> Path:
+    """The package of a name."""
+    (found,) = folder.glob(f"{name}_*.deb")
+    return found
 
 
 def raised(package: Path, folder: Path) -> None:
