@@ -91,7 +91,7 @@ def configuration() -> list[str]:
     lines = [".SH DESCRIPTION", "A TOML file. Check it with", r".BR hardtack\-check (8).", "The package's"]
     lines += [".I /etc/hardtack/hardtack.toml.example", "has every key, with what it means."]
     for table in TABLES:
-        lines.append(f".SH KEYS OF {roff(CALLED.get(table, "the file itself, above all tables")).upper()}")
+        lines.append(f".SH KEYS OF {roff(CALLED.get(table, 'the file itself, above all tables')).upper()}")
         for key in advice.known(table):
             if table or key not in CALLED:
                 lines += [".TP", f".B {roff(key)}", f"Write {roff(advice.advice(table, key))}."]
