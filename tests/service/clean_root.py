@@ -147,6 +147,7 @@ def state() -> str:
     """A hash of all that packages are made of."""
     digest = hashlib.sha256()
     files = [ROOT / name for name in ("pyproject.toml", "requirements.txt", "hatch_build.py", "LICENSE", "scripts/locked")]
+    files.append(ROOT / "docs/configuration.md")
     for folder in ("src", "etc", "packages"):
         files += [path for path in sorted((ROOT / folder).rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     for path in files:

@@ -192,6 +192,9 @@ def test_systemd_is_told_of_all_of_it(ground: Ground) -> None:
     good = ground.file.read_text()
     ground.file.write_text(good.replace("udp and src port 53", "udp and src port 123"))
     assert ground.front.told("READY=1")[1].startswith("STATUS=reloaded: ")
+    ground.file.write_text(good.replace("command = [", 'command = ["/secret", '))
+    refused = ground.front.told("READY=1")[1]
+    assert refused.startswith("STATUS=NOT reloaded, all as before: [events] command: ") and "/secret" not in refused
     ground.file.write_text("nonsense")
     assert ground.front.told("READY=1")[1].startswith("STATUS=NOT reloaded, all as before: ")
     assert ground.hardtack("reload").returncode == 1
