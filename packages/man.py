@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
@@ -12,11 +13,11 @@ from hardtack import __version__
 from hardtack.agent.__main__ import made_parser
 from hardtack.cli.app import app
 from hardtack.control.configuration import advice
+from hardtack.control.configuration.complaints import CALLED
 from hardtack.control.configuration.schema import TABLES
 
+ROOT = Path(__file__).resolve().parents[1]
 SECTION = 8
-TABLE_NAMES = {"": "the file itself, above all tables", "front": "[front]", "host": "[[host]]", "events": "[events]"}
-NESTED = {"front", "host", "events"}  # keys of the file that are tables
 
 
 def pages() -> dict[str, str]:
@@ -91,12 +92,25 @@ def configuration() -> list[str]:
     """Every key of every table: what to write, and what it means to leave it out."""
     lines = [".SH DESCRIPTION", "A TOML file. Check it with", r".BR hardtack\-check (8).", "The package's"]
     lines += [".I /etc/hardtack/hardtack.toml.example", "has every key, with what it means."]
+    meant = meanings()
     for table in TABLES:
-        lines.append(f".SH KEYS OF {roff(TABLE_NAMES[table]).upper()}")
+        lines.append(f".SH KEYS OF {roff(CALLED.get(table, 'the file itself, above all tables')).upper()}")
         for key in advice.known(table):
-            if table or key not in NESTED:
-                lines += [".TP", f".B {roff(key)}", f"Write {roff(advice.advice(table, key))}."]
+            if table or key not in CALLED:
+                lines += [".TP", f".B {roff(key)}", roff(meant.get((table, key), ""))]
+                lines.append(f"Write {roff(advice.advice(table, key))}.")
     return lines
+
+
+def meanings() -> dict[tuple[str, str], str]:
+    """By table and key, what docs/configuration.md says of it, in its tables' last column."""
+    found, table = dict[tuple[str, str], str](), ""
+    for line in (ROOT / "docs/configuration.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            table = next((one for one in CALLED if f"`{CALLED[one]}`" in line), "")
+        elif match := re.match(r"\| `(\w+)` \|.*\| (.+) \|$", line):
+            found[table, match[1]] = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", match[2]).replace("`", "")
+    return found
 
 
 def summary(text: str) -> tuple[str, str]:

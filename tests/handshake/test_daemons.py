@@ -293,7 +293,7 @@ def test_a_signal_does_not_cut_a_start_in_half(net: Topology, tmp_path: Path) ->
         assert eventually(partial(heeds, front.pid, signal.SIGTERM), PATIENCE)
         front.send(signal.SIGTERM)
         assert front.wait(PATIENCE) == 0, front.lines[-12:]
-    events = [line.split()[3] for line in front.lines]
+    events = [line.split()[2] for line in front.lines]
     assert [event for event in events if event != "program"] == ["ready", "left"], front.lines
     assert attached(net) == ("driver", 1)
     detach(net)

@@ -20,6 +20,7 @@ from hardtack.lab.process import run
 ROOT = Path(__file__).parents[2]
 CACHE = Path.home() / ".cache/hardtack-test"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")
+TOOLS = ("debootstrap", "lintian", "dpkg-deb")  # what tests of packages need
 LIBPCAP = ("libpcap0.8", "libdbus-1-3")  # what a front needs beside Python, and what that needs: not in the agent's root
 PATIENCE = 600  # s
 # The kernel's file systems are the machine's own, so that what is pinned stays; everything else is the root's
@@ -122,6 +123,12 @@ def built() -> Path:
     return folder
 
 
+def of(folder: Path, name: str) -> Path:
+    """The package of a name."""
+    (found,) = folder.glob(f"{name}_*.deb")
+    return found
+
+
 def raised(package: Path, folder: Path) -> None:
     """The same package as version 0.1.1: it says so, and nothing else in it is another."""
     tree = folder / "tree"
@@ -140,6 +147,7 @@ def state() -> str:
     """A hash of all that packages are made of."""
     digest = hashlib.sha256()
     files = [ROOT / name for name in ("pyproject.toml", "requirements.txt", "hatch_build.py", "LICENSE", "scripts/locked")]
+    files.append(ROOT / "docs/configuration.md")
     for folder in ("src", "etc", "packages"):
         files += [path for path in sorted((ROOT / folder).rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     for path in files:

@@ -1,33 +1,18 @@
-"""The Debian packages: built, checked by lintian, installed, upgraded, removed, purged in clean roots; upgraded at work."""
+"""The Debian packages: built, checked by lintian, installed, upgraded, removed, purged in clean roots."""
 
 from __future__ import annotations
 
 import gzip
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fronts.running import configuration
-from handshake.stage import PATIENCE, TALK
 from kernel_ground import needs_root
 
-from hardtack.lab import topology
-from hardtack.lab.addresses import SERVER
-from hardtack.lab.attach import sink
-from hardtack.lab.clients import connect
-from hardtack.lab.flood import flooding
-from hardtack.lab.packets.recipe import Target
-from hardtack.lab.process import Process
-from hardtack.lab.servers import talker
-from service.clean_root import Clean, built, clean, libpcap
+from service.clean_root import TOOLS, Clean, built, clean, libpcap, of
 
-TOOLS = ("debootstrap", "lintian", "dpkg-deb")
-SESSIONS = 20
-RATE = 100_000  # frames a second
 PLACES = ("etc/hardtack", "etc/default/hardtack-agent", "usr/lib/hardtack", "usr/sbin/hardtack", "usr/sbin/hardtack-agent")
 
 pytestmark = [
@@ -47,12 +32,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clean]:
     """One clean root for all tests, in their order: each leaves it as it was."""
     with clean(tmp_path_factory.mktemp("debian")) as made:
         yield made
-
-
-def of(folder: Path, name: str) -> Path:
-    """The package of a name."""
-    (found,) = folder.glob(f"{name}_*.deb")
-    return found
 
 
 def test_lintian_has_nothing_to_say(packages: Path) -> None:
@@ -100,58 +79,3 @@ def test_what_a_front_comes_with(packages: Path, root: Clean) -> None:
     assert [path.name for path in (root.path / "etc/hardtack").iterdir()] == ["key"]  # which no package has brought
     shutil.rmtree(root.path / "etc/hardtack")
     assert not [place for place in PLACES if (root.path / place).exists()]
-
-
-def test_an_upgrade_under_a_flood_loses_no_connection(packages: Path, root: Clean, tmp_path: Path) -> None:
-    """Front and agent of the packages, at work; installed anew; then restarted, as the packages have systemd do it."""
-    root.install(*libpcap(), of(packages, "hardtack-agent"), of(packages, "hardtack"))
-    with ExitStack() as parts:
-        net = parts.enter_context(topology.routed())
-        parts.enter_context(sink(net.near))
-        parts.enter_context(talker(net.server, SERVER, [TALK]))
-        file = configuration(tmp_path, net.outside, [{"name": "web", "addresses": SERVER, "via": "kernel"}])
-        shutil.copytree(tmp_path, root.path / "etc/hardtack", dirs_exist_ok=True)
-        file.write_text("")
-        text = (root.path / "etc/hardtack" / file.name).read_text().replace(str(tmp_path), "/etc/hardtack")
-        (root.path / "etc/hardtack/hardtack.toml").write_text(text)
-        commands = [
-            (["hardtack-agent", "--interface", net.far.name, "--key", "/etc/hardtack/key"], net.server),
-            (["hardtack", "front", "/etc/hardtack/hardtack.toml"], net.front),
-        ]
-
-        def start() -> list[tuple[Process, str]]:
-            made = []
-            for words, where in commands:
-                process = Process(root.command(*words), where)
-                parts.callback(process.stop)
-                made.append((process, process.wait_for(r"\bready\b", PATIENCE)))
-            return made
-
-        before = start()
-        wanted = [SERVER[number % 2] for number in range(SESSIONS)]
-        sessions = [parts.enter_context(connect(net.client, one, TALK, timeout=PATIENCE)) for one in wanted]
-        for session in sessions:
-            session.sendall(b"echo\n")
-        check(sessions)
-        target = Target(SERVER[0], TALK, net.near.mac, net.outside.mac)
-        with flooding(net.near, target, seconds=PATIENCE, rate=RATE) as flood:
-            root.install(of(packages / "next", "hardtack-agent"), of(packages / "next", "hardtack"), net=net.front)
-            check(sessions)
-            for process, _ in before:
-                assert process.stop() == 0
-            check(sessions)
-            assert all("adopted=true" in line for _, line in start())
-            check(sessions)
-            new = parts.enter_context(connect(net.client, SERVER[0], TALK, timeout=PATIENCE))
-            new.sendall(b"echo\n")
-            check([*sessions, new])
-            assert flood.process.returncode is None
-        assert root.does("hardtack", "--version") == "hardtack 0.1.1\n"
-
-
-def check(sessions: list[socket.socket]) -> None:
-    """Each is alive in both directions."""
-    for number, session in enumerate(sessions):
-        word = b"%5d" % number
-        session.sendall(word)
-        assert session.recv(5, socket.MSG_WAITALL) == word

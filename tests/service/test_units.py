@@ -32,6 +32,7 @@ from hardtack.lab.process import Process, run
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "etc/systemd").iterdir())
 SERVICES = {unit.name.partition(".")[0].strip("@"): unit for unit in UNITS if unit.suffix == ".service"}
+PORT = 9790  # in the front's own namespace
 CALL = re.compile(r"^\d+ +(\w+)\(")
 # As MemoryDenyWriteExecute: prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), Linux 6.3; before it, nothing is refused
 NO_NEW_CODE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -162,7 +163,12 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         file = configuration(folder, net.outside, [{"name": "web", "addresses": SERVER, "via": "kernel"}])
         with file.open("a", encoding="utf-8") as more:
             more.write(f'rules = ["drop udp and src port 53"]\n[events]\ncommand = ["{tell}"]\n')
-        agent = traced(agent_command(net.far.name, folder / "key"), folder, "agent", net.server)
+            more.write(f'[metrics]\nprometheus = "127.0.0.1:{PORT}"\n')
+        metrics = folder / "metrics"
+        metrics.mkdir()
+        metrics.chmod(0o777)
+        command = [*agent_command(net.far.name, folder / "key"), "--metrics-textfile", metrics / "agent.prom"]
+        agent = traced(command, folder, "agent", net.server)
         parts.callback(agent.process.stop)
         front = traced(front_command(file), folder, "front", net.front)
         parts.callback(lambda: detach(net.outside))
@@ -186,11 +192,16 @@ def test_systemd_is_told_of_all_of_it(ground: Ground) -> None:
     good = ground.file.read_text()
     ground.file.write_text(good.replace("udp and src port 53", "udp and src port 123"))
     assert ground.front.told("READY=1")[1].startswith("STATUS=reloaded: ")
+    ground.file.write_text(good.replace("command = [", 'command = ["/secret", '))
+    refused = ground.front.told("READY=1")[1]
+    assert refused.startswith("STATUS=NOT reloaded, all as before: [events] command: ") and "/secret" not in refused
     ground.file.write_text("nonsense")
     assert ground.front.told("READY=1")[1].startswith("STATUS=NOT reloaded, all as before: ")
     assert ground.hardtack("reload").returncode == 1
     ground.file.write_text(good)
     assert ground.hardtack("status", "--json").returncode == 0
+    scraped = run(["curl", "--silent", "--fail", f"http://127.0.0.1:{PORT}/metrics"], ground.net.front, timeout=PATIENCE)
+    assert b"hardtack_build_info" in scraped.stdout
     ground.agent.process.send(signal.SIGHUP)
     ground.agent.told("RELOADING=1")
     for one in (ground.front, ground.agent):
