@@ -30,7 +30,11 @@ from hardtack.control.live.start import watch
 from hardtack.control.live.watch import Histories, Picture, Watch
 from hardtack.control.pinned import NothingHere
 from hardtack.control.search import SearchError
+from hardtack.image import ONLY
+from hardtack.kernel import maps
 from hardtack.kernel.maps import possible_cpus
+from hardtack.kernel.pins import Folder, this_namespace
+from hardtack.packet.entries import clock_entry
 from hardtack.packet.layout import AGENT_COUNTERS
 from hardtack.packet.reasons import REASONS, Reason, Verdict
 
@@ -288,3 +292,29 @@ def test_sampling_goes_on_only_while_somebody_looks(ground: Ground, root: Path) 
     assert tape.asked.count("start") == tape.asked.count("stop") == 2 and tape.asked[-1] == "stop"
     for key in ("203.0.113.7", "203.0.113.0/24", "40000", "443", "100.0%"):
         assert key in seen
+
+
+@needs_root
+def test_a_clock_that_is_off_is_told(ground: Ground, root: Path) -> None:
+    ground.tables["clock"].update(ONLY, clock_entry(time.time_ns() - time.monotonic_ns() - 30_000_000_000))
+    picture = watch(root=root).step()
+    assert picture and picture.sight.clock_off == pytest.approx(-30, abs=0.5)
+    assert "clock off by -30 s" in shown(picture)[1]
+
+
+@needs_root
+def test_an_agents_machine(root: Path) -> None:
+    """It has a view, too: what the agent has counted."""
+    folder = Folder("agent", "lo", this_namespace(), root)
+    folder.make()
+    with maps.create(replace(AGENT_COUNTERS, entries=1)) as table:
+        folder.pin_tables([table])
+        entry = np.zeros(AGENT_COUNTERS.value_size // 8, np.uint64)
+        entry[2 * Reason.admitted] = 7
+        table.update(ONLY, entry.tobytes())
+        lines = shown(watch(root=root).step())
+        assert lines[0].startswith("hardtack top  agent lo")
+        assert any(line.split()[:2] == ["admitted", "PASS"] and f" {7 * CPUS} " in line for line in lines)
+        for view in VIEWS:
+            shown(watch(root=root).step(), view=view)
+    folder.remove()

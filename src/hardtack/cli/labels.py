@@ -19,12 +19,23 @@ def label(parameter: Any) -> str:
     return KINDS.get(getattr(kind.annotation, "__name__", ""), "PATH" if kind.is_path else "TEXT")
 
 
+def range_of(parameter: Any) -> str | None:
+    """`2 to 200`, what a number may be."""
+    info = parameter.type_descriptor.parameter_info
+    if info.min is not None and info.max is not None:
+        return f"{info.min:.10g} to {info.max:.10g}"
+    if info.min is not None:
+        return f"{info.min:.10g} or more"
+    return None if info.max is None else f"at most {info.max:.10g}"
+
+
 def labelled(parameters: list[Any]) -> list[Any]:
     """The same, with labels where they have none of their own."""
     for one in parameters:
         own = one.metavar if one.param_type_name == "option" else None
-        text = label(one) if own is None else own
+        text, range_ = label(one) if own is None else own, range_of(one)
         one.display_type_rich = one.display_type = lambda ctx, text=text: text
+        one._get_number_range_help_str = lambda range_=range_: range_
     return parameters
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hardtack.cli.labels import range_of
+
 if TYPE_CHECKING:
     from typer import TyperException
 
@@ -48,7 +50,7 @@ def wanted_of(problem: dict[str, Any], parameter: Any) -> str:
 
 def limits(parameter: Any) -> str:
     """` from 1 to 9`, or one end, or nothing."""
-    info = parameter.type_descriptor.parameter_info
-    if info.min is not None and info.max is not None:
-        return f" from {info.min:g} to {info.max:g}"
-    return f", {info.min:g} or more" if info.min is not None else f", at most {info.max:g}" if info.max is not None else ""
+    found = range_of(parameter)
+    if not found:
+        return ""
+    return f" from {found}" if " to " in found else f", {found}"
