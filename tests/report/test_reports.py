@@ -20,7 +20,7 @@ from hardtack.control.report.page import COLUMNS, LINES, page
 from hardtack.control.report.samples import Reservoir, Samples
 from hardtack.control.report.sampling import ATTACK_RATE, CALM_RATE, SOON, Sampling
 from hardtack.control.report.shelf import MOST, NoReport, Shelf
-from hardtack.control.report.traffic import Traffic
+from hardtack.control.report.traffic import Counts, Traffic
 from hardtack.control.taps import Fate, Sample
 from hardtack.packet.reasons import FRONT_REASONS, Reason
 from report.made import ACK, Frame, flood, ordinary
@@ -131,7 +131,7 @@ def test_memory_is_bounded_whatever_comes() -> None:
 
 
 def test_traffic_is_that_of_strangers() -> None:
-    def counts(**frames: int) -> np.ndarray:  # type: ignore[type-arg]
+    def counts(**frames: int) -> Counts:
         found = np.zeros(2 * FRONT_REASONS, np.int64)
         for name, many in frames.items():
             found[2 * Reason[name] : 2 * Reason[name] + 2] = many, 60 * many
@@ -153,8 +153,11 @@ def case(**more: object) -> Case:
 def test_a_page_has_room_for_the_most() -> None:
     random = Random(1)
     bases: list[tuple[Frame, dict[str, object]]] = [
-        *((Frame(), {"ttl": 243}), (Frame(6), {"window": 9}), (Frame(flags=None), {"port": 53})),
-        *((Frame(flags=ACK), {"ttl": 3}), (Frame(), {"options": bytes.fromhex("0303070204020405b4010101")})),
+        (Frame(), {"ttl": 243}),
+        (Frame(6), {"window": 9}),
+        (Frame(flags=None), {"port": 53}),
+        (Frame(flags=ACK), {"ttl": 3}),
+        (Frame(), {"options": bytes.fromhex("0303070204020405b4010101")}),
     ]
     frames = [frame for base, planted in bases for frame in flood(random, 200, 1, base, dict(planted))]
     reasons = {reason.name: (10**12, 10**15) for reason in Reason if reason < FRONT_REASONS}
