@@ -2,7 +2,7 @@
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick bench kernels lint build deb lock clean setup lab
+.PHONY: help demo test quick bench kernels lint build deb docs lock clean setup lab
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,10 @@ build:  ## wheel (with prebuilt eBPF images) and source archive in dist/
 deb:  ## Debian packages of front and agent in dist/
 	@scripts/setup --build
 	@PYTHONPATH=src .venv-build/bin/python packages/deb.py dist
+
+docs: setup  ## a site of README and docs/ in out/site
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=src $(BIN)/python -m mkdocs build --quiet
+	@echo "out/site/index.html"
 
 lock: setup  ## requirements.txt anew from pyproject.toml, newest versions
 	@$(BIN)/uv pip compile pyproject.toml --output-file requirements.txt --upgrade --quiet --universal \

@@ -22,7 +22,7 @@ COMPUTING = {
 
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
 BESIDE = {
-    *("test_capture", "test_docs", "test_top"),
+    *("test_capture", "test_cli", "test_docs", "test_hitters", "test_live", "test_status", "test_top"),
     *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
 }
 
