@@ -48,6 +48,7 @@ def base() -> Path:
     made, draft = CACHE / f"root-{suite}", CACHE / f"draft-{os.getpid()}"
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(draft, ignore_errors=True)
         line = ["debootstrap", "--variant=minbase", "--include=python3", suite, str(draft), mirror]
         done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == 0, done.stdout[-2000:]
@@ -111,8 +112,8 @@ def built() -> Path:
     """A folder with this checkout's packages, and the same as 0.1.1 in `next`; built anew when their sources are others."""
     folder, draft = CACHE / f"packages-{state()}", CACHE / f"draft-{os.getpid()}"
     if not folder.exists():
-        for old in CACHE.glob("packages-*"):
-            shutil.rmtree(old)
+        for old in (*CACHE.glob("packages-*"), draft):
+            shutil.rmtree(old, ignore_errors=True)
         variables = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         line = [sys.executable, str(ROOT / "packages/deb.py"), str(draft), "--fast"]
         done = subprocess.run(line, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -22,7 +22,8 @@ def listed(interface: Interfaces) -> Iterator[dict[str, Any]]:
     """Each front's hosts that can be switched, by what is pinned: no process is needed. NothingHere."""
     for folder in fronts(interface):
         with Tables(folder) as tables:
-            yield {"interface": folder.interface, **done("unchanged", attacks_in(tables))}
+            told = {name: one for name, one in attacks_in(tables).items() if one.when == "under-attack"}
+            yield {"interface": folder.interface, **done("unchanged", told)}
 
 
 def switched(name: str, to: Override, interface: Interfaces) -> Iterator[dict[str, Any]]:
