@@ -22,8 +22,8 @@ from hardtack.quota import Quota
 # What others are told of: a contract, as their names and facts are. See docs/service.md.
 TOLD = frozenset(
     {
-        *("ready", "left", "reloaded", "not-reloaded", "under-attack", "attack-over", "clock-step"),
-        *("interface-gone", "helper-gone", "hand-over-fails", "hand-over-works"),
+        *("ready", "left", "reloaded", "not-reloaded", "under-attack", "attack-over", "report"),
+        *("clock-step", "interface-gone", "helper-gone", "hand-over-fails", "hand-over-works"),
     }
 )
 VERSION = 1

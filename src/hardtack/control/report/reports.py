@@ -58,9 +58,20 @@ class Reports:
         self._current: dict[int, Current] = {}
         self._waiting: deque[Wanted] = deque(maxlen=MOST_WAITING)
         self._now: tuple[Wanted, Child] | None = None
+        self._broken = ""
 
     def write(self) -> None:
-        """To be called every second, after the attacks."""
+        """To be called every second, after the attacks. Whatever goes wrong here, the front goes on."""
+        if self._broken:
+            return
+        try:
+            self._look()
+        except Exception as error:
+            self._broken = f"{type(error).__name__}: {error}"
+            journal.note("no-reports", logging.WARNING, why=f"until the next start: {self._broken}")
+            journal.JOURNAL.debug("reports", exc_info=error)
+
+    def _look(self) -> None:
         now, attacked = time.monotonic(), self._attacks.attacked()
         for number in [number for number, one in self._current.items() if changed(one, attacked.get(number))]:
             self._end(number, now)
@@ -73,7 +84,9 @@ class Reports:
         """A report on an attack that goes on, or on all of them; to `answer`, later."""
         now = time.monotonic()
         some = [(number, one) for number, one in self._current.items() if name in (None, one.attacked.name)]
-        if not some:
+        if self._broken:
+            answer(done(problems=[f"reports are off until the next start: {self._broken}"]))
+        elif not some:
             answer(done(problems=[f'host "{name}" is not under attack' if name else "no host is under attack"]))
         elif len(self._waiting) >= MOST_WAITING - 1:
             answer(done(problems=["too many reports are being computed: ask again"]))

@@ -2,7 +2,7 @@
 
 While a host is attacked it is on all the time; else for a second now and then, often at first, so that soon after a start
 there is something to compare with. One of so many frames is taken that some hundreds come in a second, whatever the rate.
-In calm that is some 200 frames in half a minute: 0.2 s of a core a day. Off, it costs nothing.
+In calm that is some 200 frames in half a minute, about 3 s of CPU time a day. Off, it costs nothing.
 """
 
 from __future__ import annotations
