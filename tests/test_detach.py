@@ -85,7 +85,7 @@ def test_only_what_is_asked_for(root: Path) -> None:
 def test_nothing_goes_while_one_of_them_is_at_work(root: Path) -> None:
     leave(root, "front", "left")
     at_work = leave(root, "agent", "right")
-    with held(at_work), pytest.raises(AtWork, match=r"^an agent is at work on right, process \d+; end it first: kill \d+$"):
+    with held(at_work), pytest.raises(AtWork, match=r"^an agent is running on right, process \d+; end it first: kill \d+$"):
         detach(root=root)
     assert len(pins.folders(root)) == 2
     assert find("left").attached == "driver"
@@ -94,7 +94,7 @@ def test_nothing_goes_while_one_of_them_is_at_work(root: Path) -> None:
 def test_a_front_on_several_interfaces_goes_as_a_whole(root: Path) -> None:
     """By whichever of them it is called; and while somebody holds one of them, it stays as a whole."""
     folder = leave(root, "front", "left", "right")
-    with Hold("front", ["right"], root), pytest.raises(AtWork, match=r"^a front is at work on right, process"):
+    with Hold("front", ["right"], root), pytest.raises(AtWork, match=r"^a front is running on right, process"):
         detach(["left"], root=root)
     assert (find("left").attached, find("right").attached) == ("driver", "driver")
     assert detach(["right"], root=root) == ["left, right: front detached; programs: front-left, front-right; tables: 1"]

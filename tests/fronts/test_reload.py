@@ -526,4 +526,4 @@ def test_a_front_without_its_helper_goes_on_and_says_so(tmp_path: Path) -> None:
         assert (status, answer["outcome"]) == (1, "failed") and "restart the front" in answer["problems"][0]
         assert at.answered(SERVER[0])
         at.front.stop(signal.SIGKILL)
-        assert at.hardtack("reload")[0] == 1 and "no process is at work" in at.hardtack("reload")[2]
+        assert at.hardtack("reload")[0] == 1 and "no process is running" in at.hardtack("reload")[2]

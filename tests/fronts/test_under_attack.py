@@ -275,7 +275,7 @@ def test_a_front_that_dies_leaves_it_on_and_the_next_one_goes_on(ground: Ground)
         told = ground.status("plain")
         assert told["protected"] and told["since"]
         status, _, said = ground.hardtack("protect", "plain", "off")
-        assert status == 1 and "no process is at work" in said and "hardtack front CONFIG" in said
+        assert status == 1 and "no process is running" in said and "hardtack front CONFIG" in said
         assert "plain: under attack since" in ground.hardtack("protect")[1], "that takes none"
         before = ground.unfinished("plain")
         restarted(ground)

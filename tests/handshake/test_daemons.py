@@ -313,12 +313,12 @@ def test_one_process_for_each_interface(net: Topology, tmp_path: Path) -> None:
         remove = [sys.executable, "-m", "hardtack", "detach"]
         for command in (front_command(configuration), remove, [*front_command(configuration), "--detach"]):
             told = refusal(command, net.front, status=1)
-            assert f"a front is at work on {net.outside.name}, process {front.pid}; end it first: kill {front.pid}" in told
+            assert f"a front is running on {net.outside.name}, process {front.pid}; end it first: kill {front.pid}" in told
         if not net.is_local:
             key = configuration.parent / "key"
             for command in (agent_command(net.far.name, key), remove):
                 told = refusal(command, net.server, status=1)
-                assert f"an agent is at work on {net.far.name}, process {processes[0].pid}; end it first" in told
+                assert f"an agent is running on {net.far.name}, process {processes[0].pid}; end it first" in told
         assert attached(net) == ("driver", 1)
         assert server_socket(net.client, ADDRESSES[6], TALK, timeout=PATIENCE)["sack"]
         for process in processes:

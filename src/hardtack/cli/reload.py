@@ -45,7 +45,7 @@ def show(answer: dict[str, Any]) -> None:
     """For people: changes on standard output, what is wrong on standard error."""
     heads = {
         "changed": f"reloaded in {answer['seconds'] * 1000:.0f} ms",
-        "unchanged": "nothing to do: the configuration is at work already",
+        "unchanged": "nothing to do: the configuration is in place already",
         "different": "this would change",
         "refused": "not reloaded: this takes a restart, which loses no connection; nothing was changed",
         "failed": "not reloaded; nothing was changed",

@@ -37,7 +37,7 @@ def ask(folder: Folder, verb: str, **facts: Any) -> dict[str, Any]:
                 f"SIGHUP reloads it: kill -HUP {pid}; a restart of it, which loses no connection, makes the socket anew"
             ) from error
         raise NobodyAnswers(
-            f"{folder.interface}: no process is at work, only the programs that it left, so nothing has been done; a "
+            f"{folder.interface}: no process is running, only the programs that it left, so nothing has been done; a "
             "start reads the file: hardtack front CONFIG, or systemctl start hardtack-front"
         ) from error
     except (OSError, ValueError) as error:

@@ -11,7 +11,7 @@ from hardtack.control.ways import first, not_forwarding, routes
 from hardtack.diagnosis.finding import Finding
 from hardtack.kernel.routes import FAILED, INCOMPLETE, Routing
 
-NO_AGENT_THERE = "no agent is at work there, or its key or window scale is another, or a clock is half a minute off"
+NO_AGENT_THERE = "no agent is running there, or its key or window scale is another, or a clock is half a minute off"
 OPTION_OFF = "an option that clients are promised is off there, as by net.ipv4.tcp_timestamps = 0"
 AGENT_REMEDY = "on the host: hardtack doctor, the agent's journal, sysctl net.ipv4.tcp_timestamps net.ipv4.tcp_sack"
 OPTION_REMEDY = "on the host: sysctl net.ipv4.tcp_timestamps net.ipv4.tcp_sack net.ipv4.tcp_window_scaling, ss -ltn"
