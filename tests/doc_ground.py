@@ -3,8 +3,8 @@
     client               front                    server
       near ------------- eth0  eth1 ------------- eth0  192.0.2.10
 
-/etc, /opt, /usr/local and /var/lib are overlays in one mount namespace: what commands write there is seen by those after them,
-and by nobody else. `ssh web COMMAND` runs a command on the server, by nsenter.
+/etc, /opt, /usr/local and /var/lib are overlays in one mount namespace: what commands write there is seen by those after
+them, and by nobody else. `ssh web COMMAND` runs a command on the server, by nsenter.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from hardtack.lab.topology import Topology
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120.0  # s; no test judges by time
 CHANGED = ("/etc", "/opt", "/usr/local", "/var/lib")
+OTHERS = ("192.0.2.25", "192.0.2.30")  # the documents' mail and shop, where nobody listens
 WHEEL = "dist/hardtack-0.1.0-py3-none-any.whl"
-RATE = 2_000  # frames a second of the flood: bounded, so that nothing else suffers
+NEW = ("/etc/hardtack", "/opt/hardtack", "/usr/local/bin/hardtack", "/var/lib/hardtack")  # as where nothing is installed
+RATE = 500  # frames a second of the flood: bounded, so that nothing else suffers
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -78,13 +80,13 @@ class World:
         assert self.run("cp page.toml /etc/hardtack/hardtack.toml", "front")[0] == 0
 
     @contextmanager
-    def traffic(self) -> Iterator[None]:
-        """Clients of the server, and a small flood of every kind."""
+    def traffic(self, rate: int = RATE) -> Iterator[None]:
+        """Clients of the server, and a small flood of every kind: so many frames a second."""
         near, outside = self.net.near, self.net.outside
         target = Target(SERVER[0], 80, near.mac, outside.mac)
         with (
-            patrolling(self.net.client, [(SERVER[0], 80)], "/small", SMALL, workers=1, pause=0.1),
-            flooding(near, target, seconds=300, kind="mixed", rate=RATE),
+            patrolling(self.net.client, [(SERVER[0], 80)], "/small", SMALL, workers=1, pause=0.3),
+            flooding(near, target, seconds=300, kind="mixed", rate=rate),
         ):
             yield
 
@@ -95,6 +97,7 @@ def world(folder: Path) -> Iterator[World]:
     furnish(folder)
     with ExitStack() as parts:
         net = parts.enter_context(topology.routed(street=named("near", "eth0"), yard=named("eth1", "eth0")))
+        net.far.add_addresses(*(f"{address}/24" for address in OTHERS))
         parts.enter_context(sink(net.near))
         parts.enter_context(nginx(net.server, SERVER))
         stand_in(folder / "bin" / "ssh", f'shift\nexec nsenter --net={net.server.path} -- "$@"\n')
@@ -122,6 +125,7 @@ def mounts(folder: Path) -> Iterator[str]:
         upper, work = changed / f"upper{number}", changed / f"work{number}"
         yield f"mkdir {upper} {work}"
         yield f"mount -t overlay overlay -o lowerdir={place},upperdir={upper},workdir={work} {place}"
+    yield f"rm -rf {' '.join(NEW)}"  # in the overlays: `set -e` has ended this where they are not
 
 
 def furnish(folder: Path) -> None:
@@ -129,6 +133,7 @@ def furnish(folder: Path) -> None:
     for name in ("bin", "changed", "work/dist", "work/out"):
         (folder / name).mkdir(parents=True)
     stand_in(folder / "bin" / "hardtack", f'exec {sys.executable} -m hardtack "$@"\n')
+    stand_in(folder / "bin" / "python3", f'exec {sys.executable} "$@"\n')  # in a checkout an agent's program is compiled
     (folder / "work" / "etc").symlink_to(ROOT / "etc")
     with zipfile.ZipFile(folder / "work" / WHEEL, "w") as wheel:
         for path in (ROOT / "src").rglob("*.py"):
@@ -150,4 +155,5 @@ def dns_answer() -> bytes:
     ethernet = bytes(12) + b"\x08\x00"
     ip = bytes.fromhex("45000024000040004011000008080808c000020a")
     frame = ethernet + ip + struct.pack(">HHHH", 53, 40_000, 16, 0) + bytes(8)
-    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1) + struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame
+    file, record = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1), struct.pack("<IIII", 0, 0, *[len(frame)] * 2)
+    return file + record + frame
