@@ -23,6 +23,8 @@ COMPUTING = {
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
 BESIDE = {
     *("test_capture", "test_cli", "test_docs", "test_hitters", "test_live", "test_status", "test_top"),
+    *("test_agent_asked", "test_alive", "test_doc_commands", "test_events", "test_site", "test_journal", "test_packages"),
+    *("test_report_front", "test_report_parts", "test_report_rules", "test_systemd_units", "test_upgrade"),
     *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
 }
 
