@@ -90,9 +90,10 @@ def _opened() -> Iterator[int]:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        _refuse_others(os.fstat(folder))
-        with suppress(PermissionError):  # it is root's
-            os.fchmod(folder, 0o700)
+        _refuse_others(found := os.fstat(folder))
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            with suppress(PermissionError):  # it is root's
+                os.fchmod(folder, 0o700)
         yield folder
     finally:
         os.close(folder)
