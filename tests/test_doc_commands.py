@@ -36,7 +36,9 @@ SYNOPSIS = re.compile(r" \[(?:-|[A-Z]|configuration\|)|…|\b(?:FILE|IF|CONFIG)(
 NO_SYSTEMD = "there is no systemd as PID 1 in a test; tests/service/ has the units verified, and started by what they say"
 FETCHES = "it fetches packages, which tests do not"
 MINUTES = "it takes minutes, and CPUs of its own"
+PACKAGES = "it wants packages that are built, and a root of its own to install them into"
 EXPLAINS = "it compiles the packet program to machine code first, for a minute or two: tests/test_explain.py runs it"
+CAPABILITIES = "BPF,NET_ADMIN,NET_RAW,PERFMON,SETUID,SETGID,DAC_READ_SEARCH"
 ELSEWHERE = {
     "make demo": f"{MINUTES}: tests/test_demo.py",
     "make test": "this is it",
@@ -60,6 +62,11 @@ ELSEWHERE = {
     "systemctl status hardtack-front": NO_SYSTEMD,
     "journalctl -u hardtack-front -g ready": NO_SYSTEMD,
     "journalctl -u hardtack-front -g hand-over": NO_SYSTEMD,
+    "apt install ./dist/hardtack-agent_*.deb": PACKAGES,
+    "apt install ./dist/hardtack-agent_*.deb ./dist/hardtack_*.deb": PACKAGES,
+    "cp KEY /etc/hardtack/key && systemctl enable --now hardtack-agent@eth0": NO_SYSTEMD,
+    "cp /etc/hardtack/hardtack.toml.example /etc/hardtack/hardtack.toml && systemctl enable --now hardtack-front": NO_SYSTEMD,
+    f"podman run --network host --cap-drop all --cap-add {CAPABILITIES} \\": "it wants an image, whose packages are fetched",
     "hardtack report --host web": "an attack must have ended a minute ago: tests/report/",
     "hardtack capture --verdict drop --sample 1/100 --seconds 10 --write drops.pcapng": "as that of 5 seconds, which is run",
     "hardtack explain hardtack.toml drops.pcapng --frame 17": EXPLAINS,
@@ -120,8 +127,6 @@ INSTALL: Act = (
     Step("hardtack example target > /etc/systemd/system/hardtack.target"),
 )
 LOOK: Act = (
-    Step("hardtack doctor", says="front", aside=True),
-    Step("hardtack doctor --interface eth0", says="eth0", aside=True),
     Step("hardtack check etc/hardtack.toml", says="shop"),
     Step("cat bad.toml", says="keyfile"),
     Step("hardtack check bad.toml", status=2, says="did you mean key_file"),
@@ -136,6 +141,8 @@ LOOK: Act = (
     Step("sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding", says="= 1"),
     Step("ip route get 192.0.2.10", says="dev eth1"),
     Step("nft list ruleset"),
+    Step("hardtack doctor", says="front"),
+    Step("hardtack doctor --interface eth0", says="eth0"),
 )
 THIS_MACHINE: Act = (
     Write("first-hour.md", 0),
@@ -154,6 +161,8 @@ NETWORK: Act = (
     FRONT,
     Step("hardtack status", says="web"),
     Step("hardtack status", "server", says="agent"),
+    Step("python3 -P -m hardtack.agent status", "server", says="eth0"),
+    Step("python3 -P -m hardtack.agent doctor --interface eth0", "server"),
     Step("hardtack capture --filter 'udp and src port 53' --count 20 --seconds 5", aside=True),
     Step("hardtack capture --sample 1/100 --seconds 5 --write sample.pcapng", says="captured", aside=True),
     Step("hardtack status --all", says="mail"),
