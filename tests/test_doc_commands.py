@@ -36,7 +36,8 @@ SYNOPSIS = re.compile(r" \[(?:-|[A-Z]|configuration\|)|…|\b(?:FILE|IF|CONFIG)(
 NO_SYSTEMD = "there is no systemd as PID 1 in a test; tests/service/ has the units verified, and started by what they say"
 FETCHES = "it fetches packages, which tests do not"
 MINUTES = "it takes minutes, and CPUs of its own"
-PACKAGES = "it wants packages that are built, and a root of its own to install them into"
+PACKAGES = "tests/service/test_packages.py builds the packages, and installs them into a root of their own"
+EXAMPLE = "/etc/hardtack/hardtack.toml"
 EXPLAINS = "it compiles the packet program to machine code first, for a minute or two: tests/test_explain.py runs it"
 CAPABILITIES = "BPF,NET_ADMIN,NET_RAW,PERFMON,SETUID,SETGID,DAC_READ_SEARCH"
 ELSEWHERE = {
@@ -65,7 +66,7 @@ ELSEWHERE = {
     "apt install ./dist/hardtack-agent_*.deb": PACKAGES,
     "apt install ./dist/hardtack-agent_*.deb ./dist/hardtack_*.deb": PACKAGES,
     "cp KEY /etc/hardtack/key && systemctl enable --now hardtack-agent@eth0": NO_SYSTEMD,
-    "cp /etc/hardtack/hardtack.toml.example /etc/hardtack/hardtack.toml && systemctl enable --now hardtack-front": NO_SYSTEMD,
+    f"cp {EXAMPLE}.example {EXAMPLE} && systemctl enable --now hardtack-front": NO_SYSTEMD,
     f"podman run --network host --cap-drop all --cap-add {CAPABILITIES} \\": "it wants an image, whose packages are fetched",
     "hardtack report --host web": "an attack must have ended a minute ago: tests/report/",
     "hardtack capture --verdict drop --sample 1/100 --seconds 10 --write drops.pcapng": "as that of 5 seconds, which is run",
