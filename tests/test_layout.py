@@ -82,6 +82,7 @@ SIZES = {name: getattr(layout, name.capitalize(), np.dtype("u4")).itemsize for n
     "PREFIXES": layout.Prefix.itemsize,
     "ASKED_FOR": layout.Asked.itemsize,
     "AGENT_COUNTERS": layout.AgentCounters.itemsize,
+    "EXPLAINED": layout.Flow.itemsize,
 }
 KEY_SIZES = {"WAITING": 40, "LOCALS": 20}  # bytes; of others a number
 RECORDS = {name: record for name, record in vars(layout).items() if isinstance(record, np.dtype)}
