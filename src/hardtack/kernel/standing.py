@@ -201,19 +201,22 @@ class Standing:
         """What the generic hook is given in the place of the program of this name."""
         if name not in self._generic:
             image = self.programs[name].image
-            for table in image.tables:
-                if table.kind == "prog_array":
-                    self._jumps_for_generic(table)
+            self._jumps_for_generic([table for table in image.tables if table.kind == "prog_array"])
             self._generic[name] = generic.load(image, self.tables, self._parts)
         return self._generic[name]
 
-    def _jumps_for_generic(self, table: Table) -> None:
-        """A table of programs as they are for the generic hook; it is pinned as all others, or the kernel would empty it."""
-        plain = generic.plain(table)
-        if plain.name not in self.tables:
+    def _jumps_for_generic(self, tables: Sequence[Table]) -> None:
+        """Tables of programs as they are for the generic hook; pinned as all others, or the kernel would empty them.
+
+        Programs in one may go on in another: all are there before any is filled.
+        """
+        fresh = [table for table in tables if generic.plain(table).name not in self.tables]
+        for table in fresh:
+            plain = generic.plain(table)
             self.tables[plain.name] = self._parts.enter_context(maps.create(plain))
+        for table in fresh:
             for place, image in self._jumps.get(table.name, {}).items():
-                self.jump(plain.name, place, generic.load(image, self.tables, self._parts))
+                self.jump(generic.plain(table).name, place, generic.load(image, self.tables, self._parts))
 
     def _adopt(self, group: Sequence[Table]) -> None:
         """All of a group, or none of it."""
