@@ -7,12 +7,14 @@ own interface. There, too, the front goes to the kernel's generic hook. (tests/t
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from fronts.running import counting
+from lab_ground import eventually
 
 from handshake.attached import xdp_mode
 from handshake.generic import upon
@@ -104,6 +106,19 @@ def test_transfers(stage: Stage, version: int) -> None:
     """GRO has merged segments into frames that are longer than any MTU: they are left to the kernel."""
     upload(stage.net.client, ADDRESSES[version], TALK, SIZE, timeout=PATIENCE)
     download(stage.net.client, ADDRESSES[version], TALK, SIZE, timeout=PATIENCE)
+
+
+def test_frames_are_captured_there_too(stage: Stage, version: int) -> None:
+    command = [sys.executable, "-m", "hardtack", "capture", "--reason", "answered", "--count", "1"]
+    with Process(command, stage.net.front) as capture:
+        assert eventually(lambda: captured(stage, version, capture), PATIENCE), capture.lines
+    assert any(f"{stage.net.outside.name}" in line and " REPLY answered " in line for line in capture.lines), capture.lines
+
+
+def captured(stage: Stage, version: int, capture: Process) -> bool:
+    """Whether a capture that wants one SYN has ended, after one more."""
+    server_socket(stage.net.client, ADDRESSES[version], TALK, timeout=PATIENCE)
+    return capture.returncode == 0
 
 
 def test_the_other_end_of_a_veth_has_its_program_no_more(tmp_path: Path) -> None:
