@@ -13,7 +13,7 @@ from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
 
 SNAP = 128  # bytes: both headers, with tags and extensions
 RATE = 3_000  # frames a second on each CPU, at most
-FIRST, STEP, LEAST, MOST = 64, 8, 1, 1 << 15  # one frame of so many; by what that changes; between these
+FIRST, STEP, MOST = 512, 8, 1 << 15  # one frame of so many, at least: all frames are copied; by what that changes
 FEW, MANY = 200, 2_000  # frames since the last look: fewer, then one of fewer is taken; more, then one of more
 BUFFER = 1 << 21  # bytes
 ETHERNET = 14  # bytes: where an IP header lies behind an Ethernet header
@@ -72,7 +72,7 @@ class Sampled:
 
     def _adjust(self, seen: int) -> None:
         every = self._every * STEP if seen > MANY else self._every // STEP if seen < FEW else self._every
-        every = min(max(every, LEAST), MOST)
+        every = min(max(every, FIRST), MOST)
         if every != self._every:
             self._every = every
             self.tap.thin(every)
