@@ -30,6 +30,9 @@ BESIDE = {
     *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
 }
 
+# These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.
+ALONE = {"test_lab_life"}
+
 # And these are quick: they compile no program of ours.
 QUICK = {
     *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
@@ -53,6 +56,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what may run beside the rest (see scripts/test), and what `make quick` runs."""
     for item in items:
-        for name, stems in (("computing", COMPUTING), ("beside", BESIDE), ("quick", QUICK)):
+        for name, stems in (("computing", COMPUTING), ("beside", BESIDE), ("alone", ALONE), ("quick", QUICK)):
             if item.path.stem in stems:
                 item.add_marker(name)
