@@ -75,13 +75,9 @@ def taken(path: Path) -> int:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.fchmod(fd, 0o600)
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(fd, path)
             if path.exists() and os.path.samestat(os.fstat(fd), path.stat()):
                 return fd
-        except BlockingIOError:
-            pid = holder(fd)
-            os.close(fd)
-            raise Busy(path, pid) from None
         except BaseException:
             os.close(fd)
             raise
@@ -92,15 +88,19 @@ def lock_folder(path: Path) -> int:
     """A descriptor that holds the lock on a folder that is there. OSError, Busy."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = holder(fd)
-        os.close(fd)
-        raise Busy(path, pid) from None
+        lock(fd, path)
     except BaseException:
         os.close(fd)
         raise
     return fd
+
+
+def lock(fd: int, path: Path) -> None:
+    """Lock what this descriptor of `path` is of. Busy."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Busy(path, holder(fd)) from None
 
 
 def holder(fd: int) -> int:
