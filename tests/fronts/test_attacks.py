@@ -26,6 +26,7 @@ from handshake.counted import pinned
 from handshake.stage import PATIENCE, SILENT, TALK
 
 from fronts.running import Value, agent, configuration, counting, front
+from hardtack.control.metrics.reading import evicted
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
 from hardtack.lab.arrivals import FLOODS, counting_arrivals
@@ -38,7 +39,7 @@ from hardtack.lab.packets.recipe import Caller, Kind, Target
 from hardtack.lab.process import Process
 from hardtack.lab.servers import talker
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import BURST, CONNECTIONS, TAGS, Connection
+from hardtack.packet.layout import BURST, CONNECTIONS, SEARCH, TAGS, Connection
 from hardtack.packet.reasons import Reason
 
 pytestmark = pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed: it counts what reaches the host")
@@ -51,7 +52,8 @@ FRAMES = 1000  # a second: less than a hundredth of a flood, also where a busy m
 ATTACKER = "203.0.113.77"  # a client with a real address, in a prefix of its own
 NOBODY = "198.18.9.9"  # an address of which answers come to nothing
 NEIGHBOURHOOD = "198.18.7.0/24"  # of the filler
-HOMES = (CLIENT[0], *(f"2001:db8:a{n}::2" for n in range(9)))  # of idle clients, each in a prefix of its own
+# Of idle clients, each in a prefix of its own: the one of the honest requests opens so many that its own go first
+HOMES = ("198.51.101.2", *(f"2001:db8:a{n}::2" for n in range(9)))
 TENANT_MAC = bytes.fromhex("02000000aa66")
 SPARE_FILES = 1000
 
@@ -108,8 +110,8 @@ def files(number: int) -> Iterator[None]:
 
 def settle_clients(net: Topology) -> None:
     """Attacker and idle clients get their addresses, and the front its routes to them."""
-    net.near.add_addresses(f"{ATTACKER}/32", *(f"{home}/128" for home in HOMES[1:]))
-    net.outside.add_routes("203.0.113.0/24", via=CLIENT[0])
+    net.near.add_addresses(f"{ATTACKER}/32", f"{HOMES[0]}/32", *(f"{home}/128" for home in HOMES[1:]))
+    net.outside.add_routes("203.0.113.0/24", "198.51.101.0/24", via=CLIENT[0])
     net.outside.add_routes(*(f"{home[:-1]}/64" for home in HOMES[1:]), via=CLIENT[1])
 
 
@@ -226,8 +228,11 @@ def test_a_tenant_in_anothers_name(ground: Ground, victim: str) -> None:
 
 
 def test_one_who_fills_the_table(ground: Ground) -> None:
-    """One network makes ten times as many handshakes as the table has room for: all who were idle are still known."""
-    made = 0
+    """One network makes ten times as many handshakes as the table has room for: all who were idle are still known.
+
+    The filler's own are evicted, and those of the honest requests, which open connections as fast: busy, or over.
+    """
+    made, before = 0, evictions(ground.net.outside)
     while made < 10 * SIZE:
         done = attacked(ground, "filler", FLOODS, port=SILENT, sources=NEIGHBOURHOOD)
         assert done.seen is not None and done.seen[Reason.answered] > 0
@@ -237,6 +242,14 @@ def test_one_who_fills_the_table(ground: Ground) -> None:
     assert sum(name_of(session) in remembered for session in ground.idle) == IDLE
     for session in ground.idle:
         speak(session)
+    gone = evictions(ground.net.outside) - before
+    assert gone["busy_prefix"] > 0 and gone["other"] == gone["host"] == gone["unconfirmed"] == 0
+
+
+def evictions(outside: Interface) -> Counter[str]:
+    """Connections that have been evicted so far, by why."""
+    with pinned(outside, SEARCH) as table:
+        return Counter(evicted(table))
 
 
 def names(outside: Interface) -> set[tuple[int, int]]:

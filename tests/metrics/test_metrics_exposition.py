@@ -45,7 +45,7 @@ def seen() -> Seen:
     attacks = Attacks(["web"], [True], [1000.0], [[5.0, 0.0, 0.0]], [[1.0, 0.5, 0.0]])
     rules = [RuleFrames("", RULE, 1, 2, 3, 4)]
     held = Held({"cookie": 3}, {"established": 3}, 10, 2, 1, 5)
-    return Seen(hosts, cpus, rules, held, attacks, {}, 0.0, 0.5, Reloads(5.0), {"admitted": 3}, 1.0, 0.01)
+    return Seen(hosts, cpus, rules, held, {"over": 4}, attacks, {}, 0.0, 0.5, Reloads(5.0), {"admitted": 3}, 1.0, 0.01)
 
 
 FACTS = Facts("eth0", (("eth0", "driver", True),), 1.0, "1.2", 5000.0, 7)

@@ -318,6 +318,7 @@ RECENT = table("recent", "percpu_array", Recent)
 MOMENT = table("moment", "percpu_array", Moment)
 CLOCK = table("clock", "array", Clock)
 WALK = table("walk", "percpu_array", Walk)
+EVICTED = ("other", "host", "prefix", "unconfirmed", "own_prefix", "busy_prefix", "half_open", "over")  # see eviction.py
 SEARCH = table("search", "percpu_array", Search)
 PLACES = table("places", "array", Places, also=PLACING)
 SWEEP = table("sweep", "array", Sweep)

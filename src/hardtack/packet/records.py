@@ -123,6 +123,7 @@ Search = np.dtype(
         ("host_votes", "i8"),
         ("worst", "i8"),  # class and age of whoever is to go, and the place
         ("place", "i8"),
+        ("evicted", "u8", (8,)),  # connections that have gone on this CPU, by EVICTED; ever counted on
     ],
     align=True,
 )

@@ -7,6 +7,7 @@ frame ever becomes a label.
 from __future__ import annotations
 
 from hardtack.agent.families import AGENT_FRAMES, BUILD, KEYS_EXPIRE, Family
+from hardtack.packet.layout import EVICTED
 from hardtack.packet.reasons import FRONT_REASONS, Reason, verdict
 
 OURS = [reason for reason in Reason if reason < FRONT_REASONS]
@@ -43,6 +44,11 @@ RULE_OVER_BYTES = Family("rule_over_bytes", "counter", "The bytes of these.", ("
 CONNECTIONS = Family("connections", "gauge", "Connections in the table, by what made them known.", ("origin",), "5")
 CONNECTION_STATES = Family("connection_states", "gauge", "The same connections, by state.", ("state",), "5")
 CONNECTIONS_CAPACITY = Family("connections_capacity", "gauge", "Connections that the table is made for.")
+EVICTED_CONNECTIONS = Family(
+    *("evicted_connections", "counter", "Connections evicted from a full table, by why they and not others."),
+    ("why",),
+    str(len(EVICTED)),
+)
 SOURCES = Family("proven_sources", "gauge", "Sources that have answered a challenge.")
 SOURCES_WAITING = Family("proven_sources_waiting", "gauge", "Of them, those that are not challenged for a while.")
 SOURCES_CAPACITY = Family("proven_sources_capacity", "gauge", "Sources that the table is made for.")
@@ -108,7 +114,8 @@ BY_HOST = (HOST_SYNS, ATTACKED, PROTECTED, BASELINE)  # of each host
 EXPORTER = (READ_SECONDS, CPU_SECONDS, SENT, LOST, SEND_FAILURES, WAITING)
 SMALL = (
     *(RULE_FRAMES, RULE_BYTES, RULE_OVER, RULE_OVER_BYTES),
-    *(CONNECTIONS, CONNECTION_STATES, CONNECTIONS_CAPACITY, SOURCES, SOURCES_WAITING, SOURCES_CAPACITY),
+    *(CONNECTIONS, CONNECTION_STATES, CONNECTIONS_CAPACITY, EVICTED_CONNECTIONS),
+    *(SOURCES, SOURCES_WAITING, SOURCES_CAPACITY),
     *(ATTACK_SINCE, ATTACK_PEAK, HANDOVER),
     *(GRACE, KEYS_EXPIRE, KEY_EPOCH, CLOCK_ERROR, RELOADS, RELOADED, RELOAD_FAILED),
     *(ATTACHED, HOSTS, UP, STARTED, BUILD, AGENT_FRAMES, *EXPORTER),

@@ -12,13 +12,13 @@ from hardtack.control.rule_texts import RULE_TEXTS
 from hardtack.image import Table
 from hardtack.kernel.maps import Map
 from hardtack.kernel.standing import Standing
-from hardtack.packet.layout import CLOCK, CONNECTIONS, COUNTERS, PLACES, POLICY, TAGS
+from hardtack.packet.layout import CLOCK, CONNECTIONS, COUNTERS, PLACES, POLICY, SEARCH, TAGS
 from hardtack.packet.proven_tables import PROVEN, PROVEN_PLACES, PROVEN_TAGS
 from hardtack.packet.rule_tables import RULE_COUNTERS
 
 READ = (
     *(COUNTERS, NAMES, RULE_TEXTS, RULE_COUNTERS, POLICY, CLOCK, ATTACKS, FAILURES, RELOADS),
-    *(PLACES, TAGS, CONNECTIONS, PROVEN_PLACES, PROVEN_TAGS, PROVEN),
+    *(PLACES, TAGS, CONNECTIONS, SEARCH, PROVEN_PLACES, PROVEN_TAGS, PROVEN),
 )
 AGENTS = "agent"  # the name of the agent's counters, where it is on this machine
 

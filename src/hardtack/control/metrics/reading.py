@@ -22,11 +22,12 @@ from hardtack.control.reloads import RELOADS, Reloads
 from hardtack.control.totals import Tallies
 from hardtack.image import ONLY
 from hardtack.kernel import batches
-from hardtack.kernel.maps import possible_cpus
+from hardtack.kernel.maps import Map, possible_cpus
 from hardtack.packet.entries import frames_of
-from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, POLICY, WAYS, Clock
+from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, EVICTED, POLICY, SEARCH, WAYS, Clock
 from hardtack.packet.proven_tables import PROVEN_WAYS
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Search
 
 QUICK = 0.02  # s, which whoever asks can wait
 DUTY = 50  # the tables of connections and sources are gone through again after so many times as long as that took
@@ -72,6 +73,7 @@ class Seen:
     cpus: Traffic
     rules: list[RuleFrames]
     held: Held | None
+    evicted: Mapping[str, int] | None
     attacks: Attacks
     failures: Mapping[str, Failure]
     grace_left: float | None
@@ -103,6 +105,7 @@ class Reader:
                 cpus=cpus,
                 rules=[*ruled(self.tables)],
                 held=self.held(),
+                evicted=evicted(self.tables.get(SEARCH)),
                 attacks=attacks(self.tables),
                 failures=failures_in(self.tables),
                 grace_left=grace_left(self.tables.get(POLICY), self.tables.now()),
@@ -181,6 +184,15 @@ def held(tables: Handed) -> Held | None:
     capacity = table.buckets * WAYS * ROOM[1] // ROOM[0]
     sources_capacity = known.buckets * PROVEN_WAYS * proven.ROOM[1] // proven.ROOM[0]
     return Held(dict(origins.items()), dict(states.items()), capacity, sources, waiting, sources_capacity)
+
+
+def evicted(table: Map | None) -> dict[str, int] | None:
+    """Connections by EVICTED, all CPUs together; None without a table. BpfError."""
+    values = table.lookup_all(ONLY) if table else None
+    if not values:
+        return None
+    counts = sum(np.frombuffer(value, Search)["evicted"][0] for value in values)
+    return dict(zip(EVICTED, np.asarray(counts).tolist(), strict=True))
 
 
 def clock_error(tables: Handed) -> float | None:

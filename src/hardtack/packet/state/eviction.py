@@ -1,4 +1,4 @@
-"""A place for a newcomer; and who gives way where there is none.
+"""A place for a new connection; and which one is evicted where there is none.
 
 Whoever can make many connections must not make the front forget others'. So of the sixteen in a newcomer's two buckets goes,
 in this order, one that
@@ -27,6 +27,7 @@ from hardtack.packet.layout import (
     BY_GRACE,
     BY_SEED,
     CLIENT_FIN,
+    EVICTED,
     HALF_OPEN,
     HOST_FIN,
     HOST_SEEN,
@@ -52,6 +53,7 @@ from hardtack.packet.state.names import prefix_of
 from hardtack.packet.state.prefixes import cell_for, is_busy, mixed_number, most_newcomers
 
 OVER = CLIENT_FIN | HOST_FIN
+CLASSES = len(EVICTED) - 1
 HEARSAY = 1 << BY_GRACE | 1 << BY_SEED
 MANY = 4  # places of sixteen
 RANK_SHIFT, CLASS_SHIFT = 32, 16  # a rank is above any age, and in it the class above any number of connections opened
@@ -111,8 +113,18 @@ def displaced(name, place, before, ms):
     after = (before & ~(u64(0xFF) << bits_below(place))) | (name.tag << bits_below(place))
     if compare_exchange(address(word), before, after) != before:
         return no_connection()
+    count_eviction()
     entry.state = 0
     return entry
+
+
+@inlined
+def count_eviction():
+    """By the class of the one that has gone."""
+    search = own_search()
+    if not absent(search):
+        why = class_of(search.worst) & CLASSES
+        search.evicted[why] = search.evicted[why] + 1
 
 
 @inlined
@@ -155,7 +167,13 @@ def giving_way(name, ms, may_displace):
         if score > search.worst:
             search.worst, search.place = score, place
     barrier()
-    return search.place if may_displace or search.worst >> (RANK_SHIFT + CLASS_SHIFT) >= OWN else -1
+    return search.place if may_displace or class_of(search.worst) >= OWN else -1
+
+
+@inlined
+def class_of(score):
+    """Of a rank and an age together."""
+    return score >> (RANK_SHIFT + CLASS_SHIFT)
 
 
 @inlined
