@@ -73,9 +73,10 @@ def rows_of(text: str) -> Iterator[list[str]]:
 
 
 def anchors(path: Path) -> set[str]:
-    """What can be linked to in a document: its headings, as GitHub names them."""
+    """What can be linked to in a document: its headings, as GitHub names them, and names that headings had before."""
     headings = re.findall(r"^#+ (.*)$", text_of(path), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    former = re.findall(r'<a id="([\w-]+)"></a>', text_of(path))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings} | {*former}
 
 
 def test_there_are_documents() -> None:
