@@ -62,7 +62,7 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 def commands() -> Iterator[str]:
     """Every command's help and options, from the program itself."""
-    yield "# Commands\n\nGenerated from `hardtack --help`. [Operations](operations.md#commands) explains more.\n"
+    yield "# Command line\n\nGenerated from `hardtack --help`. [Commands](commands.md) explains more.\n"
     group: Any = get_command(app)
     for name, command in group.commands.items():
         yield f"## hardtack {name}\n"

@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "hardtack"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md"), *SOURCE.glob("**/*.md")])
 README, OPERATIONS = ROOT / "README.md", ROOT / "docs" / "operations.md"
+COMMANDS, COUNTERS = [ROOT / "docs" / name for name in ("commands.md", "inspecting.md")], ROOT / "docs" / "counters.md"
 CONFIGURATION, COOKIE = ROOT / "docs" / "configuration.md", ROOT / "docs" / "cookie.md"
 PROGRAMS, LAB = ROOT / "docs" / "packet-programs.md", ROOT / "docs" / "lab.md"
 
@@ -73,9 +74,10 @@ def rows_of(text: str) -> Iterator[list[str]]:
 
 
 def anchors(path: Path) -> set[str]:
-    """What can be linked to in a document: its headings, as GitHub names them."""
+    """What can be linked to in a document: its headings, as GitHub names them, and names that headings had before."""
     headings = re.findall(r"^#+ (.*)$", text_of(path), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    former = re.findall(r'<a id="([\w-]+)"></a>', text_of(path))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings} | {*former}
 
 
 def test_there_are_documents() -> None:
@@ -151,10 +153,11 @@ def known() -> dict[str, list[str]]:
 
 
 def section(command: str) -> str:
-    """What docs/operations.md has to say about a command."""
-    found = re.search(rf"^### hardtack {command}\n(.*?)(?=^##)", text_of(OPERATIONS), re.MULTILINE | re.DOTALL)
-    assert found, f"docs/operations.md has no section on hardtack {command}"
-    return found[1]
+    """What docs/commands.md or docs/inspecting.md has to say about a command."""
+    text = "\n".join(map(text_of, COMMANDS))
+    found = re.findall(rf"^## hardtack {command}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(found) == 1, f"one of {COMMANDS} wants a section on hardtack {command}"
+    return str(found[0])
 
 
 @pytest.mark.parametrize("name", known())
@@ -179,21 +182,21 @@ def test_commands_are_written_as_they_are(path: Path) -> None:
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
 def test_every_reason_is_told(reason: Reason) -> None:
-    told = [cells for cells in rows(OPERATIONS) if cells[0] == f"`{reason.name}`" and len(cells) == 6]
-    assert len(told) == 1, f"docs/operations.md wants one row for {reason.name}"
+    told = [cells for cells in rows(COUNTERS) if cells[0] == f"`{reason.name}`" and len(cells) == 6]
+    assert len(told) == 1, f"docs/counters.md wants one row for {reason.name}: python scripts/reasons.py docs/counters.md"
     assert told[0][1:4] == [str(int(reason)), verdict(reason).name, reason.text]
     assert told[0][4] in ("front", "agent", "both")
     assert told[0][5]
 
 
 def test_no_reason_is_told_that_is_not_there() -> None:
-    names = {cells[0].strip("`") for cells in rows(OPERATIONS) if len(cells) == 6 and cells[1].isdigit()}
+    names = {cells[0].strip("`") for cells in rows(COUNTERS) if len(cells) == 6 and cells[1].isdigit()}
     assert names == {reason.name for reason in Reason}
 
 
 @pytest.mark.parametrize("one", Verdict, ids=lambda one: one.name)
 def test_every_verdict_is_told(one: Verdict) -> None:
-    assert [cells for cells in rows(OPERATIONS) if cells[0] == one.name and len(cells) == 2]
+    assert [cells for cells in rows(COUNTERS) if cells[0] == one.name and len(cells) == 2]
 
 
 def test_every_key_of_what_programs_read_is_told() -> None:
@@ -315,4 +318,4 @@ def test_the_mistakes_of_the_documents_are_told_so() -> None:
 
 def test_the_wheels_name_is_that_of_this_version() -> None:
     name = f"hardtack-{__version__}-py3-none-any.whl"
-    assert set(re.findall(r"hardtack-[\w.-]+\.whl", text_of(OPERATIONS))) == {name}
+    assert set(re.findall(r"hardtack-[\w.-]+\.whl", text_of(ROOT / "docs" / "installing.md"))) == {name}

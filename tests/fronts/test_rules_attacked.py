@@ -28,7 +28,7 @@ from hardtack.packet.rule_tables import RULE_SOURCES, SOURCE_BUCKETS, SOURCE_WAY
 RATE = 300_000  # frames of a flood in a second; a tenth of a mixed one is of each kind
 SECONDS = 10
 LOOK = 0.05  # s
-DEPTH = 0.27  # s: what may come at once, docs/configuration.md
+DEPTH = 0.27  # s: what may come at once, docs/rules.md
 ALL, EACH, RARE = 5_000, 10, 1  # rates: a fifth of what comes, or less
 ASK = 10  # looks between honest requests
 ONE_FOR_ALL = f"limit {ALL}/s tcp[tcpflags] = tcp-ack and not src net 198.51.100.0/24"

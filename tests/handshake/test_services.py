@@ -1,4 +1,4 @@
-"""Services for which a cookie is not what a SYN is, beside the same without hardtack; docs/operations.md says so."""
+"""Services for which a cookie is not what a SYN is, beside the same without hardtack; docs/compatibility.md says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control socket of a front: one request a connection, one answer, a line of JSON each (docs/operations.md).
+"""The control socket of a front: one request a connection, one answer, a line of JSON each (docs/control-socket.md).
 
     {"version": 1, "verb": "reload"}        and what belongs to the verb
 

@@ -50,7 +50,7 @@ def reasons_of(names: Sequence[str], verdicts: Iterable[str]) -> frozenset[Reaso
         if name not in known:
             near = [one for one in known if name in one or one in name]
             hint = f"; there is {', '.join(near[:5])}" if near else ""
-            raise BadRequest(f"no reason is called {name}{hint}; `hardtack status` and docs/operations.md list them")
+            raise BadRequest(f"no reason is called {name}{hint}; `hardtack status` and docs/counters.md list them")
     kinds = {verdict_of(one) for one in verdicts}
     chosen = {known[name] for name in names} if names else {*known.values()} if kinds else set[Reason]()
     found = frozenset(one for one in chosen if not kinds or verdict(one) in kinds)

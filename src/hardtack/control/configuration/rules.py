@@ -1,4 +1,4 @@
-"""Rules as they are written: "ACTION EXPRESSION". What they do, docs/configuration.md says."""
+"""Rules as they are written: "ACTION EXPRESSION". What they do, docs/rules.md says."""
 
 from __future__ import annotations
 

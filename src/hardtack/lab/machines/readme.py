@@ -19,7 +19,7 @@ from hardtack.lab.machines.record import Seen
 README, RECORD = HERE / "README.md", HERE / "docs" / "kernels.json"
 BEGIN, END = "<!-- kernels: made of docs/kernels.json by lab/machines/readme.py -->\n", "<!-- kernels: end -->\n"
 PLACE = re.compile(f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", re.DOTALL)
-REFUSED = "no, it says why"
+REFUSED = "no; it logs why"
 WORDS = {Outcome.good: "yes", Outcome.answered: "yes", Outcome.refused: REFUSED, Outcome.bad: "no", None: "not tried"}
 
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 def rows(every: Sequence[Seen]) -> str:
     """The table, as Markdown."""
-    lines = ["| Debian's kernel | a front | an agent | networks and links that did as they should |", "|---|---|---|---|"]
+    lines = ["| Debian's kernel | front works | agent works | network scenarios as expected |", "|---|---|---|---|"]
     for seen in every:
         name = f"{seen.kernel.name} ({seen.release})"
         lines.append(f"| {name} | {front(seen)} | {agent(seen)} | {tally(seen)} |")
