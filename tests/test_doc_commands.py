@@ -55,7 +55,6 @@ ELSEWHERE = {
     "hardtack bench --quick": f"{MINUTES}: tests/test_bench.py",
     "hardtack bench --quick --out out": f"{MINUTES}: tests/test_bench.py",
     ".venv/bin/python bench/beside.py f5b7ceb": f"{MINUTES}, and another revision",
-    "bpftool prog dump xlated name front linum": "bpftool is not among the tools of tests",
     "/opt/hardtack/bin/pip install --require-hashes -r requirements.txt": FETCHES,
     "/opt/hardtack/bin/pip install --no-deps dist/hardtack-0.1.0-py3-none-any.whl": "building a wheel compiles all programs",
     "systemctl daemon-reload": NO_SYSTEMD,
@@ -188,6 +187,7 @@ NETWORK: Act = (
     Step("hardtack capture --filter 'tcp[tcpflags] & tcp-syn != 0' --count 5 --seconds 5", says=r"198\."),
     Step(TO_TCPDUMP, until=r"IP 198\.51\.100\.2"),
     Step("hardtack status --watch 2", until="web"),
+    Step("bpftool prog dump xlated name front linum", says=r"^int front\(.*\n; .*line_num"),
     End(),
     Step("hardtack detach", says="eth0"),
     End("server"),
@@ -239,7 +239,7 @@ def test_nothing_is_run_that_no_document_says() -> None:
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    for tool in ("jq", "nsenter", "nginx", "tcpdump", "unshare"):
+    for tool in ("bpftool", "jq", "nsenter", "nginx", "tcpdump", "unshare"):
         if not shutil.which(tool) and not shutil.which(tool, path="/usr/sbin"):
             pytest.skip(f"{tool} is not installed: scripts/setup --lab")
     with world(tmp_path_factory.mktemp("commands")) as made:
