@@ -37,14 +37,17 @@ from hardtack.packet.layout import (
     BY_HOST,
     CHALLENGE,
     CLIENT_FIN,
+    EVICTED,
     HOST_FIN,
     HOST_SEEN,
     HOSTS,
     KEYS,
     PASSING,
+    SEARCH,
     Host,
 )
 from hardtack.packet.reasons import Reason
+from hardtack.packet.records import Search
 
 pytestmark = needs_root
 CPUS = maps.possible_cpus()
@@ -241,7 +244,9 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
         *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "handshakes", "rules", "no_host"),
         *("connections", "sources", "agent", "reload", "attacks", "failures"),
     ]
-    assert list(told["attached"][0]["connections"]) == ["count", "origins", "states", "capacity", "memory", "memory_each"]
+    assert list(told["attached"][0]["connections"]) == [
+        *("count", "origins", "states", "capacity", "memory", "memory_each", "evicted")
+    ]
 
 
 def test_hosts_whose_hand_overs_fail_are_told(ground: Ground, root: Path) -> None:
@@ -376,6 +381,18 @@ def test_a_full_table_is_full(ground: Ground, root: Path) -> None:
     assert "connections: 90 of 64 (full: the least recently used are evicted); memory" in shown(
         readout.everything(None, root)
     )
+
+
+def test_evicted_connections(ground: Ground, root: Path) -> None:
+    """By why, all CPUs together."""
+    each, counts = np.zeros(1, Search), [0, 0, 0, 0, 2, 0, 0, 5]
+    each["evicted"] = counts
+    table = ground.add(SEARCH)
+    assert "evicted" not in shown(readout.everything(None, root))
+    table.update(ONLY, each.tobytes())
+    assert f"  evicted: {7 * CPUS:,} (own_prefix {2 * CPUS}, over {5 * CPUS})" in shown(readout.everything(None, root))
+    (told,) = panel.report(readout.everything(None, root))["attached"]
+    assert told["connections"]["evicted"] == {why: count * CPUS for why, count in zip(EVICTED, counts, strict=True)}
 
 
 def test_several_interfaces(root: Path) -> None:

@@ -26,7 +26,8 @@ from handshake.counted import pinned
 from handshake.stage import PATIENCE, SILENT, TALK
 
 from fronts.running import Value, agent, configuration, counting, front
-from hardtack.control.metrics.reading import evicted
+from hardtack.control.holdings import evicted
+from hardtack.control.metrics.handed import Handed
 from hardtack.lab import topology
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
 from hardtack.lab.arrivals import FLOODS, counting_arrivals
@@ -249,7 +250,7 @@ def test_one_who_fills_the_table(ground: Ground) -> None:
 def evictions(outside: Interface) -> Counter[str]:
     """Connections that have been evicted so far, by why."""
     with pinned(outside, SEARCH) as table:
-        return Counter(evicted(table))
+        return Counter(evicted(Handed({SEARCH.name: table})))
 
 
 def names(outside: Interface) -> set[tuple[int, int]]:

@@ -160,6 +160,8 @@ def connections(held: Connections) -> Iterator[str]:
         f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a connection"
     )
     yield f"  by origin: {listed(held.origins)}; by state: {listed(held.states)}"
+    if gone := {why: count for why, count in held.evicted.items() if count}:
+        yield f"  evicted: {sum(gone.values()):,} ({listed(gone)})"
 
 
 def sources(held: ProvenSources) -> str:

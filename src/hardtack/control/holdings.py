@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hardtack.control import listing, proven, proven_listing
 from hardtack.control.connections import ROOM
 from hardtack.control.pinned import Tables
+from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
-from hardtack.packet.layout import CONNECTIONS, PLACES, TAGS, WAYS
+from hardtack.packet.layout import CONNECTIONS, EVICTED, PLACES, SEARCH, TAGS, WAYS
 from hardtack.packet.proven_tables import PROVEN, PROVEN_PLACES, PROVEN_TAGS, PROVEN_WAYS
+from hardtack.packet.records import Search
 
 
 @dataclass(frozen=True)
 class Connections:
-    """The connection table. Memory is in bytes, as the kernel counts it; `memory_each` for each that there is room for."""
+    """The connection table. Memory is in bytes, as the kernel counts it; `memory_each` for each that there is room for.
+
+    `evicted`: how many so far, by why they and not others.
+    """
 
     count: int
     origins: dict[listing.Origin, int]
@@ -23,6 +30,7 @@ class Connections:
     capacity: int
     memory: int
     memory_each: float
+    evicted: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ def connections(tables: Tables) -> Connections | None:
     rows, capacity = table.live(), table.buckets * WAYS * ROOM[1] // ROOM[0]
     origins, states = listing.count(rows)
     memory = sum(memory_of(part) for kind in (PLACES, TAGS, CONNECTIONS) if (part := tables.get(kind)))
-    return Connections(len(rows), origins, states, capacity, memory, round(memory / capacity, 1))
+    return Connections(len(rows), origins, states, capacity, memory, round(memory / capacity, 1), evicted(tables))
 
 
 def sources(tables: Tables) -> ProvenSources | None:
@@ -56,6 +64,13 @@ def sources(tables: Tables) -> ProvenSources | None:
     capacity = table.buckets * PROVEN_WAYS * proven.ROOM[1] // proven.ROOM[0]
     memory = sum(memory_of(part) for kind in (PROVEN_PLACES, PROVEN_TAGS, PROVEN) if (part := tables.get(kind)))
     return ProvenSources(known, waiting, capacity, memory, round(memory / capacity, 1))
+
+
+def evicted(tables: Tables) -> dict[str, int]:
+    """Connections by EVICTED, all CPUs together; nothing without the table. BpfError."""
+    table = tables.get(SEARCH)
+    counts = sum(np.frombuffer(value, Search)["evicted"][0] for value in table.lookup_all(ONLY)) if table else 0
+    return dict(zip(EVICTED, counts.tolist(), strict=True)) if isinstance(counts, np.ndarray) else {}
 
 
 def memory_of(table: Map) -> int:

@@ -15,6 +15,7 @@ from hardtack.control import listing, proven, proven_listing, reloads
 from hardtack.control.attacks.entry import ATTACKS, Entry, entries_of, is_protected
 from hardtack.control.connections import ROOM
 from hardtack.control.handovers.failures import Failure, failures_in
+from hardtack.control.holdings import evicted
 from hardtack.control.metrics.families import NOBODY
 from hardtack.control.metrics.handed import AGENTS, Handed
 from hardtack.control.readout import RuleFrames, grace_left, ruled
@@ -22,12 +23,11 @@ from hardtack.control.reloads import RELOADS, Reloads
 from hardtack.control.totals import Tallies
 from hardtack.image import ONLY
 from hardtack.kernel import batches
-from hardtack.kernel.maps import Map, possible_cpus
+from hardtack.kernel.maps import possible_cpus
 from hardtack.packet.entries import frames_of
-from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, EVICTED, POLICY, SEARCH, WAYS, Clock
+from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, POLICY, WAYS, Clock
 from hardtack.packet.proven_tables import PROVEN_WAYS
 from hardtack.packet.reasons import Reason
-from hardtack.packet.records import Search
 
 QUICK = 0.02  # s, which whoever asks can wait
 DUTY = 50  # the tables of connections and sources are gone through again after so many times as long as that took
@@ -73,7 +73,7 @@ class Seen:
     cpus: Traffic
     rules: list[RuleFrames]
     held: Held | None
-    evicted: Mapping[str, int] | None
+    evicted: Mapping[str, int]
     attacks: Attacks
     failures: Mapping[str, Failure]
     grace_left: float | None
@@ -105,7 +105,7 @@ class Reader:
                 cpus=cpus,
                 rules=[*ruled(self.tables)],
                 held=self.held(),
-                evicted=evicted(self.tables.get(SEARCH)),
+                evicted=evicted(self.tables),
                 attacks=attacks(self.tables),
                 failures=failures_in(self.tables),
                 grace_left=grace_left(self.tables.get(POLICY), self.tables.now()),
@@ -184,15 +184,6 @@ def held(tables: Handed) -> Held | None:
     capacity = table.buckets * WAYS * ROOM[1] // ROOM[0]
     sources_capacity = known.buckets * PROVEN_WAYS * proven.ROOM[1] // proven.ROOM[0]
     return Held(dict(origins.items()), dict(states.items()), capacity, sources, waiting, sources_capacity)
-
-
-def evicted(table: Map | None) -> dict[str, int] | None:
-    """Connections by EVICTED, all CPUs together; None without a table. BpfError."""
-    values = table.lookup_all(ONLY) if table else None
-    if not values:
-        return None
-    counts = sum(np.frombuffer(value, Search)["evicted"][0] for value in values)
-    return dict(zip(EVICTED, np.asarray(counts).tolist(), strict=True))
 
 
 def clock_error(tables: Handed) -> float | None:

@@ -68,7 +68,7 @@ def rules(seen: Seen) -> Iterator[Sample]:
 
 def tables(seen: Seen) -> Iterator[Sample]:
     """Connections and proven sources."""
-    yield from ((of.EVICTED_CONNECTIONS, (why,), count) for why, count in (seen.evicted or {}).items())
+    yield from ((of.EVICTED_CONNECTIONS, (why,), count) for why, count in seen.evicted.items())
     if not (held := seen.held):
         return
     yield from ((of.CONNECTIONS, (name,), count) for name, count in held.origins.items())
