@@ -70,7 +70,8 @@ def recipe_for(
         template["network_sum"] = words_sum(frame[14:34]) if target.version == 4 else 0
         pseudo = ipaddress.ip_address(target.address).packed + struct.pack("!HH", 6, len(segment))
         template["transport_sum"] = words_sum(pseudo) + words_sum(segment)
-        _give_source(template, network, caller, kind)
+        _give_source(template, network, caller)
+        _give_port(template, target, caller, kind)
         _give_numbers(template, target, single, caller, kind)
     return record.tobytes()
 
@@ -80,13 +81,19 @@ def part_of(rate: int, microseconds: int, most: int) -> int:
     return max(1, min(most, rate * microseconds // 10**6))
 
 
-def _give_source(template: Any, network: Network, caller: Caller | None, kind: Kind) -> None:
+def _give_source(template: Any, network: Network, caller: Caller | None) -> None:
     if caller:
         template["source_high"], template["source_low"] = _words(ipaddress.ip_address(caller.address))
-        template["port"] = _as_it_lies(caller.port, 2)
         return
     template["source_high"], template["source_low"] = _words(network.network_address)
     template["random_high"], template["random_low"] = _words(network.hostmask)
+
+
+def _give_port(template: Any, target: Target, caller: Caller | None, kind: Kind) -> None:
+    port = caller.port if caller else target.marks.source_port
+    if port is not None:
+        template["port"] = _as_it_lies(port, 2)
+        return
     template["port"] = 0 if kind == "filler" else _as_it_lies(EPHEMERAL, 2)
     template["random_port"] = _as_it_lies(EPHEMERAL - 1, 2)
 
@@ -94,7 +101,7 @@ def _give_source(template: Any, network: Network, caller: Caller | None, kind: K
 def _give_numbers(template: Any, target: Target, single: Kind, caller: Caller | None, kind: Kind) -> None:
     template["random_to"] = 0 if target.port else 0xFFFF
     for field, number in (
-        ("sequence", caller and caller.sequence),
+        ("sequence", caller.sequence if caller else target.marks.sequence),
         ("acknowledgment", caller and caller.acknowledgment),
     ):
         if field == "sequence" or FLAGS.get(single, 0) & ACK:

@@ -52,6 +52,7 @@ FLAGS: dict[Kind, int] = {
     "later-fragment": PSH | ACK,
 }
 FRAGMENTS: tuple[Kind, ...] = ("first-fragment", "later-fragment")
+WITH_PAYLOAD: tuple[Kind, ...] = ("data", *FRAGMENTS)
 PART = 32  # bytes of a segment in a fragment: a multiple of 8, and it still fits behind IPv6's fragment header
 SINGLE = tuple(FLAGS)  # every kind but mixed, which is all of these in turn
 MIXED: Kind = "mixed"
@@ -130,17 +131,39 @@ class Caller:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What all frames of a flood have alike, as those of an attacker's tool do.
+
+    `ttl`: or hop limit. `source_port`, `sequence`: None: random ones. `options`: of SYNs, in place of Linux's. `payload`:
+    None: PAYLOAD, where the kind has one. What is too long for a flood's frames is a ValueError.
+    """
+
+    ttl: int = 64
+    window: int = 64240
+    source_port: int | None = None
+    sequence: int | None = None
+    options: bytes = LINUX_OPTIONS
+    payload: bytes | None = None
+
+    def __post_init__(self) -> None:
+        for field, most, unit in (("options", len(LINUX_OPTIONS), 4), ("payload", len(PAYLOAD), 2)):
+            size = len(getattr(self, field) or b"")
+            if size > most or size % unit:
+                raise ValueError(f"{field} of {size} bytes: a flood takes multiples of {unit}, and {most} at most")
+
+
+@dataclass(frozen=True)
 class Target:
     """Where a flood goes: the destination and the MAC addresses of sender and next hop (6 bytes each).
 
-    Port 0: random ports. `ttl`: of the frames, or their hop limit.
+    Port 0: random ports. `marks`: what its frames have alike.
     """
 
     address: str
     port: int
     source_mac: bytes
     next_mac: bytes
-    ttl: int = 64
+    marks: Marks = Marks()
 
     @property
     def version(self) -> int:
@@ -207,11 +230,14 @@ def padded(target: Target, frames: list[bytes]) -> list[bytes]:
 
 def _segment(target: Target, kind: Kind, options: Options) -> bytes:
     """The TCP segment; of a fragment, the part of one that it carries."""
-    carried = LINUX_OPTIONS if kind == "syn" and options == "linux" else b""
-    data = PAYLOAD if kind in ("data", *FRAGMENTS) else b""
-    flags = FLAGS.get(kind, 0)
-    tcp = struct.pack("!HHIIBBHHH", 0, target.port, 0, 0, (5 + len(carried) // 4) << 4, flags, 64240, 0, 0)
-    return (tcp + carried + data)[: PART if kind in FRAGMENTS else LARGEST]
+    marks, flags = target.marks, FLAGS.get(kind, 0)
+    carried = marks.options if kind == "syn" and options == "linux" else b""
+    data = b""
+    if kind in WITH_PAYLOAD:
+        data = PAYLOAD if marks.payload is None else marks.payload
+    tcp = struct.pack("!HHIIBBHHH", 0, target.port, 0, 0, (5 + len(carried) // 4) << 4, flags, marks.window, 0, 0)
+    segment = tcp + carried + data
+    return segment.ljust(PART, b"\0")[:PART] if kind in FRAGMENTS else segment
 
 
 def _frame(target: Target, kind: Kind, segment: bytes) -> bytes:
@@ -221,12 +247,12 @@ def _frame(target: Target, kind: Kind, segment: bytes) -> bytes:
     if target.version == 4:
         place = more << 13 | offset >> 3 if kind in FRAGMENTS else 0x4000  # DF
         size = 20 + len(segment)
-        ip = struct.pack("!BBHHHBBHI4s", 0x45, 0, size, 0, place, target.ttl, 6, 0, 0, destination)
+        ip = struct.pack("!BBHHHBBHI4s", 0x45, 0, size, 0, place, target.marks.ttl, 6, 0, 0, destination)
         ethertype = b"\x08\x00"
     else:
         extension = struct.pack("!BBHI", 6, 0, offset | more, 0) if kind in FRAGMENTS else b""
         following, size = 44 if extension else 6, len(extension) + len(segment)
-        ip = struct.pack("!IHBB16x16s", 6 << 28, size, following, target.ttl, destination) + extension
+        ip = struct.pack("!IHBB16x16s", 6 << 28, size, following, target.marks.ttl, destination) + extension
         ethertype = b"\x86\xdd"
     return target.next_mac + target.source_mac + ethertype + ip + segment
 
