@@ -19,6 +19,9 @@ CLOSED = (Reason.outbound_refused,)  # the host's own word that nobody listens t
 STRAY = (
     *(Reason.stray_ack, Reason.stray_data, Reason.stray_fin, Reason.stray_rst, Reason.stray_syn_ack),
     *(Reason.guess_limit, Reason.learn_limit, Reason.martian),
+    # Of TCP, that no connection has: without flags, with flags that no stack sends together, fragments
+    *(Reason.null, Reason.xmas, Reason.no_ack, Reason.syn_fin, Reason.syn_rst, Reason.bad_offset),
+    *(Reason.first_fragment, Reason.later_fragment),
 )
 SAID = (Reason.outbound, Reason.outbound_first, Reason.outbound_end, Reason.outbound_refused, Reason.taught)
 COLUMNS = (OPENED, ANSWERED, CHALLENGED, REFUSED, AGAIN, ESTABLISHED, REMEMBERED, PROOF, CLOSED, STRAY, SAID)
