@@ -23,6 +23,7 @@ MOST_ORDINARY = 0.05  # of ordinary frames, or of ordinary SYNs; what hits more 
 LEAST_ATTACK = 0.05  # of the attack, that a rule must hit beyond those before it
 ENOUGH = 0.98  # of the attack: no further rules
 FEW = 50  # ordinary frames, or SYNs: of fewer nothing is concluded
+HITS_OF_FEW = 2  # of fewer SYNs, that a rule would hit: it is taken to hit others, too
 MOST_SINGLES, MOST_PAIRED, MOST_PAIRS = 64, 24, 16  # features looked at; those that pairs are made of; pairs, triples
 COST = 4  # a share of ordinary traffic weighs as much as so many of the attack
 TERM = 0.01  # of the attack, that a further feature in a rule must be worth
@@ -125,8 +126,13 @@ class Finder:
         return (syns >= FEW or not hits_syns) and (others >= FEW or not hits_others)
 
     def _harm(self, one: Candidate) -> float:
-        """The share of ordinary traffic, or of its SYNs, whichever is more."""
-        return max(share(one.ordinary) or 0.0, share(one.ordinary[self._syns]) or 0.0)
+        """The share of ordinary traffic, or of its SYNs, whichever is more.
+
+        Of few SYNs, two that are hit count: a single one may be of the flood, sampled before that was noticed.
+        """
+        syns = one.ordinary[self._syns]
+        known = len(syns) >= FEW or syns.sum() >= HITS_OF_FEW
+        return max(share(one.ordinary) or 0.0, float(syns.mean()) if known else 0.0)
 
     def _gain(self, one: Candidate, left: Hits, cost: int = COST) -> float:
         return float((one.attack & left).mean()) - cost * self._harm(one) - TERM * len(one.features)
