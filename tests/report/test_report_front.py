@@ -1,7 +1,8 @@
-"""From a flood's begin to its report, with a real front and honest clients beside the flood."""
+"""From a flood's begin to its report, with a real front and honest clients beside the flood; each kind of flood."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,17 +25,24 @@ from lab_ground import eventually
 
 from hardtack.control.attacks.detector import QUIET
 from hardtack.control.attacks.entry import ATTACKS, entries_of
+from hardtack.control.pinned import key_of
+from hardtack.control.report.headers import headers
 from hardtack.control.report.samples import Samples
-from hardtack.lab.addresses import SERVER
-from hardtack.lab.clients import server_socket
-from hardtack.lab.flood import flooding
+from hardtack.lab.addresses import SECOND, SERVER
+from hardtack.lab.capture import capturing
+from hardtack.lab.clients import offer, server_socket
+from hardtack.lab.flood import Flood, flooding
 from hardtack.lab.packets.recipe import Kind, Target
-from hardtack.pcap.libpcap import compile
+from hardtack.packet.entries import frames_of
+from hardtack.packet.layout import COUNTERS
+from report.planted import FLOODS, Planted
+from report.test_report_rules import truth
 
 pytestmark = needs_root
 
-TTL = 243  # no client of the lab has it
-RATE = 20_000
+HOSTS = {"one": SERVER, "two": SECOND}
+RATE = 10_000  # frames a second of a flood
+ENOUGH = 15_000  # frames to a host under attack, before its flood ends
 CALM = Samples.QUARANTINE + 6  # s of honest traffic, so that some of it is believed
 NEAR = 0.05
 # MemoryDenyWriteExecute: prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), Linux 6.3; before it, nothing is refused
@@ -42,51 +51,74 @@ NO_NEW_CODE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); 
 
 @dataclass
 class Ground:
-    """A front, and where it keeps its reports."""
+    """A front, where it keeps its reports, and what honest clients have sent in calm."""
 
     at: Scene
     folder: Path
+    honest: list[bytes]
 
-    def ask(self, seconds: float = 0) -> None:
-        """Honest requests for so long, all of which are served."""
+    def ask(self, *hosts: str, seconds: float = 0) -> None:
+        """Honest requests for so long, all of which are served; clients with timestamps and without, in turn."""
         end = time.monotonic() + seconds
         while True:
-            for address in SERVER:
-                assert server_socket(self.at.net.client, address, TALK, timeout=PATIENCE)
+            for timestamps in (True, False):
+                offer(self.at.net.client, timestamps=timestamps)
+                for address in (address for host in hosts or HOSTS for address in HOSTS[host]):
+                    assert server_socket(self.at.net.client, address, TALK, timeout=PATIENCE)
             if time.monotonic() >= end:
                 return
 
-    def end_quiet(self) -> None:
+    @contextmanager
+    def flooded(self, host: str, planted: Planted) -> Iterator[Flood]:
+        """A flood on its way."""
+        net, address = self.at.net, HOSTS[host][planted.version == 6]
+        target = Target(address, TALK, net.near.mac, net.outside.mac, planted.marks)
+        how: dict[str, Any] = {"kind": planted.kind, "sources": planted.sources, "callers": planted.callers}
+        with flooding(net.near, target, seconds=PATIENCE, rate=RATE, **how) as flood:
+            yield flood
+
+    def attack(self, host: str) -> None:
+        """Wait until the front has noticed one, and seen enough of it; with honest clients beside."""
+        end = time.monotonic() + PATIENCE
+        while not any(f"under-attack host={host} " in line for line in self.at.front.lines[self.at.since :]):
+            assert time.monotonic() < end, "no attack was noticed"
+            self.ask(host)
+        self.at.waits_for("under-attack")
+        enough = self.counted(host) + ENOUGH
+        while self.counted(host) < enough:
+            assert time.monotonic() < end, "the flood has ended"
+            self.ask(host)
+
+    def counted(self, host: str) -> int:
+        """Frames to it, ever."""
+        with pinned(self.at.net.outside, COUNTERS) as table:
+            return sum(frames_of(table.totals(key_of(number_of(host)))))
+
+    def end_quiet(self, host: str) -> None:
         """As if a minute had gone by without a sign of the attack."""
+        number = number_of(host)
 
         def over() -> bool:
             with pinned(self.at.net.outside, ATTACKS) as table:
-                entry = entries_of(table)[1:2]
+                entry = entries_of(table)[number : number + 1]
                 entry["seen"] -= QUIET
                 return not entry["since"][0]
 
         assert eventually(over, PATIENCE)
 
+    def kept(self) -> list[Path]:
+        """The reports that it has told of, oldest first."""
+        lines = [line for line in self.at.front.lines if " report host=" in line]
+        return [Path(line.rpartition("file=")[2]) for line in lines]
+
     def report(self, *options: str) -> tuple[int, str, str]:
         """`hardtack report`."""
         return self.at.hardtack("report", *options)
 
-    def flooded(self, kind: Kind, version: int) -> dict[str, Any]:
-        """A flood with one TTL, and what is said of it while it goes on."""
-        net = self.at.net
-        target = Target(SERVER[version == 6], TALK, net.near.mac, net.outside.mac, TTL)
-        with flooding(net.near, target, kind=kind, seconds=PATIENCE, rate=RATE) as flood:
-            while not any("under-attack" in line for line in self.at.front.lines[self.at.since :]):
-                self.ask()
-            self.at.waits_for("under-attack")
-            self.ask(3)
-            status, told, said = self.report("--now", "--json", "--host", "one")
-            assert status == 0, said
-            flood.stop()
-        self.end_quiet()
-        found = json.loads(told)
-        assert isinstance(found, dict)
-        return found
+
+def number_of(host: str) -> int:
+    """Hosts have numbers in the order in which they are written."""
+    return [*HOSTS].index(host) + 1
 
 
 def without_new_code(command: list[object]) -> list[object]:
@@ -96,57 +128,108 @@ def without_new_code(command: list[object]) -> list[object]:
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """One host, always protected; some calm first."""
+    """Two hosts, always protected; some calm first."""
     folder = tmp_path_factory.mktemp("reports")
     before, os.environ["STATE_DIRECTORY"] = os.environ["STATE_DIRECTORY"], str(folder / "state")
-    host: dict[str, Value] = {"name": "one", "addresses": SERVER, "via": "direct", "ports": [TALK]}
+    hosts: list[dict[str, Value]] = [
+        {"name": name, "addresses": addresses, "via": "direct", "ports": [TALK]} for name, addresses in HOSTS.items()
+    ]
     try:
-        with scene(folder, host, wrapped=without_new_code, reload="manual") as made:
-            ground = Ground(made, folder / "state/reports")
+        with scene(folder, *hosts, wrapped=without_new_code, reload="manual") as made:
+            ground = Ground(made, folder / "state/reports", [])
             assert ground.report()[0] == 1
             assert "no report in" in ground.report()[2] and "hardtack report --now" in ground.report()[2]
             assert "no host is under attack" in ground.report("--now")[2]
-            ground.ask(CALM)
+            with capturing(made.net.near, outgoing=True) as seen:
+                ground.ask(seconds=CALM)
+            ground.honest += [frame for frame in seen.frames if headers(frame)]
             yield ground
     finally:
         os.environ["STATE_DIRECTORY"] = before
 
 
-@pytest.mark.parametrize(("kind", "version", "wanted"), [("syn", 4, "ip[8] = 243"), ("ack", 6, "ip6[7] = 243")])
-def test_a_flood_is_reported_with_the_rule_that_would_drop_it(ground: Ground, kind: Kind, version: int, wanted: str) -> None:
-    so_far = ground.flooded(kind, version)
-    line = ground.at.waits_for("report host=one ")
-    file = Path(line.rpartition("file=")[2])
-    status, told, _ = ground.report("--json", "--host", "one")
-    assert status == 0
-    kept = json.loads(told)
-    for one in (so_far, kept):
-        (best, *_) = one["rules"]
-        assert wanted in best["rule"], one["rules"]
-        assert abs(best["attack"] - true_share(one)) <= NEAR
-        assert best["ordinary"] == 0, "no client has it"
-        assert one["samples"]["attack"] > 200 and one["samples"]["ordinary"] > 100
-        assert one["host"] == "one" and one["changed"] is False
-        compile(best["rule"].removeprefix("drop "))
-    assert so_far["ended"] is None and kept["ended"]
-    assert kept["kinds"][0]["kind"] == {"syn": "SYN", "ack": "ACK"}[kind]
-    reasons = kept["traffic"]["by_reason"]
-    assert reasons[{"syn": "answered", "ack": "stray_ack"}[kind]]["frames"] > RATE
-    assert 0 < kept["traffic"]["frames"] <= sum(counts(ground.at.net.outside).values())
-    assert kept["traffic"]["peak_frames_per_second"] >= kept["traffic"]["mean_frames_per_second"] > 0
-    page = file.read_text()
-    assert ground.report()[1] == ground.report(file.name)[1] == ground.report(str(file))[1] == page
-    assert len(page.splitlines()) <= 60 and max(map(len, page.splitlines())) <= 80
-    assert wanted in page and "Nothing was changed." in page and "dry drop" in page
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(file.parent.stat().st_mode) == 0o770
-    assert file.with_suffix(".json").name in ground.report("--list")[1]
+@dataclass
+class Told:
+    """Of a flood: the report that was kept of it, and how many frames it sent."""
+
+    file: Path
+    facts: dict[str, Any]
+    sent: int
+
+
+@pytest.fixture(scope="module")
+def so_far() -> list[dict[str, Any]]:
+    """What was said of the first flood while it went on."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def told(ground: Ground, so_far: list[dict[str, Any]]) -> dict[Kind, Told]:
+    """Of all floods, one after the other on the two hosts in turn: the one's attack ends while the next one begins."""
+    sent, before = list[int](), ""
+    for planted, host in zip(FLOODS, itertools.cycle(HOSTS)):
+        with ground.flooded(host, planted) as flood:
+            if before:
+                ground.end_quiet(before)
+            ground.attack(host)
+            if not so_far:
+                status, text, said = ground.report("--now", "--json", "--host", host)
+                assert status == 0, said
+                so_far.append(json.loads(text))
+            flood.stop()
+        sent.append(flood.frames)
+        before = host
+    ground.end_quiet(before)
+    assert eventually(lambda: len(ground.kept()) == len(FLOODS), PATIENCE)
+    return {
+        planted.kind: Told(file, json.loads(file.with_suffix(".json").read_text()), many)
+        for planted, file, many in zip(FLOODS, ground.kept(), sent, strict=True)
+    }
+
+
+@pytest.mark.parametrize("planted", FLOODS, ids=lambda planted: planted.kind)
+def test_the_best_rule_names_what_a_flood_has_planted(ground: Ground, told: dict[Kind, Told], planted: Planted) -> None:
+    facts = told[planted.kind].facts
+    (best, *_) = facts["rules"]
+    assert planted.because in best["because"] and planted.rule in best["rule"], facts["rules"]
+    share = true_share(facts)
+    assert abs(best["attack"] - share) <= NEAR
+    expression = best["rule"].removeprefix("drop ")
+    assert abs((best["ordinary"] or 0) - truth(expression, ground.honest)) <= NEAR
+    assert facts["samples"]["attack"] > 200 and facts["samples"]["ordinary"] > 50
+    honest = {"SYN": 1 - share}  # nobody can tell them apart before they have come back
+    for one in facts["kinds"]:
+        wanted = planted.kinds.get(one["kind"], 0) * share + honest.get(one["kind"], 0)
+        assert abs(one["share"] - wanted) <= NEAR, facts["kinds"]
+    assert facts["kinds"][0]["kind"] in planted.kinds
+    assert 0 < facts["traffic"]["frames"] * share <= told[planted.kind].sent
 
 
 def true_share(facts: dict[str, Any]) -> float:
     """Of the frames that are no known connection's, what is no honest SYN: for each of these a cookie came back."""
     frames, reasons = facts["traffic"]["frames"], facts["traffic"]["by_reason"]
-    honest = reasons["remembered"]["frames"]
-    return float((frames - honest) / frames)
+    return float((frames - reasons["remembered"]["frames"]) / frames)
+
+
+def test_a_report_is_a_page_and_facts(ground: Ground, told: dict[Kind, Told], so_far: list[dict[str, Any]]) -> None:
+    first, last = told[FLOODS[0].kind], told[FLOODS[-1].kind]
+    (early,) = so_far
+    for one in (early, first.facts):
+        assert FLOODS[0].rule in one["rules"][0]["rule"]
+        assert one["host"] == "one" and one["changed"] is False
+    assert early["ended"] is None and first.facts["ended"]
+    traffic = first.facts["traffic"]
+    assert traffic["by_reason"]["answered"]["frames"] > ENOUGH / 2
+    assert 0 < traffic["frames"] <= sum(counts(ground.at.net.outside).values())
+    assert traffic["peak_frames_per_second"] >= traffic["mean_frames_per_second"] > 0
+    page = last.file.read_text()
+    assert ground.report()[1] == ground.report(last.file.name)[1] == ground.report(str(last.file))[1] == page
+    assert last.facts.items() <= json.loads(ground.report("--json", "--host", last.facts["host"])[1]).items()
+    assert len(page.splitlines()) <= 60 and max(map(len, page.splitlines())) <= 80
+    assert FLOODS[-1].rule in page and "Nothing was changed." in page and "dry drop" in page
+    assert stat.S_IMODE(last.file.stat().st_mode) == 0o600 and stat.S_IMODE(last.file.parent.stat().st_mode) == 0o770
+    listed = ground.report("--list")[1]
+    assert all(one.file.with_suffix(".json").name in listed for one in told.values())
 
 
 def test_a_front_goes_on_when_a_report_fails(ground: Ground) -> None:
@@ -159,7 +242,7 @@ def test_a_front_goes_on_when_a_report_fails(ground: Ground) -> None:
     ground.folder.with_name("away").chmod(0o500)
     before = sorted(ground.folder.with_name("away").iterdir())
     helper = children(ground.at.front.pid)
-    ground.end_quiet()
+    ground.end_quiet("one")
 
     def killed() -> bool:
         for pid in {*children(ground.at.front.pid)} - {*helper}:
@@ -183,8 +266,8 @@ def children(pid: int) -> list[int]:
     [
         (["--now", "--list"], 2, "not together with FILE or --list"),
         (["none.json"], 1, "cannot read this report: No such file or directory; hardtack report --list"),
-        (["--host", "two", "--list"], 1, 'no report on host "two"'),
-        (["--now", "--host", "two"], 1, 'host "two" is not under attack'),
+        (["--host", "six", "--list"], 1, 'no report on host "six"'),
+        (["--now", "--host", "six"], 1, 'host "six" is not under attack'),
         (["/proc/self/status"], 1, "no report, or a damaged one: it is no JSON"),
     ],
 )

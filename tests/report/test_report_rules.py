@@ -18,7 +18,7 @@ from report.made import ACK, LINUX, SYN, Frame, Planted, anywhere, flood, ordina
 
 MANY, CALM = 500, 400
 NEAR = 0.05
-STRANGE = bytes.fromhex("0303070204020405b4010101")  # WS, SACK permitted, MSS: an order that no system has
+STRANGE = bytes.fromhex("0303070402020405b4010101")  # WS, SACK permitted, MSS: an order that no system has
 
 
 
