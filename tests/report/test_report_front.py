@@ -42,9 +42,10 @@ pytestmark = needs_root
 
 HOSTS = {"one": SERVER, "two": SECOND}
 RATE = 10_000  # frames a second of a flood
-ENOUGH = 15_000  # frames to a host under attack, before its flood ends
+ENOUGH = 12_000  # frames to a host under attack, before its flood ends
 CALM = Samples.QUARANTINE + 6  # s of honest traffic, so that some of it is believed
 NEAR = 0.05
+LOOK = 1.0  # s between two looks of the front's at its tables
 # MemoryDenyWriteExecute: prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), Linux 6.3; before it, nothing is refused
 NO_NEW_CODE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 
@@ -77,14 +78,17 @@ class Ground:
         with flooding(net.near, target, seconds=PATIENCE, rate=RATE, **how) as flood:
             yield flood
 
-    def attack(self, host: str) -> None:
-        """Wait until the front has noticed one, and seen enough of it; with honest clients beside."""
+    def notice(self, host: str) -> None:
+        """Wait until the front has noticed an attack; with honest clients beside."""
         end = time.monotonic() + PATIENCE
         while not any(f"under-attack host={host} " in line for line in self.at.front.lines[self.at.since :]):
             assert time.monotonic() < end, "no attack was noticed"
             self.ask(host)
-        self.at.waits_for("under-attack")
-        enough = self.counted(host) + ENOUGH
+        self.at.waits_for(f"under-attack host={host} ")
+
+    def see(self, host: str, frames: int) -> None:
+        """Wait until it has counted so many more; likewise."""
+        end, enough = time.monotonic() + PATIENCE, self.counted(host) + frames
         while self.counted(host) < enough:
             assert time.monotonic() < end, "the flood has ended"
             self.ask(host)
@@ -169,9 +173,10 @@ def told(ground: Ground, so_far: list[dict[str, Any]]) -> dict[Kind, Told]:
     sent, before = list[int](), ""
     for planted, host in zip(FLOODS, itertools.cycle(HOSTS)):
         with ground.flooded(host, planted) as flood:
-            if before:
+            ground.notice(host)
+            if before:  # all that was sampled of it has been taken by now
                 ground.end_quiet(before)
-            ground.attack(host)
+            ground.see(host, ENOUGH)
             if not so_far:
                 status, text, said = ground.report("--now", "--json", "--host", host)
                 assert status == 0, said
@@ -179,6 +184,7 @@ def told(ground: Ground, so_far: list[dict[str, Any]]) -> dict[Kind, Told]:
             flood.stop()
         sent.append(flood.frames)
         before = host
+    time.sleep(2 * LOOK)
     ground.end_quiet(before)
     assert eventually(lambda: len(ground.kept()) == len(FLOODS), PATIENCE)
     return {
@@ -236,7 +242,7 @@ def test_a_front_goes_on_when_a_report_fails(ground: Ground) -> None:
     """The child is killed while it computes; the front says so, and nothing else happens."""
     net = ground.at.net
     with flooding(net.near, Target(SERVER[0], TALK, net.near.mac, net.outside.mac), seconds=PATIENCE, rate=RATE) as flood:
-        ground.at.waits_for("under-attack")
+        ground.notice("one")
         flood.stop()
     ground.folder.rename(ground.folder.with_name("away"))
     ground.folder.with_name("away").chmod(0o500)
