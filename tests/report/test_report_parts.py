@@ -104,6 +104,18 @@ def test_a_reservoir_is_fair_to_weights_and_keeps_its_size() -> None:
     assert thinned.count(b"many") / len(thinned) == pytest.approx(0.9, abs=0.03)
 
 
+def test_shares_are_right_when_an_attack_has_just_begun() -> None:
+    """At first one of every four frames was taken, of a smaller flood: these are most of the samples."""
+    random = Random(2)
+    begun = Reservoir(4096)
+    for number in range(2000):
+        begun.add(b"client" if number % 10 == 0 else b"flood", 4.0, random.random())
+    for _ in range(400):
+        begun.add(b"flood", 20.0, random.random())
+    frames = begun.frames()
+    assert frames.count(b"client") / len(frames) == pytest.approx(800 / 16_000, abs=0.02)
+
+
 def test_what_comes_just_before_an_attack_is_no_ordinary_traffic() -> None:
     some = Samples(1)
     some.calm(0.0, HOST, Reason.answered, b"early", 1.0)

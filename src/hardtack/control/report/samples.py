@@ -18,7 +18,7 @@ from hardtack.packet.reasons import Reason
 ATTACK_FRAMES, ORDINARY_FRAMES = 4096, 2048
 MOST_ATTACKED, MOST_ORDINARY_HOSTS = 16, 64  # hosts with reservoirs; then the one that was fed last the longest ago goes
 LITTLE = 200  # frames
-ENOUGH = 1000  # frames: what is left at least of more than twice as many
+ENOUGH, PART = 500, 3  # frames: what is left at least of more than three times as many; of fewer, a third
 SNAP = 128  # bytes of a frame; with Python's own, all reservoirs together are at most 60 MB
 FADING = 6 * 3600.0  # s in which an ordinary frame's weight falls to 1/e
 # From hosts, or not for them to answer for
@@ -67,8 +67,11 @@ class Reservoir:
 
 
 def common(weights: list[float]) -> float:
-    """How many frames each shall stand for, once these are thinned: the most with which enough are left."""
-    enough = min(ENOUGH, len(weights) / 2)
+    """How many frames each shall stand for, once these are thinned: the most with which enough are left.
+
+    Those that stand for more count too little then. So few are enough: chance errs less than that.
+    """
+    enough = min(ENOUGH, len(weights) / PART)
     for unit in sorted(set(weights), reverse=True):
         if sum(min(1.0, weight / unit) for weight in weights) >= enough:
             return unit
