@@ -24,6 +24,7 @@ from hardtack.control.report.samples import MOST_ATTACKED, SNAP, Samples
 from hardtack.control.report.sampling import Sampling
 from hardtack.control.report.shelf import Shelf
 from hardtack.control.report.traffic import Counts, Traffic
+from hardtack.control.taps import Sample
 from hardtack.kernel.maps import Map
 
 FRESH = 2.5  # s since an attack was seen: what comes later may be anybody's
@@ -128,9 +129,14 @@ class Reports:
             frame = untagged(one.frame, one.begin)[:SNAP]
             if one.host not in attacked:
                 self._samples.calm(now, one.host, one.reason, frame, weight)
-            elif one.host in self._current and now - attacked[one.host].seen < FRESH:
+            elif self._is_of_attack(one, now):
                 self._samples.attacked(now, one.host, one.reason, frame, weight)
         self._samples.settle(now, {*attacked})
+
+    def _is_of_attack(self, one: Sample, now: float) -> bool:
+        """Whether it came while the attack was seen. The second before that is half calm, and its frames are not counted."""
+        current = self._current.get(one.host)
+        return current is not None and one.when >= current.traffic.began * 1e9 and now - current.attacked.seen < FRESH
 
     def _case(self, number: int, current: Current, now: float, ended: float | None) -> Case:
         frames, octets = current.traffic.attack()
