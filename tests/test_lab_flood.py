@@ -48,6 +48,7 @@ from hardtack.lab.packets.recipe import (
     SPARE,
     Caller,
     Kind,
+    Marks,
     Options,
     Recipe,
     Target,
@@ -300,6 +301,35 @@ def test_random_fields_use_all_their_bits(net: Topology) -> None:
             assert varying == int(FLOOD_6.hostmask)
         else:
             assert varying == int.from_bytes(b"\x7f\xff\0\0" + b"\xff" * 8, "big")  # ports from 32768 on
+
+
+MARKS = Marks(ttl=243, window=1025, source_port=1337, sequence=0xC0FFEE, options=bytes.fromhex("020405b4"), payload=b"ht")
+
+
+@pytest.mark.parametrize("address", SERVER)
+@pytest.mark.parametrize(("kind", "behind"), [("syn", MARKS.options), ("data", MARKS.payload), ("rst", b"")])
+def test_frames_have_the_marks_that_were_ordered(net: Topology, address: str, kind: Kind, behind: bytes) -> None:
+    whom = dataclasses.replace(target(net, address), marks=MARKS)
+    with (
+        capturing(net.outside) as seen,
+        flooding(net.near, whom, seconds=20, rate=5_000, count=20, kind=kind) as flood,
+    ):
+        flood.wait(30)
+        segments = segments_of(seen.wait_for(from_flood, 20))
+    for segment in segments:
+        packet = segment.packet
+        tcp = packet.transport[: packet.room]
+        assert packet.header[8 if packet.version == 4 else 7] == 243
+        assert struct.unpack_from("!HHI", tcp) == (1337, 443, 0xC0FFEE)
+        assert tcp[14:16] == (1025).to_bytes(2, "big") and tcp[20:] == behind
+
+
+@pytest.mark.parametrize("field", ["options", "payload"])
+@pytest.mark.parametrize("size", [3, 24])
+def test_marks_that_no_frame_has_room_for(field: str, size: int) -> None:
+    wrong: dict[str, Any] = {field: bytes(size)}
+    with pytest.raises(ValueError, match=rf"{field} of {size} bytes: a flood takes multiples of [24], and 20 at most"):
+        Marks(**wrong)
 
 
 def test_a_seed_makes_the_same_frames_again(net: Topology) -> None:

@@ -21,7 +21,6 @@ NEAR = 0.05
 STRANGE = bytes.fromhex("0303070402020405b4010101")  # WS, SACK permitted, MSS: an order that no system has
 
 
-
 def stamped(random: Random) -> bytes:
     """Linux's options."""
     return LINUX[:8] + random.randbytes(4) + LINUX[12:]
@@ -114,6 +113,17 @@ def test_what_all_syns_have_is_no_rule_while_none_are_known() -> None:
         assert {name for name, _ in one.because} - COARSE, one
     alone = found(attack, [])
     assert all(one.ordinary is None and one.ordinary_syns is None for one in alone)
+
+
+def test_what_all_of_few_known_syns_have_is_no_rule() -> None:
+    """Three of 1,203 ordinary frames: too few for a share, but enough to see that SYNs have this window."""
+    random = Random(8)
+    attack = flood(random, MANY, 1, Frame(flags=ACK), {"window": 64240, "payload": b""})
+    others = [frame for frame in ordinary(random, 6 * CALM) if frame[47] != SYN][: 3 * CALM]
+    syns = [Frame(source=anywhere(random, 4), window=64240, options=LINUX).bytes for _ in range(3)]
+    assert found(attack, others)[0].expression == "tcp[14:2] = 64240"
+    best, *_ = found(attack, others + syns)
+    assert best.attack == 1 and best.ordinary_syns is None and truth(best.expression, syns) == 0, best
 
 
 def test_tags_are_no_features() -> None:
