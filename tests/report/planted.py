@@ -30,7 +30,7 @@ CALLED: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Planted:
-    """A flood. `because`, `rule`: what the best rule names, and some of its text."""
+    """A flood. `because`, `rule`: what the best rule names, and some of its text. `frames`: that are enough, once noticed."""
 
     kind: Kind
     version: int
@@ -39,6 +39,7 @@ class Planted:
     marks: Marks = USUAL
     sources: str = ""
     callers: tuple[Caller, ...] = ()
+    frames: int = 12_000
 
     @property
     def kinds(self) -> dict[str, float]:
@@ -59,5 +60,5 @@ FLOODS = (
     Planted("first-fragment", 4, "payload: begins with 0xdeadbeef", "tcp[20:4] = 0xdeadbeef", Marks(payload=BYTES)),
     Planted("later-fragment", 6, "hop limit: 243", "ip6[7] = 243", Marks(ttl=243)),
     Planted("guess", 4, "source port: 4444", "tcp src port 4444", callers=(Caller("203.0.113.77", 4444),)),
-    Planted("mixed", 4, "TTL: 243", "ip[8] = 243", Marks(ttl=243)),
+    Planted("mixed", 4, "TTL: 243", "ip[8] = 243", Marks(ttl=243), frames=24_000),
 )
