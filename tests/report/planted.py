@@ -30,7 +30,7 @@ CALLED: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Planted:
-    """A flood. `because`, `rule`: what the best rule names, and some of its text. `frames`: that are enough, once noticed."""
+    """A flood. `because`, `rule`: what the best rule names, and some of its text. `frames`: so many are enough of it."""
 
     kind: Kind
     version: int

@@ -28,6 +28,7 @@ from hardtack.control.attacks.entry import ATTACKS, entries_of
 from hardtack.control.pinned import key_of
 from hardtack.control.report.headers import headers
 from hardtack.control.report.samples import Samples
+from hardtack.control.report.sampling import SOON
 from hardtack.lab.addresses import SECOND, SERVER
 from hardtack.lab.capture import capturing
 from hardtack.lab.clients import offer, server_socket
@@ -42,7 +43,7 @@ pytestmark = needs_root
 
 HOSTS = {"one": SERVER, "two": SECOND}
 RATE = 10_000  # frames a second of a flood
-CALM = Samples.QUARANTINE + 8  # s of honest traffic, so that what was sampled in the 6th second is believed
+CALM = Samples.QUARANTINE + 2 * SOON + 1  # s of honest traffic, so that what was sampled by then is believed
 NEAR = 0.05
 LOOK = 1.0  # s between two looks of the front's at its tables
 # MemoryDenyWriteExecute: prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), Linux 6.3; before it, nothing is refused
@@ -201,8 +202,8 @@ def test_the_best_rule_names_what_a_flood_has_planted(ground: Ground, told: dict
     share = true_share(facts)
     assert abs(best["attack"] - share) <= NEAR
     expression = best["rule"].removeprefix("drop ")
-    assert abs((best["ordinary"] or 0) - truth(expression, ground.honest)) <= NEAR
-    assert facts["samples"]["attack"] > 150 and facts["samples"]["ordinary"] > 50
+    assert best["ordinary"] is not None and abs(best["ordinary"] - truth(expression, ground.honest)) <= NEAR
+    assert facts["samples"]["attack"] > 150
     honest = {"SYN": 1 - share}  # nobody can tell them apart before they have come back
     for one in facts["kinds"]:
         wanted = planted.kinds.get(one["kind"], 0) * share + honest.get(one["kind"], 0)
