@@ -1,7 +1,7 @@
-"""Each kind of flood that the lab sends from outside, with something of its own that all its frames have.
+"""Each kind of flood that the lab sends from outside, with a value of its own that all its frames have.
 
-Left out are those that begin no attack, and so have no report: in the name of an open connection (`known...`), which is
-limited as that connection is; `filler`, whose handshakes end; `tenant`, which comes from inside.
+Left out: `known...`, in the name of an open connection, which is limited for that connection and counts as no stray;
+`filler`, whose handshakes are completed; `tenant`, which comes from inside; `guess-count`, whose frames are like `guess`.
 """
 
 from __future__ import annotations
