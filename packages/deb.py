@@ -43,8 +43,8 @@ Depends: {depends}
 Description: {description}
 """
 AGENT_TEXT = """SYN-flood protection: the part on a protected host
- Makes connections of the cookies that clients bring back from a hardtack
- front, in the kernel (Linux 6.9 or newer). Needs nothing but Python."""
+ Turns the cookies that clients return from a hardtack front into
+ connections, in the kernel (Linux 6.9 or newer). Needs only Python."""
 FRONT_TEXT = """SYN-flood protection: the front that faces the internet
  Answers every SYN for the hosts that it protects with a cookie that costs
  no memory, in the network driver, and forwards only clients that return

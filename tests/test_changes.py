@@ -100,10 +100,10 @@ def test_what_takes_a_restart(hosts: Hosts, front: dict[str, Any], why: str) -> 
 def test_a_program_or_a_key_that_is_not_there_takes_one_too() -> None:
     inside = planned(configured({}, inside=["eth1"]), HERE, {Path("key"): MASTER})
     (only,) = restarts(inside, then(inside, [{}, {"via": "mac", "mac": "02:00:00:00:00:01"}], inside=["eth1"]))
-    assert only.startswith("what leaves by eth0 is to teach")
+    assert only.startswith("learning from traffic sent on eth0")
     local = planned(configured({"via": "local"}), HERE, {Path("key"): MASTER})
     (only,) = restarts(local, then(local, [{"via": "local", "key_file": "/other"}]))
-    assert only == "the agent here: its keys are in /other, and were in key"
+    assert only == "the agent here: key file key -> /other"
     assert not restarts(local, then(local, [{"via": "local"}, {"key_file": "/other"}]))
 
 
@@ -130,7 +130,7 @@ def test_an_agent_whose_keys_were_given_up_takes_a_restart() -> None:
     assert not restarts(without, then(without, [{"via": "local", "key_file": "/a"}, {}]))
     other = then(without, [{"via": "local", "handshake": "pass"}, {"key_file": "/b"}])
     (only,) = restarts(other, then(other, [{"via": "local", "key_file": "/a"}, {"key_file": "/b"}]))
-    assert only == "the agent here: hosts with another key have its set of keys"
+    assert only == "the agent here: hosts with another key use its key set"
 
 
 def test_whoever_stays_keeps_his_place() -> None:
@@ -159,7 +159,7 @@ def test_whoever_has_other_keys_has_another_set() -> None:
     assert [change.name for change in changes(both, swapped)] == ["key_file", "old_key_file"]
     local = plan_of({"via": "local"}, key_file="/a")
     found = restarts(local, then(local, [{"via": "local"}], key_file="/a", old_key_file="/b"))
-    assert found == ["the agent here: its keys are in /a and /b, and were in /a"]
+    assert found == ["the agent here: key file /a -> /a and /b"]
 
 
 def number_of_keys(plan: Plan) -> int:
@@ -173,7 +173,7 @@ def test_more_sets_of_keys_than_there_is_room_for_take_a_restart() -> None:
     few = then(now, [{"key_file": f"/{number}"} for number in range(32)])
     assert not restarts(now, few)
     many = then(now, [{"key_file": f"/{number}"} for number in range(33)])
-    assert restarts(now, many) == ["33 sets of keys: the table was made for 32 at most, those before included"]
+    assert restarts(now, many) == ["33 key sets: the table was created for at most 32, including earlier ones"]
 
 
 def test_a_number_is_given_away_only_where_there_is_no_other() -> None:

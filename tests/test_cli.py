@@ -134,7 +134,7 @@ def test_a_full_disk_is_told_with_a_name() -> None:
 
 
 def test_no_device_is_to_be_removed() -> None:
-    assert refused("key", "/dev/full") == "/dev/full: there already, and not a regular file; give another name"
+    assert refused("key", "/dev/full") == "/dev/full: exists already, and is not a regular file; give another name"
 
 
 def test_completion_is_installed_for_whoever_asks(tmp_path: Path) -> None:
@@ -143,14 +143,14 @@ def test_completion_is_installed_for_whoever_asks(tmp_path: Path) -> None:
     script, rc = tmp_path / ".bash_completions" / "hardtack.sh", tmp_path / ".bashrc"
     first, again = (hardtack(option, HOME=home, SHELL="/bin/bash") for _ in range(2))
     assert first.stdout.splitlines()[:2] == [f"made {rc}", f"made {script}"] and "_HARDTACK_COMPLETE" in script.read_text()
-    assert again.stdout.splitlines()[:2] == [f"{rc} is as it was", f"{script} is as it was"]
+    assert again.stdout.splitlines()[:2] == [f"{rc} is unchanged", f"{script} is unchanged"]
     assert f"made {tmp_path}/.config/fish/completions/hardtack.fish" in hardtack(option, "fish", HOME=home).stdout
     bare = {"PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}
     for variables, told in (
-        ({}, "SHELL is not set: name the shell that completion is for, as hardtack --install-completion bash"),
+        ({}, "SHELL is not set: name the shell, as hardtack --install-completion bash"),
         ({"SHELL": "/bin/tcsh"}, "found 'tcsh': name the shell"),
         ({"SHELL": "/bin/bash"}, "HOME is not set: nothing was written"),
-        ({"SHELL": "/bin/bash", "HOME": "/nonexistent"}, "HOME is /nonexistent, which is no folder: nothing was written"),
+        ({"SHELL": "/bin/bash", "HOME": "/nonexistent"}, "HOME is /nonexistent, which is not a folder: nothing was written"),
     ):
         done = subprocess.run([*HARDTACK, option], env=bare | variables, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(f"hardtack: {told}")
@@ -194,7 +194,7 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "80, 443",
         "1460, IPv6 1440",
         "mail",
-        "as protect says",
+        "see protect",
         "1380",
         "VLAN 100",
         "52:54:00:12:34:56",
@@ -206,9 +206,9 @@ def test_check_shows_what_is_protected(config: Path) -> None:
         "20,000,000 a second for all hosts together, 1,000 for a source prefix",
         "at most 2,000 a second",
         "5,000 (web, mail), 50,000 (shop) a second",
-        "Learned from what hosts send: what leaves by lo\n",
-        "Handshake: agent (web, mail); challenge, only under attack, at most 20,000 SYNs a second go on (shop)\n",
-        "Proven sources: 1,000,000, in 31.2 MB of memory, for 600 s after the last SYN, with at most 100 SYNs a second each",
+        "Learns hosts' own connections from: traffic sent on lo\n",
+        "Handshake: agent (web, mail); challenge, only under attack, at most 20,000 SYNs a second forwarded (shop)\n",
+        "Proven sources: 1,000,000, in 31.2 MB of memory, for 600 s after their last SYN, at most 100 SYNs a second each",
         "window scale 7 (web); sack, timestamps, window_scaling; window scale 9 (mail)\n",
     ):
         assert text in done.stdout
@@ -217,10 +217,11 @@ def test_check_shows_what_is_protected(config: Path) -> None:
 def test_check_and_front_agree_on_who_teaches(config: Path) -> None:
     """What a one-armed host sends comes in where the internet does, and leaves there."""
     config.write_text(config.read_text().replace('"lo"', '"lo"\ninside = ["lo1"]'))
-    assert "Learned from what hosts send: what comes in by lo1 and what leaves by lo\n" in hardtack("check", config).stdout
+    learns = "Learns hosts' own connections from: traffic received on lo1"
+    assert f"{learns} and traffic sent on lo\n" in hardtack("check", config).stdout
     assert load(config).leaving
     config.write_text(config.read_text().replace('mac = "', 'out = "lo1"\nmac = "'))
-    assert "Learned from what hosts send: what comes in by lo1\n" in hardtack("check", config).stdout
+    assert f"{learns}\n" in hardtack("check", config).stdout
     assert not load(config).leaving
 
 
@@ -237,7 +238,7 @@ def test_check_names_some_of_many_hosts(config: Path) -> None:
     host = '[[host]]\nname = "h{0}"\naddresses = ["10.0.0.{0}"]\nhandshake = "agent"\nvia = "kernel"\nmss = 1300\n'
     config.write_text(config.read_text() + "".join(map(host.format, range(1, 10))))
     told = hardtack("check", config).stdout
-    assert "at most 5,000 (web, mail, h1, h2, h3 and 6 more), 50,000 (shop) a second\n" in told
+    assert "at most 5,000 (web, mail, h1, h2, h3 and 6 more), 50,000 (shop) a second on each connection\n" in told
 
 
 def test_check_tells_how_many_prefixes_there_are(config: Path) -> None:
@@ -299,7 +300,7 @@ def test_bad_configuration(command: str, config: Path) -> None:
     told = refused(command, config)
     line = line_of(config, "proxy")
     assert told == (
-        f'{config}:{line}: [[host]] "web" handshake: found "proxy", which is not there yet; write handshake = "agent" '
+        f'{config}:{line}: [[host]] "web" handshake: found "proxy", which is not implemented yet; write handshake = "agent" '
         '(the host runs one), "challenge" (it needs nothing) or "pass" (SYNs go on to it)'
     )
 
@@ -325,7 +326,7 @@ def test_without_the_labs_packages(command: str) -> None:
     missing = "import sys; sys.modules['pyroute2'] = None"
     script = f"{missing}; sys.argv[1:] = ['{command}']; from hardtack.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    told = "hardtack: the lab needs pyroute2, not installed here: pip install 'hardtack[lab]'\n"
+    told = "hardtack: the lab needs pyroute2, which is not installed: pip install 'hardtack[lab]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
 
 
@@ -341,14 +342,14 @@ def test_key_is_made_once(tmp_path: Path) -> None:
     assert made.stdout.startswith(f"made {path}; copy it to every front and agent")
     text = path.read_text()
     assert text.strip() not in made.stdout
-    assert refused("key", path).startswith(f"{path}: there already")
+    assert refused("key", path).startswith(f"{path}: exists already")
     assert path.read_text() == text
 
 
 def test_a_key_for_all_to_read(config: Path) -> None:
     key = config.parent / "key"
     key.chmod(0o644)
-    told = f"{key}: others than its owner may use this key (mode 0644); write: chmod 600 {key}"
+    told = f"{key}: users other than its owner can access this key (mode 0644); write: chmod 600 {key}"
     assert refused("agent", "--interface", "lo", "--key", key) == told
     assert hardtack("check", config).stderr == f"hardtack: note: {told}\n"
 
@@ -359,7 +360,7 @@ def test_without_privileges(command: str, config: Path) -> None:
     arguments = [config] if command == "front" else ["--interface", "lo", "--key", config.parent / "key"]
     told = refused(command, *arguments, status=1, prefix=UNPRIVILEGED)
     assert told == (
-        "programs are to be attached to a network interface: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+        "attaching programs to an interface: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
     )
 
 

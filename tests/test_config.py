@@ -204,22 +204,22 @@ def test_made_in_python() -> None:
         ('"www.example.org"', "is not an IP address"),
         ('"192.0.2.0/33"', "is not a network such as 203.0.113.0/24"),
         ('"192.0.2.0/255.255.255.0"', "is not a network such as 203.0.113.0/24"),
-        ('"192.0.2.1/24"', "has more bits than its prefix: the network is 192.0.2.0/24"),
-        ('"2001:db8::1/48"', "has more bits than its prefix: the network is 2001:db8::/48"),
-        ('"0.0.0.0/0"', "has an unspecified address in it"),
-        ('"126.0.0.0/7"', "has a loopback address in it"),
-        ('"::/0"', "has IPv4 addresses in IPv6 form in it"),
-        ('"fe00::/7"', "has a link-local address in it"),
+        ('"192.0.2.1/24"', "has host bits set: the network is 192.0.2.0/24"),
+        ('"2001:db8::1/48"', "has host bits set: the network is 2001:db8::/48"),
+        ('"0.0.0.0/0"', "contains the unspecified address"),
+        ('"126.0.0.0/7"', "contains a loopback address"),
+        ('"::/0"', "contains IPv4-mapped IPv6 addresses"),
+        ('"fe00::/7"', "contains a link-local address"),
         ("3221225994", "is not in quotes"),
         ('"224.0.0.1"', "is a multicast address"),
         ('"ff02::1"', "is a multicast address"),
-        ('"0.0.0.0"', "is an unspecified address"),
-        ('"::"', "is an unspecified address"),
+        ('"0.0.0.0"', "is the unspecified address"),
+        ('"::"', "is the unspecified address"),
         ('"127.0.0.1"', "is a loopback address"),
         ('"::1"', "is a loopback address"),
         ('"255.255.255.255"', "is the broadcast address"),
-        ('"::ffff:192.0.2.1"', "is an IPv4 address in IPv6 form"),
-        ('"fe80::1%eth0"', "names an interface"),
+        ('"::ffff:192.0.2.1"', "is an IPv4-mapped IPv6 address"),
+        ('"fe80::1%eth0"', "has a zone index"),
     ],
 )
 def test_addresses_that_no_host_has(address: str, why: str) -> None:
@@ -244,7 +244,7 @@ def test_networks() -> None:
     [
         ('"198.51.100.7"', 'found "198.51.100.7", which is in none of the networks of `addresses`; leave it out'),
         ('"192.0.2.0/23"', 'found "192.0.2.0/23", which is in none of the networks of `addresses`; leave it out'),
-        ('"192.0.2.0/24"', 'found "192.0.2.0/24", which line 6 has too; write it once'),
+        ('"192.0.2.0/24"', 'found "192.0.2.0/24", which line 6 already has; write it once'),
     ],
 )
 def test_what_cannot_be_excluded(exclude: str, why: str) -> None:
@@ -255,7 +255,7 @@ def test_what_cannot_be_excluded(exclude: str, why: str) -> None:
 def test_more_is_excluded_than_a_start_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hardtack.control.configuration.consistency.MOST_EXCLUDED", 1)
     (told,) = problems(FRONT + HOST.replace("192.0.2.10", "192.0.2.0/24") + 'exclude = ["192.0.2.1",\n"192.0.2.2"]\n')
-    assert "exclude: found number 2 of all excluded addresses and networks; a front takes 1: split" in told
+    assert "exclude: found number 2 of all excluded addresses and networks; the limit is 1: split" in told
 
 
 def test_all_mistakes_at_once_by_line() -> None:
@@ -273,7 +273,7 @@ def test_a_long_value_does_not_fill_the_screen() -> None:
     [
         (
             lambda path: None,
-            "cannot read it: No such file or directory; it must be a file this user may read",
+            "cannot read it: No such file or directory; it must be a file that this user can read",
         ),
         (lambda path: path.mkdir(), "cannot read it: Is a directory"),
     ],
@@ -364,4 +364,4 @@ def test_ways_out_have_the_room_that_uplinks_leave(uplinks: str, most: int) -> N
     front = FRONT.replace('"eth0"', uplinks)
     assert len(read(front + "".join(hosts[:-1]), Path("x.toml")).hosts) == most
     (told,) = problems(front + "".join(hosts))
-    assert told.endswith(f'found "e{most}", interface number {most + 1}; this front sends out of {most}: {SPLIT}')
+    assert told.endswith(f'found "e{most}", interface number {most + 1}; the limit is {most}: {SPLIT}')

@@ -85,7 +85,7 @@ def test_a_short_demo(tmp_path: Path) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("moment", ["^compiling", "^calm: [0-9]", "^SYN flood, Linux default: ", "hardtack is started"])
+@pytest.mark.parametrize("moment", ["^compiling", "^baseline: [0-9]", "^SYN flood, Linux default: ", "hardtack is started"])
 def test_ctrl_c(tmp_path: Path, moment: str) -> None:
     demo = started(tmp_path)
     demo.wait_for(moment, 200)
@@ -159,7 +159,7 @@ def test_a_short_last_report_is_taken_in() -> None:
     assert whole([rest]) == [rest]
 
 
-CALM_RATE = "of the calm rate was served, not 95%"
+CALM_RATE = "of the baseline rate was served, not 95%"
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ CALM_RATE = "of the calm rate was served, not 95%"
         (GOOD, ""),
         (BAD, "2 of 102 failed (2 timeout)"),
         (FEW, f"94% {CALM_RATE}"),
-        (EMPTY, f"0% {CALM_RATE}; the 99th percentile of connect was nan times calm's, not below 10"),
-        (SLOW, "the 99th percentile of connect was 10.0 times calm's, not below 10"),
+        (EMPTY, f"0% {CALM_RATE}; the 99th percentile of connect was nan times the baseline, not below 10"),
+        (SLOW, "the 99th percentile of connect was 10.0 times the baseline, not below 10"),
     ],
 )
 @pytest.mark.parametrize("phase", [HARDTACK_ACK, HARDTACK_SYN])
@@ -186,7 +186,7 @@ def test_each_phase_must_reach_each_goal(worse: Measured, told: str, phase: Phas
 
 def test_without_hardtack_nothing_is_passed() -> None:
     assert not story(BEFORE[:3])["passed"]
-    assert verdict(BEFORE[:3]) == "missed with hardtack: there was no phase with it"
+    assert verdict(BEFORE[:3]) == "missed with hardtack: there was no phase with hardtack"
 
 
 def test_the_table_fills_in() -> None:

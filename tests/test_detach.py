@@ -78,14 +78,14 @@ def test_only_what_is_asked_for(root: Path) -> None:
         detach(["right", "left"], root=root)
     assert len(pins.folders(root)) == 1
     assert len(detach(["right"], root=root)) == 1
-    with pytest.raises(NotDetached, match="nor anywhere else in this network namespace"):
+    with pytest.raises(NotDetached, match="nor to any other interface in this network namespace"):
         detach(["right"], root=root)
 
 
 def test_nothing_goes_while_one_of_them_is_at_work(root: Path) -> None:
     leave(root, "front", "left")
     at_work = leave(root, "agent", "right")
-    with held(at_work), pytest.raises(AtWork, match=r"^an agent is running on right, process \d+; end it first: kill \d+$"):
+    with held(at_work), pytest.raises(AtWork, match=r"^an agent is running on right, process \d+; stop it first: kill \d+$"):
         detach(root=root)
     assert len(pins.folders(root)) == 2
     assert find("left").attached == "driver"

@@ -74,6 +74,6 @@ def test_who_stands_before_ours_is_named(root: Path, name: str, direction: links
             (finding,) = told()
     assert not finding.fatal
     assert str(finding) == (
-        f"{who} is on right before hardtack's {name}, and may keep frames from it: start hardtack there again and it is "
+        f"{who} runs before hardtack's {name} on right, and may hide frames from it: restart hardtack there to put it "
         "first, or have that program return TCX_NEXT"
     )

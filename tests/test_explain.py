@@ -105,17 +105,17 @@ def test_what_the_phases_have_found_is_told(file: Path, explain: Explain) -> Non
         'host       "web", for 192.0.2.10',
         "flags S, 0 bytes of data; offers MSS 1460, window scale 7, sack, timestamps",
         "REPLY answered: a SYN answered with a cookie",
-        "DROP host_limit, host web, CPU 0: a SYN beyond what may be answered for this host (the front knew more",
-        "whether a cookie is good is not known",
+        "DROP host_limit, host web, CPU 0: a SYN beyond the host's SYN-ACK limit (differs: the front had its own",
+        "cookies cannot be checked",
     ):
         assert words in first
     assert 'matches "count tcp[tcpflags] = tcp-rst"' in explain(file, "-n", 4)[1]
-    assert "198.51.100.1 is protected by no host" in explain(file, "-n", 5)[1]
+    assert "198.51.100.1 belongs to no host" in explain(file, "-n", 5)[1]
     assert "parse      neither IPv4 nor IPv6" in explain(file, "-n", 6)[1]
 
 
 def test_mistakes(file: Path, explain: Explain, tmp_path: Path) -> None:
-    assert "there is no frame 7" in explain(file, "-n", 7)[1]
+    assert "no frame 7" in explain(file, "-n", 7)[1]
     assert "No such file or directory" in explain(tmp_path / "none")[1]
 
 

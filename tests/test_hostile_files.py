@@ -35,9 +35,9 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("escape", GOOD.encode() + b'x = "\x1b[2J"', "10: found the control character U+001B; remove it"),
     ("digits", f"{FRONT}connections = {'1' * 5000}\n".encode(), f"4: found {'1' * 60}..., 5,000 characters"),
     ("hexadecimal", f"{FRONT}connections = 0x{'f' * 5000}\n".encode(), f"4: found 0x{'f' * 58}..., 5,002 characters"),
-    ("brackets", f"\na = {'[' * 3000}{']' * 3000}".encode(), "2: found more than 16 brackets in each other;"),
-    ("open-brackets", f"\na = {'[' * 3000}".encode(), "2: found more than 16 brackets in each other;"),
-    ("braces", f"\na = {'{a=' * 3000}1{'}' * 3000}".encode(), "2: found more than 16 brackets in each other;"),
+    ("brackets", f"\na = {'[' * 3000}{']' * 3000}".encode(), "2: found more than 16 nested brackets;"),
+    ("open-brackets", f"\na = {'[' * 3000}".encode(), "2: found more than 16 nested brackets;"),
+    ("braces", f"\na = {'{a=' * 3000}1{'}' * 3000}".encode(), "2: found more than 16 nested brackets;"),
     ("dotted-key", f"\n{'.'.join(['a'] * 3000)} = 1".encode(), "2: found more than 16 parts of a key;"),
     ("dotted-quoted", "\n{} = 1".format(" . ".join(['"a"'] * 3000)).encode(), "2: found more than 16 parts of a key;"),
     ("dotted-header", f"\n[{'.'.join(['a'] * 3000)}]".encode(), "2: found more than 16 parts of a key;"),
@@ -45,8 +45,8 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("long-key", f"{FRONT}{'x' * 1_000_000} = 1\n{HOST}".encode(), f"4: found {'x' * 60}..., 1,000,000 characters"),
     ("long-quoted-key", f'{FRONT}"{"x" * 1_000_000}" = 1\n{HOST}'.encode(), f"4: [front] {'x' * 64}...: unknown key;"),
     ("quotes", (FRONT + 'x = ' + '"' * 100_001).encode(), "4: not TOML: "),
-    ("backslashes", (FRONT + 'x = "' + '\\"' * 500_000).encode(), "4: not TOML: text that is not closed: found "),
-    ("unclosed", (FRONT + 'x = """' + "a\n" * 100_000).encode(), '4: not TOML: text that is not closed: found """a;'),
+    ("backslashes", (FRONT + 'x = "' + '\\"' * 500_000).encode(), "4: not TOML: an unclosed string: found "),
+    ("unclosed", (FRONT + 'x = """' + "a\n" * 100_000).encode(), '4: not TOML: an unclosed string: found """a;'),
     ("wrong-ports", GOOD.replace("80", "0," * 100_000).encode(), '7: [[host]] "web" ports: found 0, which is not'),
     ("hosts", (FRONT + "[[host]]\n" * 20_000).encode(), "4: [[host]] 1 name: missing;"),
     ("keys", (GOOD + "".join(f"k{number} = 1\n" for number in range(20_000))).encode(), '10: [[host]] "web" k0: unknown'),
@@ -54,7 +54,7 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("long-rate", f'{GOOD}rules = ["limit {"1" * 1_000_000}/s udp"]\n'.encode(), '10: [[host]] "web" rules: found "limit 1'),
     ("exclude", EXCLUDE.encode(), '10: [[host]] "web" exclude: found'),
     ("comments", GOOD.replace('"192.0.2.10"', f'\n{MANY}\n"x"').encode(), '1006: [[host]] "web" addresses: found "x"'),
-    ("too-large", b"#" * (files.MOST_BYTES + 1), " with it there are more than 16,000,000 bytes;"),
+    ("too-large", b"#" * (files.MOST_BYTES + 1), " with it the configuration has more than 16,000,000 bytes"),
 ]
 
 
@@ -77,9 +77,9 @@ def listen(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda path: path.symlink_to("/dev/zero"), "found a device; a regular file is wanted"),
-        (lambda path: path.symlink_to("/dev/null"), "found a device; a regular file is wanted"),
-        (os.mkfifo, "found a FIFO; a regular file is wanted"),
+        (lambda path: path.symlink_to("/dev/zero"), "found a device; write a regular file"),
+        (lambda path: path.symlink_to("/dev/null"), "found a device; write a regular file"),
+        (os.mkfifo, "found a FIFO; write a regular file"),
         (lambda path: path.mkdir(), "cannot read it: Is a directory; it must be"),
         (lambda path: path.symlink_to(path.name), "cannot read it: Too many levels of symbolic links; it must be"),
         (listen, "cannot read it: No such device or address; it must be"),

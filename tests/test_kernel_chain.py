@@ -123,8 +123,8 @@ def test_a_second_of_ours_is_refused(folder: Folder, role: pins.Role) -> None:
     with pytest.raises(Doubled) as refused, Standing(other, [ours("agent")]) as second:
         second.attach([place("renamed")])
     remedy = "hardtack detach --interface right" if role == "front" else "hardtack agent --detach --interface right"
-    assert str(refused.value).startswith('hardtack\'s agent is on renamed (ingress) already, program "agent" (id ')
-    assert f": the {role} of right has put it there" in str(refused.value) and str(refused.value).endswith(remedy)
+    assert str(refused.value).startswith('hardtack\'s agent is already on renamed (ingress), program "agent" (id ')
+    assert f": the {role} of right attached it" in str(refused.value) and str(refused.value).endswith(remedy)
     assert order(index("renamed")) == ["agent"] and not other.path.exists()
     assert replace(folder, role=role).remove()
 
@@ -132,7 +132,7 @@ def test_a_second_of_ours_is_refused(folder: Folder, role: pins.Role) -> None:
 def test_one_that_nobody_has_pinned_is_refused_too(folder: Folder) -> None:
     with Standing(folder, [ours("agent")]) as first:
         first.attach([place()])
-        match = r"nobody here has it pinned; .* `bpftool link detach id \d+`"
+        match = r"it is not pinned here; .* `bpftool link detach id \d+`"
         other = replace(folder, interface="left")
         with pytest.raises(Doubled, match=match), Standing(other, [ours("agent")]) as second:
             second.attach([place()])

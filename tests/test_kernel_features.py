@@ -53,7 +53,7 @@ def test_a_kernel_without_the_kfunc(tmp_path: Path) -> None:
     assert not features.enough(found, "agent")
     (lack,) = features.missing(found, "agent")
     assert str(lack).startswith(
-        "bpf_sk_assign_tcp_reqsk: no; needed for making sockets from cookies; Linux 6.9 or newer"
+        "bpf_sk_assign_tcp_reqsk: no; needed for creating sockets from cookies; Linux 6.9 or newer"
     )
 
 
@@ -117,7 +117,7 @@ def compiled() -> None:
 def test_doctor_is_content_here() -> None:
     said = doctor()
     assert said.returncode == 0, said.stdout + said.stderr
-    assert "Enough for a front: yes" in said.stdout
+    assert "Supports a front: yes" in said.stdout
     assert "\x1b" not in said.stdout  # no colour: this is no terminal
 
 

@@ -129,7 +129,7 @@ def test_no_such_interface(pair: tuple[int, int], attach: object) -> None:
 
 
 def test_a_driver_without_xdp(pair: tuple[int, int]) -> None:
-    with xdp(PASS) as program, pytest.raises(BpfError, match="the driver of lo has no XDP: use generic mode"):
+    with xdp(PASS) as program, pytest.raises(BpfError, match="the driver of lo has no native XDP support: use generic mode"):
         links.attach_xdp(program, 1)
 
 
@@ -157,5 +157,5 @@ def test_a_pinned_link_outlives_us_and_is_adopted(pair: tuple[int, int], tmp_pat
 def test_what_is_no_link_is_not_adopted(tmp_path: Path) -> None:
     with pin_directory(tmp_path) as directory, maps.create(Table("xdp", "array", 4, 4, 1)) as table:
         table.pin(directory / "table")
-        with pytest.raises(MismatchError, match="is no XDP or tcx link: remove it with `rm"):
+        with pytest.raises(MismatchError, match="is not an XDP or tcx link: remove it with `rm"):
             links.adopt(directory / "table")

@@ -244,7 +244,7 @@ def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "eth0.lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Mistake, match=r"a link, where there must be a file of our own"):
+    with pytest.raises(Mistake, match=r"a symbolic link instead of a regular file"):
         Lock(own / "eth0.lock")
     assert not (tmp_path / "elsewhere").exists()
 

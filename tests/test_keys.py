@@ -75,7 +75,7 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
     else:
         path.symlink_to(tmp_path / "elsewhere")
     remedy = "give another name" if there == "folder" else f"rm {path}"
-    with pytest.raises(KeyFileError, match=f"^{path}: there already.*{remedy}$"):
+    with pytest.raises(KeyFileError, match=f"^{path}: exists already.*{remedy}$"):
         make_key(path)
     assert not (tmp_path / "elsewhere").exists()
     assert there != "file" or path.read_text() == "mine"

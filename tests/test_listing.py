@@ -146,7 +146,7 @@ def test_what_cannot_be_asked(ground: Ground, root: Path) -> None:
         search(Wanted(), None, "wbe", root)
     with pytest.raises(NothingHere, match="no front is attached to eth9; there is one on lo"):
         search(Wanted(), "eth9", None, root)
-    with pytest.raises(SearchError, match=r"198.51.100: no address and no network; write one as 198.51.100.7 or"):
+    with pytest.raises(SearchError, match=r"198.51.100: not an address or a network; write one as 198.51.100.7 or"):
         network("198.51.100")
     assert network("198.51.100.7/24") == ip_network("198.51.100.0/24")
 

@@ -203,7 +203,7 @@ def test_a_watch_goes_on_whatever_goes_away(root: Path) -> None:
         half = Watch(root=root).step()
         assert half is None, "nothing was ever seen whole"
     gone = seen.step()
-    assert gone and gone.problem.startswith("nothing is attached here any more") and gone.sight is second.sight
+    assert gone and gone.problem.startswith("nothing is attached any more") and gone.sight is second.sight
     with front(root) as made:
         made.count(1, Reason.stray_ack, 5)
         back = seen.step()

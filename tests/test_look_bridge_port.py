@@ -13,8 +13,8 @@ from hardtack.diagnosis.telling import Hopeless, tell
 
 pytestmark = needs_root
 TEXT = (
-    "left is a port of a switch (bridge), where an agent's clients are reset: put the agent on the interface that has the "
-    "address, which is the switch's own"
+    "left is a bridge port (bridge), where an agent's clients are reset: run the agent on the bridge interface "
+    "itself, which has the address"
 )
 
 
@@ -28,6 +28,6 @@ def test_only_the_port_of_a_bridge_is_no_place() -> None:
         kernel.link("add", ifname="switch", kind="bridge")
         kernel.link("set", index=left, master=kernel.link_lookup(ifname="switch")[0])
         assert said("left") == [("bridge-port", TEXT, True)]
-        with pytest.raises(Hopeless, match="left is a port of a switch"):
+        with pytest.raises(Hopeless, match="left is a bridge port"):
             tell(Site("agent", "left"))
         assert said("left", "front") == said("switch") == said("right") == []

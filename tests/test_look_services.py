@@ -61,19 +61,20 @@ def test_ordinary_services_are_no_trouble(family: int) -> None:
 @pytest.mark.parametrize(
     ("protocol", "prepare", "text"),
     [
-        (0, sign, "signed-listener: port 8179: it signs by TCP-MD5, and no front can: peers that sign hear nothing of its "
-         f"SYN-ACKs: {PAST}"),
-        (IPPROTO_MPTCP, lambda made: None, "mptcp-listener: port 8179: it speaks MPTCP, and the kernel makes no such socket "
-         f"of a cookie: clients are reset: have it listen without (Go: GODEBUG=multipathtcp=0), or {PAST}"),
-        (0, shrink, "small-buffer: port 8179: its receive buffer (SO_RCVBUF) takes less than what a front lets clients send "
-         "at once: uploads begin slowly: give it 32 KB or more, or leave the size to the kernel"),
+        (0, sign, "signed-listener: port 8179: it uses TCP MD5 signatures, which a front cannot make: such peers "
+         f"discard the front's SYN-ACKs: {PAST}"),
+        (IPPROTO_MPTCP, lambda made: None, "mptcp-listener: port 8179: it listens with MPTCP, and the kernel creates no "
+         f"MPTCP socket from a cookie: clients are reset: have it listen without MPTCP (Go: GODEBUG=multipathtcp=0), "
+         f"or {PAST}"),
+        (0, shrink, "small-buffer: port 8179: its receive buffer (SO_RCVBUF) is smaller than the initial window that a "
+         "front offers: uploads start slowly: set SO_RCVBUF to 32 KB or more, or leave it to the kernel"),
     ],
     ids=["md5", "mptcp", "small"],
 )  # fmt: skip
 def test_what_is_said(family: int, protocol: int, prepare: Callable[[socket.socket], None], text: str) -> None:
     with listener(family, protocol, prepare):
         assert said(PORT) == [text]
-        assert said() == [text.replace("port 8179", "port 8179, if fronts protect it")]
+        assert said() == [text.replace("port 8179", "port 8179, if protected")]
         assert "\n" not in text and b"key" not in text.encode()
         assert said(PORT + 1) == [], "not protected"
         assert said(role="front") == [], "not the host"

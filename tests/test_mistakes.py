@@ -65,6 +65,6 @@ def test_what_is_said(block: list[str], tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         load(tmp_path / "x.toml")
     said = str(refused.value).replace(f"{tmp_path}/", "").splitlines()
-    said = [re.sub(r"(the keys here are: (name|interface), ).*", r"\1...", line) for line in said]  # all there are
+    said = [re.sub(r"(valid keys are: (name|interface), ).*", r"\1...", line) for line in said]  # all there are
     assert [re.sub("^x.toml: ?", "", line) for line in said] == [line[3:] for line in block if line.startswith("=> ")]
     assert all(map(str.isprintable, said))

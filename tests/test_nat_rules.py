@@ -63,7 +63,7 @@ def test_docker() -> None:
     found = [str(finding) for finding in nat_before_the_socket(Site("agent", "left"))]
     chains = (f"chain DOCKER of table {family} nat" for family in ("ip", "ip6"))
     assert not [*nat_before_the_socket(Site("front", "lo", cookies=False))]
-    assert found == [f"dnat in {chain} leads TCP port 8088 to another socket: {REMEDY}" for chain in chains]
+    assert found == [f"dnat in {chain} redirects TCP port 8088 to another socket: {REMEDY}" for chain in chains]
 
 
 def test_only_what_is_protected() -> None:
@@ -87,7 +87,7 @@ def test_nothing_there() -> None:
         ([(80, 80)], "TCP port 80"),
         ([(443, 443), (5, 9), (443, 443)], "TCP ports 5-9, 443"),
         ([(port, port) for port in range(1, 12)], "TCP ports 1, 2, 3, 4, 5, 6, 7, 8 and 3 more"),
-        ([(80, 80), ANY], "any TCP port, or those of a set,"),
+        ([(80, 80), ANY], "any TCP port, or a set of ports,"),
     ],
 )
 def test_how_ports_are_told(ports: list[tuple[int, int]], text: str) -> None:

@@ -192,7 +192,7 @@ def test_hosts_that_nobody_has_asked_for_are_found(ground: Ground) -> None:
     forget(ground)
     with running(ground, ground.config()) as front:
         assert [front.entry(0), front.entry(1)] == [BY_KERNEL, BY_KERNEL]
-        assert front.lines == ['INFO by-kernel hosts=h0,h1 why="its neighbour\'s MAC address is not known"']
+        assert front.lines == ['INFO by-kernel hosts=h0,h1 why="the MAC address of its next hop is not known"']
         for place in (0, 1):
             assert front.becomes(place, next_hop_entry(ground.net.far.mac, INSIDE_PLACE))
         assert front.lines[-1].startswith("INFO next-hop hosts=h")
@@ -248,7 +248,7 @@ def test_a_host_that_says_nothing_of_its_new_card_is_found(
 def test_a_neighbour_that_is_forgotten_is_the_kernels(ground: Ground, front: Front, family: int) -> None:
     neighbour(ground, "del", SERVER[family])
     assert front.becomes(family, BY_KERNEL)
-    assert front.lines[-1] == f'INFO by-kernel hosts=h{family} why="its neighbour\'s MAC address is not known"'
+    assert front.lines[-1] == f'INFO by-kernel hosts=h{family} why="the MAC address of its next hop is not known"'
     assert front.entry(1 - family) == next_hop_entry(ground.net.far.mac, INSIDE_PLACE)
     speak(ground.net.server, SERVER[family], INSIDE[family])
     speak(ground.net.front, INSIDE[family], SERVER[family])
@@ -336,7 +336,7 @@ def test_an_interface_that_comes_later_is_told_once(ground: Ground, front: Front
         speak(ground.net.front, "", "203.0.114.2")
         front.write()
         assert front.becomes(0, BY_KERNEL)
-    told = [line for line in front.lines if f'why="{new.name} came after the start' in line]
+    told = [line for line in front.lines if f'why="{new.name} is too new' in line]
     assert len(told) == 1 and told[0].startswith("WARNING by-kernel hosts=h0 ")
     asked(ground.net.front, lambda kernel: kernel.link("del", index=new.index))
     assert front.becomes(0, next_hop_entry(ground.net.far.mac, INSIDE_PLACE))
@@ -351,7 +351,7 @@ def test_a_driver_that_takes_no_frames(ground: Ground, monkeypatch: pytest.Monke
         ground.net.far.features(gro=False)
         front.write()
         assert [front.entry(0), front.entry(1)] == [BY_KERNEL, BY_KERNEL]
-        why = f"the driver of {ground.net.inside.name} takes no frames from other interfaces"
+        why = f"the driver of {ground.net.inside.name} does not accept redirected frames (ndo_xdp_xmit)"
         assert front.lines[-1] == f'WARNING by-kernel hosts=h0,h1 why="{why}"'
         ground.net.far.features(gro=True)
         front.write()

@@ -11,7 +11,7 @@ from hardtack.diagnosis.port_reuse import port_reuse
 
 AGENT, FRONT = Site("agent", "eth0"), Site("front", "eth0")
 TOLD = (
-    "net.ipv4.tcp_rfc1337 is set: clients that come back by the same port within a minute are reset: "
+    "net.ipv4.tcp_rfc1337 is set: clients that reuse a source port within a minute are reset: "
     "sysctl -w net.ipv4.tcp_rfc1337=0, the default"
 )
 

@@ -86,11 +86,11 @@ def test_a_list_may_be_empty(data: bytes) -> None:
         ("\x1b[31m", f"found '\\x1b[31m'; {EXAMPLE}"),
         ("näher", f"found 'näher'; {EXAMPLE}"),
         ("x" * 5000, f"found '{'x' * 50}...'; {EXAMPLE}"),
-        ("192.0.2.1/24", "found 192.0.2.1/24, whose last 8 bits are not all 0; write 192.0.2.0/24, or 192.0.2.1"),
-        ("2001:db8::1/64", "found 2001:db8::1/64, whose last 64 bits are not all 0; write 2001:db8::/64, or 2001:db8::1"),
-        ("2001:db8:1::/32", "found 2001:db8:1::/32, whose last 96 bits are not all 0; write 2001:db8::/32, or 2001:db8:1::"),
-        ("::1/127", "found ::1/127, whose last 1 bits are not all 0; write ::/127, or ::1"),
-        ("::ffff:c000:200/120", "found ::ffff:192.0.2.0/120, IPv4 as IPv6 writes it; write 192.0.2.0/24"),
+        ("192.0.2.1/24", "found 192.0.2.1/24, whose 8 host bits are not 0; write 192.0.2.0/24, or 192.0.2.1"),
+        ("2001:db8::1/64", "found 2001:db8::1/64, whose 64 host bits are not 0; write 2001:db8::/64, or 2001:db8::1"),
+        ("2001:db8:1::/32", "found 2001:db8:1::/32, whose 96 host bits are not 0; write 2001:db8::/32, or 2001:db8:1::"),
+        ("::1/127", "found ::1/127, whose 1 host bits are not 0; write ::/127, or ::1"),
+        ("::ffff:c000:200/120", "found ::ffff:192.0.2.0/120, an IPv4-mapped IPv6 prefix; write 192.0.2.0/24"),
     ],
 )
 def test_a_line_that_is_no_prefix(tmp_path: Path, line: str, told: str) -> None:
@@ -108,7 +108,7 @@ def test_of_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
         load(path)
     told = str(refused.value).splitlines()
     assert [line.split(":")[1] for line in told[:-1]] == [str(number) for number in range(1, 11)]
-    assert told[-1] == f"{path}: and 1,490 more lines like these; put these right first"
+    assert told[-1] == f"{path}: and 1,490 more lines like these; fix these first"
 
 
 def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,13 +118,14 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return str(refused.value)
 
     missing, large = tmp_path / "missing", tmp_path / "large"
-    assert refusal(missing) == f"{missing}: cannot read it: No such file or directory; it must be a file this user may read"
-    assert refusal(Path("/dev/zero")) == "/dev/zero: found a device; a regular file is wanted"
-    assert refusal(Path("a\0b")) == "a\\x00b: cannot read it: embedded null byte; it must be a file this user may read"
-    assert refusal(tmp_path) == f"{tmp_path}: cannot read it: Is a directory; it must be a file this user may read"
+    unread = f"{missing}: cannot read it: No such file or directory; it must be a file that this user can read"
+    assert refusal(missing) == unread
+    assert refusal(Path("/dev/zero")) == "/dev/zero: found a device; write a regular file"
+    assert refusal(Path("a\0b")) == "a\\x00b: cannot read it: embedded null byte; it must be a file that this user can read"
+    assert refusal(tmp_path) == f"{tmp_path}: cannot read it: Is a directory; it must be a file that this user can read"
     monkeypatch.setattr(lists, "MOST_BYTES", 1 << 20)
     large.write_bytes(b"\n" * ((1 << 20) + 1))
-    assert refusal(large) == f"{large}: found more than 1 MiB; a list of prefixes has no more"
+    assert refusal(large) == f"{large}: found more than 1 MiB, the limit of a list"
 
 
 networks4 = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32)).map(

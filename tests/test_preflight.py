@@ -62,10 +62,10 @@ def test_routes(left: int) -> None:
         *(("d", "192.0.2.77", "local"), ("e", "2001:db8::1", "local")),
     ]
     assert [str(finding) for finding in ways(config(*hosts))] == [
-        "there is no route to 198.51.100.1 (a), 2001:db8:1::1 (b): ip route add ADDRESS via GATEWAY",
-        "this machine has 192.0.2.1 (c) itself: "
-        'write via = "local" if this machine is the host, else take the address off it',
-        'this machine does not have 192.0.2.77 (d): give it the address, or write another via than "local"',
+        "no route to 198.51.100.1 (a), 2001:db8:1::1 (b): ip route add ADDRESS via GATEWAY",
+        "this machine itself has 192.0.2.1 (c): "
+        'write via = "local" if this machine is the host, else remove the address from it',
+        'this machine does not have 192.0.2.77 (d): add the address, or write another via than "local"',
     ]
 
 
@@ -73,15 +73,15 @@ def test_forwarding(left: int) -> None:
     forward(False)
     hosts = [("a", "192.0.2.9", "kernel"), ("b", "2001:db8::9", "direct"), ("c", "192.0.2.1", "local")]
     assert [str(finding) for finding in ways(config(*hosts))] == [
-        "net.ipv4.ip_forward is 0, and Linux is to send on to a: sysctl -w net.ipv4.ip_forward=1",
-        "net.ipv6.conf.all.forwarding is 0, and Linux is to send on to b: sysctl -w net.ipv6.conf.all.forwarding=1",
+        "net.ipv4.ip_forward is 0, but Linux must forward to a: sysctl -w net.ipv4.ip_forward=1",
+        "net.ipv6.conf.all.forwarding is 0, but Linux must forward to b: sysctl -w net.ipv6.conf.all.forwarding=1",
     ]
 
 
 def test_interfaces(left: int) -> None:
     own = ("c", "192.0.2.1", "local")
     assert [str(finding) for finding in ways(config(own, interface="lo"))] == [
-        "lo faces nobody but this machine: name the interface that clients' traffic comes in by"
+        "lo carries no traffic from other machines: name the interface that faces the clients"
     ]
     with IPRoute() as kernel:
         (right,) = kernel.link_lookup(ifname="right")
@@ -96,7 +96,8 @@ def test_all_that_is_lacking_at_once(left: int, tmp_path: Path) -> None:
     wanted = config(("a", "192.0.2.9", "kernel"), interface="none0", folder=tmp_path)
     interface, key = preflight.notes(wanted)
     assert re.fullmatch("no interface none0 here; there are: (left, right|right, left)", interface)
-    assert key.startswith(f"{tmp_path}/key: no such key file; copy it from another front or agent, or make the first: ")
+    what = "no such key file; copy it from another front or agent, or create the first one: "
+    assert key.startswith(f"{tmp_path}/key: {what}")
     with pytest.raises(preflight.Unfit) as refused:
         preflight.require(wanted)
     assert (str(refused.value).splitlines(), refused.value.status) == (preflight.notes(wanted), 2)

@@ -86,7 +86,7 @@ def test_no_thread_keeps_a_right(keep: int) -> None:
 )
 def test_a_thread_that_keeps_a_right_is_named(before: str, first: str, what: str) -> None:
     said = told(before, first)
-    assert said.startswith("this process would keep too many rights: thread ") and what in said, said
+    assert said.startswith("this process would keep too many privileges: thread ") and what in said, said
 
 
 @needs_root

@@ -57,5 +57,5 @@ MORE = {"pid": 1, "birth": 2, "started": 3.0, "interfaces": [], "more": 4}
 def test_what_is_no_record_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text(text)
-    with pytest.raises(RecordError, match=r"record.json: not the record of a front or an agent; remove it: rm "):
+    with pytest.raises(RecordError, match=r"record.json: not a state file of a front or an agent; remove it: rm "):
         record.read(path)

@@ -46,15 +46,15 @@ def placed(common: str = "[]", earlier: Laid = rules.NO_RULES, **hosts: str) -> 
 
 
 WRONG = {
-    '"drip udp"': 'which has "drip" where an action belongs: pass, drop, limit, count or protect',
-    '"drop"': 'which does not say which frames; for all, write "drop ip or ip6"',
-    '"dry pass udp"': "which has dry before pass: it goes before drop and limit only",
+    '"drip udp"': 'which begins with "drip" instead of an action: pass, drop, limit, count or protect',
+    '"drop"': 'which has no expression; for all frames, write "drop ip or ip6"',
+    '"dry pass udp"': "which has dry before pass: dry goes only before drop and limit",
     '"dry"': "which has no action: pass, drop, limit, count or protect",
-    '"limit 5k udp"': 'which has "5k" behind limit; a rate is such as 5k/s',
-    '"limit"': "which has no rate behind limit; a rate is such as 5k/s",
+    '"limit 5k udp"': 'which has "5k" after limit; write a rate such as 5k/s',
+    '"limit"': "which has no rate after limit; write a rate such as 5k/s",
     '"limit 0/s udp"': 'whose rate is "0/s"; write one from 1/s to 1G/s',
     '"limit 2M/s per source udp"': 'whose rate is "2M/s"; write one from 1/s to 1M/s',
-    '"drop host foo.bar"': "`foo.bar` (character 6) is a name, and names are not looked up: write its address",
+    '"drop host foo.bar"': "`foo.bar` (character 6) is a name, and names are not resolved: write its address",
     '"drop tcp or"': "syntax error (libpcap)",
     "3": "which is not in quotes",
 }
@@ -73,9 +73,9 @@ MANY = [f'"drop udp port {port}"' for port in range(257)]
 TOGETHER = {
     'ports = [80]\nprotect = "tcp dst port 80"': "with ports = [80]; write one of the two",
     'protect = "tcp dst prt 80"': 'whose expression "tcp dst prt 80" is wrong: ',
-    'protect = " "': "which says nothing of frames",
-    'rules = ["pass udp", "drop icmp", "pass  udp"]': 'in which rule 3, "pass  udp", is rule 1 again and never matches',
-    f"rules = [{', '.join(MANY)}]": "which are 257 rules; 256 are the limit",
+    'protect = " "': "which is an empty expression",
+    'rules = ["pass udp", "drop icmp", "pass  udp"]': 'in which rule 3, "pass  udp", repeats rule 1 and never matches',
+    f"rules = [{', '.join(MANY)}]": "which are 257 rules; the limit is 256",
     "dry_run = 1": "write dry_run = true or dry_run = false",
 }
 
@@ -89,7 +89,8 @@ def test_what_does_not_go_together(lines: str, complaint: str) -> None:
 
 def test_too_many_for_one_host() -> None:
     some = ", ".join(MANY[:200])
-    with pytest.raises(ConfigError, match=r"found rule number 401 for this host, those of \[front\] and `protect` counted"):
+    match = r"found rule number 401 for this host, including those of \[front\] and `protect`"
+    with pytest.raises(ConfigError, match=match):
         read(written(f"[{some}]", web=f'rules = [{some}]\nprotect = "tcp"'), Path("front.toml"))
 
 
@@ -98,16 +99,16 @@ LIMITS = {
     "MOST_LISTS": (
         {"one": 'rules = ["drop udp"]', "two": COMMON, "three": 'protect = "tcp dst port 80"'},
         'front.toml:24: [[host]] "three" protect: found "tcp dst port 80", list number 3 of different expressions; '
-        "a front takes 2:",
+        "the limit is 2:",
     ),
     "MOST_NUMBERED": (
         {"one": "", "two": COMMON},
-        'front.toml:18: [[host]] "two" rules: found "drop icmp", rule number 2 of all hosts; a front takes 1:',
+        'front.toml:18: [[host]] "two" rules: found "drop icmp", rule number 2 of all hosts; the limit is 1:',
     ),
     "MOST_RULE_RECORDS": (
         {"one": 'rules = ["drop udp"]', "two": COMMON},
-        'front.toml:16: [[host]] "two" rules: found 2 rules, which make more than 3 of all hosts; '
-        "a front has room for no more:",
+        'front.toml:16: [[host]] "two" rules: found 2 rules, which make more than 3 for all hosts, '
+        "the limit:",
     ),
 }
 
@@ -120,7 +121,7 @@ def test_more_than_there_is_room_for(limit: str, monkeypatch: pytest.MonkeyPatch
     found = loaded(Path("front.toml"), written(**hosts))
     with pytest.raises(ConfigError) as error, named(found):
         rule_loads.check(found.config)
-    assert str(error.value) == f"{told} write what several hosts have below [front], once"
+    assert str(error.value) == f"{told} move rules that several hosts share to [front]"
 
 
 def test_what_is_an_expression_for_ethernet_only() -> None:
@@ -132,7 +133,7 @@ def test_what_is_an_expression_for_ethernet_only() -> None:
         rule_loads.lists_of(made, made.slots, "ip")
     told, end = str(error.value), "; leave the rule out"
     assert told.startswith(
-        'front.toml:4: [front] rules: found "drop ether src 02:00:00:00:00:01", whose expression is none for frames that '
+        'front.toml:4: [front] rules: found "drop ether src 02:00:00:00:00:01", whose expression does not fit frames that '
         "begin with IP, as on a tunnel: "
     )
     assert told.endswith(end)

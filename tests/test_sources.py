@@ -134,11 +134,11 @@ def test_a_million_lines_two_of_which_change(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("203.0.113.1", ["one: denied by 203.0.113.0/24, {}/denied.txt:2, the host's own", OTHERS]),
+        ("203.0.113.1", ["one: denied by 203.0.113.0/24, {}/denied.txt:2, in the host's own list", OTHERS]),
         ("203.0.113.9", ["all hosts: allowed by 203.0.113.9/32, {}/x.toml:4"]),
         ("198.51.100.7", ["all hosts: denied by 198.51.100.0/24, {}/x.toml:5"]),
         ("192.88.99.1", ["all hosts: allowed by 192.88.99.0/24, {}/x.toml:4"]),
-        ("2001:db8:bad::1", ["one: denied by 2001:db8:bad::/48, {}/denied.txt:3, the host's own", OTHERS]),
+        ("2001:db8:bad::1", ["one: denied by 2001:db8:bad::/48, {}/denied.txt:3, in the host's own list", OTHERS]),
         ("8.8.8.8", ["all hosts: on no list"]),
     ],
 )
@@ -161,7 +161,7 @@ def test_what_lists_say_of_a_source_is_what_the_program_finds(tmp_path: Path, so
     ("content", "says"),
     [
         (b"\x7fELF\x02\x01\x01\0\n\xff\xfe", "denied.txt:1: found"),
-        (None, "denied.txt: cannot read it: No such file or directory; it must be a file this user may read"),
+        (None, "denied.txt: cannot read it: No such file or directory; it must be a file that this user can read"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_watched_all_the_same(tmp_path: Path, content: bytes | None, says: str) -> None:
@@ -176,6 +176,7 @@ def test_a_list_that_cannot_be_used_is_watched_all_the_same(tmp_path: Path, cont
 def test_more_than_fit_are_refused_when_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hardtack.control.configuration.source_lists.MOST_PREFIXES", 3)
     (tmp_path / "denied.txt").write_text("203.0.113.0/24\n198.51.100.0/24\n")
-    with pytest.raises(ConfigError, match="found 4 prefixes in `allow` and `deny`, 3 are the most; what is for many hosts"):
+    match = "found 4 prefixes in `allow` and `deny`; the limit is 3; move prefixes that many hosts"
+    with pytest.raises(ConfigError, match=match):
         configured(tmp_path, one='deny = ["denied.txt"]', two='deny = ["denied.txt"]')
     assert {*plan_of(configured(tmp_path, 'deny = ["denied.txt"]')).sources} == {EVERYBODY}

@@ -82,7 +82,7 @@ def test_nothing_is_told_where_all_is_kept() -> None:
 def test_ecn_that_is_off() -> None:
     found = only(AGENT, Speech(("sack", "timestamps", "window_scaling")))
     assert str(found) == (
-        "tcp_ecn off on this machine, and fronts promise it to clients, whose congestion marks nobody heeds: "
+        "tcp_ecn off on this machine, but the front offers it to clients, whose ECN marks are ignored: "
         'options = ["sack", "timestamps", "window_scaling"] for this host in the front\'s configuration, '
         "or sysctl -w net.ipv4.tcp_ecn=2"
     )
@@ -98,9 +98,9 @@ def test_options_that_are_off() -> None:
 
 def test_windows_that_a_small_scale_cuts_off() -> None:
     assert str(only(AGENT, Speech(scale=12))) == (
-        "receive windows on this machine may grow to scale 12 (tcp_rmem, rmem_max), and fronts promise 7: larger than "
-        "8,192 KB none will be: window_scale = 12 for this host in the front's configuration, and hardtack agent "
-        "--window-scale 12, both at once"
+        "receive windows on this machine may need window scale 12 (tcp_rmem, rmem_max), but the front offers 7: windows are "
+        "limited to 8,192 KB: window_scale = 12 for this host in the front's configuration, and hardtack agent "
+        "--window-scale 12, both at the same time"
     )
 
 
@@ -110,8 +110,8 @@ def test_check_says_what_is_promised() -> None:
     for number, (name, via, more) in enumerate(hosts, 1):
         text += f'[[host]]\nname = "{name}"\naddresses = ["192.0.2.{number}"]\nhandshake = "agent"\nvia = "{via}"\n{more}\n'
     assert [*promises(read(text, Path("x.toml")))] == [
-        "Promised to clients that offer it: sack, timestamps, window_scaling, ecn; window scale 7 (web); "
-        "no option; window scale 9 (mail); this machine's options; this machine's scale (here)"
+        "TCP options accepted from clients: sack, timestamps, window_scaling, ecn; window scale 7 (web); "
+        "no options; window scale 9 (mail); this machine's options; this machine's scale (here)"
     ]
     assert not [*promises(read(text.replace('"agent"', '"challenge"'), Path("x.toml")))]
 

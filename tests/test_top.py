@@ -165,7 +165,7 @@ def test_keys(ground: Ground) -> None:
         screen.press("r")
         screen.until(lambda: "hostv" in screen.text and names() == ["web", "no", "mail"])
         screen.press("/", "W", "e", "b", "x")
-        screen.until(lambda: "no row has Webx" in screen.text)
+        screen.until(lambda: "no row matches Webx" in screen.text)
         screen.press("\x7f", "Enter")
         screen.until(lambda: names() == ["web"] and "filter: Web  q quit" in screen.lines[-1])
         screen.press("Esc")
@@ -238,10 +238,10 @@ def test_where_nothing_can_be_drawn(ground: Ground) -> None:
     instead = "use instead: hardtack status --watch 2"
     with terminal(TOP, ground.net.front, (120, 24), TERM="dumb") as screen:
         assert screen.status() == 2
-        assert screen.lines[0] == f"hardtack: top cannot draw on this terminal (TERM=dumb); {instead}"
+        assert screen.lines[0] == f"hardtack: this terminal has no cursor control (TERM=dumb); {instead}"
     done = run(TOP, ground.net.front, timeout=PATIENCE)
     assert done.returncode == 2
-    assert done.stderr.decode() == f"hardtack: top draws on a terminal, and standard input is none; {instead}\n"
+    assert done.stderr.decode() == f"hardtack: top needs a terminal, and standard input is not one; {instead}\n"
 
 
 def test_what_to_use_instead(ground: Ground) -> None:
@@ -274,7 +274,7 @@ def test_a_front_that_goes_away_and_comes_back(ground: Ground) -> None:
         screen.until(lambda: f"no process is running for front {ground.net.outside.name}" in screen.text)
         last = total(screen, Reason.answered)
         detach(ground.net.outside)
-        screen.until(lambda: "nothing is attached here any more" in screen.text)
+        screen.until(lambda: "nothing is attached any more" in screen.text)
         assert total(screen, Reason.answered) == last
         ground.process = Process(front_command(ground.settings), ground.net.front)
         ground.process.wait_for("ready", PATIENCE)

@@ -34,7 +34,7 @@ INGRESS = 0xFFFFFFF2  # TC_H_MIN_INGRESS, of clsact
 ETHERTYPE = 0x88B5  # for local experiments: nothing on a machine answers it
 SIZES = {"counters": 16}
 PATIENCE = 30.0  # s
-WARNING = f'frames have passed right, and hardtack\'s program {{}} has seen none of them" remedy="{AT_TCX}"'
+WARNING = f'frames passed right, but hardtack\'s program {{}} saw none of them" remedy="{AT_TCX}"'
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ def begin(verbose: bool, form: str = "") -> None:
     """
     form = form or os.environ.get(VARIABLE, "") or "text"
     if form not in FORMATS:
-        raise Mistake(f"{VARIABLE}: found {form!r}, which is no log format; write {' or '.join(FORMATS)}")
+        raise Mistake(f"{VARIABLE}: found {form!r}, which is not a log format; write {' or '.join(FORMATS)}")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(form, is_journal(sys.stderr), has_colours(sys.stderr)))
     handler.addFilter(Limit())

@@ -58,17 +58,17 @@ def make_key(path: Path) -> None:
 def why_not_made(path: Path, error: OSError) -> str:
     """What stood in the way of a new key file, and what to do about it."""
     if error.errno == errno.EEXIST and path.exists() and not path.is_file():
-        return "there already, and not a regular file; give another name"
+        return "exists already, and is not a regular file; give another name"
     if error.errno == errno.EEXIST:
         return (
-            "there already, and other machines may be using it; give another name, or remove it first if you mean to "
-            f"change the key: rm {path}"
+            "exists already, and other machines may use it; give another name, or to replace the key remove it first: "
+            f"rm {path}"
         )
     if error.errno == errno.ENOENT:
-        return f"no such folder; make it first: mkdir -p {path.parent}"
+        return f"no such folder; create it first: mkdir -p {path.parent}"
     if error.errno == errno.EACCES:
-        return "you may not write there; run as root or give another path"
-    return f"cannot make it: {error.strerror}"
+        return "permission denied; run as root or give another path"
+    return f"cannot create it: {error.strerror}"
 
 
 def read_key(path: Path) -> bytes:
@@ -85,7 +85,7 @@ def read_key(path: Path) -> bytes:
     if not FORM.fullmatch(text):
         raise KeyFileError(
             f"{path}: not a key: it must hold {2 * MASTER_SIZE} hex digits and a newline; copy it from another front "
-            "or agent, or make a new one under another name: hardtack key FILE"
+            "or agent, or create a new one under another name: hardtack key FILE"
         )
     return bytes.fromhex(text.decode("ascii"))
 
@@ -101,7 +101,7 @@ def read_masters(key_file: Path, old_key_file: Path | None = None) -> Masters:
 def same_key(key_file: Path, old_key_file: Path) -> KeyFileError:
     """Two files where one would do; most likely one of them is not what it should be."""
     return KeyFileError(
-        f"{old_key_file}: the same key as in {key_file}; give the key that machines had before, or will have next, "
+        f"{old_key_file}: the same key as in {key_file}; give the previous key, or the next one, "
         "or leave it out"
     )
 
@@ -109,24 +109,24 @@ def same_key(key_file: Path, old_key_file: Path) -> KeyFileError:
 def why_not_read(path: Path, error: OSError) -> str:
     """What stood in the way of reading a key file, and what to do about it."""
     if error.errno == errno.ENOENT:
-        return f"no such key file; copy it from another front or agent, or make the first: hardtack key {path}"
+        return f"no such key file; copy it from another front or agent, or create the first one: hardtack key {path}"
     if error.errno == errno.EACCES:
-        return "you may not read this key file; run as root, or as the user who owns it"
+        return "permission denied; run as root, or as the owner of this key file"
     return f"cannot read this key file: {error.strerror}"
 
 
 def check_file(path: Path, status: os.stat_result) -> None:
     """KeyFileError unless `status` is a regular file's that only its owner may touch: this user or root."""
     if not stat.S_ISREG(status.st_mode):
-        raise KeyFileError(f"{path}: not a regular file; give a file made with: hardtack key FILE")
+        raise KeyFileError(f"{path}: not a regular file; give a file created with: hardtack key FILE")
     if status.st_uid not in (0, os.geteuid()):
         raise KeyFileError(
-            f"{path}: uid {status.st_uid} owns this key, and could change it; if it still is the key that you made, "
+            f"{path}: uid {status.st_uid} owns this key and could have changed it; if it is still your key, "
             f"write: chown {os.geteuid()} {path}"
         )
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(
-            f"{path}: others than its owner may use this key (mode {stat.S_IMODE(status.st_mode):04o}); "
+            f"{path}: users other than its owner can access this key (mode {stat.S_IMODE(status.st_mode):04o}); "
             f"write: chmod 600 {path}"
         )
 

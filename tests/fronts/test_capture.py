@@ -140,7 +140,7 @@ def test_a_sample_is_one_of_so_many_and_a_budget_holds(at: Scene) -> None:
     assert COUNT / 100 / 2 < some < COUNT / 100 * 2
     with capturing(at, "--rate", 60) as process:
         flood(at)
-    taken, missed = re.match(r"([0-9,]+) frames captured; ([0-9,]+) more were missed", process.lines[-1]).groups()  # type: ignore[union-attr]
+    taken, missed = re.match(r"([0-9,]+) frames captured; ([0-9,]+) more were lost", process.lines[-1]).groups()  # type: ignore[union-attr]
     assert int(taken.replace(",", "")) < COUNT / 10 < int(missed.replace(",", ""))
 
 
@@ -177,17 +177,17 @@ def test_several_at_once_and_not_too_many(at: Scene) -> None:
         assert two.wait(PATIENCE) == 0
         with capturing(at, "--reason", "answered"):
             status, _, told = at.hardtack("capture", "--seconds", "1")
-            assert (status, f"{MOST_TAPS - 1} captures or live views watch this front already" in told) == (1, True)
+            assert (status, f"{MOST_TAPS - 1} captures or live views are already running on this front" in told) == (1, True)
 
 
 def test_mistakes_are_told(at: Scene, tmp_path: Path) -> None:
     for options, told in (
-        (["--reason", "answer"], "no reason is called answer; there is answered"),
-        (["--verdict", "lost"], "no verdict is called lost; there are pass, drop, reply, forward"),
-        (["--reason", "answered", "--verdict", "drop"], "no reason has both such a name and such a verdict"),
-        (["--host", "none"], 'no front here has a host called "none"'),
+        (["--reason", "answer"], "no such reason: answer; there is answered"),
+        (["--verdict", "lost"], "no such verdict: lost; there are pass, drop, reply, forward"),
+        (["--reason", "answered", "--verdict", "drop"], "no reason matches both --reason and --verdict"),
+        (["--host", "none"], 'no front here has a host "none"'),
         (["--filter", "tcp and"], 'expression "tcp and": '),
-        (["--sample", "0"], "write how many frames one is taken of, as 1/1000"),
+        (["--sample", "0"], "write a fraction, as 1/1000"),
         (["-w", str(tmp_path / "no" / "file")], "cannot write a capture there: No such file or directory"),
     ):
         status, _, error = at.hardtack("capture", "--seconds", "1", *options)

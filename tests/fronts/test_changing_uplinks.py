@@ -118,8 +118,8 @@ def test_an_uplink_belongs_to_one_front(quiet: Ground) -> None:
         started(quiet, name)
     said = refusal(quiet)
     command = f"hardtack detach --interface {second}"
-    assert f"{first} and {second} have a front each, and one cannot go on with the tables of several" in said
-    assert said.endswith(f"take off all but one: {command}")
+    assert f"{first} and {second} have a front each, and a new front can take over only one of them" in said
+    assert said.endswith(f"detach the others: {command}")
     assert modes(quiet) == ("driver", "driver")
     assert hardtack(quiet, *command.split()[1:])[0] == 0
     assert line(started(quiet), "ready")["adopted"] == "false"
@@ -131,12 +131,13 @@ def test_a_front_that_is_left_behind_is_named(quiet: Ground) -> None:
     settings = quiet.settings(first)
     started(quiet, first)
     command = f"hardtack detach --interface {first}"
-    told_of = f"a front goes on without a process on {first}, as it was when that ended: start it again ({settings}), or"
+    told_of = f"a front is attached to {first} without a process, with the configuration of its last run"
+    told_of += f": restart it ({settings}), or"
     assert command not in hardtack(quiet, "check", quiet.settings(first))[2]
     lines = started(quiet, second)
     [warning] = [one for one in lines if one.startswith("WARNING finding name=left-behind")]
-    assert warning.endswith(f'off: {command}"') and modes(quiet) == ("driver", "driver")
-    assert f"note: {told_of} take it off: {command}" in hardtack(quiet, "check", quiet.settings(second))[2]
+    assert warning.endswith(f'detach it: {command}"') and modes(quiet) == ("driver", "driver")
+    assert f"note: {told_of} detach it: {command}" in hardtack(quiet, "check", quiet.settings(second))[2]
     doctor = json.loads(hardtack(quiet, "doctor", "--json")[1])["findings"]
     assert [one["name"] for one in doctor].count("left-behind") == 2  # nor has the other one a process now
     assert hardtack(quiet, *command.split()[1:])[0] == 0
@@ -161,7 +162,7 @@ def test_the_other_goes_on_when_one_goes(quiet: Ground) -> None:
         assert attached(quiet) == {first: "driver", second: None}
         assert "no interface" in refusal_by(process, quiet)
         told(quiet.second.outside, lambda kernel: kernel.link("add", ifname=second, kind="veth", peer={"ifname": "other"}))
-        process.wait_for(f"{second} is back, and without protection", PATIENCE)
+        process.wait_for(f"{second} is back, without hardtack's program", PATIENCE)
         assert process.wait(PATIENCE) == 1
     ready = line(started(quiet), "ready")
     assert (ready["interface"], ready["mode"]) == (f"{first},{second}", "driver,generic")

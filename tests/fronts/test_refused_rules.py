@@ -36,12 +36,12 @@ main()
 GOOD = [f"drop udp and dst port {PORT}", "count udp"]
 LONG = [f"count {' or '.join(f'udp[{place}] = {n}' for place in range(100))}" for n in range(8)]
 REFUSED = (
-    '[[host]] "one" rules: found "drop ip[8] = 77", which the kernel\'s verifier refuses, together with those before it: '
-    "BPF program is too large. Processed 1000001 insn; write fewer or simpler ones"
+    '[[host]] "one" rules: found "drop ip[8] = 77", which the kernel\'s verifier rejects, together with the rules before '
+    "it: BPF program is too large. Processed 1000001 insn; write fewer or simpler rules"
 )
 TOO_LONG = (
-    '[[host]] "one" rules: found "count udp[0] = 5 or udp[1] = 5 or udp[2] = 5 or udp[3] = 5 o"..., with which '
-    "the rules of one program reach further than eBPF's jumps; write fewer or shorter ones"
+    '[[host]] "one" rules: found "count udp[0] = 5 or udp[1] = 5 or udp[2] = 5 or udp[3] = 5 o"..., which '
+    "makes the program longer than eBPF's jumps reach; write fewer or shorter rules"
 )
 
 

@@ -198,7 +198,7 @@ def test_what_stands_in_the_way_of_a_host_that_comes_is_told(at: Scene) -> None:
     """As at a start, but of hosts alone that are different."""
     at.write({**ONE, "mss": 1300}, {"name": "far", "addresses": ["100.99.1.1"], "via": "kernel"}, reload="manual")
     at.waits_for("reloaded by=file")
-    told = "there is no route to 100.99.1.1 (far)"
+    told = "no route to 100.99.1.1 (far)"
     assert told in at.waits_for("finding name=no-route")
     at.write(ONE, {"name": "far", "addresses": ["100.99.1.1"], "via": "direct"}, reload="manual")
     for options in (["--diff"], [], []):
@@ -214,7 +214,7 @@ def test_what_stands_in_the_way_of_a_host_that_comes_is_told(at: Scene) -> None:
         ("[front\n", "not TOML"),
         ("", "[front]: missing"),
         ("\x00", "the control character U+0000"),
-        ("[front]\ninterface = {}\n" * 2, "there already"),
+        ("[front]\ninterface = {}\n" * 2, "a duplicate key"),
         ("a" * 5000, "5,000 characters"),
         ("x = " + "[" * 3000, "brackets"),
         ("[[host]]\n" * 100, "[front]: missing"),
@@ -246,7 +246,7 @@ def test_what_takes_a_restart_is_refused_as_a_whole(at: Scene) -> None:
     status, answer = at.reload()
     assert (status, answer["outcome"]) == (1, "refused") and len(answer["problems"]) == 1
     told = at.hardtack("reload", "--diff")[2]
-    assert "takes a restart, which loses no connection" in told and "\n  host two added: addresses" in told
+    assert "needs a restart, which loses no connection" in told and "\n  host two added: addresses" in told
     assert at.protected() == {"one"}
     at.write({**ONE, "via": "local"}, {**TWO, "via": "mac", "mac": "02:00:00:00:00:09", "out": "eth9"})
     problems = at.reload()[1]["problems"]
@@ -364,7 +364,7 @@ def test_another_key_is_taken_from_its_file(at: Scene) -> None:
         assert other.read_text().strip() not in "\n".join(at.front.lines) and str(at.folder / "key") in said
         check(line)
         (at.folder / "key").chmod(0o644)
-        at.waits_for(r"not-reloaded by=file why=.*others than its owner may use this key")
+        at.waits_for(r"not-reloaded by=file why=.*users other than its owner can access this key")
         (at.folder / "key").chmod(0o600)
         (at.folder / "key").write_text(right)
         at.waits_for(r'changed what="key ')

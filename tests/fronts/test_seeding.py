@@ -159,7 +159,7 @@ def test_who_is_known_to_nobody_dies(net: Topology, folder: Path) -> None:
             lines = written(net, folder / "ss.txt")
             told = hardtack(net.front, f"hardtack seed {shlex.quote(str(folder / 'ss.txt'))}")[0]
             assert told == (
-                f"{net.outside.name}: 2 connections seeded, 0 known before, {lines - 2} not protected here; "
+                f"{net.outside.name}: 2 connections seeded, 0 already known, {lines - 2} not protected here; "
                 f"{lines} lines, 0 of other states\n"
             )
             silent[0].settimeout(PATIENCE)
@@ -210,7 +210,7 @@ def test_a_bad_line_and_nothing_is_taken(net: Topology, folder: Path) -> None:
     with switched_on(net, folder, "0s"):
         lines.write_bytes((good * 100).encode() + b"ESTAB 0 0 somewhere\n")
         told = hardtack(net.front, f"hardtack seed {lines}", status=2)
-        assert told[0] == "" and told[1].startswith(f"hardtack: {lines}, line 101: not as many columns as ss writes")
+        assert told[0] == "" and told[1].startswith(f"hardtack: {lines}, line 101: too few columns for ss")
         assert known(net.outside) == 0
         lines.write_bytes(b"\x80" * 1_000_000)
         told = hardtack(net.front, f"hardtack seed - < {lines}", status=2)
@@ -231,7 +231,7 @@ def test_who_waits_is_told_how_far_it_is(net: Topology, folder: Path) -> None:
             writer.write(f"0 0 {SERVER[0]}:{TALK} 198.51.100.7:50123\n" * 3)
             writer.flush()
             process.wait_for(r"^3 lines read \.\.\.$", PATIENCE)
-        process.wait_for("1 connections seeded, 2 known before, 0 not protected here; 3 lines, ", PATIENCE)
+        process.wait_for("1 connections seeded, 2 already known, 0 not protected here; 3 lines, ", PATIENCE)
         assert process.wait(PATIENCE) == 0
 
 

@@ -246,7 +246,7 @@ def crowd(address: str) -> Callable[[], None]:
 def test_whoever_says_so_switches_it(ground: Ground) -> None:
     """Through restart and reload, in calm and under attack."""
     assert ground.hardtack("protect", "plain", "on")[:2] == (
-        0, f"{ground.net.outside.name}: plain: calm; by hardtack protect plain on: its handshake holds\n"
+        0, f"{ground.net.outside.name}: plain: no attack; by hardtack protect plain on: protected\n"
     )  # fmt: skip
     before = ground.seen("agent", Reason.answered)
     ground.ask()
@@ -305,10 +305,10 @@ def reloaded(ground: Ground, **more: Value) -> None:
 
 def test_what_cannot_be_switched_is_told(ground: Ground) -> None:
     status, _, said = ground.hardtack("protect", "nobody", "on")
-    assert status == 1 and 'no host here is called "nobody"; there are agent, plain' in said
+    assert status == 1 and 'no host "nobody" here; there are agent, plain' in said
     reloaded(ground, protect_when="always")
     status, _, said = ground.hardtack("protect", "plain", "off")
-    assert status == 1 and 'host "plain" is protected always; write protect_when = "under-attack"' in said
+    assert status == 1 and 'host "plain" is always protected; to switch it, write protect_when = "under-attack"' in said
     before = ground.seen("plain", Reason.opened)
     ground.ask()
     assert ground.hardtack("protect") == (0, "", "")

@@ -4,7 +4,7 @@
     kernel       behind    front one    "kernel"
     direct       behind    front one    "direct"; its IPv6 address in a network, so that the way there is learned
     mac          behind    front one    "mac", out of the inside interface
-    one-armed    beside    front one    "mac", back out of the interface it came in by
+    one-armed    beside    front one    "mac", the interface that the frame came in on
     local        two       front two    "local"
 
 Front two protects what is behind, too, all by way of the kernel, and drops what is not TCP. `beside` has a key and an MSS of

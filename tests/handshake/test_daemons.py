@@ -313,7 +313,7 @@ def test_one_process_for_each_interface(net: Topology, tmp_path: Path) -> None:
         remove = [sys.executable, "-m", "hardtack", "detach"]
         for command in (front_command(configuration), remove, [*front_command(configuration), "--detach"]):
             told = refusal(command, net.front, status=1)
-            assert f"a front is running on {net.outside.name}, process {front.pid}; end it first: kill {front.pid}" in told
+            assert f"a front is running on {net.outside.name}, process {front.pid}; stop it first: kill {front.pid}" in told
         if not net.is_local:
             key = configuration.parent / "key"
             for command in (agent_command(net.far.name, key), remove):
@@ -361,7 +361,7 @@ def test_somebody_elses_program_is_left_alone_and_nothing_stays(net: Topology, t
     configuration = write_configuration(net, tmp_path)
     with attach(net.outside, PASS):
         told = refusal(front_command(configuration), net.front, status=1)
-        assert net.outside.name in told and "is attached to" in told and "stop its owner" in told
+        assert net.outside.name in told and "is attached to" in told and "stop its process" in told
         assert attached(net) == ("driver", 0)
     assert not folder_of(net.outside).path.exists()
     assert not [*lock.FOLDER.glob(f"*-{net.outside.name}.*")]

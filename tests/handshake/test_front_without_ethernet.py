@@ -116,7 +116,7 @@ def test_status_and_doctor_say_how(stage: Stage) -> None:
     (front, *_) = json.loads(done.stdout)["attached"]
     outside, inside = (stage.net.front.call(find, interface.name) for interface in (stage.net.outside, stage.net.inside))
     assert front["modes"] == {outside.name: "driver" if outside.ethernet else "tcx"}
-    assert "at tcx: its frames have no Ethernet header" in mode(inside if outside.ethernet else outside)
+    assert "tcx instead: its frames have no Ethernet header" in mode(inside if outside.ethernet else outside)
 
 
 def test_via_direct_is_refused_there(tmp_path: Path) -> None:
@@ -124,4 +124,4 @@ def test_via_direct_is_refused_there(tmp_path: Path) -> None:
         configuration = write_configuration(net, tmp_path)
         configuration.write_text(configuration.read_text().replace("kernel", "direct"))
         said = refusal(front_command(configuration), net.front, 2)
-    assert 'tunb is no Ethernet: let host "some-ports" be reached by via = "kernel"' in said
+    assert 'tunb is not an Ethernet interface: write via = "kernel" for host "some-ports"' in said

@@ -41,8 +41,8 @@ from hardtack.packet.reasons import Reason
 
 SIZE = 300_000  # bytes
 KINDS = [("bridge", "local"), ("bridge", "mac"), ("macvlan", "local"), ("veth", "local"), ("veth", "routed")]
-NO_XDP = "the driver of {0} has no XDP"
-LOST = "the other end of this veth has no XDP program, so that what is sent back there is lost"
+NO_XDP = "the driver of {0} has no native XDP support"
+LOST = "the other end of this veth has no XDP program, so frames sent back by XDP_TX are lost"
 
 
 @pytest.fixture(scope="module", params=KINDS, ids="-".join)

@@ -111,7 +111,7 @@ def test_the_agent_is_first_warns_when_it_is_not_and_is_first_again(routed: Topo
             assert not served(net, 4), "else this shows nothing"
             assert eventually(lambda: warned(agent, net), PATIENCE)
             line = agent.wait_for(r" WARNING finding name=unseen ", PATIENCE)
-            assert f"frames have passed {net.far.name}, and hardtack's program agent has seen none of them" in line
+            assert f"frames passed {net.far.name}, but hardtack's program agent saw none of them" in line
             agent.stop()
             with Process(command, net.server) as again:
                 assert "adopted=true" in again.wait_for(r"\bready\b", PATIENCE)
@@ -128,8 +128,8 @@ def test_a_second_agent_is_refused_after_its_interface_was_renamed(routed: Topol
         agent.wait_for(r"\bready\b", PATIENCE)
         rename(net.far, "renamed")
         told = refusal(agent_command("renamed", tmp_path / "key"), net.server, status=1)
-        assert "hardtack's agent is on renamed (ingress) already" in told
-        assert f"the agent of {net.far.name} has put it there; end it, then hardtack agent --detach" in told
+        assert "hardtack's agent is already on renamed (ingress)" in told
+        assert f"the agent of {net.far.name} attached it; stop it, then hardtack agent --detach" in told
         rename(net.far, net.far.name)
         agent.stop()
     take_off(net.far)
@@ -157,8 +157,8 @@ def test_a_front_that_is_the_host_and_an_agent_beside_it(tmp_path: Path) -> None
         front = front_command(write_configuration(net, tmp_path))
         agent = agent_command(net.far.name, tmp_path / "key")
         for first, second, whose in (
-            (agent, front, f"the agent of {net.far.name} has put it there; end it, then hardtack agent --detach"),
-            (front, agent, f"the front of {net.far.name} has put it there, and one is enough"),
+            (agent, front, f"the agent of {net.far.name} attached it; stop it, then hardtack agent --detach"),
+            (front, agent, f"the front of {net.far.name} attached it, and one is enough"),
         ):
             with Process(first, net.server) as process:
                 process.wait_for(r"\bready\b", PATIENCE)

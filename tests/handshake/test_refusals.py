@@ -70,7 +70,7 @@ def test_a_key_that_others_can_read(net: Topology, command: list[object], tmp_pa
     key = tmp_path / "key"
     key.chmod(0o640)
     told = refusal(command, net.server, status=2)
-    assert told == f"hardtack: {key}: others than its owner may use this key (mode 0640); write: chmod 600 {key}\n"
+    assert told == f"hardtack: {key}: users other than its owner can access this key (mode 0640); write: chmod 600 {key}\n"
 
 
 @both
@@ -91,7 +91,7 @@ def test_without_rights(net: Topology, command: list[object]) -> None:
 @needs_setpriv
 @pytest.mark.parametrize(
     ("command", "status", "told"),
-    [("front", 1, "run as root, or with CAP_BPF"), ("agent", 2, "key: you may not read this key file; run as root")],
+    [("front", 1, "run as root, or with CAP_BPF"), ("agent", 2, "key: permission denied; run as root")],
     indirect=["command"],
 )
 def test_another_user(net: Topology, command: list[object], status: int, told: str, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_textfile_is_what_prometheus_reads() -> None:
 def test_textfiles_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(NoTextfile, match=r"read files whose names end with \.prom only|names end with \.prom only"):
         Textfile(tmp_path / "agent.txt", "eth0")
-    with pytest.raises(NoTextfile, match="no such folder; make it: install -d -o "):
+    with pytest.raises(NoTextfile, match="no such folder; create it: install -d -o "):
         Textfile(tmp_path / "none" / "agent.prom", "eth0")
 
 
@@ -173,7 +173,7 @@ def test_tokens(tmp_path: Path) -> None:
         read_token(file)
     file.write_text("abc==\n")
     file.chmod(0o640)
-    with pytest.raises(TokenFileError, match=r"others than its owner may read this token \(mode 0640\); write: chmod 600"):
+    with pytest.raises(TokenFileError, match=r"other than its owner can read this token \(mode 0640\); write: chmod 600"):
         read_token(file)
     file.chmod(0o600)
     assert read_token(file) == "abc=="

@@ -96,7 +96,7 @@ def test_the_exporter(place: Place) -> None:
         assert eventually(partial(gone, pid), PATIENCE), "it is not left as a corpse"
     assert not answers(place.net.front, "http://127.0.0.1:9790/metrics")
     done = run([*front_command(path)[:3], "check", path], place.net.front, timeout=PATIENCE)
-    assert "Metrics: Prometheus at http://127.0.0.1:9791/metrics, from this machine only" in done.stdout.decode()
+    assert "Metrics: Prometheus at http://127.0.0.1:9791/metrics, reachable from this machine only" in done.stdout.decode()
 
 
 def scrape(place: Place) -> str:
@@ -130,12 +130,12 @@ def test_what_cannot_be_is_told_before_anything_is_attached(place: Place, tmp_pa
         told = refusal(front_command(path), place.net.front, 1)
     assert told == (
         'hardtack: [metrics] prometheus = "127.0.0.1:9790": cannot listen there: Address already in use; '
-        "`ss -tlnp sport = 9790` tells who has it; or write another address or port\n"
+        "find the listener with `ss -tlnp sport = 9790`, or write another address or port\n"
     )
     file = token_file(tmp_path, "s3cret", 0o644)
     path.write_text(f"{good}[metrics]\n{V2.format(file)}\n")
     told = refusal(front_command(path), place.net.front, 2)
-    assert told == f"hardtack: {file}: others than its owner may read this token (mode 0644); write: chmod 600 {file}\n"
+    assert told == f"hardtack: {file}: users other than its owner can read this token (mode 0644); write: chmod 600 {file}\n"
     where = tmp_path / "agent.prom"  # in a folder that only root may write to
     agent = [*agent_command(place.net.far.name, tmp_path / "key"), "--metrics-textfile", where]
     told = refusal(agent, place.net.server, 2)

@@ -10,7 +10,7 @@ import pytest
 from hardtack.pcap import classic, libpcap
 from hardtack.pcap.libpcap import ExpressionError, NoLibpcap, compile
 
-NAME = "is a name, and names are not looked up"
+NAME = "is a name, and names are not resolved"
 REFUSED = [
     ("host example.org", f'"host example.org": `example.org` (character 6) {NAME}: write its address'),
     ("net loopback", f"`loopback` (character 5) {NAME}: write its address"),
@@ -28,18 +28,18 @@ REFUSED = [
     ("inbound", "`inbound` (character 1) needs a live capture"),
     ("tcp and ifindex 1", "`ifindex` (character 9) needs a live capture"),
     ("tcp und udp", f"`und` (character 5) {NAME}: write its address"),
-    ("tcp \x1b[2J", '"tcp \\x1b[2J": `\\x1b` (character 5) is no part of an expression'),
-    ("tcp\0udp", "`\\x00` (character 4) is no part of an expression"),
-    ("host exämple", "`ä` (character 8) is no part of an expression"),
+    ("tcp \x1b[2J", '"tcp \\x1b[2J": `\\x1b` (character 5) is not valid in an expression'),
+    ("tcp\0udp", "`\\x00` (character 4) is not valid in an expression"),
+    ("host exämple", "`ä` (character 8) is not valid in an expression"),
     ("ip6 protochain 6", "it would walk a chain of headers in a loop (protochain): name the protocol with `proto`"),
-    ("ether[4294967295] = 1", "it asks for what only a live capture knows, or reads before the frame"),
+    ("ether[4294967295] = 1", "it needs data of a live capture, or reads before the frame"),
     ("tcp or", "syntax error (libpcap)"),
     ("port 65536", "illegal port number 65536 > 65535 (libpcap)"),
     ("port nonesuch", "unknown port 'nonesuch' (libpcap)"),
     ("ip broadcast", "netmask not known, so 'ip broadcast' not supported (libpcap)"),
     ("tcp and udp", "expression rejects all packets (libpcap)"),
-    ("x" * 5000, f'expression "{"x" * 60}…": it is longer than 4096 bytes: write it as several'),
-    (" or ".join(f"port {port}" for port in range(300)), "it is too much for libpcap's optimiser (19142 instructions)"),
+    ("x" * 5000, f'expression "{"x" * 60}…": it is longer than 4096 bytes: split it into several'),
+    (" or ".join(f"port {port}" for port in range(300)), "it is too complex for libpcap's optimiser (19142 instructions)"),
 ]
 TAKEN = [
     *("", "port http", "(port 80 or http)", "portrange ssh-http", "ip proto \\tcp", "ether proto \\arp", "llc i"),
@@ -73,7 +73,7 @@ def test_frames_that_begin_with_ip() -> None:
 def test_long_code_is_refused() -> None:
     code = compile("tcp").code
     assert classic.objection(code * 100) == ""
-    assert "4096 are the limit: write it as several" in classic.objection(code * 1000)
+    assert "the limit is 4096: split it into several" in classic.objection(code * 1000)
 
 
 def test_the_word_vlan_is_a_word() -> None:

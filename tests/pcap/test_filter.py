@@ -100,7 +100,7 @@ def test_it_says_what_an_expression_becomes() -> None:
     assert classic.split() == ["classic", "16", "instructions"]
     assert code[0].startswith("(000) ldh      [12]") and code[15] == "(015) ret      #0"
     assert sum(line.startswith("        ") for line in code) == int(ebpf.split()[1])
-    assert "it has the word `vlan`" in hardtack("filter", "vlan 5").stdout
+    assert "the expression has the word `vlan`" in hardtack("filter", "vlan 5").stdout
 
 
 def test_it_says_which_frames_match(capture: Path) -> None:
@@ -164,8 +164,8 @@ def test_mistakes(capture: Path, tmp_path: Path) -> None:
     assert "`example.org` (character 6) is a name" in refused("filter", "host example.org")
     assert refused("filter", "tcp", tmp_path / "none") == f"capture {tmp_path}/none: No such file or directory"
     assert refused("filter", "tcp", __file__).endswith("unknown file format")
-    assert refused("filter", "tcp", "-w", tmp_path / "out").startswith("Invalid value: --write wants a capture")
-    assert refused("filter", "tcp", capture, "-w", capture).endswith("is the capture itself: write to another file")
+    assert refused("filter", "tcp", "-w", tmp_path / "out").startswith("Invalid value: --write needs a capture")
+    assert refused("filter", "tcp", capture, "-w", capture).endswith("is the capture file itself: write to another file")
     cooked = tmp_path / "any.pcap"
     cooked.write_bytes(classic_file([], link=COOKED))
     assert "has frames of type LINUX_SLL: capture on one interface" in refused("filter", "tcp", cooked)
@@ -193,7 +193,7 @@ def test_a_full_disk_is_told(capture: Path) -> None:
 def test_without_root() -> None:
     done = hardtack("filter", "tcp", prefix=UNPRIVILEGED)
     assert done.returncode == 0
-    assert "not measured in the kernel (that takes root)" in done.stdout
+    assert "not measured in the kernel (needs root)" in done.stdout
 
 
 def test_every_frame_has_a_line() -> None:

@@ -75,7 +75,7 @@ def test_as_many_as_one_program_holds() -> None:
     with programs.load(matcher(rules), {}) as program:
         assert program.test_run(bytes(sent)).verdict == MOST_EXPRESSIONS
         assert program.verified < 100_000
-    with pytest.raises(TooLarge, match="257 expressions are more than the 256 that one program holds") as error:
+    with pytest.raises(TooLarge, match="257 expressions are more than the limit of 256 for one program") as error:
         matcher([*rules, compile("tcp")])
     assert error.value.position == MOST_EXPRESSIONS + 1
 

@@ -272,10 +272,10 @@ def children(pid: int) -> list[int]:
     ("options", "status", "told"),
     [
         (["--now", "--list"], 2, "not together with FILE or --list"),
-        (["none.json"], 1, "cannot read this report: No such file or directory; hardtack report --list"),
+        (["none.json"], 1, "cannot read this report: No such file or directory; see hardtack report --list"),
         (["--host", "six", "--list"], 1, 'no report on host "six"'),
         (["--now", "--host", "six"], 1, 'host "six" is not under attack'),
-        (["/proc/self/status"], 1, "no report, or a damaged one: it is no JSON"),
+        (["/proc/self/status"], 1, "not a report, or damaged: it is not JSON"),
     ],
 )
 def test_mistakes_are_told(ground: Ground, options: list[str], status: int, told: str) -> None:

@@ -55,7 +55,7 @@ def test_status(ground: Ground) -> None:
     assert (one["interface"], one["front"], one["attached"], one["process"]) == (name, False, True, ground.process.pid)
     assert 3000 < one["keys_until"] - time.time() < 3800 and one["unit"] == ""
     text = ground.ask("status", "-i", name).stdout.decode()
-    assert text.startswith(f"{name}: attached; process {ground.process.pid} since ") and "keys for " in text
+    assert text.startswith(f"{name}: attached; process {ground.process.pid} since ") and "keys valid for " in text
     done = ground.ask("status", "-i", "lo")
     assert done.returncode == 1 and b"no agent is attached to lo; start one: hardtack-agent" in done.stderr
 
@@ -83,5 +83,5 @@ def test_what_is_wrong_with_one() -> None:
     bad = State("eth0", False, False, 0, "", None, 0, {"admitted": 1_000, "bad_cookie": 2})
     assert [one.name for one in asked.troubles([bad])] == ["detached", "no-process", "keys-run-out"]
     head, first, second = asked.told(bad)
-    assert head == "eth0: NOT attached any more; no process; keys have run out"
+    assert head == "eth0: NOT attached; no process; keys expired"
     assert first.startswith("  1,000  admitted: ") and second.startswith("      2  bad_cookie: ")

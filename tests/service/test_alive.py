@@ -40,7 +40,7 @@ def test_its_files_may_vanish(tmp_path: Path) -> None:
             for command in (front_command(file), [*hardtack, "detach"]):
                 done = run(command, net.front, timeout=PATIENCE)
                 told = done.stderr.decode()
-                assert done.returncode == 1 and f"process {front.pid}; end it first: kill {front.pid}" in told
+                assert done.returncode == 1 and f"process {front.pid}; stop it first: kill {front.pid}" in told
             done = run([*hardtack, "reload"], net.front)
             assert done.returncode == 1 and f"kill -HUP {front.pid}" in done.stderr.decode()
             front.send(signal.SIGHUP)
@@ -61,7 +61,7 @@ def test_what_goes_with_a_mount_namespace_is_said_to(tmp_path: Path) -> None:
             front.wait_for(r"\bready\b", PATIENCE)
             front.wait_for("WARNING finding name=not-lasting .*nsenter --net=", PATIENCE)
             assert front.stop() == 0
-        assert 'programs="go with this mount namespace"' in front.lines[-1]
+        assert 'programs="removed with this mount namespace"' in front.lines[-1]
         assert eventually(lambda: b"xdp" not in run(["ip", "link", "show", net.outside.name], net.front).stdout, PATIENCE)
 
 

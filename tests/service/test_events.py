@@ -92,7 +92,7 @@ def test_what_a_server_gets(server: Server, tmp_path: Path) -> None:
     token.write_text("geheim-123\n")
     token.chmod(0o600)
     with to(server, token_file=token):
-        journal.note("by-kernel", hosts="web")  # which nobody else is told of
+        journal.note("by-kernel", hosts="web")  # which no webhook, no command of
         journal.note("under-attack", 30, host="web", why="strays", syns="75000/s")
         journal.note("reloaded", by="file", changes=2, seconds=0.5)
     (headers, event), (_, reloaded) = server.got

@@ -75,7 +75,7 @@ def test_json() -> None:
 
 def test_another_format_is_a_mistake() -> None:
     done = said({"HARDTACK_LOG": "xml"})
-    assert "HARDTACK_LOG: found 'xml', which is no log format; write text or json" in done.stderr
+    assert "HARDTACK_LOG: found 'xml', which is not a log format; write text or json" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -188,15 +188,15 @@ def test_systemd_is_told_of_all_of_it(ground: Ground) -> None:
     ground.front.process.send(signal.SIGHUP)
     begun = ground.front.told("RELOADING=1")
     assert begun[1].startswith("MONOTONIC_USEC=")
-    assert ground.front.told("READY=1")[1] == "STATUS=reloaded: nothing has changed"
+    assert ground.front.told("READY=1")[1] == "STATUS=reloaded: no changes"
     good = ground.file.read_text()
     ground.file.write_text(good.replace("udp and src port 53", "udp and src port 123"))
     assert ground.front.told("READY=1")[1].startswith("STATUS=reloaded: ")
     ground.file.write_text(good.replace("command = [", 'command = ["/secret", '))
     refused = ground.front.told("READY=1")[1]
-    assert refused.startswith("STATUS=NOT reloaded, all as before: [events] command: ") and "/secret" not in refused
+    assert refused.startswith("STATUS=NOT reloaded, nothing changed: [events] command: ") and "/secret" not in refused
     ground.file.write_text("nonsense")
-    assert ground.front.told("READY=1")[1].startswith("STATUS=NOT reloaded, all as before: ")
+    assert ground.front.told("READY=1")[1].startswith("STATUS=NOT reloaded, nothing changed: ")
     assert ground.hardtack("reload").returncode == 1
     ground.file.write_text(good)
     assert ground.hardtack("status", "--json").returncode == 0

@@ -35,24 +35,24 @@ def made_parser() -> argparse.ArgumentParser:
     """What there is to be said to it."""
     parser = argparse.ArgumentParser(
         prog="hardtack-agent",
-        description="Make sockets, on a protected host, of the cookies that a front's clients bring back.",
-        epilog="It works on what comes in by the interface, says 'ready', and ends on SIGTERM or Ctrl-C. Its program stays "
-        "at work, for an hour as the keys go, and is taken over by the next; --detach takes it off. "
-        "Two words in the place of options: status, what it does; doctor, what stands in the way. Both have --help.",
+        description="Accept, on a protected host, the clients that return a front's cookie.",
+        epilog="Logs 'ready' once it works, and ends on SIGTERM or Ctrl-C. Its program stays in place "
+        "with keys for an hour, until the next start takes it over or --detach removes it. "
+        "Instead of options: status shows what the agent does, doctor checks this machine; both have --help.",
     )
-    parser.add_argument("-i", "--interface", required=True, metavar="IF", help="where clients' traffic comes in")
+    parser.add_argument("-i", "--interface", required=True, metavar="IF", help="interface that faces the clients")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--key", type=Path, metavar="FILE", help="the master key, as on the front")
-    old = "another key whose cookies are taken, while keys change"
+    what.add_argument("--key", type=Path, metavar="FILE", help="master key file, the same as on the front")
+    old = "also accept cookies of this key, during a key rotation"
     parser.add_argument("--old-key", type=Path, metavar="FILE", help=old)
-    what.add_argument("--detach", action="store_true", help="take the program off, and end")
+    what.add_argument("--detach", action="store_true", help="detach the agent's program and exit")
     scale = {"type": int, "choices": range(MOST_SCALE + 1), "default": USUAL_SCALE, "metavar": "N"}
     told = f"window_scale of this host in the front's configuration, if it is not {USUAL_SCALE}"
     parser.add_argument("--window-scale", help=told, **scale)  # type: ignore[arg-type]
-    text = "write metrics there, for node_exporter's textfile collector; user hardtack must be able to write to its folder"
+    text = "write metrics to this file, for node_exporter; user hardtack must be able to write to its folder"
     parser.add_argument("--metrics-textfile", type=Path, metavar="FILE.prom", help=text)
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
-    told = f"of log lines: {' or '.join(FORMATS)}; left out: as {VARIABLE} says, else text"
+    parser.add_argument("-v", "--verbose", action="store_true", help="also log debug messages")
+    told = f"log format: {' or '.join(FORMATS)}; default: ${VARIABLE}, else text"
     parser.add_argument("--log-format", choices=FORMATS, default="", help=told)
     parser.add_argument("--version", action="version", version=f"hardtack {__version__}")
     return parser
@@ -64,7 +64,7 @@ def main() -> int:
     given = None if words[:1] in ([word] for word in WORDS) else parser.parse_args()
     for option in ("old_key", "metrics_textfile"):
         if given and getattr(given, option) and not given.key:
-            parser.error(f"argument --{option.replace('_', '-')}: write --key FILE, too")
+            parser.error(f"argument --{option.replace('_', '-')}: also write --key FILE")
     try:
         if given is None:
             return asked(words)

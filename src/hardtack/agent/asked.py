@@ -57,16 +57,16 @@ class State:
 def asked(words: Sequence[str]) -> int:
     """Answer one of WORDS and its options; the exit status."""
     parser = argparse.ArgumentParser(prog=f"hardtack-agent {words[0]}", description=HELP[words[0]])
-    parser.add_argument("-i", "--interface", metavar="IF", help="this one only; without: all")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("-i", "--interface", metavar="IF", help="only this interface; default: all")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(words[1:])
     return (status if words[0] == "status" else doctor)(given.interface, given.json)
 
 
 HELP = {
-    "status": "What agents do here: interface, process, counters by reason, how long the keys last. Needs root. "
-    "Exit status 1: there is none.",
-    "doctor": "Whether this machine can have an agent, what is missing, and what stands in the way. "
+    "status": "Show the agents of this machine: interface, process, counters by reason, key expiry. Needs root. "
+    "Exit status 1: no agent is attached.",
+    "doctor": "Check whether this machine can run an agent, what is missing, and what prevents it from working. "
     "Exit status 1: it cannot.",
 }
 
@@ -86,7 +86,7 @@ def status(interface: str | None, as_json: bool) -> int:
 
 def doctor(interface: str | None, as_json: bool) -> int:
     """What this machine can do, and what stands in the way."""
-    tried = [one for one in features.probe() if "agent" in one.purposes or one.name in ("bpffs", "clock in step")]
+    tried = [one for one in features.probe() if "agent" in one.purposes or one.name in ("bpffs", "clock synchronised")]
     able = features.enough(tried, "agent")
     found = states(interface) if bpf.privileged() else []
     named = [interface] if interface else [one.interface for one in found]
@@ -96,14 +96,14 @@ def doctor(interface: str | None, as_json: bool) -> int:
         print(json.dumps(facts | {"findings": [asdict(one) for one in seen]}))
     else:
         print(*tried, *(f"{one.name}: {one}" for one in seen), sep="\n")
-        print("this machine can have an agent" if able else "this machine cannot have an agent")
+        print("this machine can run an agent" if able else "this machine cannot run an agent")
     return 0 if able and not any(one.fatal for one in seen) else 1
 
 
 def states(interface: str | None) -> list[State]:
     """Of all agents of this network namespace, those inside fronts included. Nothing, BpfError."""
     if not bpf.privileged():
-        raise Nothing(f"only root may look into hardtack's tables: {bpf.PRIVILEGES}")
+        raise Nothing(f"only root may read hardtack's tables: {bpf.PRIVILEGES}")
     found = []
     for folder in (*pins.here("agent"), *pins.here("front")):
         names = [name for program, name in map(pins.parted, folder.links()) if program == "agent" and name != "lo"]
@@ -164,11 +164,11 @@ def troubles(found: Iterable[State]) -> Iterable[Finding]:
     """What is wrong with agents that are there."""
     for one in found:
         if not one.attached:
-            yield Finding("detached", f"{one.interface}: the agent's program is not there any more", "start the agent again")
+            yield Finding("detached", f"{one.interface}: the agent's program is no longer attached", "restart the agent")
         if not one.process and not one.front:
-            yield Finding("no-process", f"{one.interface}: no process renews the keys", "start the agent again")
+            yield Finding("no-process", f"{one.interface}: no process renews the keys", "restart the agent")
         if one.keys_until - time.time() < SHORT:
-            yield Finding("keys-run-out", f"{one.interface}: {left(one)}", "start the agent again")
+            yield Finding("keys-run-out", f"{one.interface}: {left(one)}", "restart the agent")
 
 
 def standing_in_the_way(interface: str) -> list[Finding]:
@@ -176,13 +176,13 @@ def standing_in_the_way(interface: str) -> list[Finding]:
     try:
         interfaces.require_ip(interface)
     except Mistake as mistake:
-        return [Finding("interface", str(mistake), "name another, or wait for it", fatal=True)]
+        return [Finding("interface", str(mistake), "name another interface, or create this one", fatal=True)]
     return [*findings(Site("agent", interface), (*LOOKS, before))]
 
 
 def told(one: State) -> Iterable[str]:
     """For people."""
-    attached = "attached" if one.attached else "NOT attached any more"
+    attached = "attached" if one.attached else "NOT attached"
     process = f"process {one.process}" + (f", {one.unit}" if one.unit else "") if one.process else "no process"
     since = f" since {time.strftime('%Y-%m-%d %H:%M:%S%z', time.localtime(one.started))}" if one.started else ""
     yield f"{one.interface}: {attached}; {'in a front; ' if one.front else ''}{process}{since}; {left(one)}"
@@ -194,4 +194,4 @@ def told(one: State) -> Iterable[str]:
 def left(one: State) -> str:
     """How long the keys last."""
     seconds = one.keys_until - time.time()
-    return f"keys for {seconds / 60:.0f} more minutes" if seconds > 0 else "keys have run out"
+    return f"keys valid for {seconds / 60:.0f} more minutes" if seconds > 0 else "keys expired"

@@ -138,7 +138,7 @@ def warn_unless_lasting() -> bool:
     """Whether programs and tables will outlive this process; a warning if not."""
     if lasting := bpffs.lasts(pins.ROOT):
         return lasting
-    what = "programs and tables are pinned in a mount namespace of this process alone and go with it, as after ip netns exec"
+    what = "programs and tables are pinned in a private mount namespace and vanish with this process, as after ip netns exec"
     warn(Finding("not-lasting", what, "start it with nsenter --net=/run/netns/NAME instead"))
     return lasting
 
@@ -148,4 +148,4 @@ def leave(interface: str, signal: str, remedy: str, counts: Mapping[str, int], l
     if lasting:
         journal.note("left", interface=interface, signal=signal, programs="stay", remove=remedy, **counts)
     else:
-        journal.note("left", interface=interface, signal=signal, programs="go with this mount namespace", **counts)
+        journal.note("left", interface=interface, signal=signal, programs="removed with this mount namespace", **counts)

@@ -33,13 +33,13 @@ def detach(
     unless `every` one must have some, only if all are.
     """
     if not bpf.privileged():
-        raise NotDetached(f"programs are to be taken off a network interface: {bpf.PRIVILEGES}")
+        raise NotDetached(f"detaching programs from an interface: {bpf.PRIVILEGES}")
     there = [folder for role in ROLES if role in roles for folder in pins.here(role, root)]
     known_here = {interface for folder in there for interface in folder.interfaces}
     missing = sorted(set(wanted) - known_here)
     if missing and (every or len(missing) == len(set(wanted))):
         known = ", ".join(sorted(known_here))
-        elsewhere = f"only to {known}" if known else "nor anywhere else in this network namespace"
+        elsewhere = f"only to {known}" if known else "nor to any other interface in this network namespace"
         raise NotDetached(f"hardtack is not attached to {', '.join(missing)}, {elsewhere}")
     chosen = [folder for folder in there if not wanted or not set(wanted).isdisjoint(folder.interfaces)]
     with ExitStack() as locks:

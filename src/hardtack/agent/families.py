@@ -33,15 +33,15 @@ class Family:
         return PREFIX + self.name
 
 
-BUILD = Family("build_info", "gauge", "Always 1: the version that runs.", ("version",))
+BUILD = Family("build_info", "gauge", "Always 1: the running version.", ("version",))
 AGENT_UP = Family("agent_up", "gauge", "1 while the agent's process runs, 0 once it has ended.", ("interface",))
 AGENT_FRAMES = Family(
-    *("agent_frames", "counter", "Segments that the agent's program has looked at, by reason."),
+    *("agent_frames", "counter", "Segments that the agent's program has examined, by reason."),
     ("interface", "reason"),
     "reasons of an agent, 15",
 )
 KEYS_EXPIRE = Family(
-    *("keys_expire_timestamp_seconds", "gauge", "When the keys in the kernel run out if no process renews them, unix time."),
+    *("keys_expire_timestamp_seconds", "gauge", "When the keys in the kernel expire, unless renewed, unix time."),
     ("interface",),
 )
 AGENT_BUILD = Family("agent_build_info", "gauge", "Always 1: the agent's version.", ("interface", "version"))

@@ -119,9 +119,9 @@ def taken(folder: Folder) -> Lock:
 
 def at_work(folder: Folder, pid: int) -> AtWork:
     """That somebody else has it, and how to end that."""
-    who = f"process {pid}" if pid else "a process that cannot be seen from here"
-    end = ending(pid) if pid else f"fuser -v {lock_path(folder)} tells which"
-    return AtWork(f"{NAMES[folder.role]} is running on {folder.interface}, {who}; end it first: {end}")
+    who = f"process {pid}" if pid else "a process that is not visible from here"
+    end = ending(pid) if pid else f"find it with: fuser -v {lock_path(folder)}"
+    return AtWork(f"{NAMES[folder.role]} is running on {folder.interface}, {who}; stop it first: {end}")
 
 
 def living(folder: Folder) -> int:

@@ -17,7 +17,7 @@ def agent_image() -> Image:
             from hardtack.packet.programs import AGENT
         except ModuleNotFoundError as error:
             raise CompileError(
-                f"no agent program came with this copy of hardtack that fits it, and {error.name} is not installed to "
+                f"this copy of hardtack has no matching agent program, and {error.name} is not installed to "
                 "compile one; install the wheel that `make build` makes"
             ) from error
         image = objects.compiled(AGENT)

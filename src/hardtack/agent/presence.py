@@ -27,7 +27,7 @@ class Presence:
         """Say once that an interface has gone. InterfaceBack when it has come back."""
         gone = {interface for standing in self._standings for interface in standing.gone()}
         for interface in sorted(gone - self._told):
-            journal.note("interface-gone", logging.ERROR, interface=interface, why="its program went with it")
+            journal.note("interface-gone", logging.ERROR, interface=interface, why="its program was removed with it")
         self._told |= gone
         for interface in sorted(gone.intersection(interfaces.names())):
-            raise InterfaceBack(f"{interface} is back, and without protection: this process must be started again")
+            raise InterfaceBack(f"{interface} is back, without hardtack's program: this process must be restarted")

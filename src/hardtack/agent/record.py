@@ -88,7 +88,7 @@ def read(path: Path) -> Record | None:
         told = json.loads(text)
         return Record(**told | {"interfaces": tuple(told["interfaces"])})
     except (ValueError, TypeError, KeyError) as error:
-        raise RecordError(f"{path}: not the record of a front or an agent; remove it: rm {path}") from error
+        raise RecordError(f"{path}: not a state file of a front or an agent; remove it: rm {path}") from error
 
 
 def remove(path: Path) -> None:

@@ -33,8 +33,8 @@ GATEWAYS: dict[Family, str] = {"ip": "127.0.0.1", "ip6": "::1"}
 FIRST, SECOND = 1, 2  # registers: NFT_REG_1, NFT_REG_2
 CHAIN = "behind-nat"
 REMEDY = (
-    "as long as any NAT rule is active on this host, its clients are reset; remove such rules, or `modprobe -a nf_tables "
-    "nft_socket nft_dup_ipv4 nft_dup_ipv6` and start again"
+    "while any NAT rule is active on this host, its clients are reset; remove such rules, or `modprobe -a nf_tables "
+    "nft_socket nft_dup_ipv4 nft_dup_ipv6` and restart the agent"
 )
 
 
@@ -68,7 +68,7 @@ def rounds_or_warning(interface: str) -> Iterator[None]:
         try:
             parts.enter_context(rounds(interface))
         except OSError as error:
-            what = f"{interface}: this kernel makes no nftables table that sends segments round lo ({error.strerror})"
+            what = f"{interface}: this kernel refuses the nftables table that loops segments through lo ({error.strerror})"
             warn(Finding("no-rounds", what, REMEDY))
         yield
 

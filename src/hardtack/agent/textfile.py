@@ -43,7 +43,7 @@ class Textfile:
         if path.suffix != SUFFIX:
             raise NoTextfile(f"{path}: node_exporter reads files whose names end with {SUFFIX} only; write {path}{SUFFIX}")
         if not self.path.parent.is_dir():
-            raise NoTextfile(f"{path}: no such folder; make it: install -d -o {heir()[1]} {self.path.parent}")
+            raise NoTextfile(f"{path}: no such folder; create it: install -d -o {heir()[1]} {self.path.parent}")
         if not writable(self.path.parent):
             folder, name = self.path.parent, heir()[1]
             raise NoTextfile(

@@ -59,7 +59,8 @@ class Upkeep:
         offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._clock.update(ONLY, clock_entry(offset))
         if self._offset and abs(step := offset - self._offset) >= STEP:
-            journal.note("clock-step", logging.WARNING, seconds=round(step / 1e9, 3), why="set by hand or NTP, or a suspend")
+            why = "clock set by hand or NTP, or the machine was suspended"
+            journal.note("clock-step", logging.WARNING, seconds=round(step / 1e9, 3), why=why)
         self._offset = offset
         if epoch_of(now) != self._epoch:
             for number, masters in enumerate(self._masters):
@@ -89,7 +90,7 @@ class Upkeep:
     def _all(self, masters: Sequence[Masters | None]) -> list[Masters | None]:
         room = self._keys.table.entries
         if len(masters) > room:
-            raise ValueError(f"{len(masters)} sets of keys; the table has room for {room}")
+            raise ValueError(f"{len(masters)} key sets; the limit of the table is {room}")
         return [*masters, *[None] * (room - len(masters))]
 
     def _write(self, number: int, masters: Masters | None, now: float) -> None:
@@ -134,8 +135,8 @@ def until_ended(
 def say_no() -> None:
     """That a reload is nothing that this process knows."""
     notify.reloading()
-    journal.note("not-reloaded", signal="SIGHUP", why="what it is told is read at a start: start it again")
-    notify.ready("nothing to reload: an agent reads what it is told when it starts")
+    journal.note("not-reloaded", signal="SIGHUP", why="an agent has no configuration file: restart it to change its options")
+    notify.ready("nothing to reload: restart the agent to change its options")
 
 
 def served_until_rung(

@@ -19,8 +19,8 @@ from hardtack.packet.entries import frames_of
 EVERY = 10  # seconds, as `until_ended` counts them
 MANY = 100  # frames: of a few, all may have been lost before they came as far as a program
 
-AT_TCX = "another program has put itself before it, as `bpftool net` shows: start this again, and it is first again"
-AT_XDP = "the driver or its hardware takes them before XDP: switch offloads off (`ethtool -k`), or name another interface"
+AT_TCX = "another program now runs before it (see `bpftool net`): restart hardtack here, and its program is first again"
+AT_XDP = "the driver or the hardware handles them before XDP: switch offloads off (`ethtool -k`), or name another interface"
 
 
 class Sight(Protocol):
@@ -75,7 +75,7 @@ class Watch:
             warn(self._finding(now - self._before))
 
     def _finding(self, frames: int) -> Finding:
-        what = f"{frames:,} frames have passed {self.interface}, and hardtack's program {self.program} has seen none of them"
+        what = f"{frames:,} frames passed {self.interface}, but hardtack's program {self.program} saw none of them"
         return Finding("unseen", what, self.remedy)
 
 

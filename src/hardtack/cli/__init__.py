@@ -37,8 +37,8 @@ def run(arguments: list[str]) -> int:
     try:
         from typer import TyperException
     except ModuleNotFoundError:
-        return complain("the command line needs the packages that `pip install hardtack` brings; "
-                        "an agent alone needs none: python3 -P -m hardtack.agent", 1)  # fmt: skip
+        return complain("the command line needs the packages that `pip install hardtack` installs; "
+                        "the agent alone needs none of them: python3 -P -m hardtack.agent", 1)  # fmt: skip
 
     from hardtack.cli import completion
     from hardtack.cli.app import NAMES, app

@@ -14,13 +14,13 @@ from hardtack.kernel.tcp import MOST_SCALE, USUAL_SCALE
 def agent(
     interface: Interface,
     key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="The master key, the same on every machine.")
+        Path | None, typer.Option("--key", metavar="FILE", help="Master key file, the same on every machine.")
     ] = None,
     old_key: Annotated[
         Path | None,
-        typer.Option("--old-key", metavar="FILE", help="Also accept cookies of this key, while keys are being changed."),
+        typer.Option("--old-key", metavar="FILE", help="Also accept cookies of this key, during a key rotation."),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Detach this agent's program and exit.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Detach the agent's program and exit.")] = False,
     window_scale: Annotated[
         int, typer.Option(min=0, max=MOST_SCALE, metavar="N", help="window_scale of this host in the front's configuration.")
     ] = USUAL_SCALE,
@@ -29,7 +29,7 @@ def agent(
         typer.Option(
             "--metrics-textfile",
             metavar="FILE.prom",
-            help="Write metrics there, for node_exporter; user hardtack must be able to write to its folder.",
+            help="Write metrics to this file, for node_exporter; user hardtack must be able to write to its folder.",
         ),
     ] = None,
     verbose: Verbose = False,
@@ -37,8 +37,8 @@ def agent(
 ) -> int:
     """Accept, on a protected host, the clients that return a front's cookie.
 
-    Needs Linux 6.9 or newer on the host. Only an ACK to a port that something listens on is looked at; SYNs, known
-    connections and everything else pass by untouched. Runs in the foreground and logs a line with the word "ready".
+    Needs Linux 6.9 or newer on the host. Only ACKs to listening ports are examined; SYNs, known
+    connections and everything else pass unchanged. Runs in the foreground and logs a line with the word "ready".
     SIGTERM or Ctrl-C end the process; the program stays in place, with keys for an hour, until the next start takes it
     over or --detach removes it. Where only Python is installed: python3 -P -m hardtack.agent, with the same options.
 
@@ -48,7 +48,7 @@ def agent(
         raise typer.BadParameter("write either --key FILE or --detach", param_hint="--key")
     for option, value in (("--old-key", old_key), ("--metrics-textfile", metrics_textfile)):
         if value and not key:
-            raise typer.BadParameter("write --key FILE, too", param_hint=option)
+            raise typer.BadParameter("also write --key FILE", param_hint=option)
     if key is None:
         from hardtack.agent.detach import detach as remove
 

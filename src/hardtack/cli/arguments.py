@@ -21,10 +21,10 @@ def hosts(incomplete: str) -> list[str]:
     return [name for name in known_hosts() if name.startswith(incomplete)]
 
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: hardtack example prints one.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration file: hardtack example prints one.")]
 Interface = Annotated[
     str,
-    typer.Option("--interface", "-i", metavar="IF", help="Where clients' traffic comes in.", autocompletion=interfaces),
+    typer.Option("--interface", "-i", metavar="IF", help="Interface that faces the clients.", autocompletion=interfaces),
 ]
 Attached = Annotated[
     list[str] | None,
@@ -32,16 +32,16 @@ Attached = Annotated[
         "--interface",
         "-i",
         metavar="IF",
-        help="This interface only; may be given several times. Without: all.",
+        help="This interface only; may be given several times. Default: all.",
         autocompletion=interfaces,
     ),
 ]
 Host = Annotated[
     str | None, typer.Option("--host", metavar="NAME", help="This host only, by its name.", autocompletion=hosts)
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also log debug messages.")]
 LogFormat = Annotated[
     Literal["text", "json"] | None,
-    typer.Option("--log-format", metavar="text|json", help="Of log lines. Left out: as HARDTACK_LOG says, else text."),
+    typer.Option("--log-format", metavar="text|json", help="Log format. Default: $HARDTACK_LOG, else text."),
 ]
-OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the chart and the numbers go.")]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the chart and the numbers.")]

@@ -9,14 +9,14 @@ from typing import Any
 from hardtack.cli.screen import clock
 from hardtack.control.attacks.entry import Attack
 
-WORDS = {"syns": "SYNs", "unfinished": "handshakes that do not end", "strays": "stray segments"}
+WORDS = {"syns": "SYNs", "unfinished": "unfinished handshakes", "strays": "stray segments"}
 
 
 def lines(attacks: Mapping[str, Attack]) -> Iterator[str]:
     """Of status: those that are attacked, or that somebody has switched, and how many there are."""
     told = {name: one for name, one in attacks.items() if one.since or one.override != "auto"}
     if many := sum(one.when == "under-attack" for one in attacks.values()):
-        calm = "" if told else ", calm"
+        calm = "" if told else ", no attack"
         yield f"protected only under attack: {many:,} host{'s' * (many > 1)}{calm}"
     for name, one in told.items():
         colour = "red" if one.since and not one.protected else "yellow"
@@ -25,7 +25,7 @@ def lines(attacks: Mapping[str, Attack]) -> Iterator[str]:
 
 def line(name: str, one: Mapping[str, Any]) -> str:
     """Of a host, whose facts are those of Attack."""
-    holds = "its handshake holds" if one["protected"] else "as with pass"
+    holds = "protected" if one["protected"] else "not protected (as with pass)"
     if one["override"] != "auto":
         holds = f"by hardtack protect {name} {one['override']}: {holds}"
     return f"{name}: {seen(one)}; {holds}"
@@ -34,6 +34,6 @@ def line(name: str, one: Mapping[str, Any]) -> str:
 def seen(one: Mapping[str, Any]) -> str:
     """What the front sees."""
     if one["since"] is None:
-        return "calm"
+        return "no attack"
     why = ", ".join(f"{one['peak'][kind]:,.0f} {WORDS[kind]}" for kind in one["why"])
-    return f"under attack since {clock(one['since'])}, at most {why} a second"
+    return f"under attack since {clock(one['since'])}, peak {why} a second"

@@ -14,7 +14,7 @@ from hardtack.cli.extras import require_lab
 
 def bench(
     rounds: Annotated[int | None, typer.Option(min=1, max=1000, help="How many rounds of measurements.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Few rounds, few frames: only checks that it works.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few rounds and frames: only checks that it works.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, for programs.")] = False,
     out: OutFolder = Path("out"),
 ) -> int:

@@ -26,20 +26,25 @@ def capture(
     interface: Attached = None,
     reason: Annotated[
         list[str] | None,
-        typer.Option("--reason", "-r", metavar="REASON", help="Frames with this reason only.", autocompletion=reasons),
+        typer.Option("--reason", "-r", metavar="REASON", help="Only frames with this reason.", autocompletion=reasons),
     ] = None,
     verdict: Annotated[
         list[str] | None,
-        typer.Option("--verdict", metavar="VERDICT", help="pass, drop, reply or forward.", autocompletion=verdicts),
+        typer.Option(
+            "--verdict",
+            metavar="VERDICT",
+            help="Only frames with this verdict: pass, drop, reply or forward.",
+            autocompletion=verdicts,
+        ),
     ] = None,
     host: Host = None,
     filter: Annotated[str, typer.Option(metavar="EXPRESSION", help="A pcap expression, as in pcap-filter(7).")] = "",
-    sample: Annotated[str, typer.Option(metavar="1/N", help="One frame of so many, by chance.")] = "1/1",
+    sample: Annotated[str, typer.Option(metavar="1/N", help="A random sample, one frame of N on average.")] = "1/1",
     count: Annotated[int | None, typer.Option("--count", "-c", min=1, metavar="N", help="Stop after N frames.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="Stop after so many seconds.")] = None,
-    snap: Annotated[int, typer.Option(min=1, max=2048, metavar="BYTES", help="Bytes of a frame that are kept.")] = 2048,
+    seconds: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="Stop after this many seconds.")] = None,
+    snap: Annotated[int, typer.Option(min=1, max=2048, metavar="BYTES", help="Bytes captured of each frame.")] = 2048,
     rate: Annotated[
-        int, typer.Option(min=60, max=10_000_000, metavar="N", help="Frames a second on each CPU, at most.")
+        int, typer.Option(min=60, max=10_000_000, metavar="N", help="At most this many frames a second on each CPU.")
     ] = 50_000,
     write: Annotated[
         Path | None, typer.Option("--write", "-w", metavar="FILE", help="Write a pcapng file; - writes to standard output.")
@@ -49,8 +54,8 @@ def capture(
 
     Without --write, prints a line for each frame. In a file, verdict and reason are the packet's comment, which Wireshark
     shows and finds (frame.comment). The filters add up; --reason and --verdict may be given several times. They are applied
-    in the kernel. Nothing is captured any more once this command has ended, however it ended. While it runs, the front does
-    more for each frame: with --sample 1/1000 hardly anything, without it some 100 ns. Needs root, but no running process.
+    in the kernel. The capture ends with this command, however it ends. While it runs, the front does
+    more work per frame: with --sample 1/1000 hardly any, without it some 100 ns. Needs root, but no running process.
 
     Exit status 1: no front is attached in this network namespace; 2: a mistake.
 

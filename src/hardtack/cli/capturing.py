@@ -34,7 +34,7 @@ class File:
     """A pcapng file in the making: an interface block before the first frame of each interface."""
 
     def __init__(self, output: BinaryIO, request: Request) -> None:
-        what = "" if request.every == 1 else f", one frame of {request.every:,} by chance"
+        what = "" if request.every == 1 else f", a random sample of 1/{request.every:,}"
         self._blocks = Pcapng(output, f"hardtack {__version__}", f"captured by hardtack{what}")
         self._request = request
         self._interfaces: dict[tuple[str, str], int] = {}
@@ -114,7 +114,7 @@ def opened(path: Path) -> BinaryIO:
     """The file to be written, or standard output. CannotWrite."""
     if path == STANDARD:
         if sys.stdout.isatty():
-            raise CannotWrite("-w - writes a capture file: not to a terminal; pipe it: hardtack capture -w - | tcpdump -r -")
+            raise CannotWrite("-w - writes binary data, not for a terminal; pipe it: hardtack capture -w - | tcpdump -r -")
         return sys.stdout.buffer
     try:
         return path.open("wb")
@@ -132,5 +132,5 @@ def show(taken: Taken) -> None:
 
 def told(seen: int, missed: int) -> str:
     """The last line."""
-    less = f"; {missed:,} more were missed: take fewer with --sample, --reason, --host or --filter" if missed else ""
+    less = f"; {missed:,} more were lost: capture fewer with --sample, --reason, --host or --filter" if missed else ""
     return f"{seen:,} frames captured{less}"

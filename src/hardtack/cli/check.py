@@ -19,13 +19,13 @@ def check(
         bool, typer.Option("--show", help="Print the effective configuration as one TOML file, defaults included.")
     ] = False,
     source: Annotated[
-        str | None, typer.Option("--source", metavar="ADDRESS", help="Only show what the lists say about this source.")
+        str | None, typer.Option("--source", metavar="ADDRESS", help="Only show whether lists allow or deny this source.")
     ] = None,
 ) -> None:
     """Show what CONFIG protects, or everything that is wrong with it.
 
-    Exit status 0 if the file is good, 2 if not. What this machine lacks for it (keys, interfaces), and what would stand in
-    its way (no route, no forwarding), is only noted on standard error: the file may have been written for another one.
+    Exit status 0 if the file is valid, 2 if not. What this machine lacks for it (keys, interfaces), and what would prevent
+    forwarding (no route, ip_forward off), is only noted on standard error: the file may be for another machine.
 
     Example: hardtack check /etc/hardtack/hardtack.toml
     """

@@ -75,7 +75,7 @@ def show(console: Console, found: list[Feature], seen: list[Interface], findings
     for purpose in PURPOSES:
         lacks = ", ".join(feature.name for feature in features.missing(found, purpose))
         verdict = f"[red]no[/]: lacks {lacks}" if lacks else "[green]yes[/]"
-        console.print(f"Enough for {LABELS[purpose]}: {verdict}", soft_wrap=True)
+        console.print(f"Supports {LABELS[purpose]}: {verdict}", soft_wrap=True)
 
 
 def feature_table(found: list[Feature]) -> Table:
@@ -91,7 +91,7 @@ def feature_table(found: list[Feature]) -> Table:
 
 def interface_table(seen: list[Interface]) -> Table:
     """One row an interface: how an XDP program would run there."""
-    table = table_of("\ninterface", "\ndriver", "\nMTU", "\nXDP", "\nnow attached")
+    table = table_of("\ninterface", "\ndriver", "\nMTU", "\nXDP", "\nattached now")
     for interface in seen:
         now = f"program {interface.program} ({interface.attached})" if interface.attached else "nothing"
         table.add_row(interface.name, interface.driver or "none", str(interface.mtu), mode(interface), now)
@@ -101,11 +101,11 @@ def interface_table(seen: list[Interface]) -> Table:
 def mode(interface: Interface) -> str:
     """Where an XDP program would run."""
     if not interface.ethernet:
-        return "[yellow]none[/], at tcx: its frames have no Ethernet header"
+        return "[yellow]none[/], tcx instead: its frames have no Ethernet header"
     if interface.driver_mode is None:
-        return "[yellow]not known[/]: this kernel does not tell; driver mode is tried first"
+        return "[yellow]not known[/]: this kernel does not report it; driver mode is tried first"
     if not interface.driver_mode:
-        return "[yellow]generic mode[/] only: slow; the driver has no XDP"
+        return "[yellow]generic mode[/] only, slow: the driver has no native XDP support"
     if interface.answers_lost:
-        return f"[yellow]generic mode[/] for a front: slow; {interface.answers_lost}"
+        return f"[yellow]generic mode[/] for a front, slow: {interface.answers_lost}"
     return "[green]driver mode[/]" if interface.redirect else "[green]driver mode[/], without redirect"

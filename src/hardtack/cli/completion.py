@@ -43,10 +43,10 @@ def install(arguments: Sequence[str]) -> Iterator[str]:
             yield f"made {path}"
         elif now is None or was.strip() == now.strip():
             path.write_bytes(was)  # typer adds an empty line each time
-            yield f"{path} is as it was"
+            yield f"{path} is unchanged"
         else:
             yield f"changed {path}"
-    yield f"{shell} completes hardtack's commands and options from the next start on"
+    yield f"{shell} will complete hardtack's commands and options in new shells"
 
 
 def shell_of(arguments: Sequence[str]) -> str:
@@ -56,14 +56,14 @@ def shell_of(arguments: Sequence[str]) -> str:
         return named
     found = f"found {named!r}" if named else "SHELL is not set"
     choices = ", ".join(FILES)
-    raise NoShell(f"{found}: name the shell that completion is for, as hardtack {OPTION} bash; there are: {choices}")
+    raise NoShell(f"{found}: name the shell, as hardtack {OPTION} bash; supported: {choices}")
 
 
 def home_of() -> Path:
     """The home directory that the environment names: nobody else's is guessed. NoShell."""
     home = os.environ.get("HOME", "")
     if not home or not Path(home).is_dir():
-        found = f"HOME is {home}, which is no folder" if home else "HOME is not set"
+        found = f"HOME is {home}, which is not a folder" if home else "HOME is not set"
         raise NoShell(f"{found}: nothing was written; set it, or print the completion: hardtack --show-completion")
     return Path(home)
 

@@ -13,21 +13,21 @@ def connections(
     interface: Attached = None,
     host: Host = None,
     client: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="From this address or network only, as 198.51.100.0/24.")
+        str | None, typer.Option(metavar="ADDRESS", help="Only from this address or network, as 198.51.100.0/24.")
     ] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="To this port of the host only.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Only to this port of the host.")] = None,
     state: Annotated[
         Literal["established", "closing", "unconfirmed", "asked", "half-open"] | None,
         typer.Option(
             metavar="STATE",
-            help="established, closing (both have sent a FIN), unconfirmed, asked or half-open (one has yet to answer).",
+            help="established, closing (both have sent a FIN), unconfirmed, asked or half-open (one end has not answered).",
         ),
     ] = None,
     origin: Annotated[
         Literal["cookie", "syn", "host", "grace", "seed"] | None,
         typer.Option(metavar="ORIGIN", help="How the front learned of it: cookie, syn, host, grace or seed."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="List at most N.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
 ) -> None:
     """List the known connections of the fronts on this machine, most recently active first.

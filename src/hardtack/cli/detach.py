@@ -10,7 +10,7 @@ from hardtack.cli.arguments import Attached
 def detach(
     interface: Attached = None,
 ) -> None:
-    """Detach hardtack: remove the programs and tables that stay in place when a front or an agent ends.
+    """Detach hardtack: remove the programs and tables that a front or an agent leaves in place when it ends.
 
     Stop the processes first: where one is running, nothing is removed. Prints a line for each front and agent that was
     removed. Connections stay open; hosts are no longer protected.

@@ -17,7 +17,7 @@ def doctor(
 ) -> None:
     """Check what this machine supports, what each feature is needed for, and how to get what is missing.
 
-    Attaches nothing. Exit status 0: this machine can be a front; 1: it cannot.
+    Attaches nothing. Exit status 0: this machine can run a front; 1: it cannot.
 
     Example: hardtack doctor --interface eth0
     """

@@ -24,7 +24,7 @@ What = Literal[
     "grafana-prometheus", "grafana-influx",
 ]  # fmt: skip
 ABOUT = (
-    "The configuration; a unit of systemd; the user that they run as; their folder in /run; Prometheus' alert rules and "
+    "The configuration; a systemd unit; the user that they run as; their folder in /run; Prometheus alert rules and "
     "their tests; a dashboard for Grafana, for either data source."
 )
 
@@ -35,7 +35,7 @@ def example(
         typer.Argument(metavar="WHAT", help=ABOUT),
     ] = "configuration",
 ) -> None:
-    """Print an example: a configuration with every key there is, or what systemd, Prometheus and Grafana want.
+    """Print an example file: a configuration with every key, or a file for systemd, Prometheus or Grafana.
 
     Example: hardtack example > hardtack.toml
     """

@@ -13,14 +13,14 @@ from hardtack.cli.arguments import ConfigFile
 def explain(
     config: ConfigFile,
     capture: Annotated[Path, typer.Argument(metavar="CAPTURE", help="A capture file, pcap or pcapng.")],
-    frame: Annotated[int | None, typer.Option("--frame", "-n", min=1, metavar="N", help="This frame only, from 1.")] = None,
+    frame: Annotated[int | None, typer.Option("--frame", "-n", min=1, metavar="N", help="Only this frame, from 1.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
 ) -> None:
-    """Say what a front with CONFIG does with the frames of CAPTURE, and what each phase of its policy finds in them.
+    """Show what a front with CONFIG does with the frames of CAPTURE, and what each phase of its policy finds in them.
 
-    It is the front's own program, as machine code, in this process: no root, no interface, nothing is sent. It starts with
-    an empty connection table. A file of `hardtack capture` says what became of each frame then; that is told, too. The first
-    run takes half a minute, to compile.
+    Runs the front's own program as machine code in this process: no root, no interface, nothing is sent. It starts with
+    an empty connection table. For a file of `hardtack capture`, the verdict at that time is shown too. The first
+    run takes half a minute to compile.
 
     Exit status 2: a mistake in the configuration, or no such frame.
 

@@ -29,7 +29,7 @@ NOT_OFFERED = 15  # Flow.scale
 BEFORE_HOST = (Reason.not_ip, Reason.truncated, Reason.bad_header, Reason.not_ours)
 UNKNOWN = (Reason.stray_ack, Reason.stray_data, Reason.stray_fin, Reason.stray_rst, Reason.stray_syn_ack, Reason.guess_limit)
 CAPTURED = re.compile(r"(PASS|DROP|REPLY|FORWARD) (\w+)\b")  # as `hardtack capture` comments
-NO_KEY = "no key file can be read, so whether a cookie is good is not known"
+NO_KEY = "no key file can be read, so cookies cannot be checked"
 
 Row = dict[str, Any]
 
@@ -70,7 +70,7 @@ def explain(config: Path, capture: Path, number: int | None, as_json: bool) -> N
             if place == number:
                 break
         if not told:
-            raise NoSuchFrame(f"{capture}: there is no frame {number}" if number else f"{capture}: there is no frame in it")
+            raise NoSuchFrame(f"{capture}: no frame {number}" if number else f"{capture}: no frames in it")
     if unread:
         print(f"hardtack: {unread}", file=sys.stderr)
 
@@ -119,7 +119,7 @@ def phases(one: Explained, machine: Machine) -> Iterator[tuple[str, str]]:
         return
     yield "parse", parsed(flow)
     if found.reason in BEFORE_HOST or not flow["host"]:
-        yield "host", f"{address(flow, 'destination')} is protected by no host of the configuration"
+        yield "host", f"{address(flow, 'destination')} belongs to no host of the configuration"
         return
     name = machine.plan.seats.names[flow["host"] - 1]
     yield "host", f'"{name}", for {address(flow, "destination")}'
@@ -130,9 +130,9 @@ def phases(one: Explained, machine: Machine) -> Iterator[tuple[str, str]]:
         yield "rules", matched(found, machine)
     if flow["kind"] == PLAIN and flow["header"]:
         yield "segment", segment(flow)
-        yield "connection", "none is known: a capture has no connection table"
+        yield "connection", "not known: a capture has no connection table"
         if found.reason in UNKNOWN:
-            yield "cookie", "it brings no good cookie, or none was looked for"
+            yield "cookie", "no valid cookie, or not checked"
 
 
 def parsed(flow: Mapping[str, int]) -> str:
@@ -157,7 +157,7 @@ def matched(found: Found, machine: Machine) -> str:
     """Which rules."""
     names = {number: text for (_, text), number in machine.plan.seats.rules.numbers.items()}
     texts = [f'"{names[number]}"' for number in found.matched if number in names]
-    return f"matches {' and '.join(texts)}" if texts else "none matches that counts"
+    return f"matches {' and '.join(texts)}" if texts else "none matches"
 
 
 def address(flow: Mapping[str, int], end: str) -> str:
@@ -171,4 +171,4 @@ def differs(told: Row) -> str:
     match = CAPTURED.match(told["captured"])
     if not match or match[2] == told["reason"]:
         return ""
-    return " (the front knew more: connections, budgets, its rules at that time)"
+    return " (differs: the front had its own connections, budgets and rules at that time)"

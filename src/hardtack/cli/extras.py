@@ -19,10 +19,10 @@ class NotInstalled(Mistake):
 def require_compiler() -> None:
     """NotInstalled."""
     if missing := [name for name in COMPILER if not find_spec(name)]:
-        raise NotInstalled(f"this needs {', '.join(missing)}, not installed here: pip install 'hardtack[compiler]'")
+        raise NotInstalled(f"this needs {', '.join(missing)}, which is not installed: pip install 'hardtack[compiler]'")
 
 
 def require_lab() -> None:
     """NotInstalled, before anything is imported that imports them."""
     if missing := [name for name in LAB if not find_spec(name)]:
-        raise NotInstalled(f"the lab needs {', '.join(missing)}, not installed here: pip install 'hardtack[lab]'")
+        raise NotInstalled(f"the lab needs {', '.join(missing)}, which is not installed: pip install 'hardtack[lab]'")

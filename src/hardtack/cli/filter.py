@@ -23,9 +23,9 @@ def filter(
 ) -> None:
     """Show what a rule's EXPRESSION compiles to, its cost per frame, and which frames of CAPTURE it matches.
 
-    Rules of the configuration are such expressions. One without the word `vlan` sees every frame as if it had come without
-    its VLAN tags; one with it sees the frame as it is. Names are not looked up: write addresses. As root it is put before
-    this kernel's verifier and timed there, too; nothing is attached.
+    Rules of the configuration are such expressions. One without the word `vlan` sees every frame without its VLAN tags; one
+    with it sees the frame as it is. Host names are not resolved: write addresses. As root, it is also checked by this
+    kernel's verifier and timed there; nothing is attached.
 
     Exit status as grep's: 0: frames match (or no capture was named); 1: none does; 2: a mistake.
 
@@ -38,12 +38,12 @@ def filter(
 
     if capture is None:
         if write:
-            raise typer.BadParameter("--write wants a capture to take frames from")
+            raise typer.BadParameter("--write needs a capture to take frames from")
         with until_nobody_reads():
             explain(compile(expression), None, ebpf, json)
         return
     if write and same_file(write, capture):
-        raise CaptureError(f"{write} is the capture itself: write to another file")
+        raise CaptureError(f"{write} is the capture file itself: write to another file")
     found = 0
     with Capture(capture) as opened, until_nobody_reads():
         compiled = compile(expression, opened.link)

@@ -24,7 +24,7 @@ TIMED = 256  # frames that an expression is timed on
 PATIENCE = 2.0  # s until progress is told, and then between two reports
 SEEN = {
     "untagged frame": "the frame without its VLAN tags, two at most",
-    "frame": "the frame as it is, VLAN tags and all: it has the word `vlan`",
+    "frame": "the frame with its VLAN tags: the expression has the word `vlan`",
     "packet": "the packet, which begins with its IP header",
 }
 
@@ -72,12 +72,12 @@ def told(facts: Row) -> Iterator[str]:
     walked = f", {facts['verifier_instructions']:,} walked by the verifier" if facts["verifier_instructions"] else ""
     yield f"  eBPF     {facts['ebpf_instructions']:,} instructions, alone in a program{walked}"
     where = f"{facts['frames_timed']} frames of {'the capture' if facts['timed_on'] == 'capture' else 'usual kinds'}"
-    kernel = "not measured in the kernel (that takes root)"
+    kernel = "not measured in the kernel (needs root)"
     if facts["kernel_says"]:
         kernel = f"the kernel refused it: {facts['kernel_says']}"
     elif facts["kernel_ns"] is not None:
         kernel = f"{facts['kernel_ns']} ns in the kernel"
-    beside = "beside a program that does nothing"
+    beside = "compared to a program that does nothing"
     yield f"  costs    {facts['native_ns']} ns a frame in native code, {kernel}; {beside}, on {where}"
     yield f"  classic  {len(facts['classic'])} instructions"
     yield from facts["classic"]

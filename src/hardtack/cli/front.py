@@ -12,19 +12,19 @@ from hardtack.cli.arguments import ConfigFile, LogFormat, Verbose
 
 def front(
     config: ConfigFile,
-    detach: Annotated[bool, typer.Option("--detach", help="Detach this front's programs and exit.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Detach the front's programs and exit.")] = False,
     verbose: Verbose = False,
     log_format: LogFormat = None,
 ) -> int:
     """Protect the hosts of CONFIG, on the interfaces that face the internet.
 
-    Runs in the foreground and logs a line with the word "ready" once it protects. SIGTERM or Ctrl-C end the process, not
-    the protection: programs and tables stay in place, with keys for an hour, and the next start takes them over with all
-    connections. To remove them: --detach, or hardtack detach.
+    Runs in the foreground and logs a line with the word "ready" once the hosts are protected. SIGTERM or Ctrl-C end the
+    process, not the protection: programs and tables stay in place, with keys for an hour, and the next start takes them over
+    with all connections. To remove them: --detach, or hardtack detach.
 
-    CONFIG is read again as soon as it changes, on SIGHUP,
-    and by hardtack reload, which says what has changed or what is wrong. Hosts with handshake = "agent" must run `hardtack
-    agent` with the same key; with via = "local" this machine is the host, and the agent's program is attached here too.
+    CONFIG is reloaded when it changes, on SIGHUP, and by hardtack reload, which prints what has changed or what is wrong.
+    Hosts with handshake = "agent" must run `hardtack agent` with the same key; with via = "local" this machine is the host,
+    and the agent's program is attached here too.
 
     Example: hardtack front /etc/hardtack/hardtack.toml
     """

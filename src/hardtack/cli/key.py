@@ -9,12 +9,12 @@ import typer
 
 
 def key(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; nothing is ever overwritten.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to create; an existing file is never overwritten.")],
 ) -> None:
     """Create the master key that all fronts and agents share.
 
     The file (mode 0600) is created once and copied to every machine over a secure channel. Fronts and agents need no
-    connection to each other: they derive the same short-lived keys from it and from the time, so keep their clocks right
+    connection to each other: they derive the same short-lived keys from it and from the time, so keep clocks in sync
     (NTP).
 
     Example: hardtack key /etc/hardtack/key

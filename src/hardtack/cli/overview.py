@@ -36,14 +36,14 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
     for line in (
         f"Handshake: {shared(((handshake(host), host) for host in settings.hosts), '; ')}",
         f"Connections: {front.connections:,}, in {memory / 1e6:,.1f} MB of memory",
-        f"Learned from what hosts send: {learning(settings)}",
-        f"When switched on: segments of connections that exist pass for {front.grace} s, and are learned",
+        f"Learns hosts' own connections from: {learning(settings)}",
+        f"Grace period: segments of existing connections pass for {front.grace} s after a start, and are learned",
         f"SYN-ACKs: at most {front.replies_per_second:,} a second for all hosts together, "
-        f"{front.replies_per_prefix:,} for a source prefix that nobody has lately connected from",
-        f"New connections of a source prefix: at most {front.connections_per_prefix:,} a second",
+        f"{front.replies_per_prefix:,} for a source prefix without recent connections",
+        f"New connections: at most {front.connections_per_prefix:,} a second for each source prefix",
         *proven_sources(settings),
         *promises(settings),
-        f"Frames that a client may send on a connection: at most {frames(settings)} a second",
+        f"Frames from a client: at most {frames(settings)} a second on each connection",
         *sources(settings, lists),
         *rules(settings),
         *metrics(settings.metrics),
@@ -53,7 +53,7 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
 
 def cells_of(host: Host) -> tuple[str, ...]:
     """A host's row."""
-    ports = str(host.ports or ("all TCP" if host.protect is None else "as protect says"))
+    ports = str(host.ports or ("all TCP" if host.protect is None else "see protect"))
     addresses = "\n".join([*map(str, host.addresses), *(f"but not {one}" for one in host.exclude)])
     answers = (mss(host), host.default, f"{host.replies_per_second:,}") if host.answers else ("-", host.default, "-")
     return host.name, addresses, ports, way(host), *answers
@@ -85,11 +85,11 @@ def rules(settings: Config) -> Iterator[str]:
     owners = [("all hosts", settings.front.rules), *((host.name, host.rules) for host in settings.hosts)]
     for name, texts in owners:
         if texts:
-            yield f"Rules of {name}, the first that matches holds:"
+            yield f"Rules of {name}, first match wins:"
         yield from (f"  {number}. {text}" for number, text in enumerate(texts, 1))
     for host in settings.hosts:
         if host.protect is not None:
-            yield f'Protected of {host.name}: {host.protect}; all else: {host.default}'
+            yield f'Protected on {host.name}: {host.protect}; everything else: {host.default}'
         if host.dry_run:
             yield f"Dry run of {host.name}: nothing is dropped, no SYN is answered"
 
@@ -97,8 +97,8 @@ def rules(settings: Config) -> Iterator[str]:
 def metrics(told: Metrics) -> Iterator[str]:
     """Who listens, and where points are sent."""
     if told.prometheus:
-        reach = "from this machine only" if listen_of(told.prometheus).address.is_loopback else "from other machines, too"
-        yield f"Metrics: Prometheus at http://{told.prometheus}/metrics, {reach}"
+        reach = "this machine only" if listen_of(told.prometheus).address.is_loopback else "other machines"
+        yield f"Metrics: Prometheus at http://{told.prometheus}/metrics, reachable from {reach}"
     if told.influx:
         token = f", with the token in {told.influx_token_file}" if told.influx_token_file else ""
         yield f"Metrics: to InfluxDB at {told.influx}, every {told.interval} s{token}"
@@ -107,8 +107,8 @@ def metrics(told: Metrics) -> Iterator[str]:
 def learning(settings: Config) -> str:
     """Where the front sees it."""
     front = settings.front
-    inside = [f"what comes in by {', '.join(front.inside)}"] if front.inside else []
-    return " and ".join([*inside, *([f"what leaves by {', '.join(front.uplinks)}"] if settings.leaving else [])])
+    inside = [f"traffic received on {', '.join(front.inside)}"] if front.inside else []
+    return " and ".join([*inside, *([f"traffic sent on {', '.join(front.uplinks)}"] if settings.leaving else [])])
 
 
 def frames(settings: Config) -> str:
@@ -119,7 +119,7 @@ def frames(settings: Config) -> str:
 def handshake(host: Host) -> str:
     """Which one, and when; and how many SYNs may go on, if not all."""
     when = ", only under attack" if host.protect_when == "under-attack" else ""
-    most = f", at most {host.syns_per_second:,} SYNs a second go on" if host.syns_per_second else ""
+    most = f", at most {host.syns_per_second:,} SYNs a second forwarded" if host.syns_per_second else ""
     return host.handshake + when + most
 
 
@@ -129,7 +129,7 @@ def proven_sources(settings: Config) -> Iterator[str]:
     if any(host.handshake == "challenge" for host in settings.hosts):
         yield (
             f"Proven sources: {front.sources:,}, in {proven.memory_for(front.sources) / 1e6:,.1f} MB of memory, for "
-            f"{front.source_lifetime} s after the last SYN, with at most {front.syns_per_source:,} SYNs a second each"
+            f"{front.source_lifetime} s after their last SYN, at most {front.syns_per_source:,} SYNs a second each"
         )
 
 
@@ -137,13 +137,13 @@ def promises(settings: Config) -> Iterator[str]:
     """Options and window scale, and of whom: of those for whom SYNs are answered with a cookie."""
     promised = [(promise(host), host) for host in settings.hosts if host.handshake == "agent"]
     if promised:
-        yield f"Promised to clients that offer it: {shared(promised, '; ')}"
+        yield f"TCP options accepted from clients: {shared(promised, '; ')}"
 
 
 def promise(host: Host) -> str:
     """Of one host."""
     own, promised = "this machine's " if host.via == "local" else "", host.promises(Speech())
-    options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no option"
+    options = own + "options" if own and host.options is None else ", ".join(promised.options) or "no options"
     scale = own + "scale" if own and host.window_scale is None else f"window scale {promised.scale}"
     return f"{options}; {scale}"
 
@@ -166,7 +166,7 @@ def shared(facts: Iterable[tuple[str, Host]], between: str) -> str:
 
 def both(files: KeyFiles) -> str:
     """A key file, and the old one."""
-    return f"{files.new}, and cookies of the one in {files.old}" if files.old else str(files.new)
+    return f"{files.new}, also accepting cookies of {files.old}" if files.old else str(files.new)
 
 
 def way(host: Host) -> str:

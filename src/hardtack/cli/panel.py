@@ -20,9 +20,9 @@ from hardtack.printable import listed as some
 from hardtack.printable import printable
 
 FAILS = {
-    "reset": "resets the clients that are handed over to it",
-    "silence": "does not answer the clients that are handed over to it",
-    "some-reset": "resets most of the clients that are handed over to it",
+    "reset": "resets the connections that are handed over to it",
+    "silence": "does not answer on connections that are handed over to it",
+    "some-reset": "resets most of the connections that are handed over to it",
 }
 MOST_RULES = 4  # lines, unless all are asked for
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
@@ -109,7 +109,7 @@ def headlines(one: Readout, now: float, *, every: bool = True) -> Iterator[str]:
 def program(one: Attached) -> str:
     """Where a program is."""
     if not one.interface:
-        return f"[red]{one.program} (its interface has gone)[/]"
+        return f"[red]{one.program} (its interface is gone)[/]"
     return f"{one.program} ({HOOKS[one.program]} on {escape(one.interface)})"
 
 
@@ -117,8 +117,8 @@ def process(one: Readout) -> str:
     """Who keeps it going."""
     with_file = f", with {plain(one.configuration)}" if one.configuration else ""
     if one.process is None:
-        last = f"; the last one began {clock(one.started)}{with_file}" if one.started else ""
-        return f"process: [yellow]none is running, the programs stay in place[/]{last}"
+        last = f"; last started {clock(one.started)}{with_file}" if one.started else ""
+        return f"process: [yellow]not running, the programs stay in place[/]{last}"
     return f"process: {one.process}, since {clock(one.started)}{with_file}"
 
 
@@ -135,7 +135,7 @@ def reload(told: Reload) -> str:
 
 def keys(one: Readout, now: float) -> str:
     """How long cookies can be made and checked, and by which keys."""
-    return until(one, now) + (f"; in {one.old_keys} of {one.key_sets} sets an old key is taken, too" if one.old_keys else "")
+    return until(one, now) + (f"; {one.old_keys} of {one.key_sets} key sets also accept an old key" if one.old_keys else "")
 
 
 def until(one: Readout, now: float) -> str:
@@ -144,7 +144,7 @@ def until(one: Readout, now: float) -> str:
         return "keys: [red]none[/]"
     left = one.keys_until - now
     if left <= 0:
-        return f"keys: [red]expired at {clock(one.keys_until)}[/]; start the process again"
+        return f"keys: [red]expired at {clock(one.keys_until)}[/]; restart the process"
     if one.process is None:
         return f"keys: [yellow]expire at {clock(one.keys_until)}[/], in {left / 60:.0f} minutes: no process renews them"
     return f"keys: until {clock(one.keys_until)}, renewed by the process"
@@ -166,7 +166,7 @@ def connections(held: Connections) -> Iterator[str]:
 
 def sources(held: ProvenSources) -> str:
     """The proven ones."""
-    waiting = f", [yellow]{held.waiting:,} kept waiting[/]" if held.waiting else ""
+    waiting = f", [yellow]{held.waiting:,} blocked[/]" if held.waiting else ""
     full = "full" if held.count >= held.capacity else f"{held.count / held.capacity:.1%}"
     memory = f"memory {held.memory / 1e6:,.1f} MB, {held.memory_each:.0f} bytes a source"
     return f"proven sources: {held.count:,} of {held.capacity:,} ({full}){waiting}; {memory}"
@@ -177,13 +177,13 @@ def handshakes(of: dict[str, Handshake]) -> str:
     owners: dict[Handshake, list[str]] = {}
     for name, one in of.items():
         owners.setdefault(one, []).append(name)
-    now = {one: f", now as {one.holds}" if one.holds != one.configured else "" for one in owners}
+    now = {one: f", now {one.holds}" if one.holds != one.configured else "" for one in owners}
     return "handshake: " + "; ".join(f"{one.configured}{now[one]} ({escape(some(names))})" for one, names in owners.items())
 
 
 def hand_over(host: str, failure: Failure) -> str:
     """What is wrong with one."""
-    now = "; it answers its clients by itself meanwhile" if failure.passing else ""
+    now = "; it answers its clients itself until this is fixed" if failure.passing else ""
     told = f"host {plain(host)}: [red]{FAILS[failure.kind]}[/] since {clock(failure.since)}{now}"
     return f"{told}; likely: {plain(failure.cause)}; {plain(failure.remedy)}"
 

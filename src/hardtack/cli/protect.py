@@ -25,7 +25,7 @@ def protect(
 ) -> int:
     """Override the protection of a host with protect_when = "under-attack", or list such hosts.
 
-    auto, the default: the front decides. on and off override it until auto is set again, also across restarts and reloads.
+    auto, the default: the front decides. on and off override it until auto is set again, even across restarts and reloads.
     Known connections are not affected. Needs root, and to override, a running front. Exit status 1: there is no such host,
     it cannot be switched, or no front is running.
 
@@ -34,7 +34,7 @@ def protect(
     from hardtack.control.attacks.asking import listed, switched
 
     if (host is None) != (to is None):
-        raise typer.BadParameter("write both, as hardtack protect web on; or neither, to list all hosts", param_hint="NAME")
+        raise typer.BadParameter("write both, as hardtack protect web on, or neither, to list all hosts", param_hint="NAME")
     answers = [*listed(interface)] if host is None or to is None else [*switched(host, to, interface)]
     if json:
         for answer in answers:

@@ -45,9 +45,9 @@ def show(answer: dict[str, Any]) -> None:
     """For people: changes on standard output, what is wrong on standard error."""
     heads = {
         "changed": f"reloaded in {answer['seconds'] * 1000:.0f} ms",
-        "unchanged": "nothing to do: the configuration is in place already",
+        "unchanged": "nothing to do: the configuration is already in force",
         "different": "this would change",
-        "refused": "not reloaded: this takes a restart, which loses no connection; nothing was changed",
+        "refused": "not reloaded: this needs a restart, which loses no connection; nothing was changed",
         "failed": "not reloaded; nothing was changed",
     }
     good = answer["outcome"] in GOOD

@@ -15,18 +15,18 @@ from hardtack.printable import printable
 
 def report(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A report, by its file or a name of --list; without: the last one.")
+        Path | None, typer.Argument(metavar="FILE", help="A report's file, or its name in --list. Default: the latest.")
     ] = None,
-    host: Annotated[str | None, typer.Option(metavar="NAME", help="Reports on this host only.")] = None,
-    now: Annotated[bool, typer.Option("--now", help="Of attacks that go on, so far; asks the front's process.")] = False,
+    host: Annotated[str | None, typer.Option(metavar="NAME", help="Only reports on this host.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Report on current attacks; needs a running front.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the reports that are kept.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON: an object for each report, on a line.")] = False,
     interface: Attached = None,
 ) -> int:
-    """Print the report on an attack: when, how much, from where, what prevails in it, and rules that would drop it.
+    """Print the report on an attack: when, how much, from where, its typical features, and rules that would drop it.
 
-    A front writes one when an attack on a host is over, and keeps the last 100 in /var/lib/hardtack/reports. The rules are
-    proposals, each with the share of the attack and of ordinary traffic that it hits, measured on sampled frames; nothing
+    A front writes one when an attack on a host has ended, and keeps the last 100 in /var/lib/hardtack/reports. The rules are
+    proposals, each with the share of attack and of ordinary traffic that it matches, measured on sampled frames; nothing
     is changed. --interface is for --now. Needs root.
 
     Exit status 1: there is no such report, or with --now no host under attack, or no process.
@@ -37,7 +37,7 @@ def report(
     from hardtack.control.report import shelf
 
     if now and (file or list_):
-        raise typer.BadParameter("asks for an attack that goes on: not together with FILE or --list", param_hint="--now")
+        raise typer.BadParameter("reports on current attacks: not together with FILE or --list", param_hint="--now")
     if file and (host or list_):
         raise typer.BadParameter("names one report: not together with --host or --list", param_hint="FILE")
     problems = list[str]()

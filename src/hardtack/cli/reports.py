@@ -40,7 +40,7 @@ def kept(host: str | None, only_last: bool) -> list[Facts]:
                 break
     if not found:
         whose = f' on host "{host}"' if host else ""
-        when = "a front writes one when an attack is over; while it goes on: hardtack report --now"
+        when = "a front writes one when an attack has ended; during an attack: hardtack report --now"
         raise NoReport(f"no report{whose} in {folder}: {when}")
     return found[::-1]
 
@@ -55,7 +55,7 @@ def text(facts: Facts) -> str:
     try:
         return page(facts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NoReport(f"{facts.get('file', 'this file')}: no report, or a damaged one") from error
+        raise NoReport(f"{facts.get('file', 'this file')}: not a report, or damaged") from error
 
 
 def listed(found: Sequence[Facts]) -> Iterator[str]:

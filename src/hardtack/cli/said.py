@@ -26,7 +26,7 @@ def answers(source: Address, found: Loaded) -> Iterator[str]:
     """A line for each host whose own lists name it, and one for all others."""
     everybody, own = said_of(source, found)
     for name, said in own.items():
-        yield printable(f"{source} to {name}: {told(said)}, the host's own")
+        yield printable(f"{source} to {name}: {told(said)}, in the host's own list")
     others = "all other hosts" if own else "all hosts"
     if len(own) < len(found.config.hosts):
         yield printable(f"{source} to {others}: {told(everybody) if everybody else 'on no list'}")

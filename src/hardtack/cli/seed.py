@@ -28,12 +28,12 @@ def seed(
     interface: Attached = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each front.")] = False,
 ) -> int:
-    """Import connections that were open before a front was started, as `ss -Hnt` on a host prints them.
+    """Import connections that were open before the front started, as printed by `ss -Hnt` on a host.
 
-    In its grace period a front learns connections that are active. It does not know those that are idle for longer, and
-    would drop their segments; the host knows them. Connections of unprotected addresses are only counted. Nothing is
-    evicted: a full table takes no more. Exit status 2: a line is not of ss, and nothing was imported; 1: no front is
-    attached, or not all found room. Needs root.
+    In its grace period a front learns active connections. Segments of those that stay idle for longer would be
+    dropped, so import them from the host. Connections of unprotected addresses are only counted. Nothing is
+    evicted: a full table takes no more. Exit status 2: a line is not from ss, and nothing was imported; 1: no front is
+    attached, or the table had no room for all. Needs root.
 
     Example: hardtack seed web.txt, or at once: ssh web ss -Hnt state established | hardtack seed -
     """
@@ -67,9 +67,9 @@ def read(file: Path, counted: Counted) -> Iterator[bytes]:
 def line(fed: Fed, counted: Counted) -> str:
     """For people."""
     planted = fed.planted
-    parts = [f"{planted.seeded:,} connections seeded", f"{planted.known:,} known before"]
+    parts = [f"{planted.seeded:,} connections seeded", f"{planted.known:,} already known"]
     if planted.no_room:
-        parts.append(f"{planted.no_room:,} without room")
+        parts.append(f"{planted.no_room:,} not imported: table full")
     parts.append(f"{planted.not_protected:,} not protected here")
     return f"{fed.interface}: {', '.join(parts)}; {counted.lines:,} lines, {counted.other_states:,} of other states"
 

@@ -20,13 +20,13 @@ PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
     "front": ("6.1", "answering SYNs", ("front", "leaving", "lab")),
     "front_ruled": ("6.1", "rules and dry runs", ()),
     "inside": ("6.1", "learning from hosts", ("front", "lab")),
-    "sweeper": ("6.1", "a table of connections that stays quick", ("front", "leaving", "lab")),
-    "seeder": ("6.1", "knowing connections that are silent when a front starts", ()),
-    "leaving": ("6.6", "learning from what leaves", ("leaving", "lab")),
+    "sweeper": ("6.1", "cleaning up the connection table", ("front", "leaving", "lab")),
+    "seeder": ("6.1", "importing idle connections at a start", ()),
+    "leaving": ("6.6", "learning from outgoing traffic", ("leaving", "lab")),
     "front_ip": ("6.6", "a front on a tunnel without Ethernet", ()),
     "front_ip_ruled": ("6.6", "rules on such a tunnel", ()),
     "inside_ip": ("6.6", "hosts behind such a tunnel", ()),
-    "agent": ("6.9", "making sockets from cookies", ("agent", "lab")),
+    "agent": ("6.9", "creating sockets from cookies", ("agent", "lab")),
 }
 PATIENCE = 2.0  # s before the user is told what takes so long
 
@@ -54,7 +54,7 @@ def judged(name: str) -> Feature:
 
 def remedy(oldest: str) -> str:
     """What to do where a program is refused."""
-    return f"Linux {oldest} or newer should take it; this is {os.uname().release}"
+    return f"Linux {oldest} or newer should accept it; this is {os.uname().release}"
 
 
 def image_of(name: str) -> Image:

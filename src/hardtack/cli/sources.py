@@ -12,12 +12,12 @@ from hardtack.cli.arguments import Attached
 def sources(
     interface: Attached = None,
     source: Annotated[
-        str | None, typer.Option(metavar="NETWORK", help="This address or network only, as 198.51.100.0/24.")
+        str | None, typer.Option(metavar="NETWORK", help="Only this address or network, as 198.51.100.0/24.")
     ] = None,
     waiting: Annotated[
-        bool, typer.Option("--waiting", help="Only those that are blocked for a while: their SYNs are dropped.")
+        bool, typer.Option("--waiting", help="Only those that are temporarily blocked: their SYNs are dropped.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="Stop after so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="List at most N.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object on each line.")] = False,
 ) -> None:
     """List the proven sources of the fronts on this machine, most recently seen first.

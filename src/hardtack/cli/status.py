@@ -21,7 +21,7 @@ def status(
     every: Annotated[bool, typer.Option("--all", help="Every host with its reasons, every rule, memory.")] = False,
     watch: Annotated[
         float | None,
-        typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Repeat every so many seconds, with frames per second."),
+        typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Repeat every N seconds, with rates."),
     ] = None,
 ) -> None:
     """Show what is attached, traffic by verdict and reason, and how full the connection table is.

@@ -80,4 +80,4 @@ def hosts(console: Console, found: Groups, was: Groups, seconds: float) -> None:
         table.add_row(Text(name), *(Text(f"{verdicts[kind]:,}", style=COLOURS[kind]) for kind in WORDS), *rate)
     console.print(folding(table, console))
     if more := len(found) - len(chosen):
-        console.print(f"{more:,} more, less busy: hardtack status --all")
+        console.print(f"{more:,} more, less active: hardtack status --all")

@@ -13,15 +13,13 @@ from hardtack.cli.arguments import Attached, Host
 def top(
     interface: Attached = None,
     host: Host = None,
-    interval: Annotated[
-        float, typer.Option(min=0.2, max=60, metavar="SECONDS", help="Read the counters every so many seconds.")
-    ] = 1.0,
+    interval: Annotated[float, typer.Option(min=0.2, max=60, metavar="SECONDS", help="Seconds between updates.")] = 1.0,
 ) -> int:
     """Show live traffic, full-screen: by reason, host, CPU and rule, connections, and top sources of dropped frames.
 
     Reads the kernel's tables, so it also works while no process is running, and changes nothing. Keys: h shows them all, q
-    quits. Honours NO_COLOR. Needs root and a terminal. Exit status 1: nothing is attached in this network namespace; 2: this
-    is no terminal that can be drawn on, then use hardtack status --watch 2.
+    quits. Honours NO_COLOR. Needs root and a terminal. Exit status 1: nothing is attached in this network namespace; 2: not
+    a usable terminal; then use hardtack status --watch 2.
 
     Example: hardtack top --interface eth0
     """

@@ -44,7 +44,7 @@ def divided(found: Sequence[Folder], uplinks: Sequence[str]) -> str:
     first, *others = sorted(found, key=lambda folder: [name not in folder.interfaces for name in uplinks])
     where = " and ".join(told(folder) for folder in (first, *others))
     commands = " && ".join(map(detaching, others))
-    return f"{where} have a front each, and one cannot go on with the tables of several: take off all but one: {commands}"
+    return f"{where} have a front each, and a new front can take over only one of them: detach the others: {commands}"
 
 
 def left_behind(but: Collection[str] = ()) -> Iterator[Finding]:
@@ -54,9 +54,9 @@ def left_behind(but: Collection[str] = ()) -> Iterator[Finding]:
             process = process_of(folder)
             lives = (process and process.running) or living(folder)
             if set(but).isdisjoint(folder.interfaces) and folder.links() and not lives:
-                what = f"a front goes on without a process on {told(folder)}, as it was when that ended"
-                again = f"start it again ({process.configuration})" if process else "start it again"
-                yield Finding("left-behind", what, f"{again}, or take it off: {detaching(folder)}")
+                what = f"a front is attached to {told(folder)} without a process, with the configuration of its last run"
+                again = f"restart it ({process.configuration})" if process else "restart it"
+                yield Finding("left-behind", what, f"{again}, or detach it: {detaching(folder)}")
 
 
 def process_of(folder: Folder) -> Record | None:

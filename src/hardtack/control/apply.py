@@ -245,6 +245,6 @@ def tell_slow(places: Iterable[Place], refused: Mapping[str, str]) -> None:
     """Warn of programs that are not in their driver."""
     for place in places:
         if place.hook == "xdp" and interfaces.find(place.interface).attached == "generic":
-            why = "the kernel's generic hook runs the program, not the driver"
+            why = "the program runs in generic XDP mode, not in the driver"
             driver = {"driver": refused[place.link]} if place.link in refused else {}
             journal.note("slow", logging.WARNING, interface=place.interface, why=why, **driver)

@@ -33,15 +33,15 @@ def ask(folder: Folder, verb: str, **facts: Any) -> dict[str, Any]:
     except (FileNotFoundError, ConnectionRefusedError) as error:
         if pid := living(folder):
             raise NobodyAnswers(
-                f"{path}: this socket of process {pid} has been removed, so nothing has been done; the process goes on, and "
-                f"SIGHUP reloads it: kill -HUP {pid}; a restart of it, which loses no connection, makes the socket anew"
+                f"{path}: the control socket of process {pid} was removed, so nothing was done; the process is running, and "
+                f"SIGHUP reloads it: kill -HUP {pid}; a restart, which loses no connection, creates the socket again"
             ) from error
         raise NobodyAnswers(
-            f"{folder.interface}: no process is running, only the programs that it left, so nothing has been done; a "
-            "start reads the file: hardtack front CONFIG, or systemctl start hardtack-front"
+            f"{folder.interface}: no process is running, only its programs are in place, so nothing was done; start "
+            "it with: hardtack front CONFIG, or systemctl start hardtack-front"
         ) from error
     except (OSError, ValueError) as error:
-        raise NobodyAnswers(f"{path}: the front's process gives no answer: look at what it logs, or restart it") from error
+        raise NobodyAnswers(f"{path}: the front's process does not answer: see its log, or restart it") from error
     if "error" in facts:
-        raise NobodyAnswers(f"{path}: the front's process is of another version, and said: {facts['error']}")
+        raise NobodyAnswers(f"{path}: the front's process is of another version, and answered: {facts['error']}")
     return dict(facts)

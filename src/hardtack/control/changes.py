@@ -22,11 +22,11 @@ MOST_SHOWN = 4  # of the values that come, or go, in a list
 RESTART = {
     "interface": "programs are attached when a front starts",
     "inside": "programs are attached when a front starts",
-    "connections": "the table is made when a front starts",
-    "sources": "the table is made when a front starts",
+    "connections": "the table is created when a front starts",
+    "sources": "the table is created when a front starts",
 }
 
-EVENTS = "a token may be read, and a command chosen, only when a front starts"  # a URL may be a secret: it is not shown
+EVENTS = "tokens are read and commands set only when a front starts"  # a URL may be a secret: it is not shown
 
 
 class How(StrEnum):
@@ -160,17 +160,17 @@ def restarts(now: Plan, then: Plan) -> list[str]:
     found += [f"[events] {key}: {EVENTS}" for key, _, _ in differences(was.events, will.events)]
     found += agent_restarts(now.seats, then)
     if will.leaving and not any(place.link.startswith("leaving") for place in now.places):
-        found.append(f"what leaves by {listed(was.front.uplinks)} is to teach: no program is attached there")
+        found.append(f"learning from traffic sent on {listed(was.front.uplinks)}: {RESTART['inside']}")
     known = {one.name for one in now.facts.exits}
     for host in will.hosts:
         if host.out and host.out not in known:
-            found.append(f"host {host.name}: out = {host.out}: the front does not know this interface")
+            found.append(f"host {host.name}: out = {host.out}: this interface was not there at the start")
     if len(then.seats.key_files) > (entries := now.seats.sizes["keys"]):
-        found.append(f"{len(will.key_pairs)} sets of keys: the table was made for {entries} at most, those before included")
+        found.append(f"{len(will.key_pairs)} key sets: the table was created for at most {entries}, including earlier ones")
     if max(then.seats.numbers.values()) >= (entries := now.seats.sizes["counters"]):
-        found.append(f"{len(will.hosts)} hosts: the tables were made for {entries - 1} at most")
+        found.append(f"{len(will.hosts)} hosts: the tables were created for at most {entries - 1}")
     if max(then.protected.sets.values(), default=0) >= (entries := now.seats.sizes["ports"] // PORT_WORDS):
-        found.append(f"{len(then.protected.sets)} sets of ports: the table was made for {entries - 1} at most")
+        found.append(f"{len(then.protected.sets)} port sets: the table was created for at most {entries - 1}")
     found += rule_restarts(now.seats, then.seats)
     return found
 
@@ -184,13 +184,13 @@ def agent_restarts(now: Seats, then: Plan) -> list[str]:
         name = next(host.name for host in will.hosts if host.has_agent_here)
         return [f'host {name}: handshake = "agent" with via = "local": the agent is attached when a front starts']
     if will.key_pairs[0] != now.agent:
-        return [f"the agent here: its keys are in {both(will.key_pairs[0])}, and were in {both(now.agent)}"]
-    return [] if then.seats.key_files[0] == now.agent else ["the agent here: hosts with another key have its set of keys"]
+        return [f"the agent here: key file {both(now.agent)} -> {both(will.key_pairs[0])}"]
+    return [] if then.seats.key_files[0] == now.agent else ["the agent here: hosts with another key use its key set"]
 
 
 def rule_restarts(now: Seats, then: Seats) -> list[str]:
     """What of rules takes one."""
     found = []
     if max(then.rules.numbers.values(), default=0) >= (entries := now.sizes["rule_counters"]):
-        found.append(f"{len(then.rules.numbers)} rules: the tables were made for {entries - 1} at most")
+        found.append(f"{len(then.rules.numbers)} rules: the tables were created for at most {entries - 1}")
     return found

@@ -105,7 +105,7 @@ def closed_by_sender(uplinks: Iterable[Exit]) -> Closed | None:
     for one in uplinks:
         features = netlink.xdp_features(one.index)
         if features is not None and features & RUNS and not features & SENDS:  # without a driver's XDP the kernel sends
-            return Closed(f"the driver of {one.name} sends no frames to other interfaces", True)
+            return Closed(f"the driver of {one.name} does not support XDP redirect", True)
     return None
 
 
@@ -120,14 +120,14 @@ def usable(exits: Sequence[Exit], kernel: Routing) -> tuple[Exit, ...]:
 def closed_by_itself(one: Exit, link: Link | None, takes: bool) -> Closed | None:
     """Why this interface, which is now as `link` says, cannot be used; `takes`: frames come from another one's driver."""
     if not link:
-        return Closed(f"{one.name} has gone", False)
+        return Closed(f"{one.name} is gone", False)
     if link.mtu != one.mtu:
-        return Closed(f"{one.name} has another MTU than at the start: restart the front", True)
+        return Closed(f"the MTU of {one.name} has changed since the start: restart the front", True)
     if not link.ethernet:
-        return Closed(f"{one.name} is no Ethernet interface", True)
+        return Closed(f"{one.name} is not an Ethernet interface", True)
     if not link.up:
         return Closed(f"{one.name} is down", False)
     features = netlink.xdp_features(one.index)
     if takes and features is not None and not features & TAKES:
-        return Closed(f"the driver of {one.name} takes no frames from other interfaces", True)
+        return Closed(f"the driver of {one.name} does not accept redirected frames (ndo_xdp_xmit)", True)
     return None

@@ -35,7 +35,7 @@ def held(names: Iterable[bytes]) -> bytes:
     names = iter(names)
     found = bytearray().join(islice(names, MOST))
     if any(True for _ in names):
-        raise TooMany(f"more than {MOST:,} connections: feed them in parts")
+        raise TooMany(f"more than {MOST:,} connections: import them in parts")
     return bytes(found)
 
 
@@ -53,6 +53,6 @@ def opened(folder: Folder, tables: Tables) -> dict[str, Map]:
     for table in SEEDER.tables:
         one = tables.get(folder.as_large(table) if table is NETWORKS else table)
         if one is None:
-            raise NotWhole(f"{folder.interface}: the table {table.name} is not pinned; start the front again")
+            raise NotWhole(f"{folder.interface}: the table {table.name} is not pinned; restart the front")
         found[table.name] = one
     return found

@@ -83,14 +83,14 @@ class Hops:
         if not route or not link or route.kind not in (routes.UNICAST, routes.LOCAL):
             return Hop(why=f"no route to {one.address}")
         if route.kind == routes.LOCAL:
-            return Hop(why=f'{one.address} is an address of this machine: via = "local"?', lasting=True)
+            return Hop(why=f'{one.address} is an address of this machine: use via = "local"', lasting=True)
         if route.encapsulated:
-            return Hop(why=f"the route to {one.address} encapsulates", lasting=True)
+            return Hop(why=f"the route to {one.address} uses a tunnel encapsulation", lasting=True)
         if link.vlan and link.vlan != one.host.vlan:
-            return Hop(why=f"{link.name} is an interface of VLAN {link.vlan}: vlan = {link.vlan}?", lasting=True)
+            return Hop(why=f"{link.name} is an interface of VLAN {link.vlan}: use vlan = {link.vlan}", lasting=True)
         place = self._place_of.get(link.lower or link.index)
         if place is None:
-            return Hop(why=f"{link.name} came after the start, or is one too many: restart the front", lasting=True)
+            return Hop(why=f"{link.name} is too new, or one interface too many: restart the front", lasting=True)
         if place in self._shut:
             return Hop(why=self._shut[place].why, lasting=self._shut[place].lasting)
         if min(route.mtu or link.mtu, link.mtu) < self._exits[place].mtu:
@@ -98,7 +98,7 @@ class Hops:
         one.neighbour = link.index, route.gateway or one.address.packed
         one.state, mac = self._neighbours(*one.neighbour)
         if not one.state & routes.USABLE or len(mac) != 6 or not any(mac):
-            return Hop(why="its neighbour's MAC address is not known")
+            return Hop(why="the MAC address of its next hop is not known")
         return Hop(mac, place, self._exits[place].name, near=not route.gateway)
 
 

@@ -85,5 +85,5 @@ def tell(macs: tuple[bytes, ...]) -> None:
     """One line of the journal on whom frames may come in for."""
     journal.note("addresses", macs=",".join(mac.hex(":") for mac in macs[:MOST_MACS]))
     if more := macs[MOST_MACS:]:
-        why = f"a front knows {MOST_MACS} MAC addresses of its interfaces: frames for others are left to the kernel"
+        why = f"a front handles up to {MOST_MACS} MAC addresses of its interfaces: frames for others are left to the kernel"
         journal.note("too-many-addresses", logging.WARNING, more=len(more), why=why)

@@ -66,8 +66,8 @@ class Tables:
             return found
         if name in self._folder.tables():
             raise AnotherVersion(
-                f"{self._folder.interface}: the table {table.name} is another version's; ask with that version's "
-                "hardtack, or start the front again with this one"
+                f"{self._folder.interface}: the table {table.name} was created by another version; use that "
+                "version's hardtack, or restart the front with this one"
             )
         return None
 
@@ -115,8 +115,8 @@ class Tables:
 
     def _not_whole(self, what: str) -> NotWhole:
         return NotWhole(
-            f"{self._folder.interface}: the parts of {what} do not belong together: a front is just starting, then ask "
-            "again; or somebody has removed some, then start the front again"
+            f"{self._folder.interface}: the parts of {what} do not belong together: if a front is just starting, "
+            "try again; if some were removed, restart the front"
         )
 
     def now(self) -> int:
@@ -145,7 +145,7 @@ def key_of(number: int) -> bytes:
 def at(role: pins.Role, interface: Interfaces, root: Path = pins.ROOT) -> list[Folder]:
     """What is pinned in this network namespace, or for some interfaces of it. NothingHere if it is not root who asks."""
     if not bpf.privileged():
-        raise NothingHere(f"only root may look into hardtack's tables: {bpf.PRIVILEGES}")
+        raise NothingHere(f"only root may read hardtack's tables: {bpf.PRIVILEGES}")
     names = named(interface)
     return pins.on(names, role, root) if names else pins.here(role, root)
 
@@ -182,7 +182,7 @@ def nothing(interface: str | None, root: Path = pins.ROOT, also: str = "") -> No
         return NothingHere(f"{who} is attached to {interface}; {', and '.join(there)}")
     where = f"to {interface}" if interface else "in this network namespace"
     if agents:
-        return NothingHere(f"{who} is attached {where}, only an agent on {agents}: hardtack status says what it does")
+        return NothingHere(f"{who} is attached {where}, only an agent on {agents}: see hardtack status")
     start = "start one with: hardtack front /etc/hardtack/hardtack.toml"
     on_host = "; on a protected host: hardtack agent --interface IF --key FILE" if also else ""
     return NothingHere(f"{who} is attached {where}; {start}{on_host}")

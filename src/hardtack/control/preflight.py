@@ -53,7 +53,7 @@ def lacking(config: Config) -> list[Mistake]:
         found.of(interfaces.find, name)
     for host in [host for host in config.hosts if host.via in ("direct", "mac")][:1]:
         for name in front.uplinks:
-            found.of(interfaces.require_ethernet, name, f'let host "{host.name}" be reached by via = "kernel"')
+            found.of(interfaces.require_ethernet, name, f'write via = "kernel" for host "{host.name}"')
     for file in config.key_files:
         found.of(read_key, file)
     for pair in config.key_pairs:

@@ -40,9 +40,9 @@ from hardtack.image import ONLY
 from hardtack.mistake import Mistake
 from hardtack.packet.layout import NETWORKS
 
-GONE = "the front's helper process has ended; restart the front: no connection notices"
-MEND = "put it right: until then all stays as it was"
-RESTART = "restart the front for it: connections, counters and keys stay"
+GONE = "the front's helper process has ended; restart the front, which loses no connection"
+MEND = "fix it: until then the previous configuration stays in force"
+RESTART = "restart the front: connections, counters and keys are kept"
 FILE = "file"  # who asks when one has changed
 MOST_TOLD = 20  # changes, or problems, in the journal, a line each
 
@@ -277,7 +277,8 @@ class Reloading:
         self._gone, self._after = True, None
         self._news.unregister(self._helper.fileno())
         self._helper.ended()
-        journal.note("helper-gone", logging.ERROR, pid=self._helper.pid, why="protection goes on; a reload takes a restart")
+        why = "hosts stay protected; to reload, restart the front"
+        journal.note("helper-gone", logging.ERROR, pid=self._helper.pid, why=why)
         self._tell(self._told.failure(GONE))
         if self._now:
             self._end(Result(Outcome.FAILED, problems=[GONE]))
@@ -286,8 +287,8 @@ class Reloading:
 def said(result: Result) -> str:
     """What became of a reload, as `systemctl status` shows it."""
     if result.problems:
-        return f"NOT reloaded, all as before: {result.problems[0]}"
-    return f"reloaded: {len(result.changes)} changes" if result.changes else "reloaded: nothing has changed"
+        return f"NOT reloaded, nothing changed: {result.problems[0]}"
+    return f"reloaded: {len(result.changes)} changes" if result.changes else "reloaded: no changes"
 
 
 def in_the_way(now: Plan, then: Plan) -> list[Finding]:

@@ -19,18 +19,18 @@ from hardtack.control.rules import BadRule, Laid, protection
 from hardtack.kernel.programs import VerifierRefusal
 from hardtack.pcap.libpcap import ExpressionError
 
-LONG = "with which the rules of one program reach further than eBPF's jumps; write fewer or shorter ones"
+LONG = "which makes the program longer than eBPF's jumps reach; write fewer or shorter rules"
 
 
 def refused(refusal: VerifierRefusal) -> str:
     """What is wrong with a rule, in the verifier's words."""
     words = refusal.in_a_line().rstrip(".")
-    return f"which the kernel's verifier refuses, together with those before it: {words}; write fewer or simpler ones"
+    return f"which the kernel's verifier rejects, together with the rules before it: {words}; write fewer or simpler rules"
 
 
 def no_expression(error: ExpressionError) -> str:
     """What is wrong with one that libpcap takes for Ethernet only."""
-    return f"whose expression is none for frames that begin with IP, as on a tunnel: {error.reason}; leave the rule out"
+    return f"whose expression does not fit frames that begin with IP, as on a tunnel: {error.reason}; leave the rule out"
 
 
 def bad_rule(laid: Laid, place: int, position: int, why: str) -> BadRule:

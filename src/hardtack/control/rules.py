@@ -42,7 +42,7 @@ SECOND = 1_000_000_000  # ns
 DRAWS = 1000  # in a second, from the bucket of a fast rule
 MOST_LISTS = 1024  # different lists of expressions
 MOST_NUMBERED = 1 << 16
-SHARE = "write what several hosts have below [front], once"
+SHARE = "move rules that several hosts share to [front]"
 
 Owned = tuple[str, str]  # a rule's owner, a host's name or EVERYBODY, and its text
 Expressions = tuple[str, ...]
@@ -174,11 +174,11 @@ def laid(hosts: Mapping[str, Ruled], earlier: Laid = NO_RULES, known: Mapping[Ow
                 wanted.setdefault(ruling, name)
                 lists.setdefault(ruling.expressions, name)
     if len(lists) > MOST_LISTS:
-        why = f"list number {MOST_LISTS + 1:,} of different expressions; a front takes {MOST_LISTS:,}: {SHARE}"
+        why = f"list number {MOST_LISTS + 1:,} of different expressions; the limit is {MOST_LISTS:,}: {SHARE}"
         raise BadRule([*lists.values()][MOST_LISTS], "", why)
     everyone = owned(hosts)
     if len(everyone) >= MOST_NUMBERED:
-        why = f"rule number {MOST_NUMBERED:,} of all hosts; a front takes {MOST_NUMBERED - 1:,}: {SHARE}"
+        why = f"rule number {MOST_NUMBERED:,} of all hosts; the limit is {MOST_NUMBERED - 1:,}: {SHARE}"
         raise BadRule(*everyone[MOST_NUMBERED - 1], why)
     numbers = assigned(everyone, {**(known or {}), **earlier.numbers}, MOST_NUMBERED - 1)
     slots = assigned(lists, earlier.slots, MOST_PROGRAMS - 1)
@@ -225,7 +225,7 @@ def placed(wanted: Mapping[Ruling, str], had: Mapping[Ruling, int]) -> dict[Ruli
         while number < len(gaps) and gaps[number][1] - gaps[number][0] < size:
             number += 1
         if number == len(gaps):
-            why = f"which make more than {MOST_RULE_RECORDS:,} of all hosts; a front has room for no more: {SHARE}"
+            why = f"which make more than {MOST_RULE_RECORDS:,} for all hosts, the limit: {SHARE}"
             raise BadRule(owner, "", why)
         begin, end = gaps[number]
         first[size], found[ruling], gaps[number] = number, begin, (begin + size, end)

@@ -118,7 +118,7 @@ def ingredients(config: Config, facts: Facts, failing: Callable[[], Mapping[str,
     """All that a start takes; nothing in the kernel has been touched. Mistake for an interface."""
     for host in config.hosts:
         for name in config.front.uplinks if host.via in ("direct", "mac") else ():
-            interfaces.require_ethernet(name, f'let host "{host.name}" be reached by via = "kernel"')
+            interfaces.require_ethernet(name, f'write via = "kernel" for host "{host.name}"')
     where = places(config, facts)
     jumps = rule_loads.jumps(rules.laid(rules.ruled(config)), where)
     xdp.seeder()  # compiled, if it was not yet

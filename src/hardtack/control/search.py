@@ -95,4 +95,4 @@ def network(text: str) -> Network:
     try:
         return ip_network(text, strict=False)
     except ValueError:
-        raise SearchError(f"{text}: no address and no network; write one as 198.51.100.7 or 198.51.100.0/24") from None
+        raise SearchError(f"{text}: not an address or a network; write one as 198.51.100.7 or 198.51.100.0/24") from None

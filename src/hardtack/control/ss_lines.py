@@ -63,14 +63,14 @@ def name(line: bytes) -> bytes | None:
         return b""
     state = b"ESTAB" if columns[0].isdigit() else columns.pop(0)
     if state not in OPEN | OTHERS:
-        raise ValueError("no state that ss knows")
+        raise ValueError("not a state that ss prints")
     if len(columns) < 4 or not (columns[0].isdigit() and columns[1].isdigit()):
-        raise ValueError("not as many columns as ss writes")
+        raise ValueError("too few columns for ss")
     if state not in OPEN:
         return None
     (host, host_port), (client, client_port) = end(columns[2]), end(columns[3])
     if host.startswith(MAPPED) != client.startswith(MAPPED):
-        raise ValueError("IPv4 at one end and IPv6 at the other")
+        raise ValueError("one address is IPv4 and the other IPv6")
     return client + host + client_port + host_port
 
 
@@ -78,17 +78,17 @@ def end(text: bytes) -> tuple[bytes, bytes]:
     """An end's address, IPv4 mapped, and its port, as on the wire. ValueError."""
     match = END.fullmatch(text)
     if not match:
-        raise ValueError("no address and port in numbers")
+        raise ValueError("no numeric address and port")
     address, port = (match[1] or match[2]).decode(), int(match[3])
     if not 0 < port < 1 << 16:
-        raise ValueError("no port")
+        raise ValueError("no valid port")
     try:
         if ":" in address:
             packed = socket.inet_pton(socket.AF_INET6, address)
         else:
             packed = MAPPED + socket.inet_pton(socket.AF_INET, address)
     except OSError:
-        raise ValueError("no address and port in numbers") from None
+        raise ValueError("no numeric address and port") from None
     return packed, port.to_bytes(2, "big")
 
 

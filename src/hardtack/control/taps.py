@@ -210,7 +210,7 @@ class PinnedTap:
             wanted = TAPS, TAPPED, *(table for table, _ in WAYS)
             found = {table.name: one for table in wanted if (one := tables.get(table))}
             if not {TAPS.name, TAPPED.name} < found.keys():
-                raise NotWhole(f"{self._folder.interface}: the front is of another version, or just starting: ask again")
+                raise NotWhole(f"{self._folder.interface}: the front is of another version, or just starting: try again")
             self._earlier = self.fate()
             with locked(self._folder):
                 number = free(np.frombuffer(found[TAPS.name].memory(), Taps, 1))
@@ -245,7 +245,7 @@ def free(taps: npt.NDArray[np.void]) -> int:
     """A place that nobody has. AllTaken."""
     ended = [number for number in range(OWN + 1, MOST_TAPS) if taps["taps"]["until"][0, number] <= clock()]
     if not ended:
-        raise AllTaken(f"{MOST_TAPS - OWN - 1} captures or live views watch this front already: end one of them")
+        raise AllTaken(f"{MOST_TAPS - OWN - 1} captures or live views are already running on this front: end one of them")
     return ended[0]
 
 

@@ -28,17 +28,17 @@ def read_token(path: Path) -> str:
     finally:
         os.close(fd)
     if not text or len(text) > LONGEST or not all(33 <= byte <= 126 for byte in text):
-        raise TokenFileError(f"{path}: not a token: write it on one line, or user:password, without blanks")
+        raise TokenFileError(f"{path}: not a token: write it on one line, or user:password, without spaces")
     return text.decode("ascii")
 
 
 def fault(path: Path, status: os.stat_result) -> str | None:
     """What is wrong with the file, and what to do."""
     if not stat.S_ISREG(status.st_mode):
-        return "not a regular file; write the token into one"
+        return "not a regular file; put the token into one"
     if status.st_uid not in (0, os.geteuid()):
         return f"uid {status.st_uid} owns this token; write: chown {os.geteuid()} {path}"
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        return f"others than its owner may read this token (mode {mode}); write: chmod 600 {path}"
+        return f"users other than its owner can read this token (mode {mode}); write: chmod 600 {path}"
     return None

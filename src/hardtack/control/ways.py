@@ -37,7 +37,7 @@ def ways_to(hosts: Collection[Host]) -> Iterator[Finding]:
 def closed(name: str) -> Iterator[Finding]:
     """Why no frames come in by an interface."""
     if name == "lo":
-        yield Finding("loopback", "lo faces nobody but this machine", "name the interface that clients' traffic comes in by")
+        yield Finding("loopback", "lo carries no traffic from other machines", "name the interface that faces the clients")
         return
     with suppress(OSError), Routing() as kernel:
         index = socket.if_nametoindex(name)
@@ -45,7 +45,7 @@ def closed(name: str) -> Iterator[Finding]:
         if link and not link.up:
             yield Finding("interface-down", f"{name} is down", f"ip link set {name} up")
         elif facts.get(CARRIER) == b"\0":
-            yield Finding("no-carrier", f"{name} has no carrier", "look at its cable, or its other end")
+            yield Finding("no-carrier", f"{name} has no carrier", "check the cable, or the other end")
 
 
 def not_forwarding(hosts: Collection[Host]) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def not_forwarding(hosts: Collection[Host]) -> Iterator[Finding]:
         names = [host.name for host in hosts if host.via in ("kernel", "direct") and has(host, version)]
         if names and tcp.numbers(tcp.SETTINGS / setting) == [0]:
             key = f"net.{setting.replace('/', '.')}"
-            what = f"{key} is 0, and Linux is to send on to {listed(names)}"
+            what = f"{key} is 0, but Linux must forward to {listed(names)}"
             yield Finding("no-forwarding", what, f"sysctl -w {key}=1")
 
 
@@ -78,12 +78,12 @@ def routes(hosts: Collection[Host], kernel: Routing) -> Iterator[Finding]:
         elif route.kind == LOCAL:
             own.append(told)
     if nowhere:
-        yield Finding("no-route", f"there is no route to {listed(nowhere)}", "ip route add ADDRESS via GATEWAY")
+        yield Finding("no-route", f"no route to {listed(nowhere)}", "ip route add ADDRESS via GATEWAY")
     if own:
-        remedy = 'write via = "local" if this machine is the host, else take the address off it'
-        yield Finding("own-address", f"this machine has {listed(own)} itself", remedy)
+        remedy = 'write via = "local" if this machine is the host, else remove the address from it'
+        yield Finding("own-address", f"this machine itself has {listed(own)}", remedy)
     if elsewhere:
-        remedy = 'give it the address, or write another via than "local"'
+        remedy = 'add the address, or write another via than "local"'
         yield Finding("not-here", f"this machine does not have {listed(elsewhere)}", remedy)
 
 

@@ -30,5 +30,5 @@ def before(site: Site) -> Iterator[Finding]:
         for member in there.before(ours[0]) if ours else ():
             if any(map(member.is_ours, NAMES)):
                 continue  # they let each other see everything
-            what = f"{member} is on {site.interface} before hardtack's {name}, and may keep frames from it"
-            yield Finding("before", what, "start hardtack there again and it is first, or have that program return TCX_NEXT")
+            what = f"{member} runs before hardtack's {name} on {site.interface}, and may hide frames from it"
+            yield Finding("before", what, "restart hardtack there to put it first, or have that program return TCX_NEXT")

@@ -15,6 +15,6 @@ def bridge_port(site: Site) -> Iterator[Finding]:
     """That the interface is one. The bridge itself is the place: what is for this machine comes in by it."""
     with suppress(OSError):
         if site.role == "agent" and (kind := interfaces.port_of(site.interface)) in SWITCHES:
-            what = f"{site.interface} is a port of a switch ({kind}), where an agent's clients are reset"
-            remedy = "put the agent on the interface that has the address, which is the switch's own"
+            what = f"{site.interface} is a bridge port ({kind}), where an agent's clients are reset"
+            remedy = "run the agent on the bridge interface itself, which has the address"
             yield Finding("bridge-port", what, remedy, fatal=True)

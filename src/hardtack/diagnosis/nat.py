@@ -10,11 +10,11 @@ from hardtack.kernel.nat_rules import ANY, leading_away, legacy_rules
 
 MOST_TOLD = 8  # ports of a chain
 REMEDY = (
-    "where that is protected, clients connect and are reset, for a cookie names the address and port that they asked for; "
-    "have the agent where the socket is, as in the container's namespace, behind a macvlan or a routed address, leave that "
+    "on protected ports, clients connect and are reset, as the cookie is for the address and port before NAT; "
+    "run the agent where the socket is, as in the container's namespace behind a macvlan or a routed address, leave the "
     'port out of `ports`, or write handshake = "challenge"'
 )
-LEGACY_REMEDY = "they are not looked into: protect no port that `{command} -t nat -S` shows behind DNAT or REDIRECT"
+LEGACY_REMEDY = "these rules are not checked: protect no port for which `{command} -t nat -S` shows DNAT or REDIRECT"
 
 
 def nat_before_the_socket(site: Site) -> Iterator[Finding]:
@@ -29,15 +29,15 @@ def nat_before_the_socket(site: Site) -> Iterator[Finding]:
     except OSError:
         pass  # this kernel has no nftables, or only root may ask
     for (kind, where), ports in away.items():
-        yield Finding("nat", f"{kind} in {where} leads {told(ports)} to another socket", REMEDY)
+        yield Finding("nat", f"{kind} in {where} redirects {told(ports)} to another socket", REMEDY)
     for command, rules in legacy_rules():
-        yield Finding("nat-legacy", f"{rules} rules of NAT by {command}", LEGACY_REMEDY.format(command=command))
+        yield Finding("nat-legacy", f"{rules} NAT rules by {command}", LEGACY_REMEDY.format(command=command))
 
 
 def told(ports: list[tuple[int, int]]) -> str:
     """These ranges, in order, or some of them."""
     if ANY in ports:
-        return "any TCP port, or those of a set,"
+        return "any TCP port, or a set of ports,"
     ranges = [f"{first}" if first == last else f"{first}-{last}" for first, last in sorted(set(ports))]
     more = f" and {len(ranges) - MOST_TOLD} more" if len(ranges) > MOST_TOLD else ""
     plural = "s" if len(ranges) > 1 or "-" in ranges[0] else ""

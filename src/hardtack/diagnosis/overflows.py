@@ -11,15 +11,15 @@ from hardtack.diagnosis.finding import Finding, Site
 
 NETSTAT = Path("/proc/thread-self/net/netstat")
 REMEDY = (
-    "clients that then wait for the server's greeting (SMTP, FTP, MySQL) are asked for their ACK again, for half a minute "
-    "and while the agent's process runs; give its listen() and net.core.somaxconn more room"
+    "the agent's process repeats the SYN-ACK for half a minute to clients that wait for the server's greeting (SMTP, FTP, "
+    "MySQL); raise the service's listen() backlog and net.core.somaxconn"
 )
 
 
 def full_accept_queues(site: Site) -> Iterator[Finding]:
     """Some were, since this network namespace was made."""
     if site.role == "agent" and (times := overflows(NETSTAT.read_text(encoding="ascii"))):
-        yield Finding("accept-queue-full", f"a service here had no room for {times} connections (ListenOverflows)", REMEDY)
+        yield Finding("accept-queue-full", f"accept queues overflowed {times} times (ListenOverflows)", REMEDY)
 
 
 def overflows(text: str) -> int:

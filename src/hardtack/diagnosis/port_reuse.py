@@ -13,5 +13,5 @@ SETTING = Path("/proc/sys/net/ipv4/tcp_rfc1337")  # of this network namespace; i
 def port_reuse(site: Site, setting: Path = SETTING) -> Iterator[Finding]:
     """With this setting no RST ends a TIME_WAIT, and that is how an agent ends one."""
     if site.role == "agent" and setting.exists() and setting.read_text().strip() != "0":
-        what = "net.ipv4.tcp_rfc1337 is set: clients that come back by the same port within a minute are reset"
+        what = "net.ipv4.tcp_rfc1337 is set: clients that reuse a source port within a minute are reset"
         yield Finding("rfc1337", what, "sysctl -w net.ipv4.tcp_rfc1337=0, the default")

@@ -25,15 +25,15 @@ def broken(site: Site, here: Speech) -> Iterator[Finding]:
         switched = " ".join(f"net.ipv4.tcp_{name}={ON[name]}" for name in off)
         yield Finding(
             "tcp-options",
-            f"{' and '.join(f'tcp_{name}' for name in off)} off on this machine, and fronts promise it to clients, "
-            + ("who are reset" if off != ["ecn"] else "whose congestion marks nobody heeds"),
+            f"{' and '.join(f'tcp_{name}' for name in off)} off on this machine, but the front offers it to clients, "
+            + ("who are reset" if off != ["ecn"] else "whose ECN marks are ignored"),
             f"options = [{written}] for this host in the front's configuration, or sysctl -w {switched}",
         )
     if "window_scaling" in here.options and here.scale > max(site.scale, tcp.NEWER_SCALE):  # somebody wants large windows
         yield Finding(
             "window-scale",
-            f"receive windows on this machine may grow to scale {here.scale} (tcp_rmem, rmem_max), and fronts promise "
-            f"{site.scale}: larger than {(1 << site.scale + 6):,} KB none will be",
+            f"receive windows on this machine may need window scale {here.scale} (tcp_rmem, rmem_max), but the front offers "
+            f"{site.scale}: windows are limited to {(1 << site.scale + 6):,} KB",
             f"window_scale = {here.scale} for this host in the front's configuration, and hardtack agent --window-scale "
-            f"{here.scale}, both at once",
+            f"{here.scale}, both at the same time",
         )

@@ -11,27 +11,27 @@ from hardtack.diagnosis.finding import Finding, Site
 from hardtack.kernel.listeners import Listener, listeners
 
 FLIGHT = 32768  # bytes of buffer, of which half is window, that take what clients send at once: 10 segments (RFC 6928)
-PAST = 'in the front\'s configuration write handshake = "challenge", or leave it out of `ports`, so that its SYNs get past'
+PAST = 'in the front\'s configuration write handshake = "challenge", or leave the port out of `ports`'
 
 Trouble = tuple[str, Callable[[Listener], bool], str, str]
 TROUBLES: tuple[Trouble, ...] = (
     (
         "signed-listener",
         lambda service: service.signed,
-        "it signs by TCP-MD5, and no front can: peers that sign hear nothing of its SYN-ACKs",
+        "it uses TCP MD5 signatures, which a front cannot make: such peers discard the front's SYN-ACKs",
         PAST,
     ),
     (
         "mptcp-listener",
         lambda service: service.multipath,
-        "it speaks MPTCP, and the kernel makes no such socket of a cookie: clients are reset",
-        f"have it listen without (Go: GODEBUG=multipathtcp=0), or {PAST}",
+        "it listens with MPTCP, and the kernel creates no MPTCP socket from a cookie: clients are reset",
+        f"have it listen without MPTCP (Go: GODEBUG=multipathtcp=0), or {PAST}",
     ),
     (
         "small-buffer",
         lambda service: 0 < service.buffer < FLIGHT,
-        "its receive buffer (SO_RCVBUF) takes less than what a front lets clients send at once: uploads begin slowly",
-        "give it 32 KB or more, or leave the size to the kernel",
+        "its receive buffer (SO_RCVBUF) is smaller than the initial window that a front offers: uploads start slowly",
+        "set SO_RCVBUF to 32 KB or more, or leave it to the kernel",
     ),
 )
 
@@ -46,5 +46,5 @@ def services(site: Site) -> Iterator[Finding]:
         return  # this kernel does not tell
     for name, is_so, why, remedy in TROUBLES:
         if ports := sorted({one.port for one in found if is_so(one)}):
-            where = f"port {', '.join(map(str, ports))}" + ("" if site.ports else ", if fronts protect it")
+            where = f"port {', '.join(map(str, ports))}" + ("" if site.ports else ", if protected")
             yield Finding(name, f"{where}: {why}", remedy)

@@ -13,7 +13,7 @@ from hardtack.kernel import netlink
 from hardtack.kernel.netlink import Attributes
 
 REMEDY = (
-    "an agent cannot admit anybody there; have interface and service in a network namespace of their own instead, or take "
+    "an agent cannot accept connections there; use a network namespace for interface and service instead, or take "
     "the interface out of the VRF (ip link set dev {interface} nomaster)"
 )
 

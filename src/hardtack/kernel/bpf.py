@@ -94,7 +94,7 @@ def syscall_number() -> int:
     """The number of bpf(2) on this machine; OSError where it is not known."""
     machine = os.uname().machine
     if machine not in NUMBERS:
-        raise OSError(errno.ENOSYS, f"bpf(2) is known here for {' and '.join(NUMBERS)}, not for {machine}")
+        raise OSError(errno.ENOSYS, f"hardtack supports {' and '.join(NUMBERS)}, not {machine}")
     return NUMBERS[machine]
 
 
@@ -104,12 +104,12 @@ def usual_remedy(number: int, command: Command) -> str:
         if not privileged():
             return PRIVILEGES
         if command in (Command.MAP_CREATE, Command.PROG_LOAD) and kernel_version() < (5, 11):
-            return "this kernel counts BPF memory against RLIMIT_MEMLOCK: set LimitMEMLOCK=infinity, or use Linux 5.11+"
+            return "this kernel limits BPF memory by RLIMIT_MEMLOCK: set LimitMEMLOCK=infinity, or use Linux 5.11+"
         if command in (Command.OBJ_PIN, Command.OBJ_GET):
             return "the path must be on a bpffs: mount -t bpf bpf /sys/fs/bpf"
         return "a container's seccomp filter or kernel lockdown forbids it: check `dmesg` and the container's settings"
     if command == Command.OBJ_PIN and number == errno.EEXIST:
-        return "something is pinned there already: adopt it, or remove it with `rm`"
+        return "something is already pinned there: remove it with `rm`"
     if number == errno.ENOSYS:
         return "this kernel was built without CONFIG_BPF_SYSCALL"
     if number == errno.ENOMEM:

@@ -49,7 +49,7 @@ def sections(path: Path = VMLINUX) -> Sections:
     data = read(path)
     magic, _, _, header, types, types_size, strings, strings_size = struct.unpack_from("=HBBIIIII", data)
     if magic != MAGIC or types + types_size > len(data) - header:
-        raise BtfError(f"{path} is cut short, or not BTF of this machine's byte order")
+        raise BtfError(f"{path} is truncated, or not BTF of this machine's byte order")
     types, strings = types + header, strings + header
     return Sections(data[types : types + types_size], data[strings : strings + strings_size])
 
@@ -81,7 +81,7 @@ def read(path: Path) -> bytes:
             f"{path}: {error.strerror}; the kernel must be built with CONFIG_DEBUG_INFO_BTF=y (most distributions are)"
         ) from error
     if len(data) < 24:
-        raise BtfError(f"{path} is cut short")
+        raise BtfError(f"{path} is truncated")
     return data
 
 

@@ -62,7 +62,7 @@ def missing(features: Iterable[Feature], purpose: Purpose) -> list[Feature]:
 def require(purposes: Iterable[Purpose]) -> None:
     """Unable, with a line for each thing that one of the purposes lacks. Without the rights to try, that is all of it."""
     if not bpf.privileged():
-        raise Unable(f"programs are to be attached to a network interface: {bpf.PRIVILEGES}")
+        raise Unable(f"attaching programs to an interface: {bpf.PRIVILEGES}")
     found = probe()
     lacking = dict.fromkeys(feature for purpose in purposes for feature in missing(found, purpose))
     if lacking:
@@ -110,12 +110,12 @@ def sockets(vmlinux: Path) -> list[Trial]:
     agent: tuple[Purpose, ...] = ("agent", "lab")
     both: tuple[Purpose, ...] = (*agent, "leaving")
     types = Feature("BTF", None, "finding kernel functions", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y", both)
-    remedy = f'{newer("6.9")}; handshake = "challenge" does without'
-    assign = Feature(trials.ASSIGN, None, "making sockets from cookies", remedy, agent)
-    remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel takes no cookie, whoever checked it"
-    cookies = Feature("cookies allowed", None, "making sockets from cookies", remedy, agent)
-    remedy = f'{newer("6.6")}; a front does without if `inside` is named and no host has via = "local"'
-    leaving = Feature("tcx links", None, "attaching the agent, learning from what leaves", remedy, both)
+    remedy = f'{newer("6.9")}; handshake = "challenge" does not need it'
+    assign = Feature(trials.ASSIGN, None, "creating sockets from cookies", remedy, agent)
+    remedy = "sysctl -w net.ipv4.tcp_syncookies=1 (the default): with 0 the kernel accepts no cookies"
+    cookies = Feature("cookies allowed", None, "creating sockets from cookies", remedy, agent)
+    remedy = f'{newer("6.6")}; a front does not need it if `inside` is set and no host has via = "local"'
+    leaving = Feature("tcx links", None, "attaching the agent, learning from outgoing traffic", remedy, both)
     return [
         Trial(types, lambda: btf.readable(vmlinux), privileged=False),
         Trial(assign, lambda: trials.assign(vmlinux)),
@@ -128,7 +128,7 @@ def surroundings(mounts: Path) -> list[Trial]:
     """What only some uses need."""
     pins = Feature("bpffs", None, "protection that outlives its process", "mount -t bpf bpf /sys/fs/bpf")
     live = Feature("live frames", None, "the floods of demo and bench", newer("5.18"), ("lab",))
-    step = Feature("clock in step", None, "cookies between machines", "run chrony or systemd-timesyncd")
+    step = Feature("clock synchronised", None, "cookies between machines", "run chrony or systemd-timesyncd")
     return [
         Trial(pins, lambda: bpffs.mounted(mounts=mounts), privileged=False),
         Trial(live, trials.live_frames),

@@ -119,13 +119,13 @@ def has_ethernet(name: str) -> bool:
 def require_ethernet(name: str, why: str) -> None:
     """InterfaceError if there is no interface `name`, UselessInterface if its frames begin with something else."""
     if not has_ethernet(name):
-        raise UselessInterface(f"{name} is no Ethernet: {why}")
+        raise UselessInterface(f"{name} is not an Ethernet interface: {why}")
 
 
 def require_ip(name: str) -> None:
     """InterfaceError if there is no interface `name`, UselessInterface if its frames begin with neither Ethernet nor IP."""
     if (found := netlink.link_type(find(name).index)) not in WITH_ETHERNET | WITHOUT:
-        remedy = "name an Ethernet or tunnel interface that clients' traffic comes in by"
+        remedy = "name an Ethernet or tunnel interface that faces the clients"
         raise UselessInterface(f"{name}: its frames begin with neither Ethernet nor IP (ARPHRD_* {found}): {remedy}")
 
 

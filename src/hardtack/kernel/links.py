@@ -29,7 +29,7 @@ FIRST = 1 << 3  # BPF_F_BEFORE, and no program named: before all others
 XDP_LINK, TCX_LINK = 6, 11  # enum bpf_link_type
 # Another program is there, the interface has gone, or we may not: the generic hook would say the same
 NOT_THE_DRIVER = (errno.EBUSY, errno.EEXIST, errno.ENODEV, errno.EPERM)
-NO_INTERFACE = "no such interface in this network namespace: `ip link` lists those there are"
+NO_INTERFACE = "no such interface in this network namespace: see `ip link`"
 
 
 class Link:
@@ -126,7 +126,7 @@ def adopt(path: Path) -> Link:
     kind, _, _, ifindex, _ = describe(fd) if bpf.object_kind(fd) == "link" else (0, 0, 0, 0, 0)
     if kind not in (XDP_LINK, TCX_LINK):
         os.close(fd)
-        raise MismatchError(f"{path} is no XDP or tcx link: remove it with `rm {path}`")
+        raise MismatchError(f"{path} is not an XDP or tcx link: remove it with `rm {path}`")
     return Link(fd, f"{'XDP' if kind == XDP_LINK else 'tcx'} on {interface_name(ifindex)}")
 
 
@@ -152,7 +152,7 @@ def xdp_remedy(number: int, ifindex: int) -> str:
     if number in (errno.EBUSY, errno.EEXIST):
         return occupant(ifindex, name)
     if number == errno.EOPNOTSUPP:
-        return f"the driver of {name} has no XDP: use generic mode"
+        return f"the driver of {name} has no native XDP support: use generic mode"
     if number in (errno.EINVAL, errno.ERANGE, errno.E2BIG, errno.ENOSPC):
         return f"the driver may need a smaller MTU (ip link set {name} mtu 1500), LRO off, or fewer queues: see `dmesg`"
     return ""
@@ -170,8 +170,8 @@ def occupant(ifindex: int, name: str) -> str:
     _, number = netlink.xdp_program(netlink.link(ifindex))
     program = program_name(number) if number else "another program"
     for link in links_of(number, ifindex):
-        return f"{program} is attached to {name} by link {link}: stop its owner, or `bpftool link detach id {link}`"
-    return f"{program} is attached to {name}: stop its owner, or `ip link set dev {name} xdp off`"
+        return f"{program} is attached to {name} by link {link}: stop its process, or `bpftool link detach id {link}`"
+    return f"{program} is attached to {name}: stop its process, or `ip link set dev {name} xdp off`"
 
 
 def links_of(number: int, ifindex: int) -> list[int]:

@@ -26,7 +26,7 @@ class Busy(Mistake):
     status = 1
 
     def __init__(self, path: Path, pid: int) -> None:
-        who = f"process {pid}" if pid else f"a process that cannot be seen from here; look with: fuser -v {path}"
+        who = f"process {pid}" if pid else f"a process that is not visible from here; find it with: fuser -v {path}"
         super().__init__(f"{path}: locked by {who}")
         self.pid = pid
 
@@ -40,8 +40,8 @@ class Lock:
             self._fd = taken(path)
         except OSError as error:
             if error.errno == errno.ELOOP:
-                raise Mistake(f"{path}: a link, where there must be a file of our own; remove it: rm {path}") from error
-            raise Mistake(f"{path}: cannot take this lock: {error.strerror}; run as root") from error
+                raise Mistake(f"{path}: a symbolic link instead of a regular file; remove it: rm {path}") from error
+            raise Mistake(f"{path}: cannot lock it: {error.strerror}; run as root") from error
 
     def close(self) -> None:
         """Let go."""
@@ -62,7 +62,7 @@ def have_private(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise Mistake(
-            f"{folder}: must be a folder of the user who runs this, and is uid {found.st_uid}'s, or a link; "
+            f"{folder}: must be a folder of the user who runs this, but is uid {found.st_uid}'s, or a symbolic link; "
             f"run as that user, or remove it: rm -r {folder}"
         )
     if found.st_mode & 0o077:  # as earlier versions made it

@@ -228,7 +228,7 @@ def value_size(path: Path) -> int:
 def check(fd: int, path: Path, table: Table) -> None:
     """Compare the kernel's own description of the map with `table`."""
     if bpf.object_kind(fd) != "map":
-        raise MismatchError(f"{path} is no table: remove it with `rm {path}`")
+        raise MismatchError(f"{path} is not a table: remove it with `rm {path}`")
     kind, _, *sizes, flags = struct.unpack_from("=6I", info(fd, INFO_SIZE))
     expected = [table.key_size, table.value_size, table.entries]
     wanted = table.flags | (NO_PREALLOC if table.kind == "lpm_trie" else 0)

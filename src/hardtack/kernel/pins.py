@@ -82,7 +82,7 @@ class Folder:
                 path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise PinError(
-                f"{self.path}: cannot make this folder: {error.strerror}; protection that outlives its process needs a "
+                f"{self.path}: cannot create this folder: {error.strerror}; protection that outlives its process needs a "
                 f"bpffs at {self.root.parent} that this user may write to: mount -t bpf bpf {self.root.parent}"
             ) from error
 

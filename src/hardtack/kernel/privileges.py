@@ -42,8 +42,8 @@ def prepare() -> None:
     held = capabilities()
     if os.geteuid() == 0 and held and not (held >> CAP_SETUID & held >> CAP_SETGID & 1):
         raise NotDropped(
-            "root must be able to become another user here, once everything is set up: add CAP_SETUID and CAP_SETGID to "
-            "what this service may have, or start it as a user with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+            "the process changes to another user once everything is set up: add CAP_SETUID and CAP_SETGID to "
+            "the capabilities of this service, or start it as a user with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
         )
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # nothing here multiplies matrices
     prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -66,9 +66,9 @@ def drop(keep: int | None = None) -> None:
         prctl(PR_SET_DUMPABLE, 0)  # nobody but root may look into this memory: the master key is in it
         prctl(PR_SET_PDEATHSIG, when_parent_dies)  # forgotten when the user changes
     except OSError as error:
-        raise NotDropped(f"capabilities cannot be given up: {error.strerror}") from error
+        raise NotDropped(f"cannot drop capabilities: {error.strerror}") from error
     if left := [*too_much(keep)]:
-        raise NotDropped(f"this process would keep too many rights: {'; '.join(left)}")
+        raise NotDropped(f"this process would keep too many privileges: {'; '.join(left)}")
 
 
 def restrict(keep: int) -> None:

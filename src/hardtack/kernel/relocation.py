@@ -65,7 +65,7 @@ def find_kfuncs(image: Image) -> dict[str, int]:
         return {}
     ids = function_ids(names)
     if missing := ", ".join(sorted(names - ids.keys())):
-        raise BtfError(f"program {image.name} needs {missing}, which this kernel lacks: use a newer one")
+        raise BtfError(f"program {image.name} needs {missing}, which this kernel lacks: use a newer kernel")
     return ids
 
 

@@ -194,7 +194,7 @@ class Standing:
             return links.attach_best(program, lambda: self._for_generic(place.program), ifindex)
         except BpfError as error:
             if error.errno in (errno.EBUSY, errno.EEXIST) and (ours := occupant(ifindex, place.hook)):
-                error.remedy = f"the {ours.role} of {ours.interface} is there: {detaching(ours)}"
+                error.remedy = f"the {ours.role} of {ours.interface} is attached: {detaching(ours)}"
             raise
 
     def _for_generic(self, name: str) -> Program:
@@ -259,12 +259,12 @@ def doubled(name: str, ifindex: int, hook: Direction, member: Member) -> Doubled
     """That our program of this name is at the hook: that of a front's process, or from before the interface was renamed."""
     ours = occupant(ifindex, hook)
     if not ours:
-        whose = f"nobody here has it pinned; end whose it is, or `bpftool link detach id {member.link}`"
+        whose = f"it is not pinned here; stop the process that owns it, or `bpftool link detach id {member.link}`"
     elif ours.role == "front":
-        whose = f"the front of {ours.interface} has put it there, and one is enough; to take it off: {detaching(ours)}"
+        whose = f"the front of {ours.interface} attached it, and one is enough; to detach it: {detaching(ours)}"
     else:
-        whose = f"the agent of {ours.interface} has put it there; end it, then {detaching(ours)}"
-    return Doubled(f"hardtack's {name} is on {links.interface_name(ifindex)} ({hook}) already, {member}: {whose}")
+        whose = f"the agent of {ours.interface} attached it; stop it, then {detaching(ours)}"
+    return Doubled(f"hardtack's {name} is already on {links.interface_name(ifindex)} ({hook}), {member}: {whose}")
 
 
 def detaching(folder: Folder) -> str:

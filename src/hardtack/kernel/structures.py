@@ -41,7 +41,7 @@ class Types:
         for name in members:
             found = self._member(number, name)
             if found is None:
-                raise BtfError(f"this kernel has no {path} ({name} is missing): use one that hardtack was tested with")
+                raise BtfError(f"this kernel has no {path} ({name} is missing): use a kernel that hardtack was tested with")
             number, bits, is_bitfield = found
             if is_bitfield or bits % 8:
                 raise BtfError(f"{path}: {name} is a bitfield in this kernel, and has no address")
@@ -55,7 +55,7 @@ class Types:
             number = bisect_right(self._starts, place)  # ids begin with 1: 0 is void
             if self._starts[number - 1] == place and self._kind(number) == STRUCT:
                 return number
-        raise BtfError(f"this kernel has no struct {name}: use one that hardtack was tested with")
+        raise BtfError(f"this kernel has no struct {name}: use a kernel that hardtack was tested with")
 
     def _member(self, number: int, name: str) -> tuple[int, int, bool] | None:
         """Type, place in bits, whether it is a bitfield: of a member, also one inside anonymous ones."""

@@ -22,8 +22,8 @@ def loses_answers(facts: Attributes) -> str:
     try:
         has_program = netlink.xdp_program(other_end(facts))[0] == IN_DRIVER
     except OSError as error:
-        return f"whether the other end of this veth has an XDP program cannot be seen ({error.strerror})"
-    return "" if has_program else "the other end of this veth has no XDP program, so that what is sent back there is lost"
+        return f"cannot tell whether the other end of this veth has an XDP program ({error.strerror})"
+    return "" if has_program else "the other end of this veth has no XDP program, so frames sent back by XDP_TX are lost"
 
 
 def other_end(facts: Attributes) -> Attributes:

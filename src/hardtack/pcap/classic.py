@@ -75,12 +75,12 @@ Code = tuple[Instruction, ...]
 def objection(code: Code) -> str:
     """Why a packet program cannot do what `code` does; empty if it can. `code` is what bpf_validate() takes."""
     if len(code) > MOST_INSTRUCTIONS:
-        return f"it becomes {len(code)} instructions, and {MOST_INSTRUCTIONS} are the limit: write it as several"
+        return f"it compiles to {len(code)} instructions; the limit is {MOST_INSTRUCTIONS}: split it into several"
     for here in code:
         if here.kind == JUMP and here.operation == ALWAYS and here.k >= EXTENSIONS:
             return "it would walk a chain of headers in a loop (protochain): name the protocol with `proto`"
         if here.kind == LOAD and here.mode == ABSOLUTE and here.k >= EXTENSIONS:
-            return "it asks for what only a live capture knows, or reads before the frame: test the frame's own bytes"
+            return "it needs data of a live capture, or reads before the frame: use only the frame's own bytes"
     return ""
 
 

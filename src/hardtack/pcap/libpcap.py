@@ -101,14 +101,14 @@ def library() -> ctypes.CDLL:
         function.restype, function.argtypes = gives, takes
     version = re.search(r"(\d+)\.(\d+)", found.pcap_lib_version().decode("ascii", "replace"))
     if version is None or (int(version[1]), int(version[2])) < OLDEST:
-        raise NoLibpcap(f"{found.pcap_lib_version().decode()} is too old: rules need 1.10, as Debian 12 has it")
+        raise NoLibpcap(f"{found.pcap_lib_version().decode()} is too old: rules need 1.10 or newer")
     return found
 
 
 def compile(text: str, link: Link = "ethernet") -> Expression:
     """The expression as classic BPF, optimised. ExpressionError, NoLibpcap. An empty one matches every frame."""
     if len(text.encode("utf-8", "replace")) > LONGEST:
-        raise ExpressionError(text, f"it is longer than {LONGEST} bytes: write it as several")
+        raise ExpressionError(text, f"it is longer than {LONGEST} bytes: split it into several")
     try:
         found = words(text)
         check_names(found)
@@ -116,7 +116,7 @@ def compile(text: str, link: Link = "ethernet") -> Expression:
         what = f"`{printable(unknown.text)}` (character {unknown.at + 1}) {unknown}"
         raise ExpressionError(text, what, unknown.at) from None
     if (length := _compiled(text, link, 0, lambda program: int(program.length))) > MOST_TO_OPTIMISE:
-        raise ExpressionError(text, f"it is too much for libpcap's optimiser ({length} instructions): write it as several")
+        raise ExpressionError(text, f"it is too complex for libpcap's optimiser ({length} instructions): split it")
     code = _compiled(text, link, 1, _code)
     if reason := classic.objection(code):
         raise ExpressionError(text, reason)

@@ -31,7 +31,7 @@ class TooLarge(Mistake):
 def require(expressions: Sequence[Expression]) -> None:
     """That one program holds all of them. TooLarge."""
     if len(expressions) > MOST_EXPRESSIONS:
-        what = f"{len(expressions)} expressions are more than the {MOST_EXPRESSIONS} that one program holds"
+        what = f"{len(expressions)} expressions are more than the limit of {MOST_EXPRESSIONS} for one program"
         raise TooLarge(f"{what}: join some with `or`", MOST_EXPRESSIONS + 1)
     total = FRAME
     for position, expression in enumerate(expressions, 1):

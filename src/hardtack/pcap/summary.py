@@ -21,7 +21,7 @@ def summary(frame: bytes, length: int, link: Link = "ethernet") -> str:
     try:
         return f"{_ethernet(frame) if link == 'ethernet' else _ip(frame)} {length} bytes"
     except (struct.error, IndexError, ValueError):
-        return f"cut short, {len(frame)} of {length} bytes"
+        return f"truncated, {len(frame)} of {length} bytes"
 
 
 def _ethernet(frame: bytes) -> str:

@@ -91,7 +91,7 @@ def words(expression: str) -> list[Word]:
             continue
         word = longest(expression, at)
         if word is None:
-            raise Unknown(expression[at], at, "is no part of an expression")
+            raise Unknown(expression[at], at, "is not valid in an expression")
         found.append(word)
         at += len(word.text)
     return found
@@ -126,13 +126,13 @@ def check_names(found: list[Word]) -> None:
             qualifier = outside.pop()
         elif word.kind == "keyword":
             if word.text in LIVE:
-                raise Unknown(word.text, word.at, "needs a live capture: a rule sees nothing but frames that come in")
+                raise Unknown(word.text, word.at, "needs a live capture: a rule sees only received frames")
             if word.text in QUALIFIES:
                 qualifier = word.text
             elif word.text in DIRECTS:
                 qualifier = "host"
         elif word.kind == "name" and qualifier not in LOCAL and before != "llc":
-            raise Unknown(word.text, word.at, f"is a name, and names are not looked up: {suggestion(word.text)}")
+            raise Unknown(word.text, word.at, f"is a name, and names are not resolved: {suggestion(word.text)}")
         before = word.text
 
 

@@ -48,7 +48,7 @@ def standing(sight: Sight) -> Iterator[str]:
         yield f"process{of} {one.process or 'none'}{since}"
     until = [one.keys_until for one in sight.attached if one.keys_until is not None]
     left = min(until) - sight.clock if until else 0
-    yield f"keys {span(left)}" if left > 0 else "keys none" if not until else "keys ran out"
+    yield f"keys {span(left)}" if left > 0 else "keys none" if not until else "keys expired"
     grace = max((one.grace_left or 0 for one in sight.attached), default=0)
     yield f"grace {grace:.0f} s" if grace else "grace over"
     if sight.clock_off is not None:
@@ -64,12 +64,12 @@ def banners(known: Known) -> Iterator[Line]:
     for name, one in attacks[:MOST_ATTACKED]:
         yield f"UNDER ATTACK: {name}, {how(one, sight.clock)}", "bold reverse red"
     if more := [name for name, _ in attacks[MOST_ATTACKED:]]:
-        yield f"UNDER ATTACK, too: {listed(more)}", "bold reverse red"
+        yield f"ALSO UNDER ATTACK: {listed(more)}", "bold reverse red"
     for each in sight.attached:
         for host, failure in each.failures.items():
-            yield f"HAND-OVER FAILS: {host}: {failure.cause}; {failure.remedy}", "bold reverse yellow"
+            yield f"HANDOVER FAILS: {host}: {failure.cause}; {failure.remedy}", "bold reverse yellow"
         if each.process is None:
-            last = f": keys last {span((each.keys_until or 0) - sight.clock)}" if each.keys_until else ""
+            last = f": keys valid for {span((each.keys_until or 0) - sight.clock)}" if each.keys_until else ""
             yield f"no process is running for {each.role} {each.interface}; its programs stay in place{last}", "bold yellow"
 
 

@@ -37,7 +37,7 @@ def tabs(chosen: Chosen, width: int) -> str:
 def footer(chosen: Chosen) -> str:
     """What the keys are, or what is being typed."""
     if chosen.typing:
-        return f"filter: {chosen.wanted}_   Enter: done  Esc: none"
+        return f"filter: {chosen.wanted}_   Enter: apply  Esc: clear"
     state = "PAUSED  " * chosen.paused + (f"filter: {chosen.wanted}  " if chosen.wanted else "")
     return state + FOOTER
 
@@ -51,7 +51,7 @@ def rows(table: Table, chosen: Chosen, width: int, room: int) -> list[Line]:
     for cells, style in found[first : first + max(0, room - 1)]:
         lines.append((line(shown(table, cells), table.columns, sizes), style))
     if not found:
-        lines.append((f"no row has {chosen.wanted}" if table.rows else table.empty, "dim"))
+        lines.append((f"no row matches {chosen.wanted}" if table.rows else table.empty, "dim"))
     return lines
 
 

@@ -26,11 +26,11 @@ def prepare(*streams: TextIO) -> str:
     names = ("standard input", "standard output", "standard error")
     for stream, name in zip(streams, names, strict=True):
         if not stream.isatty():
-            raise NoTerminal(f"top draws on a terminal, and {name} is none; {INSTEAD}")
+            raise NoTerminal(f"top needs a terminal, and {name} is not one; {INSTEAD}")
     term = os.environ.get("TERM", "")
     if term in DUMB:
-        found = f"TERM={term}" if term else "no TERM in the environment"
-        raise NoTerminal(f"top cannot draw on this terminal ({found}); {INSTEAD}")
+        found = f"TERM={term}" if term else "TERM is not set"
+        raise NoTerminal(f"this terminal has no cursor control ({found}); {INSTEAD}")
     if colours(term) < 8:
         os.environ["NO_COLOR"] = "1"
     return ASCII if term in PLAIN or not unicode() else BLOCKS

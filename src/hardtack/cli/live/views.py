@@ -20,7 +20,7 @@ VIEWS: tuple[View, ...] = ("reasons", "hosts", "CPUs", "connections", "rules", "
 COLOURS = {"PASS": "dim", "DROP": "red", "REPLY": "cyan", "FORWARD": "green"}
 MOST_HITTERS = 20  # of each kind
 TREND = 8  # columns, at least
-NOT_AVAILABLE = "sampling is not available: what is dropped is counted, but not looked into"
+NOT_AVAILABLE = "sampling is not available: dropped frames are counted, but not sampled"
 
 
 @dataclass(frozen=True)
@@ -151,9 +151,9 @@ def held(known: Known) -> Table:
         rows += [("connections", interface, name, count, count / room, count / room) for name, count in counts.items()]
     for interface, other in known.picture.sight.sources:
         room = max(other.capacity, 1)
-        for name, count in ((f"all, of {other.capacity:,}", other.count), ("kept waiting", other.waiting)):
+        for name, count in ((f"all, of {other.capacity:,}", other.count), ("blocked", other.waiting)):
             rows.append(("proven sources", interface, name, count, count / room, count / room))
-    return Table("connections", columns, rows, empty="there is no connection table")
+    return Table("connections", columns, rows, empty="no connection table")
 
 
 def rules(known: Known) -> Table:
@@ -170,7 +170,7 @@ def rules(known: Known) -> Table:
     rows: list[Cells] = [
         (one.host or "all hosts", one.rule, *speeds, one.frames) for one, speeds in zip(sight.rules, now, strict=True)
     ]
-    return Table("rules", columns, rows, 2, empty="there are no rules")
+    return Table("rules", columns, rows, 2, empty="no rules")
 
 
 def hitters(known: Known) -> Table:
@@ -185,7 +185,7 @@ def hitters(known: Known) -> Table:
         return Table("sources", columns, [], 2, empty=known.why_not or NOT_AVAILABLE)
     found = [(kind, one) for kind in KINDS for one in known.hitters.top(kind, MOST_HITTERS, known.host)]
     rows: list[Cells] = [(kind, one.key, one.rate, one.share) for kind, one in found]
-    return Table("sources", columns, rows, 2, empty="nothing was sampled yet: nothing is dropped")
+    return Table("sources", columns, rows, 2, empty="no samples yet: no frames are being dropped")
 
 
 def shown(table: Table, cells: Sequence[object]) -> list[str]:

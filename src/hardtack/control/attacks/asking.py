@@ -37,6 +37,6 @@ def switched(name: str, to: Override, interface: Interfaces) -> Iterator[dict[st
             found.append(folder)
     if not found:
         some = ", ".join(sorted(others)[:20])
-        raise NoSuchHost(f'no host here is called "{name}"; there are {some}{" and more" if len(others) > 20 else ""}')
+        raise NoSuchHost(f'no host "{name}" here; there are {some}{" and more" if len(others) > 20 else ""}')
     for folder in found:
         yield ask(folder, "protect", host=name, set=to)

@@ -204,8 +204,8 @@ def why_not(name: str, host: Host | None) -> str:
     if host is None:
         return f'this front has no host "{name}"'
     if host.handshake == "pass":
-        return f'host "{name}" has handshake = "pass": there is nothing to switch'
-    return f'host "{name}" is protected always; write protect_when = "under-attack" for it, and it can be switched'
+        return f'host "{name}" has handshake = "pass": it has no protection to switch'
+    return f'host "{name}" is always protected; to switch it, write protect_when = "under-attack"'
 
 
 def nothing_told(many: int) -> Thresholds:

@@ -50,19 +50,19 @@ def reasons_of(names: Sequence[str], verdicts: Iterable[str]) -> frozenset[Reaso
         if name not in known:
             near = [one for one in known if name in one or one in name]
             hint = f"; there is {', '.join(near[:5])}" if near else ""
-            raise BadRequest(f"no reason is called {name}{hint}; `hardtack status` and docs/counters.md list them")
+            raise BadRequest(f"no such reason: {name}{hint}; `hardtack status` and docs/counters.md list them")
     kinds = {verdict_of(one) for one in verdicts}
     chosen = {known[name] for name in names} if names else {*known.values()} if kinds else set[Reason]()
     found = frozenset(one for one in chosen if not kinds or verdict(one) in kinds)
     if chosen and not found:
-        raise BadRequest("no reason has both such a name and such a verdict, so no frame would be captured")
+        raise BadRequest("no reason matches both --reason and --verdict, so no frame would be captured")
     return found
 
 
 def verdict_of(name: str) -> Verdict:
     """By name. BadRequest."""
     if name.upper() not in Verdict.__members__:
-        raise BadRequest(f"no verdict is called {name}; there are {', '.join(one.name.lower() for one in Verdict)}")
+        raise BadRequest(f"no such verdict: {name}; there are {', '.join(one.name.lower() for one in Verdict)}")
     return Verdict[name.upper()]
 
 
@@ -70,5 +70,5 @@ def every_of(text: str) -> int:
     """`1/1000`, or `1000`: one frame of so many. BadRequest."""
     match = re.fullmatch(r"(?:1/)?([0-9]{1,10})", text.replace("_", ""))
     if not match or not 1 <= int(match[1]) <= MOST_EVERY:
-        raise BadRequest(f"--sample {text}: write how many frames one is taken of, as 1/1000")
+        raise BadRequest(f"--sample {text}: write a fraction, as 1/1000 for one frame of 1,000")
     return int(match[1])

@@ -59,7 +59,7 @@ class Taking:
             for folder in fronts(interface):
                 self._watch(folder, request)
             if not self._taps:
-                raise BadRequest(f'no front here has a host called "{request.host}": hardtack status lists them')
+                raise BadRequest(f'no front here has a host "{request.host}": hardtack status lists them')
         except BaseException:
             self.close()
             raise

@@ -61,7 +61,7 @@ def complaints(table: str, place: Place, error: Mapping[str, Any]) -> Iterator[C
     elif error["type"] == "value_error":
         yield place, f"found {shown(error['input'])}, {fault}; write {wanted}"
     else:
-        why = ", which this version does not know" if error["type"] == "literal_error" else ""
+        why = ", which is not supported" if error["type"] == "literal_error" else ""
         yield place, f"found {shown(error['input'])}{why}; write {wanted}"
 
 
@@ -71,7 +71,7 @@ def unknown(table: str, key: str, value: Any) -> str:
     keys = known(table)
     called = {one: one if table else CALLED.get(one, one) for one in keys}
     if others := [other for other in TABLES if other != table and key in known(other)]:
-        return f"{what}; it belongs {'below ' + CALLED[others[0]] if others[0] else 'above all tables'}"
+        return f"{what}; it belongs {'in ' + CALLED[others[0]] if others[0] else 'before all tables'}"
     if near := difflib.get_close_matches(key[:LONGEST_KEY], keys, n=1):
         return f"{what}; did you mean {called[near[0]]}?"
-    return f"{what}; the keys here are: {', '.join(called.values())}"
+    return f"{what}; valid keys are: {', '.join(called.values())}"

@@ -22,15 +22,15 @@ from hardtack.packet.layout import MOST_EXITS, MOST_HOSTS, MOST_LEARNED, MOST_NE
 VIA_OF = {"mac": ("mac",), "out": ("mac",), "vlan": ("direct", "mac")}  # keys that go with some values of `via` only
 VIAS = ("kernel", "local", "direct", "mac")
 # Keys that say nothing with handshake = "pass", and why
-WITH_PASS = dict.fromkeys(("mss", "options", "window_scale", "key_file", "old_key_file"), "which answers no SYN") | {
-    "on_failure": "with which the host answers its clients in any case"
+WITH_PASS = dict.fromkeys(("mss", "options", "window_scale", "key_file", "old_key_file"), "which does not use it") | {
+    "on_failure": "which does not use it"
 }
 THRESHOLDS = ("attack_syns", "attack_strays")
 MOST_NETWORKS = MOST_NETS - MOST_LEARNED - 1
 MOST_EXCLUDED = 1 << 14
 PLAIN_VIAS, PLAIN_KEYS = ("kernel", "direct"), {"name", "addresses", "ports", "handshake", "via", "mss", "default"}
 FRONTS: dict[str, Place] = {key: ("front", key) for key in ("key_file", "old_key_file")}
-SPLIT = "split the hosts among several"
+SPLIT = "split the hosts among several fronts"
 
 Table = Mapping[str, Any]
 Found = Iterator[tuple[Place, str]]
@@ -68,12 +68,12 @@ def metrics_and_their_keys(metrics: Any) -> Found:
     if not isinstance(metrics, dict):
         return
     if not metrics.keys() & {"prometheus", "influx"}:
-        yield ("metrics",), 'says nothing: write prometheus = "127.0.0.1:9790", or influx, or leave the table out'
+        yield ("metrics",), 'is empty: write prometheus = "127.0.0.1:9790", or influx, or leave the table out'
     for key in ("influx_token_file", "interval"):
         if key in metrics and "influx" not in metrics and "prometheus" in metrics:
-            yield ("metrics", key), f"found {shown(metrics[key])}, without influx; leave it out: Prometheus asks by itself"
+            yield ("metrics", key), f"found {shown(metrics[key])}, without influx; leave it out: only InfluxDB uses it"
     if "influx_token_file" in metrics and str(metrics.get("influx")).startswith("udp:"):
-        yield ("metrics", "influx_token_file"), "found with influx over UDP, which knows no tokens; leave it out"
+        yield ("metrics", "influx_token_file"), "found with influx over UDP, which has no tokens; leave it out"
 
 
 def is_plain(host: Table) -> bool:
@@ -120,7 +120,7 @@ def twice(hosts: Mapping[int, Table], document: Document) -> Found:
     for place, value in names_and_addresses(hosts):
         if (first := seen.setdefault(value, place)) is not place:
             there = document.elsewhere(first, place)
-            yield place, f"found {shown(told(value))}, which {there} has too; write it once"
+            yield place, f"found {shown(told(value))}, which {there} already has; write it once"
 
 
 def names_and_addresses(hosts: Mapping[int, Table]) -> Iterator[tuple[Place, object]]:
@@ -173,7 +173,7 @@ def handshake_and_its_keys(hosts: Mapping[int, Table]) -> Found:
             continue
         useless = {key: why for key, why in WITH_PASS.items() if key in host}
         if host.get("protect_when") == "under-attack":
-            useless["protect_when"] = "which is the same in an attack"
+            useless["protect_when"] = "which does not use it"
         for key, why in useless.items():
             yield ("host", index, key), f'found {shown(host[key])}, with handshake = "pass", {why}; {remedy}'
 
@@ -184,7 +184,7 @@ def thresholds(hosts: Mapping[int, Table]) -> Found:
         if host.get("protect_when", "always") == "always":
             for key in THRESHOLDS:
                 if key in host:
-                    found = f"found {shown(host[key])}, and the host is protected always"
+                    found = f"found {shown(host[key])}, but the host is always protected"
                     yield ("host", index, key), f'{found}; leave it out, or write protect_when = "under-attack"'
 
 
@@ -226,7 +226,7 @@ def keys_of_local_hosts(hosts: Mapping[int, Table], files: Files, document: Docu
             found = f"found {shown(file)}" if file else "left out"
             other = shown(other) if other else "left out"
             remedy = 'write the same file for all hosts with via = "local" and an agent'
-            yield place, f"{found}, and {other} on {document.elsewhere(there, place)}; {remedy}"
+            yield place, f"{found}, but {other} on {document.elsewhere(there, place)}; {remedy}"
 
 
 def same_keys(files: Files, old_files: Files, document: Document) -> Found:
@@ -237,7 +237,7 @@ def same_keys(files: Files, old_files: Files, document: Document) -> Found:
         if real == files.real.get(index) and place not in told:
             told.add(place)
             found = f"found {shown(old)}, which is key_file on {document.elsewhere(there, place)}"
-            yield place, f"{found}; write the key that machines had before, or will have next"
+            yield place, f"{found}; write the previous key, or the next one"
 
 
 def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Found:
@@ -251,7 +251,7 @@ def scales_of_local_hosts(hosts: Mapping[int, Table], document: Document) -> Fou
             text = "left out" if found is None else f"found {shown(found)}"
             there = "left out" if first is None else shown(first)
             remedy = 'write the same for all hosts with via = "local" and an agent'
-            yield place, f"{text}, and {there} on {other}; {remedy}"
+            yield place, f"{text}, but {there} on {other}; {remedy}"
 
 
 def too_many_keys(files: Files, old_files: Files) -> Found:
@@ -263,7 +263,7 @@ def too_many_keys(files: Files, old_files: Files) -> Found:
             seen.add(pair)
             if len(seen) == MOST_KEY_SETS + 1:
                 found = f"found {shown(files.written[index][0])}, key number {len(seen)}"
-                yield ("host", index, "key_file"), f"{found}; a front takes {MOST_KEY_SETS}: {SPLIT}"
+                yield ("host", index, "key_file"), f"{found}; the limit is {MOST_KEY_SETS}: {SPLIT}"
 
 
 def too_many_ways(front: Table, hosts: Mapping[int, Table]) -> Found:
@@ -277,7 +277,7 @@ def too_many_ways(front: Table, hosts: Mapping[int, Table]) -> Found:
             seen.add(out)
             if len(seen) == most + 1:
                 found = f"found {shown(out)}, interface number {len(seen)}"
-                yield ("host", index, "out"), f"{found}; this front sends out of {most}: {SPLIT}"
+                yield ("host", index, "out"), f"{found}; the limit is {most}: {SPLIT}"
 
 
 def excluded_elsewhere(hosts: Mapping[int, Table]) -> Found:
@@ -303,19 +303,19 @@ def too_many_addresses(hosts: Mapping[int, Table]) -> Found:
             if before <= most < total:
                 place: Place = ("host", index, key, most - before)
                 found = f"found number {most + 1:,} {of} addresses and networks"
-                yield place, f"{found}; a front takes {most:,}: {SPLIT}"
+                yield place, f"{found}; the limit is {most:,}: {SPLIT}"
 
 
 def too_many_hosts(hosts: Mapping[int, Table]) -> Found:
     """More hosts."""
     for index in [*hosts][MOST_HOSTS : MOST_HOSTS + 1]:
-        yield ("host", index), f"found host number {MOST_HOSTS + 1:,}; a front takes {MOST_HOSTS:,}: {SPLIT}"
+        yield ("host", index), f"found host number {MOST_HOSTS + 1:,}; the limit is {MOST_HOSTS:,}: {SPLIT}"
 
 
 def token_without_webhook(events: Any) -> Found:
     """It would never be sent."""
     if isinstance(events, dict) and "token_file" in events and "webhook" not in events:
-        yield ("events", "token_file"), "a token, and nothing to send it to; write a webhook, or leave the key out"
+        yield ("events", "token_file"), "found without a webhook to send it to; write a webhook, or leave the key out"
 
 
 def rules_and_ports(front: Table, hosts: Mapping[int, Table]) -> Found:
@@ -324,11 +324,11 @@ def rules_and_ports(front: Table, hosts: Mapping[int, Table]) -> Found:
     for index, host in hosts.items():
         if "protect" in host and "ports" in host:
             found = f"found {shown(host['protect'])}, with ports = {shown(host['ports'])}"
-            yield ("host", index, "protect"), f'{found}; write one of the two: protect = "tcp and dst port 80" says both'
+            yield ("host", index, "protect"), f'{found}; write one of the two: protect = "tcp and dst port 80" covers both'
         if "rules" not in host and common is None:
             continue
         lists = [rules for rules in (common, host.get("rules")) if isinstance(rules, list)]
         total = sum(map(len, lists)) + ("protect" in host)
         if total > MOST_RULES and all(len(rules) <= MOST_RULES for rules in lists):
-            found = f"found rule number {total} for this host, those of [front] and `protect` counted"
-            yield ("host", index, "rules"), f"{found}; {MOST_RULES} are the limit: join some with `or`"
+            found = f"found rule number {total} for this host, including those of [front] and `protect`"
+            yield ("host", index, "rules"), f"{found}; the limit is {MOST_RULES}: join some with `or`"

@@ -17,7 +17,7 @@ SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 def effective(found: Loaded) -> str:
     """One file; what is a default is marked. `include` is not there: what was included is."""
-    lines = [f"# what {quoted(str(found.document.main.path))} comes to"]
+    lines = [f"# effective configuration of {quoted(str(found.document.main.path))}"]
     for key in fields(""):
         if key not in ("include", "front", "host", "metrics", "events"):
             lines += line_of("", key, found.config)

@@ -48,7 +48,7 @@ def listen_of(text: str) -> Listen:
     except ValueError:
         raise ValueError("which does not begin with an IP address") from None
     if bracketed != (found.version == 6):
-        raise ValueError("which has brackets around an IPv4 address, or none around an IPv6 address")
+        raise ValueError("which has wrong brackets: write them around IPv6 addresses only")
     return Listen(found, int(port))
 
 
@@ -69,20 +69,20 @@ def target_of(text: str) -> Target:
     if url.scheme not in ("udp", "http", "https") or not url.hostname or not text.isprintable() or " " in text:
         raise ValueError("which is not a URL with udp, http or https")
     if url.username is not None or url.password is not None:
-        raise Secret("which has a user in it: a password belongs into influx_token_file, as user:password")
+        raise Secret("which contains a user: the password belongs in influx_token_file, as user:password")
     if url.scheme == "udp":
         if not port or url.path not in ("", "/") or url.query:
-            raise ValueError("which is not a UDP host and port alone")
+            raise ValueError("which is not just a UDP host and port")
         return Target("udp", url.hostname, port, text, 1)
     if url.path not in PARAMETERS:
         raise ValueError(f"whose path is neither {WRITE_V1} (InfluxDB 1) nor {WRITE_V2} (InfluxDB 2)")
     given = parse_qs(url.query)
     if secret := [name for name in ("u", "p") if name in given]:
-        raise Secret(f"which has {secret[0]}= in it: a password belongs into influx_token_file, as user:password")
+        raise Secret(f"which has {secret[0]}=: the password belongs in influx_token_file, as user:password")
     if missing := [name for name in PARAMETERS[url.path] if name not in given]:
         raise ValueError(f"which lacks {missing[0]}=")
     if given.get("precision", ["ns"]) != ["ns"]:
-        raise ValueError("which has another precision than ns")
+        raise ValueError("whose precision is not ns")
     scheme: Literal["http", "https"] = "https" if url.scheme == "https" else "http"
     version: Literal[1, 2] = 1 if url.path == WRITE_V1 else 2
     return Target(scheme, url.hostname, port or (443 if scheme == "https" else 80), text, version)

@@ -25,9 +25,9 @@ def check_webhook(value: Any) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_one:
         raise ValueError("which is not a URL that begins with https:// or http://")
     if not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError("which is not a URL: letters of ASCII, no blanks")
+        raise ValueError("which is not a URL: only ASCII, without spaces")
     if parts.username is not None:
-        raise ValueError("which has a user's name in it; write a token into token_file")
+        raise ValueError("which contains a user name; put a token into token_file")
     return value
 
 
@@ -36,14 +36,14 @@ def check_word(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("which is not in quotes")
     if "\0" in value:
-        raise ValueError("which no command can be given")
+        raise ValueError("which has a NUL byte")
     return value
 
 
 def check_command(words: tuple[str, ...]) -> tuple[str, ...]:
     """Its path and arguments; no shell reads them."""
     if not words[0].startswith("/"):
-        raise ValueError("whose first word is not an absolute path")
+        raise ValueError("which does not begin with an absolute path")
     return words
 
 

@@ -37,9 +37,9 @@ class Reader:
         try:
             data = regular(path, self.left)
         except (OSError, ValueError) as error:
-            raise Unread(f"cannot read it: {why(error)}; it must be a file this user may read") from error
+            raise Unread(f"cannot read it: {why(error)}; it must be a file that this user can read") from error
         if len(data) > self.left:
-            raise Unread(f"with it there are more than {MOST_BYTES:,} bytes; a configuration has no more in all its files")
+            raise Unread(f"with it the configuration has more than {MOST_BYTES:,} bytes in all its files, the limit")
         self.left -= len(data)
         return decoded(data)
 
@@ -49,7 +49,7 @@ def regular(path: Path, most: int) -> bytes:
     with open(path, "rb", opener=opened) as file:
         kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
         if kind != stat.S_IFREG:
-            raise Unread(f"found {KINDS.get(kind, 'no file')}; a regular file is wanted")
+            raise Unread(f"found {KINDS.get(kind, 'no file')}; write a regular file")
         return file.read(most + 1)
 
 

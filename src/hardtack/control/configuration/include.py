@@ -103,13 +103,13 @@ def files_of(main: Source, data: dict[str, Any], so_far: Gathering) -> Iterator[
         try:
             found = matching(main.path.parent, pattern, so_far)
         except (OSError, ValueError) as error:
-            why = f"which leads nowhere: {error.strerror}" if isinstance(error, OSError) else str(error)
+            why = f"which cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
             so_far.problems.append(Problem(spot, f"include: found {shown(pattern)}, {why}; write {advice('', 'include')}"))
             so_far.whole = False
             continue
         for file, real in found:
             if real == first:
-                text = f"include: found {shown(pattern)}, which leads back to this file; have hosts in a folder of their own"
+                text = f"include: found {shown(pattern)}, which matches this file itself; put hosts into a folder of theirs"
                 so_far.problems.append(Problem(spot, text))
             elif real not in seen:
                 seen.add(real)
@@ -138,7 +138,7 @@ def matching(folder: Path, pattern: Any, so_far: Gathering) -> list[tuple[Path, 
     with os.scandir(folder) as entries:
         links = {entry.name: entry.is_symlink() for entry in entries if fnmatchcase(entry.name, name)}
     if len(links) > MOST_FILES:
-        raise ValueError(f"which are {len(links):,} files, and {MOST_FILES:,} the most")
+        raise ValueError(f"which matches {len(links):,} files; the limit is {MOST_FILES:,}")
     names, real = sorted(one for one in links if one.startswith(".") == name.startswith(".")), os.path.realpath(folder)
     files = [(so_far.memory.path(f"{folder}/{one}"), one) for one in names]
     return [(file, os.path.realpath(file) if links[one] else f"{real}/{one}") for file, one in files]
@@ -151,7 +151,7 @@ def strangers(source: Source, tables: dict[str, Any], main: Path) -> Iterator[Pr
             continue
         spot = Spot(source.path, source.lines.of((key,)))
         if key != "host":
-            wrong = f"{bracketed(key, value)}: not in a file that is included, which has [[host]] tables and nothing else"
+            wrong = f"{bracketed(key, value)}: not allowed in an included file, which has only [[host]] tables"
             yield Problem(spot, f"{wrong}; write it in {main}" if key in known("") else wrong)
         else:
             yield Problem(spot, f"{bracketed(key, value)}: found {shown(value)}; write {advice('', 'host')}")

@@ -113,7 +113,7 @@ def together(values: Sequence[Any], read: Any) -> Ports:
         if joined and first <= joined[-1][1]:
             earlier, later = sorted((ranges[widest][2], index))
             same = values[earlier] == values[later]
-            faults.append((later, values[later], "which is there already" if same else f"which overlaps {values[earlier]}"))
+            faults.append((later, values[later], "which is a duplicate" if same else f"which overlaps {values[earlier]}"))
         if joined and first <= joined[-1][1] + 1:
             joined[-1] = joined[-1][0], max(joined[-1][1], last)
         else:

@@ -41,5 +41,5 @@ class ConfigError(Mistake):
         self.problems, self.origin = tuple(problems), origin
         told = [str(problem) for problem in self.problems[:MOST_TOLD]]
         if more := len(self.problems) - len(told):
-            told.append(f"and {more:,} more; put these right first")
+            told.append(f"and {more:,} more; fix these first")
         super().__init__("\n".join(told))

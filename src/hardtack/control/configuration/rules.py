@@ -38,18 +38,18 @@ def parse(text: str) -> Rule:
     if words[:1] == ["dry"]:
         words, dry = words[1:], True
     if not words or words[0] not in ACTIONS:
-        found = f"has {shown(words[0])} where an action belongs" if words else "has no action"
+        found = f"begins with {shown(words[0])} instead of an action" if words else "has no action"
         raise ValueError(f"which {found}: {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     action, rate, per_source = ACTIONS[ACTIONS.index(words.pop(0))], 0, False
     if dry and action not in MAY_BE_DRY:
-        raise ValueError(f"which has dry before {action}: it goes before drop and limit only")
+        raise ValueError(f"which has dry before {action}: dry goes only before drop and limit")
     if action == "limit":
         written = words.pop(0) if words else ""
         if per_source := words[:2] == ["per", "source"]:
             words = words[2:]
         rate = read_rate(written, MOST_SOURCE_RATE if per_source else MOST_RATE)
     if not words:
-        raise ValueError(f'which does not say which frames; for all, write {shown(" ".join(text.split()) + " ip or ip6")}')
+        raise ValueError(f'which has no expression; for all frames, write {shown(" ".join(text.split()) + " ip or ip6")}')
     return Rule(text, action, " ".join(words), rate, per_source, dry)
 
 
@@ -57,7 +57,7 @@ def read_rate(written: str, most: int) -> int:
     """Frames in a second."""
     rate = RATE.parse(written) if written.endswith("/s") else None
     if rate is None:
-        raise ValueError(f"which has {shown(written) if written else 'no rate'} behind limit; a rate is such as 5k/s")
+        raise ValueError(f"which has {shown(written) if written else 'no rate'} after limit; write a rate such as 5k/s")
     if not 1 <= rate <= most:
         raise ValueError(f"whose rate is {shown(written)}; write one from 1/s to {RATE.write(most)}")
     return rate
@@ -82,7 +82,7 @@ def read_expression(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("which is not in quotes")
     if not value.strip():
-        raise ValueError("which says nothing of frames")
+        raise ValueError("which is an empty expression")
     try:
         compiled(" ".join(value.split()))
     except ExpressionError as error:
@@ -95,11 +95,11 @@ def read_expression(value: Any) -> str:
 def check_rules(rules: tuple[str, ...]) -> tuple[str, ...]:
     """Each once, and not too many."""
     if len(rules) > MOST_RULES:
-        raise ValueError(f"which are {len(rules):,} rules; {MOST_RULES} are the limit: join some with `or`")
+        raise ValueError(f"which are {len(rules):,} rules; the limit is {MOST_RULES}: join some with `or`")
     seen: dict[Rule | str, int] = {}
     for number, text in enumerate(rules, 1):
         same = " ".join(text.split())
         if same in seen:
-            raise ValueError(f"in which rule {number}, {libpcap.quoted(text)}, is rule {seen[same]} again and never matches")
+            raise ValueError(f"in which rule {number}, {libpcap.quoted(text)}, repeats rule {seen[same]} and never matches")
         seen[same] = number
     return rules

@@ -44,7 +44,7 @@ from hardtack.kernel.tcp import MOST_SCALE, Speech
 SHORTEST_MSS = 536  # bytes; what every host must take, RFC 9293 3.7.1
 LONGEST_MSS = 8940  # a jumbo frame of 9,000 bytes less the IPv6 and TCP headers
 USUAL_MSS = {4: 1460, 6: 1440}  # IP version -> bytes: 1,500 less the headers
-OLD_KEY = "a key whose cookies are taken besides"
+OLD_KEY = "a key whose cookies are also accepted"
 REPLIES = rate(8, 1_000_000_000)  # at least one in each window of 128 ms (packet/layout.py)
 ATTACK = rate(1, 1_000_000_000)
 FRAMES = rate(1_000, 1_000_000_000)  # at least one in each ms
@@ -91,9 +91,9 @@ class Front(Inert):
     interface: Annotated[
         Uplinks, Write('interface = "eth0", a name that `ip link` shows, or ["eth0", "eth1"] if there are several uplinks')
     ]
-    key_file: Annotated[KeyFile, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`')]
+    key_file: Annotated[KeyFile, Write('key_file = "/etc/hardtack/key", a file created with `hardtack key`')]
     old_key_file: Annotated[
-        KeyFile | None, Write(f'old_key_file = "/etc/hardtack/old.key", {OLD_KEY}', "no other key's cookies are taken")
+        KeyFile | None, Write(f'old_key_file = "/etc/hardtack/old.key", {OLD_KEY}', "only cookies of key_file are accepted")
     ] = None
     inside: Annotated[InterfaceNames, Write('inside = ["eth1"], the interfaces towards the hosts')] = ()
     connections: Annotated[int, count(1_000, 100_000_000), Write("connections = 1_000_000")] = 1_000_000
@@ -121,7 +121,7 @@ class Metrics(Inert):
 
     prometheus: Annotated[
         Annotated[str, BeforeValidator(read_listen)] | None,
-        Write('prometheus = "127.0.0.1:9790", an address and a port', "nothing listens"),
+        Write('prometheus = "127.0.0.1:9790", an address and a port', "no listener"),
     ] = None
     influx: Annotated[
         Annotated[str, BeforeValidator(read_target_url)] | None,
@@ -153,29 +153,32 @@ class Host(Inert):
     name: Annotated[str, AfterValidator(check_name), Write('name = "web"')]
     addresses: Annotated[Addresses, Write('addresses = ["192.0.2.10", "203.0.113.0/24", "2001:db8::10"]')]
     exclude: Annotated[
-        Excluded, Write('exclude = ["203.0.113.1"]', "all of its networks are protected")
+        Excluded, Write('exclude = ["203.0.113.1"]', "nothing is excluded")
     ] = ()
     ports: Annotated[
         SomePorts | None, Write('ports = [80, 443, "8000-8099"], or ports = "all but 22, 5000-5999"', "all TCP ports")
     ] = None
     handshake: Annotated[
         Handshake,
-        Write('handshake = "agent" (the host runs one), "challenge" (it needs nothing) or "pass" (SYNs go on to it)'),
+        Write(
+            'handshake = "agent" (the host runs the agent), "challenge" (nothing runs on the host) '
+            'or "pass" (SYNs are forwarded)'
+        ),
     ]
     protect_when: Annotated[
         Literal["always", "under-attack"], Write('protect_when = "always" or protect_when = "under-attack"')
     ] = "always"
     attack_syns: Annotated[
-        int | None, ATTACK, Write('attack_syns = "5k/s"', "the front finds out what is usual")
+        int | None, ATTACK, Write('attack_syns = "5k/s"', "the front learns the baseline")
     ] = None
     attack_strays: Annotated[
-        int | None, ATTACK, Write('attack_strays = "5k/s"', "the front finds out what is usual")
+        int | None, ATTACK, Write('attack_strays = "5k/s"', "the front learns the baseline")
     ] = None
     on_failure: Annotated[
         Literal["pass", "protect"] | None,
-        Write('on_failure = "pass" or on_failure = "protect"', '"protect", and outside an attack "pass"'),
+        Write('on_failure = "pass" or on_failure = "protect"', '"protect" during an attack, otherwise "pass"'),
     ] = None
-    syns_per_second: Annotated[int | None, REPLIES, Write("syns_per_second = 5_000", "as many as come")] = None
+    syns_per_second: Annotated[int | None, REPLIES, Write("syns_per_second = 5_000", "unlimited")] = None
     via: Annotated[
         Literal["kernel", "local", "direct", "mac"],
         Write('via = "kernel" (Linux routes to the host), "local" (this machine is the host), "direct" or "mac"'),
@@ -183,14 +186,15 @@ class Host(Inert):
     mac: Annotated[Mac | None, Write('mac = "52:54:00:12:34:56", the host\'s own', None)] = None
     out: Annotated[
         InterfaceName | None,
-        Write('out = "eth1", a name that `ip link` shows', "back out of the interface it came in by"),
+        Write('out = "eth1", a name that `ip link` shows', "the interface that the frame came in on"),
     ] = None
-    vlan: Annotated[Vlan | None, Write('vlan = 100, from 1 to 4094, or vlan = "none"', "tags stay as they are")] = None
+    vlan: Annotated[Vlan | None, Write('vlan = 100, from 1 to 4094, or vlan = "none"', "VLAN tags are unchanged")] = None
     key_file: Annotated[
-        KeyFile | None, Write('key_file = "/etc/hardtack/key", a file made with `hardtack key`', "the front's")
+        KeyFile | None, Write('key_file = "/etc/hardtack/key", a file created with `hardtack key`', "the front's")
     ] = None
     old_key_file: Annotated[
-        KeyFile | None, Write(f'old_key_file = "/etc/hardtack/old.key", {OLD_KEY}', "the front's, where key_file is")
+        KeyFile | None,
+        Write(f'old_key_file = "/etc/hardtack/old.key", {OLD_KEY}', "the front's, unless key_file is set here"),
     ] = None
     mss: Annotated[Mss | None, Write(f"mss = 1460, from {SHORTEST_MSS} to {LONGEST_MSS}")] = None
     options: Annotated[
@@ -246,7 +250,7 @@ class Config(Inert):
     include: Annotated[
         tuple[str, ...],
         BeforeValidator(Each(check_pattern)),
-        Write('include = ["hosts.d/*.toml"], files with [[host]] tables; wildcards in their names only'),
+        Write('include = ["hosts.d/*.toml"], files with [[host]] tables; wildcards only in file names'),
     ] = ()
     front: Annotated[Front, Write("a [front] table with interface and key_file")]
     hosts: Annotated[
@@ -255,7 +259,7 @@ class Config(Inert):
         Write("a [[host]] table, in double brackets, for each protected server"),
     ] = Field(alias="host")
     metrics: Annotated[Metrics, Write("a [metrics] table with prometheus or influx", "nothing is exported")] = Metrics()
-    events: Annotated[Events, Write("an [events] table with webhook or command", "nobody else is told")] = Events()
+    events: Annotated[Events, Write("an [events] table with webhook or command", "no webhook, no command")] = Events()
 
     def key_files_for(self, host: Host) -> KeyFiles:
         """Where a host's master keys are: of several spellings of one file, the first.

@@ -46,8 +46,8 @@ def read_lists(config: Config, main: Path, memory: Remembered) -> tuple[dict[Pat
         except ListError as error:
             problems += error.problems
     if not problems and (total := counted(config, lists)) > MOST_PREFIXES:
-        text = f"found {total:,} prefixes in `allow` and `deny`, {MOST_PREFIXES:,} are the most"
-        problems.append(Problem(Spot(main, None), f"{text}; what is for many hosts goes into the lists of [front]"))
+        text = f"found {total:,} prefixes in `allow` and `deny`; the limit is {MOST_PREFIXES:,}"
+        problems.append(Problem(Spot(main, None), f"{text}; move prefixes that many hosts share to the lists of [front]"))
     return lists, problems
 
 

@@ -13,7 +13,7 @@ from hardtack.control.configuration.places import Finder
 from hardtack.control.configuration.tokens import line_at, tokens
 from hardtack.printable import cut, printable
 
-MOST_NESTED = 16  # brackets in each other, and parts of a dotted key
+MOST_NESTED = 16  # nested brackets, and parts of a dotted key
 LONGEST_WORD = 256  # characters without quotes: of a key, of a number
 MOST_KEYS = 1_000_000
 LONGEST_SHOWN = 60  # characters of a line
@@ -25,20 +25,20 @@ REMEDY = "write key = value, with text in quotes"
 
 # What tomllib says -> what is wrong, and what to write
 WORDS = {
-    "Invalid value": ("not a value", REMEDY),
-    "Expected '=' after a key in a key/value pair": ("a key without =", REMEDY),
-    "Invalid statement": ("not a key", "write key = value, [table], or # before a remark"),
+    "Invalid value": ("an invalid value", REMEDY),
+    "Expected '=' after a key in a key/value pair": ("a missing = after the key", REMEDY),
+    "Invalid statement": ("an invalid line", "write key = value, [table], or # before a comment"),
     "Expected newline or end of document after a statement": (
-        *("something behind the value", "write text in quotes, and each key on a line of its own"),
+        *("unexpected text after the value", "write text in quotes, and each key on a line of its own"),
     ),
-    "Cannot overwrite a value": ("a key that is there already", "write it once"),
+    "Cannot overwrite a value": ("a duplicate key", "write it once"),
     "Unclosed array": (
-        *("a list that is not closed, or lacks a comma", "write ] at its end, commas between, and text in quotes"),
+        *("an unclosed list, or a missing comma", "write ] at its end, commas between, and text in quotes"),
     ),
-    "Unclosed inline table": ("a table that is not closed, or lacks a comma", "write } at its end, and commas between"),
-    "Expected ']' at the end of a table declaration": ("a table's name that is not closed", "write [front] or [[host]]"),
-    "Expected ']]' at the end of an array declaration": ("a table's name that is not closed", "write [[host]]"),
-    "Unescaped '\\' in a string": ("a \\ that begins nothing", "write \\\\, or the text in single quotes"),
+    "Unclosed inline table": ("an unclosed inline table, or a missing comma", "write } at its end, and commas between"),
+    "Expected ']' at the end of a table declaration": ("an unclosed table header", "write [front] or [[host]]"),
+    "Expected ']]' at the end of an array declaration": ("an unclosed table header", "write [[host]]"),
+    "Unescaped '\\' in a string": ("an invalid \\ escape", "write \\\\, or the text in single quotes"),
 }
 
 Broken = tuple[int, str]  # a line, from 1, and what to say of it
@@ -83,10 +83,10 @@ def too_much(text: str) -> Broken | None:
         parts = parts + 1 if word == "." else 0 if kind == "mark" else parts
         keys += word == "="
         if depth > MOST_NESTED or parts >= MOST_NESTED:
-            what = "brackets in each other" if depth > MOST_NESTED else "parts of a key"
-            return line_at(text, start), f"found more than {MOST_NESTED} {what}; nothing here needs so many"
+            what = "nested brackets" if depth > MOST_NESTED else "parts of a key"
+            return line_at(text, start), f"found more than {MOST_NESTED} {what}; no configuration needs that many"
         if kind == "word" and len(word) > LONGEST_WORD:
-            what = f"found {cut(printable(word), LONGEST_SHOWN)}, {len(word):,} characters without a blank"
+            what = f"found {cut(printable(word), LONGEST_SHOWN)}, {len(word):,} characters without a space"
             return line_at(text, start), f"{what}; numbers and keys are shorter than {LONGEST_WORD}, and text is in quotes"
         if keys > MOST_KEYS:
             return line_at(text, start), f"found key number {keys:,}; a file has at most {MOST_KEYS:,}"
@@ -107,7 +107,7 @@ def unclosed(text: str, start: int) -> str:
     """Of a string without its end."""
     quote = text[start : start + 3] if text.startswith(text[start] * 3, start) else text[start]
     where = "before the end of the file" if len(quote) == 3 else "on this line"
-    return f"not TOML: text that is not closed: found {shown(text, start)}; write {quote} at its end, {where}"
+    return f"not TOML: an unclosed string: found {shown(text, start)}; write {quote} at its end, {where}"
 
 
 def explained(text: str, message: str) -> tuple[Broken, bool]:
@@ -136,7 +136,7 @@ def opening(text: str) -> str:
             opened.append(start)
         elif word in ("]", "}") and opened:
             opened.pop()
-    return f", in what is opened on line {line_at(text, opened[0])}" if opened else ""
+    return f", in the list or table opened on line {line_at(text, opened[0])}" if opened else ""
 
 
 def earlier(text: str, line: int) -> str:
@@ -145,7 +145,7 @@ def earlier(text: str, line: int) -> str:
     lines = finder.walk(upto(text, line)).keys
     place = finder.last
     before = [number for length in range(len(place), 0, -1) if (number := lines.get(place[:length], line)) < line]
-    return f", on line {before[0]}" if before else ""
+    return f", first on line {before[0]}" if before else ""
 
 
 def upto(text: str, line: int) -> str:

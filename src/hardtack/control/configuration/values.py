@@ -24,17 +24,17 @@ WILDCARD = re.compile(r"[*?[]")
 NOWHERE = tuple(
     (network.version, int(network[0]), int(network[-1]), why)
     for text, why in (
-        ("0.0.0.0/32", "an unspecified address"),
-        ("::/128", "an unspecified address"),
-        ("0.0.0.0/8", "an address of 0.0.0.0/8, which no route leads to"),  # RFC 1122 3.2.1.3
+        ("0.0.0.0/32", "the unspecified address"),
+        ("::/128", "the unspecified address"),
+        ("0.0.0.0/8", "an address of 0.0.0.0/8, which is not routed"),  # RFC 1122 3.2.1.3
         ("127.0.0.0/8", "a loopback address"),
         ("::1/128", "a loopback address"),
-        ("169.254.0.0/16", "a link-local address, which no route leads to from the internet"),  # RFC 3927
-        ("fe80::/10", "a link-local address, which no route leads to from the internet"),
+        ("169.254.0.0/16", "a link-local address, which is not routed on the internet"),  # RFC 3927
+        ("fe80::/10", "a link-local address, which is not routed on the internet"),
         ("224.0.0.0/4", "a multicast address"),
         ("ff00::/8", "a multicast address"),
         ("255.255.255.255/32", "the broadcast address"),
-        ("240.0.0.0/4", "a reserved address, of 240.0.0.0/4, which no route leads to"),  # RFC 1112 4
+        ("240.0.0.0/4", "a reserved address, of 240.0.0.0/4, which is not routed"),  # RFC 1112 4
     )
     for network in [ip_network(text)]
 )
@@ -48,14 +48,14 @@ def check_interface(name: Any) -> str:
     if not isinstance(name, str):
         raise ValueError("which is not in quotes")
     if not re.fullmatch(r"[^\s/:]+", name) or not name.isprintable() or len(name.encode()) > 15 or name in (".", ".."):
-        raise ValueError("which cannot be an interface's name")
+        raise ValueError("which is not a valid interface name")
     return name
 
 
 def check_name(name: str) -> str:
     """A name that fits into logs, file names and metrics as it is."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
-        raise ValueError("which cannot be a host's name: letters, digits, '.', '_' and '-', at most 63")
+        raise ValueError("which is not a valid host name here: letters, digits, '.', '_' and '-', at most 63")
     return name
 
 
@@ -68,7 +68,7 @@ def read_address(value: Any) -> Address:
     except ValueError:
         raise ValueError("which is not an IP address") from None
     if isinstance(address, IPv6Address) and (address.scope_id or address.ipv4_mapped):
-        raise ValueError("which names an interface" if address.scope_id else "which is an IPv4 address in IPv6 form")
+        raise ValueError("which has a zone index" if address.scope_id else "which is an IPv4-mapped IPv6 address")
     for version, first, last, why in NOWHERE:
         if version == address.version and first <= int(address) <= last:
             raise ValueError(f"which is {why}")
@@ -86,10 +86,10 @@ def read_network(text: str) -> Network:
     """A network all of whose addresses a host can be reached at."""
     network = written_network(text)
     if network.version == 6 and network.overlaps(MAPPED):
-        raise ValueError("which has IPv4 addresses in IPv6 form in it")
+        raise ValueError("which contains IPv4-mapped IPv6 addresses")
     for version, first, last, why in NOWHERE:
         if version == network.version and first <= int(network[-1]) and last >= int(network[0]):
-            raise ValueError(f"which has {why.partition(',')[0]} in it")
+            raise ValueError(f"which contains {why.partition(',')[0]}")
     return network
 
 
@@ -103,7 +103,7 @@ def written_network(text: str) -> Network:
     if (slash and length != str(network.prefixlen)) or "%" in address:
         raise ValueError("which is not a network such as 203.0.113.0/24")
     if ip_address(address) != network.network_address:
-        raise ValueError(f"which has more bits than its prefix: the network is {network}")
+        raise ValueError(f"which has host bits set: the network is {network}")
     return network
 
 
@@ -119,7 +119,7 @@ def read_source(value: Any) -> Source:
         return Path(value)
     network = written_network(value)
     if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
-        raise ValueError("which is IPv4 in IPv6 form")
+        raise ValueError("which is an IPv4-mapped IPv6 prefix")
     return network
 
 
@@ -132,7 +132,7 @@ def resolve_files(sources: tuple[Source, ...], info: ValidationInfo) -> tuple[So
 def check_option(name: Any) -> str:
     """One of TCP's that clients can be promised."""
     if name not in OPTIONS:
-        raise ValueError("which this version does not know")
+        raise ValueError("which is not supported")
     return str(name)
 
 
@@ -144,14 +144,14 @@ def one_or_several(value: Any) -> Any:
 def check_uplinks(names: tuple[str, ...]) -> tuple[str, ...]:
     """Not more than there is room for."""
     if len(names) > MOST_UPLINKS:
-        raise ValueError(f"which are {len(names)} uplinks; a front takes {MOST_UPLINKS}")
+        raise ValueError(f"which are {len(names)} uplinks; the limit is {MOST_UPLINKS}")
     return names
 
 
 def read_handshake(value: Any) -> Any:
     """`proxy` is in the design, so people will try it."""
     if value == "proxy":
-        raise ValueError("which is not there yet")
+        raise ValueError("which is not implemented yet")
     return value
 
 
@@ -161,9 +161,9 @@ def read_mac(value: Any) -> str:
         raise ValueError("which is not a MAC address")
     address = bytes.fromhex(value.replace(":", ""))
     if address[0] & 1:
-        raise ValueError("which is the MAC address of a group")
+        raise ValueError("which is a multicast MAC address")
     if not any(address):
-        raise ValueError("which is the MAC address of nobody")
+        raise ValueError("which is the all-zero MAC address")
     return value.lower()
 
 
@@ -182,7 +182,7 @@ def check_pattern(pattern: Any) -> str:
     if not name or "\0" in pattern:
         raise ValueError("which is not the path of a file")
     if any(map(has_wildcard, folders)):
-        raise ValueError("which has a wildcard among its folders")
+        raise ValueError("which has a wildcard in a folder's name")
     return pattern
 
 

@@ -99,7 +99,7 @@ class Command:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            return Failure(f"not done after {LONGEST_RUN:.0f} s")
+            return Failure(f"timed out after {LONGEST_RUN:.0f} s")
         status = process.returncode
         return None if status == 0 else Failure(f"exit status {status}", again=status == TEMPORARY)
 

@@ -80,7 +80,7 @@ class Asking(Thread):
         try:
             self._found = dict(failures(self._config, self._masters))
         except PermissionError:
-            tell_unchecked(self._config.hosts, "the front has no CAP_NET_RAW, which it takes to ask them")
+            tell_unchecked(self._config.hosts, "the front lacks CAP_NET_RAW, which this check needs")
         except OSError as error:
             tell_unchecked(self._config.hosts, str(error.strerror))
 
@@ -94,7 +94,7 @@ def failures(config: Config, masters: Mapping[Path, bytes]) -> Iterator[tuple[st
     """Ask all of them. OSError without the right to."""
     several = [*islice(askable(config.hosts), MOST)]
     if len(several) == MOST:
-        tell_unchecked([one.host for one in several[-1:]], f"and those after it: no more than {MOST} hosts are asked")
+        tell_unchecked([one.host for one in several[-1:]], f"and those after it: at most {MOST} hosts are checked")
     with Wire() as wire:
         inquiry = Inquiry(wire, config, masters)
         ready = [one for one in several if inquiry.is_ready(one)]
@@ -106,7 +106,8 @@ def failures(config: Config, masters: Mapping[Path, bytes]) -> Iterator[tuple[st
         if found := judged(one):
             kind, finding = found
             yield one.host.name, Failure(kind, time.time(), False, finding.what, finding.remedy)
-    tell_unchecked([one.host for one in several if {*one.served.values()} == {False}], "nobody listens on the ports tried")
+    silent = [one.host for one in several if {*one.served.values()} == {False}]
+    tell_unchecked(silent, "no service listens on the ports tried")
 
 
 def askable(hosts: Iterable[Host]) -> Iterator[Asked]:

@@ -122,7 +122,7 @@ def opened(folder: Folder, tables: Sequence[Table], parts: ExitStack) -> dict[st
         if one := folder.open(table):
             found[table.name] = parts.enter_context(one)
         else:
-            raise Missing(f"the table {table.name} is not pinned any more: start the front again")
+            raise Missing(f"the table {table.name} is no longer pinned: restart the front")
         if table.kind == "prog_array" and (twin := folder.open(generic.plain(table))):
             found[twin.table.name] = parts.enter_context(twin)
     return found

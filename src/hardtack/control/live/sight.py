@@ -106,7 +106,7 @@ def part(folder: Folder) -> Part:
 def there(table: Map | None, interface: str) -> Map:
     """A table that is always there; NotWhole if it is not: somebody is detaching, or attaching, just now."""
     if table is None:
-        raise NotWhole(f"{interface}: there are no counters: it is being attached or detached just now")
+        raise NotWhole(f"{interface}: no counters: it is just being attached or detached")
     return table
 
 

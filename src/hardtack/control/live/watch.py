@@ -19,7 +19,7 @@ from hardtack.kernel.bpf import BpfError
 from hardtack.mistake import Mistake
 from hardtack.packet.reasons import REASONS
 
-GONE = "nothing is attached here any more; what is shown is the last that was seen. It goes on once a front is back"
+GONE = "nothing is attached any more; showing the last data. This view resumes when a front is back"
 SHARE = 20  # tables that take long are read so seldom that it takes at most a part in so many of the time
 
 

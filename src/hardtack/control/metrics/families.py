@@ -26,89 +26,89 @@ FRAMES = Family(
     ("host", "verdict", "reason"),
     f"(hosts + 1) * {EACH_REASON}",
 )
-BYTES = Family("bytes", "counter", "The bytes of those frames, as they came.", FRAMES.labels, FRAMES.most)
+BYTES = Family("bytes", "counter", "Bytes of these frames, as received.", FRAMES.labels, FRAMES.most)
 CPU_FRAMES = Family(
     *("cpu_frames", "counter", "Frames by CPU, verdict and reason, all hosts together. Only reasons that have occurred."),
     ("cpu", "verdict", "reason"),
     f"CPUs * {EACH_REASON}",
 )
-CPU_BYTES = Family("cpu_bytes", "counter", "The bytes of those frames, as they came.", CPU_FRAMES.labels, CPU_FRAMES.most)
+CPU_BYTES = Family("cpu_bytes", "counter", "Bytes of these frames, as received.", CPU_FRAMES.labels, CPU_FRAMES.most)
 TRAFFIC = ((FRAMES, BYTES), (CPU_FRAMES, CPU_BYTES))
-HOST_SYNS = Family("syns", "counter", "SYNs for protected ports, whatever became of them.", ("host",), "hosts")
+HOST_SYNS = Family("syns", "counter", "SYNs to protected ports, whatever the verdict.", ("host",), "hosts")
 
 RULE_FRAMES = Family("rule_frames", "counter", "Frames that a rule has matched.", ("host", "rule"), "rules")
-RULE_BYTES = Family("rule_bytes", "counter", "The bytes of those frames.", ("host", "rule"), "rules")
-RULE_OVER = Family("rule_over_frames", "counter", "Of those frames, beyond the rule's rate.", ("host", "rule"), "rules")
-RULE_OVER_BYTES = Family("rule_over_bytes", "counter", "The bytes of these.", ("host", "rule"), "rules")
+RULE_BYTES = Family("rule_bytes", "counter", "Bytes of these frames.", ("host", "rule"), "rules")
+RULE_OVER = Family("rule_over_frames", "counter", "Frames matched beyond a rule's rate.", ("host", "rule"), "rules")
+RULE_OVER_BYTES = Family("rule_over_bytes", "counter", "Bytes of these frames.", ("host", "rule"), "rules")
 
-CONNECTIONS = Family("connections", "gauge", "Connections in the table, by what made them known.", ("origin",), "5")
-CONNECTION_STATES = Family("connection_states", "gauge", "The same connections, by state.", ("state",), "5")
-CONNECTIONS_CAPACITY = Family("connections_capacity", "gauge", "Connections that the table is made for.")
+CONNECTIONS = Family("connections", "gauge", "Connections in the table, by origin.", ("origin",), "5")
+CONNECTION_STATES = Family("connection_states", "gauge", "Connections in the table, by state.", ("state",), "5")
+CONNECTIONS_CAPACITY = Family("connections_capacity", "gauge", "Capacity of the connection table.")
 EVICTED_CONNECTIONS = Family(
-    *("evicted_connections", "counter", "Connections evicted from a full table, by why they and not others."),
+    *("evicted_connections", "counter", "Connections evicted from a full table, by eviction class."),
     ("why",),
     str(len(EVICTED)),
 )
-SOURCES = Family("proven_sources", "gauge", "Sources that have answered a challenge.")
-SOURCES_WAITING = Family("proven_sources_waiting", "gauge", "Of them, those that are not challenged for a while.")
-SOURCES_CAPACITY = Family("proven_sources_capacity", "gauge", "Sources that the table is made for.")
+SOURCES = Family("proven_sources", "gauge", "Proven sources: those that have answered a challenge.")
+SOURCES_WAITING = Family("proven_sources_waiting", "gauge", "Proven sources that are temporarily blocked.")
+SOURCES_CAPACITY = Family("proven_sources_capacity", "gauge", "Capacity of the table of proven sources.")
 
 ATTACKED = Family(
-    *("under_attack", "gauge", "1 while a host is attacked, as the front sees it, else 0."),
+    *("under_attack", "gauge", "1 while the front sees a host under attack, else 0."),
     ("host",),
     "hosts",
 )
 PROTECTED = Family(
-    *("host_protected", "gauge", "1 if the handshake that is configured for a host holds, 0 if it waits for an attack."),
+    *("host_protected", "gauge", "1 if a host is protected by its handshake, 0 while it waits for an attack."),
     ("host",),
     ATTACKED.most,
 )
 ATTACK_SINCE = Family(
-    "attack_start_timestamp_seconds", "gauge", "When the attack began, unix time.", ("host",), "hosts under attack"
+    "attack_start_timestamp_seconds", "gauge", "Start of the attack, unix time.", ("host",), "hosts under attack"
 )
 ATTACK_PEAK = Family(
-    "attack_peak_per_second", "gauge", "The highest rate of the attack.", ("host", "kind"), "3 * hosts under attack"
+    "attack_peak_per_second", "gauge", "Peak rate of the attack.", ("host", "kind"), "3 * hosts under attack"
 )
 BASELINE = Family(
-    *("attack_baseline_per_second", "gauge", "The usual rate, as it was learned outside attacks."),
+    *("attack_baseline_per_second", "gauge", "Baseline rate, learned outside attacks."),
     ("host", "kind"),
     f"3 * {ATTACKED.most}",
 )
 HANDOVER = Family(
-    *("handover_failing", "gauge", "1 for a host that does not take over the clients that are handed to it."),
+    *("handover_failing", "gauge", "1 for a host that does not accept the connections handed over to it."),
     ("host", "kind"),
     "hosts that fail",
 )
 
-GRACE = Family("grace_left_seconds", "gauge", "Seconds until the grace period ends, 0 when it is over.")
-KEY_EPOCH = Family("key_epoch", "gauge", "The number of the epoch whose key is in use.")
+GRACE = Family("grace_left_seconds", "gauge", "Seconds until the grace period ends, 0 afterwards.")
+KEY_EPOCH = Family("key_epoch", "gauge", "Number of the current key epoch.")
 CLOCK_ERROR = Family(
-    "clock_error_seconds", "gauge", "How far the packet programs' clock is from this machine's, positive if it is ahead."
+    "clock_error_seconds", "gauge", "Packet programs' clock minus this machine's clock."
 )
 RELOADS = Family("reloads", "counter", "Reloads since the start, by result.", ("result",), "2")
 RELOADED = Family(
-    "configuration_timestamp_seconds", "gauge", "When the configuration in force was last read, unix time."
+    "configuration_timestamp_seconds", "gauge", "Last successful reload, or the start, unix time."
 )
-RELOAD_FAILED = Family("reload_failed", "gauge", "1 if the last reload failed: what runs is not what the file says.")
+RELOAD_FAILED = Family("reload_failed", "gauge", "1 if the last reload failed: the file is not in force.")
 ATTACHED = Family(
-    *("interface_attached", "gauge", "1 while the interface exists and a program runs there, by engine and mode."),
+    *("interface_attached", "gauge", "1 while the interface exists and a program is attached to it, by engine and mode."),
     ("interface", "engine", "mode"),
     "interfaces of the front, 8",
 )
-HOSTS = Family("hosts", "gauge", "Hosts that are protected.")
+HOSTS = Family("hosts", "gauge", "Configured hosts.")
 UP = Family("up", "gauge", "1 while the front's process runs.")
-STARTED = Family("process_start_time_seconds", "gauge", "When the front's process started, unix time.")
+STARTED = Family("process_start_time_seconds", "gauge", "Start time of the front's process, unix time.")
 
-READ_SECONDS = Family("exporter_read_seconds", "gauge", "How long the last reading of the tables took.")
+READ_SECONDS = Family("exporter_read_seconds", "gauge", "Duration of the last reading of the tables.")
 CPU_SECONDS = Family("exporter_cpu_seconds", "counter", "CPU time of the exporter's process.")
-SENT = Family("influx_sent_points", "counter", "Points that InfluxDB has taken, or that have gone out by UDP.")
+SENT = Family("influx_sent_points", "counter", "Points accepted by InfluxDB, or sent by UDP.")
 LOST = Family(
-    *("influx_lost_points", "counter", "Points given up, by why: the buffer was full, or the server refused them."),
+    *("influx_lost_points", "counter", "Points dropped, by reason: buffer full, or refused by the server."),
     ("why",),
     "2",
 )
-SEND_FAILURES = Family("influx_failures", "counter", "Attempts to send that failed; what they held is sent again.")
-WAITING = Family("influx_buffer_bytes", "gauge", "What waits to be sent.")
+SEND_FAILURES = Family("influx_failures", "counter", "Failed attempts to send; their points are sent again.")
+WAITING = Family("influx_buffer_bytes", "gauge", "Points waiting to be sent.")
 
 BY_HOST = (HOST_SYNS, ATTACKED, PROTECTED, BASELINE)  # of each host
 EXPORTER = (READ_SECONDS, CPU_SECONDS, SENT, LOST, SEND_FAILURES, WAITING)

@@ -46,7 +46,7 @@ def listening(listen: Listen) -> socket.socket:
         made.listen(WAITING)
     except OSError as error:
         made.close()
-        remedy = f"`ss -tlnp sport = {listen.port}` tells who has it; or write another address or port"
+        remedy = f"find the listener with `ss -tlnp sport = {listen.port}`, or write another address or port"
         raise CannotListen(f'[metrics] prometheus = "{listen}": cannot listen there: {error.strerror}; {remedy}') from error
     return made
 
@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/":
             self._answer(200, f"hardtack: metrics for Prometheus are at {PATH}\n".encode(), TEXT)
         else:
-            self._answer(404, f"not here; metrics are at {PATH}\n".encode(), TEXT)
+            self._answer(404, f"not found; metrics are at {PATH}\n".encode(), TEXT)
 
     def _answer(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)

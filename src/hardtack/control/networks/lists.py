@@ -59,7 +59,7 @@ def load(path: Path, value: int = 1) -> Content:
     if listed.mistakes:
         problems = [Problem(Spot(path, one.line), one.text) for one in listed.wrong]
         if more := listed.mistakes - len(problems):
-            problems.append(Problem(Spot(path, None), f"and {more:,} more lines like these; put these right first"))
+            problems.append(Problem(Spot(path, None), f"and {more:,} more lines like these; fix these first"))
         raise ListError(*problems)
     return listed.content
 
@@ -72,9 +72,9 @@ def contents(path: Path) -> bytes:
     except Unread as unread:
         raise ListError(Problem(here, unread.why)) from unread
     except (OSError, ValueError) as error:
-        raise ListError(Problem(here, f"cannot read it: {why(error)}; it must be a file this user may read")) from error
+        raise ListError(Problem(here, f"cannot read it: {why(error)}; it must be a file that this user can read")) from error
     if len(data) > MOST_BYTES:
-        raise ListError(Problem(here, f"found more than {MOST_BYTES >> 20} MiB; a list of prefixes has no more"))
+        raise ListError(Problem(here, f"found more than {MOST_BYTES >> 20} MiB, the limit of a list"))
     return data
 
 
@@ -127,11 +127,11 @@ def told(lines: Lines, version: int, place: int) -> Wrong:
     line = int(lines.line[place]) + 1
     if version == 6 and number >> 32 == MAPPED:
         plain = ipaddress.IPv4Network((number & 0xFFFFFFFF, bits - 96), strict=False)
-        return Wrong(line, f"found {ipaddress.IPv6Address(number)}/{bits}, IPv4 as IPv6 writes it; write {plain}")
+        return Wrong(line, f"found {ipaddress.IPv6Address(number)}/{bits}, an IPv4-mapped IPv6 prefix; write {plain}")
     address = ipaddress.IPv4Address(number >> 96) if version == 4 else ipaddress.IPv6Address(number)
     network = ipaddress.ip_network((address, bits), strict=False)
     free = BITS[version] - bits
-    return Wrong(line, f"found {address}/{bits}, whose last {free} bits are not all 0; write {network}, or {address}")
+    return Wrong(line, f"found {address}/{bits}, whose {free} host bits are not 0; write {network}, or {address}")
 
 
 def shown(found: bytes) -> str:

@@ -56,7 +56,7 @@ class Memory:
         if found is None:
             raise TableFull(
                 f"the table of prefixes is full: {8 * UNIT * self.used >> 10} of {8 * UNIT * self.units >> 10} KiB in use, "
-                f"{8 * UNIT * total >> 10} more wanted; a restart makes a larger one"
+                f"{8 * UNIT * total >> 10} more wanted; a restart creates a larger one"
             )
         self._mark(found, wanted, True)
         self.used += total

@@ -42,7 +42,7 @@ def shelf(parts: ExitStack) -> Shelf | None:
     try:
         return parts.enter_context(Shelf(path))
     except OSError as error:
-        why = f"{path}: {error.strerror}: only hardtack report --now tells of attacks"
+        why = f"{path}: {error.strerror}: attacks are only reported by hardtack report --now"
         journal.note("no-reports", logging.WARNING, why=why)
         return None
 
@@ -53,7 +53,7 @@ def report(reports: Reports | None) -> Verb:
     def asked(request: Facts, answer: object) -> None:
         assert callable(answer)
         if reports is None:
-            answer({"reports": [], "problems": ["this front samples no frames: its log says why (no-reports)"]})
+            answer({"reports": [], "problems": ["this front does not sample frames: see no-reports in its log"]})
         else:
             host = request.get("host")
             reports.so_far(None if host is None else str(host), answer)

@@ -149,7 +149,7 @@ def proposals(case: Case) -> tuple[list[Proposal], str]:
         found = [*Finder(case.attack, case.ordinary).rules()]
     except NoLibpcap as missing:
         return [], str(missing)
-    return found, "" if found else "no feature, and no three together, tell enough of it from ordinary traffic"
+    return found, "" if found else "no combination of up to three features separates it well from ordinary traffic"
 
 
 def told(one: Proposal) -> Facts:

@@ -107,7 +107,7 @@ def kind_of(found: Headers | None) -> str:
 def named(flags: int) -> str:
     """TCP flags; -1: the header is cut short."""
     if flags < 0:
-        return "TCP, cut short"
+        return "TCP, truncated"
     names = [name for bit, name in enumerate(("FIN", "SYN", "RST", "PSH", "ACK", "URG")) if flags >> bit & 1]
     return "-".join(sorted(names, key=("SYN", "FIN", "RST", "PSH", "URG", "ACK").index)) or "no flags"
 

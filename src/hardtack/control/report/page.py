@@ -24,7 +24,7 @@ def page(facts: Facts) -> str:
 
 def head(facts: Facts) -> Iterator[str]:
     """Who, when, how long."""
-    until = f"to {facts['ended']}" if facts["ended"] else "and it goes on"
+    until = f"to {facts['ended']}" if facts["ended"] else "and continues"
     yield f"Attack on host {facts['host']}, interface {', '.join(facts['interfaces'])}"
     yield f"  from {facts['began']} {until}: {lasting(facts['seconds'])}"
 
@@ -32,7 +32,7 @@ def head(facts: Facts) -> Iterator[str]:
 def volume(facts: Facts) -> Iterator[str]:
     """How much."""
     found = facts["traffic"]
-    yield f"  {found['frames']:,} frames, {amount(found['bytes'])}B of no known connection; the peak and mean of a second:"
+    yield f"  {found['frames']:,} frames, {amount(found['bytes'])}B outside known connections; peak and mean rate:"
     mean, peak = (f"{amount(found[f'{one}_frames_per_second'])}frames/s" for one in ("mean", "peak"))
     bits = [f"{amount(found[f'{one}_bits_per_second'])}bit/s" for one in ("peak", "mean")]
     yield f"  {peak} and {mean}, {bits[0]} and {bits[1]}"
@@ -46,7 +46,7 @@ def what(facts: Facts) -> Iterator[str]:
     """Which kinds, and on what the rest of the page is based."""
     some = facts["samples"]
     yield ""
-    yield f"Sampled: {some['attack']:,} frames of the attack (of late one of {some['one_of']:,});"
+    yield f"Sampled: {some['attack']:,} frames of the attack (most recently one of {some['one_of']:,});"
     yield f"  {some['ordinary']:,} of this host's ordinary traffic, {some['ordinary_syns']:,} SYNs among them"
     kinds = ", ".join(f"{one['kind']} {per_cent(one['share'])}" for one in facts["kinds"][:MOST_KINDS])
     yield f"Kinds: {kinds or 'unknown'}"
@@ -64,7 +64,7 @@ def where(facts: Facts) -> Iterator[str]:
 def prevailing(facts: Facts) -> Iterator[str]:
     """What is frequent in it."""
     yield ""
-    yield f"{'What prevails':<56}{'attack':>10}{'ordinary':>12}"
+    yield f"{'Typical features':<56}{'attack':>10}{'ordinary':>12}"
     for one in facts["features"][:MOST_FEATURES]:
         yield row(one["field"], one["value"], one)
 
@@ -81,7 +81,7 @@ def rules(facts: Facts) -> Iterator[str]:
     if not facts["rules"]:
         yield from textwrap.wrap(f"No rule is proposed: {facts['no_rules']}.", COLUMNS)
     else:
-        yield "Proposed rules, each with the share of frames that it hits:"
+        yield "Proposed rules, each with the share of frames that it matches:"
     for number, one in enumerate(facts["rules"], 1):
         text = textwrap.wrap(one["rule"], COLUMNS - 5, break_long_words=False)
         yield f"{number}. {text[0]}"
@@ -97,8 +97,8 @@ def ending(facts: Facts) -> Iterator[str]:
     yield ""
     if facts["rules"]:
         yield 'To try one, write rules = ["dry drop ..."] of the host: hardtack status then'
-        yield "counts what it hits. When that is right, write drop. Rules that hit more than"
-        yield f"{per_cent(facts['most_ordinary'])} of ordinary frames, or SYNs, are not proposed. ?: too few sampled to say."
+        yield "counts what it matches. If that is right, write drop. Rules that match more than"
+        yield f"{per_cent(facts['most_ordinary'])} of ordinary frames, or SYNs, are not proposed. ?: too few samples."
     yield "Nothing was changed."
 
 

@@ -90,7 +90,7 @@ class Reports:
         elif not some:
             answer(done(problems=[f'host "{name}" is not under attack' if name else "no host is under attack"]))
         elif len(self._waiting) >= MOST_WAITING - 1:
-            answer(done(problems=["too many reports are being computed: ask again"]))
+            answer(done(problems=["too many reports are being computed: try again later"]))
         else:
             self._waiting.append(Wanted([self._case(number, one, now, None) for number, one in some], answer))
 
@@ -189,7 +189,7 @@ def computed(cases: Sequence[Case], shelf: Shelf | None) -> bytes:
     return json.dumps(paths).encode()
 
 
-def finish(wanted: Wanted, result: bytes, why: str = "it took too long, or went wrong: see the lines before") -> None:
+def finish(wanted: Wanted, result: bytes, why: str = "it took too long or failed: see the log lines before") -> None:
     """Say what has become of it. `result`: b"" is a failure."""
     try:
         found = json.loads(result)

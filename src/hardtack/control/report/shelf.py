@@ -104,7 +104,7 @@ def kept(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise NoReport(f"{folder}: cannot look into it: {error.strerror}; run as root") from error
+        raise NoReport(f"{folder}: cannot open this folder: {error.strerror}; run as root") from error
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -114,13 +114,13 @@ def read(path: Path) -> dict[str, Any]:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NO_LINK)
         with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise NoReport(f"{path}: no file; hardtack report --list names those there are")
+                raise NoReport(f"{path}: no such file; see hardtack report --list")
             facts = json.loads(file.read(LARGEST + 1))
     except OSError as error:
-        hint = "; hardtack report --list names those there are" if isinstance(error, FileNotFoundError) else "; run as root"
+        hint = "; see hardtack report --list" if isinstance(error, FileNotFoundError) else "; run as root"
         raise NoReport(f"{path}: cannot read this report: {error.strerror}{hint}") from error
     except (ValueError, RecursionError) as error:
-        raise NoReport(f"{path}: no report, or a damaged one: it is no JSON") from error
+        raise NoReport(f"{path}: not a report, or damaged: it is not JSON") from error
     if not isinstance(facts, dict) or facts.get("version") != 1:
-        raise NoReport(f"{path}: no report, or one of another version of hardtack")
+        raise NoReport(f"{path}: not a report, or one of another version of hardtack")
     return facts

@@ -101,8 +101,8 @@ def scale_goals(found: Sequence[Scale]) -> Iterator[Goal]:
 def watch_goals(seen: Watched) -> list[Goal]:
     """What it costs to be watched."""
     return [
-        Goal("metrics scraped each second and top open: cost to nobody watching", MOST_METRICS, seen.metrics_ratio),
-        Goal("a capture of 1/1000: cost to nobody watching", MOST_CAPTURE, seen.capture_ratio),
+        Goal("metrics scraped each second and top open: cost compared to no observer", MOST_METRICS, seen.metrics_ratio),
+        Goal("a capture of 1/1000: cost compared to no observer", MOST_CAPTURE, seen.capture_ratio),
     ]
 
 

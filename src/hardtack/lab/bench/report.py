@@ -175,7 +175,7 @@ def _size(count: int) -> str:
 
 def _goals(results: Results) -> Table:
     """Met or not."""
-    table = _table("What was promised", "", "at most", "measured", "quiet", "")
+    table = _table("Goals", "", "at most", "measured", "quiet", "")
     for goal in results.goals:
         quiet = "" if goal.quiet is None else f"{goal.quiet:.3g}"
         met = "[green]met[/green]" if goal.met else "[yellow]not met[/yellow]"

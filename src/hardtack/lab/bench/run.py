@@ -74,7 +74,7 @@ def measure(effort: Effort, console: Console) -> Results:
     before = stolen()
     with ExitStack() as parts:
         place = parts.enter_context(open_ground())
-        with console.status("compiling what is not in the cache yet: a minute or two the first time"):
+        with console.status("compiling what is not in the cache: a minute or two the first time"):
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
         others = effort.attempts * (1 + 3 * len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads

@@ -1,6 +1,6 @@
 """The demo: a web server under floods, without hardtack and with it, and honest clients that fetch all the time.
 
-    calm            no flood, no hardtack: what there is to lose
+    baseline        no flood, no hardtack: what there is to lose
     linux_syn       a flood of SYNs; the front only routes, and the server meets it with Linux's SYN cookies
     linux_ack       a flood of forged ACKs instead: Linux answers each with a reset
     hardtack_ack    the same flood, which has not stopped, and `hardtack front` and `hardtack agent`

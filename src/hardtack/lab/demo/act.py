@@ -16,7 +16,7 @@ from hardtack.lab.demo.measure import Measured, Phase, read, whole
 from hardtack.lab.demo.stage import Stage, own_nice
 from hardtack.lab.patrol import Patrol
 
-CALM = Phase("calm", "calm")
+CALM = Phase("calm", "baseline")
 LINUX_SYN = Phase("linux_syn", "SYN flood, Linux default", "syn")
 LINUX_ACK = Phase("linux_ack", "ACK flood, Linux default", "ack")
 HARDTACK_ACK = Phase("hardtack_ack", "ACK flood, hardtack", "ack", defended=True)
@@ -34,13 +34,13 @@ def play(
     on: Stage, seconds: float, mpps: float, show: Display, handshake: Handshake
 ) -> tuple[list[Measured], dict[str, int]]:
     """All phases, each `seconds` long; what they brought, and what the front and the agent counted."""
-    show.note("calm: no flood, no hardtack")
+    show.note("baseline: no flood, no hardtack")
     measured: list[Measured] = []
     defenders: Defence | None = None
     with Attack(on, mpps, seconds) as attack, ExitStack() as later:
         for which in PHASES:
             if which.flood and which.flood != attack.kind:
-                show.note(f"{described(which.flood, mpps)} from now on; " + against(on, defenders))
+                show.note(f"now {described(which.flood, mpps)}; " + against(on, defenders))
                 if not which.defended:
                     on.receivers(swamped=True)
                 attack.turn(which.flood)
@@ -55,7 +55,7 @@ def play(
 def described(flood: str, mpps: float) -> str:
     """What the attacker sends, in words."""
     if flood == "known":
-        return f"a real client opens a connection and floods by it: {mpps} million segments a second"
+        return f"a flood on a connection that a real client has opened: {mpps} million segments a second"
     if flood == "filler":
         return f"one network opens connections as fast as it can: {mpps / 2} million handshakes a second"
     return f"{mpps} million {flood.upper()}s a second"
@@ -64,7 +64,7 @@ def described(flood: str, mpps: float) -> str:
 def against(on: Stage, defenders: Defence | None) -> str:
     """What the flood meets."""
     if defenders:
-        return "hardtack is there"
+        return "hardtack is running"
     return "the server has Linux's defaults: " + ", ".join(f"{key} = {value}" for key, value in on.defaults().items())
 
 

@@ -27,9 +27,9 @@ def judged(calm: Measured, one: Measured) -> dict[str, Any]:
         kinds = ", ".join(f"{number} {kind}" for kind, number in one.requests.failures.items())
         missed.append(f"{one.requests.failed:,} of {one.requests.failed + one.requests.succeeded:,} failed ({kinds})")
     if share < SHARE:
-        missed.append(f"{share:.0%} of the calm rate was served, not {SHARE:.0%}")
+        missed.append(f"{share:.0%} of the baseline rate was served, not {SHARE:.0%}")
     if not times < TIMES:
-        missed.append(f"the 99th percentile of connect was {times:.1f} times calm's, not below {TIMES}")
+        missed.append(f"the 99th percentile of connect was {times:.1f} times the baseline, not below {TIMES}")
     return {
         "phase": one.phase.key,
         "title": one.phase.title,
@@ -59,8 +59,8 @@ def verdict(measured: Sequence[Measured]) -> str:
         served = sum(one.requests.succeeded for one in measured if one.phase.defended)
         least, most = min(one["served_share"] for one in judgements), max(one["connect_p99_times"] for one in judgements)
         return (
-            f"with hardtack all of {served:,} requests were served, in each phase {least:.0%} or more of the calm rate; "
-            f"connect, 99th percentile: {most:.1f} times calm's at most"
+            f"with hardtack all of {served:,} requests were served, in each phase {least:.0%} or more of the baseline rate; "
+            f"connect, 99th percentile: {most:.1f} times the baseline at most"
         )
     told = (f"{one['title']}: {'; '.join(one['missed'])}" for one in judgements if one["missed"])
-    return "missed with hardtack: " + (" / ".join(told) or "there was no phase with it")
+    return "missed with hardtack: " + (" / ".join(told) or "there was no phase with hardtack")

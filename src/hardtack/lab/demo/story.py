@@ -35,7 +35,7 @@ def run(seconds: float, mpps: float, out: Path, handshake: Handshake = "agent", 
         raise LabError("the demo draws with matplotlib, which is not installed: pip install 'hardtack[lab]'")
     with stage() as on, display(console, PHASES) as show:
         out.mkdir(parents=True, exist_ok=True)
-        show.note("compiling packet programs, unless that was done before")
+        show.note("compiling packet programs, if not in the cache")
         for source in (*SHIPPED, programs.FLOOD):
             compiled(source)
         settings = {"patience_s": PATIENCE, "clients": CLIENTS, "flood_wanted_mpps": mpps, "server": on.defaults()}
