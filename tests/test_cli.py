@@ -301,7 +301,7 @@ def test_bad_configuration(command: str, config: Path) -> None:
     line = line_of(config, "proxy")
     assert told == (
         f'{config}:{line}: [[host]] "web" handshake: found "proxy", which is not implemented yet; write handshake = "agent" '
-        '(the host runs one), "challenge" (it needs nothing) or "pass" (SYNs go on to it)'
+        '(the host runs the agent), "challenge" (nothing runs on the host) or "pass" (SYNs are forwarded)'
     )
 
 
