@@ -107,7 +107,7 @@ def test_an_uplink_belongs_to_one_front(quiet: Ground) -> None:
     with front(quiet.first.outside, quiet.settings()) as process:
         assert hardtack(quiet, "reload", "--interface", second)[0] == 0
         for uplinks in ([second], [first], [second, first]):
-            assert f"a front is running on {uplinks[0]}, process {process.pid}; end it first" in refusal(quiet, *uplinks)
+            assert f"a front is running on {uplinks[0]}, process {process.pid}; stop it first" in refusal(quiet, *uplinks)
         status, _, said = hardtack(quiet, "detach", "--interface", second)
         assert status == 1 and f"running on {first}" in said
         process.stop()

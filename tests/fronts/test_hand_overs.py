@@ -63,7 +63,7 @@ class Fault:
             yield
 
 
-RESET = "no agent is running there, or its key or window scale differs"
+RESET = "no agent is running there, its key or window scale differs"
 FAULTS = {
     "no-agent": Fault("reset", RESET, ""),
     "another-key": Fault("reset", RESET, OTHER_KEY),

@@ -205,7 +205,7 @@ def test_what_is_no_report_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.json").write_text("no")
     (tmp_path / "list.json").write_text("[]")
     os.mkfifo(tmp_path / "pipe.json")
-    wrong = {"link": "cannot read", "text": "not JSON", "list": "another version", "pipe": "no file", "gone": "--list"}
+    wrong = {"link": "cannot read", "text": "not JSON", "list": "another version", "pipe": "not a regular", "gone": "--list"}
     for name, said in wrong.items():
         with pytest.raises(NoReport, match=said):
             shelf.read(tmp_path / f"{name}.json")

@@ -114,7 +114,7 @@ def read(path: Path) -> dict[str, Any]:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NO_LINK)
         with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise NoReport(f"{path}: no such file; see hardtack report --list")
+                raise NoReport(f"{path}: not a regular file; see hardtack report --list")
             facts = json.loads(file.read(LARGEST + 1))
     except OSError as error:
         hint = "; see hardtack report --list" if isinstance(error, FileNotFoundError) else "; run as root"
