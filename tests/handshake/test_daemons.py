@@ -318,7 +318,7 @@ def test_one_process_for_each_interface(net: Topology, tmp_path: Path) -> None:
             key = configuration.parent / "key"
             for command in (agent_command(net.far.name, key), remove):
                 told = refusal(command, net.server, status=1)
-                assert f"an agent is running on {net.far.name}, process {processes[0].pid}; end it first" in told
+                assert f"an agent is running on {net.far.name}, process {processes[0].pid}; stop it first" in told
         assert attached(net) == ("driver", 1)
         assert server_socket(net.client, ADDRESSES[6], TALK, timeout=PATIENCE)["sack"]
         for process in processes:
