@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL
 
+from lab_ground import eventually
+
 import hardtack
 from hardtack.lab.folder import folder
 from hardtack.lab.namespaces import Namespace
 from hardtack.lab.process import Process, run
 from hardtack.packet.images import build_all
-from lab_ground import eventually
 
 ROOT = Path(__file__).parents[2]
 PYTHON = "/usr/bin/python3"  # services must not see /root or /home, where the tests' own may be
@@ -185,5 +186,6 @@ def story(made: Machine, process: Process) -> str:
 
 def removed(name: str) -> bool:
     """Take a machine's cgroups away: possible once all its processes are gone."""
-    around = f'm=$(mktemp -d); mount -t cgroup2 cgroup2 $m; find $m/{name} -depth -type d -exec rmdir {{}} + ; ! test -e $m/{name}'
-    return run(["unshare", "--mount", "sh", "-c", f"{around}; s=$?; umount $m; rmdir $m; exit $s"], None).returncode == 0
+    gone = f"find $m/{name} -depth -type d -exec rmdir {{}} +; test ! -e $m/{name}"
+    around = f"m=$(mktemp -d); mount -t cgroup2 cgroup2 $m; {gone}; s=$?; umount $m; rmdir $m; exit $s"
+    return run(["unshare", "--mount", "sh", "-c", around], None).returncode == 0
