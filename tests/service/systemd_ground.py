@@ -49,7 +49,7 @@ exec unshare --pid --uts --ipc --cgroup --mount --fork --kill-child sh -ec {inne
 # /sys and /proc/sys are read-only, as in a container: nothing of this machine's kernel is to be set
 INNER = """
 mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
-rm -rf root/etc/systemd/system/*
+rm -rf root/etc/systemd/system/* root/etc/hardtack root/var/lib/hardtack
 for one in modprobe@ systemd-modules-load; do ln -s /dev/null root/etc/systemd/system/$one.service; done
 echo {role} > root/etc/hostname
 mount -t proc proc root/proc

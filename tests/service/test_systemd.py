@@ -6,6 +6,7 @@ A front's machine and a server, each with a systemd of its own. The tests are on
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -50,6 +51,7 @@ SystemCallFilter=clock_adjtime
 SystemCallErrorNumber=kill
 Environment=HARDTACK_LOG=json
 """
+METRICS = "/var/lib/hardtack/metrics/agent.prom"
 IMPATIENT = "[Service]\nWatchdogSec=5\n"
 UNITS = ("front", f"{FRONT}.service"), ("agent", "hardtack-agent@.service"), ("target", TARGET)
 
@@ -133,7 +135,8 @@ def test_they_are_active_once_they_protect(site: Site) -> None:
 
 def test_status_and_journal_show_what_the_documents_say(site: Site) -> None:
     said = site.front.does("systemctl status hardtack-front")
-    assert 'Status: "protecting 1 hosts on eth0"' in said and "INFO ready interface=eth0" in said
+    assert re.search(r"hardtack-front\[\d+\]: INFO ready", said)
+    assert 'Status: "protecting 1 hosts on eth0"' in said
     assert "ready interface=eth0" in site.front.does("journalctl -u hardtack-front -g ready")
     site.front.run("journalctl -u hardtack-front -g hand-over")  # nothing to be seen: exit status 1
     for one, unit in site.services():
@@ -228,11 +231,13 @@ def test_an_interface_may_come_later(site: Site) -> None:
 
 def test_the_target_starts_agents_first_and_stops_them_last(site: Site) -> None:
     here = "hardtack-agent@eth1"
+    site.front.write("/etc/default/hardtack-agent", f"HARDTACK_AGENT=--metrics-textfile={METRICS}\n")
     site.front.does(f"systemctl enable {here} && systemctl restart {TARGET}")
     for unit in (here, FRONT):
         assert site.front.shows(unit, "ActiveState", "SubState") == ["active", "running"]
     assert moment(site.front, here, "ActiveEnter") <= moment(site.front, FRONT, "InactiveExit")
     site.serves()
+    assert "hardtack_agent_up" in site.front.does(f"setpriv --reuid=nobody --clear-groups cat {METRICS}")
     site.front.does(f"systemctl stop {TARGET}")
     for unit in (here, FRONT):
         assert site.front.becomes(unit, "inactive/dead") and site.front.shows(unit, "Result") == ["success"]
