@@ -35,12 +35,16 @@ CHECKOUT, SITE = "/opt/checkout", "/opt/site"  # in the machine
 VARIABLES = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG=C.UTF-8", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0")
 JOURNALD = "[Journal]\nStorage=volatile\nAudit=no\nRateLimitIntervalSec=0\n"
 COMMAND = f'#!/bin/sh\nPYTHONPATH={SITE} exec {PYTHON} -P -m hardtack "$@"\n'
-# Which cgroups are the machine's own is settled before it has a cgroup namespace
+# Which cgroups are the machine's own is settled before it has a cgroup namespace. Empty ones of killed tests are swept
 OUTER = """
 mount -t tmpfs -o mode=755 tmpfs {place}
 cd {place}
 mkdir -m 755 upper work root cgroups
 mount -t cgroup2 cgroup2 cgroups
+for old in cgroups/ht*-*; do
+    lab=${{old#cgroups/ht}}
+    test -e /proc/${{lab%%-*}} || find $old -depth -type d -exec rmdir {{}} + 2>/dev/null || true
+done
 mkdir cgroups/{name}
 echo $$ > cgroups/{name}/cgroup.procs
 cp -a {layer}/. upper/
