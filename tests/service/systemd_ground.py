@@ -56,6 +56,7 @@ mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
 rm -rf root/etc/systemd/system/* root/etc/hardtack root/var/lib/hardtack
 for one in modprobe@ systemd-modules-load; do ln -s /dev/null root/etc/systemd/system/$one.service; done
 echo {role} > root/etc/hostname
+rm -f root/usr/sbin/policy-rc.d
 mount -t proc proc root/proc
 mount --bind root/proc/sys root/proc/sys
 mount -o bind,remount,ro root/proc/sys
@@ -131,13 +132,18 @@ class Machine:
 
 
 def layer(place: Path) -> Path:
-    """What every machine has beside this machine's files: Hardtack, a journal in memory, a name."""
+    """What a machine has beside this machine's files: Hardtack, and what `settled` has."""
     library = place / "usr/local/lib/python{}.{}/dist-packages/hardtack".format(*sys.version_info)
     shutil.copytree(Path(hardtack.__file__).parent, library)
     (library / "prebuilt").mkdir()
     build_all(library / "prebuilt")
     shutil.copytree(ROOT / "etc", library / "examples")
     write(place / "usr/local/bin/hardtack", COMMAND, 0o755)
+    return settled(place)
+
+
+def settled(place: Path) -> Path:
+    """A machine's journal in memory, and a name for it."""
     write(place / "etc/systemd/journald.conf.d/lab.conf", JOURNALD)
     write(place / "etc/machine-id", f"{'6' * 32}\n")
     return place

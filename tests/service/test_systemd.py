@@ -52,7 +52,7 @@ SystemCallErrorNumber=kill
 Environment=HARDTACK_LOG=json
 """
 METRICS = "/var/lib/hardtack/metrics/agent.prom"
-IMPATIENT = "[Service]\nWatchdogSec=5\n"
+IMPATIENT = "[Service]\nWatchdogSec=4\nRestartSec=0\n"
 UNITS = ("front", f"{FRONT}.service"), ("agent", "hardtack-agent@.service"), ("target", TARGET)
 
 pytestmark = [needs_root, pytest.mark.skipif(bool(missing()), reason=missing())]
