@@ -43,6 +43,12 @@ addresses = {json.dumps(SERVER)}
 handshake = "agent"
 via = "kernel"
 rules = ["drop udp and src port 53"]
+
+[metrics]
+prometheus = "127.0.0.1:9790"
+
+[events]
+command = ["/bin/sh", "-c", "cat >>/tmp/told"]
 """
 # A system call that the filter refuses ends the process, so that none is refused in silence; but clock_adjtime, which is
 # asked in vain (see test_systemd_units.py), and which ProtectClock refuses all the same
@@ -151,9 +157,10 @@ def test_the_sandbox_holds(site: Site) -> None:
     """Rights are gone, the file system is read-only, homes are hidden."""
     for one, unit in site.services():
         (pid,) = one.shows(unit, "MainPID")
-        confined(one, pid, rights=False)
-        for helper in one.does(f"cat /proc/{pid}/task/{pid}/children").split():
-            confined(one, helper, rights=True)
+        children = one.does(f"cat /proc/{pid}/task/{pid}/children").split()
+        assert len(children) == (2 if unit == FRONT else 0)  # the helper and the exporter
+        for each in (pid, *children):
+            confined(one, each, rights="helper" in one.does(f"cat /proc/{each}/comm"))
         inside = f"nsenter --target={pid} --mount"
         for place in ("/etc", "/usr", "/var/lib", "/sys/fs/bpf", "/proc/sys/net/core"):
             assert one.run(f"{inside} touch {place}/new")[0] != 0, place
@@ -195,7 +202,11 @@ def test_no_system_call_is_refused_and_a_restart_loses_no_connection(site: Site)
         ready = json.loads(one.journal(unit, "--grep=ready", "--lines=1"))
         assert (ready["event"], ready["adopted"]) == ("ready", "true")
         site.serves()
-    site.front.does("systemctl reload hardtack-front && hardtack protect && hardtack status")
+    site.front.does(f"sed -i 's/port 53/port 123/' {FILE} && systemctl reload hardtack-front && hardtack protect")
+    assert "hardtack_build_info" in site.front.does("curl --silent --fail http://127.0.0.1:9790/metrics")
+    (pid,) = site.front.shows(FRONT, "MainPID")
+    told = f"nsenter --target={pid} --mount cat /tmp/told"  # its own /tmp
+    assert eventually(lambda: '"reloaded"' in site.front.run(told)[1], PATIENCE)
     for one, unit in site.services():
         assert one.shows(unit, "ActiveState", "NRestarts") == ["active", "0"]
 
