@@ -131,19 +131,19 @@ class Machine:
         return said
 
 
-def layer(place: Path) -> Path:
-    """What a machine has beside this machine's files: Hardtack, and what `settled` has."""
+def with_hardtack(place: Path) -> Path:
+    """A layer of files for a machine that has Hardtack, as a wheel installs it."""
     library = place / "usr/local/lib/python{}.{}/dist-packages/hardtack".format(*sys.version_info)
     shutil.copytree(Path(hardtack.__file__).parent, library)
     (library / "prebuilt").mkdir()
     build_all(library / "prebuilt")
     shutil.copytree(ROOT / "etc", library / "examples")
     write(place / "usr/local/bin/hardtack", COMMAND, 0o755)
-    return settled(place)
+    return bare(place)
 
 
-def settled(place: Path) -> Path:
-    """A machine's journal in memory, and a name for it."""
+def bare(place: Path) -> Path:
+    """A layer for a machine without: its journal in memory, and its id."""
     write(place / "etc/systemd/journald.conf.d/lab.conf", JOURNALD)
     write(place / "etc/machine-id", f"{'6' * 32}\n")
     return place

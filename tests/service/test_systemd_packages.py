@@ -14,7 +14,7 @@ from hardtack.keys import make_key
 from hardtack.lab import topology
 from hardtack.lab.folder import folder
 from service.clean_root import TOOLS, built
-from service.systemd_ground import Machine, machine, missing, settled
+from service.systemd_ground import Machine, bare, machine, missing
 
 FRONT, AGENT = "hardtack-front", "hardtack-agent@eth1"
 CONFIGURATION = """
@@ -42,7 +42,7 @@ def front() -> Iterator[Machine]:
     """A machine without Hardtack, but with its packages in /srv, the next version's in /srv/next."""
     with ExitStack() as parts:
         base = parts.enter_context(folder("packages")) / "layer"
-        settled(base)
+        bare(base)
         shutil.copytree(built(), base / "srv")
         make_key(base / "srv/KEY")
         net = parts.enter_context(topology.routed(street=named("near", "eth0"), yard=named("eth1", "eth0")))
