@@ -33,7 +33,7 @@ CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 # What a command may be given, not a command; tests/test_docs.py compares it with the command line
 SYNOPSIS = re.compile(r" \[(?:-|[A-Z]|configuration\|)|…|\b(?:FILE|IF|CONFIG)(?: |$)")
 
-NO_SYSTEMD = "there is no systemd as PID 1 in a test; tests/service/ has the units verified, and started by what they say"
+UNDER_SYSTEMD = "tests/service/test_systemd.py runs it, under a systemd of its own"
 FETCHES = "it fetches packages, which tests do not"
 MINUTES = "it takes minutes, and CPUs of its own"
 PACKAGES = "tests/service/test_packages.py builds the packages, and installs them into a root of their own"
@@ -57,15 +57,15 @@ ELSEWHERE = {
     ".venv/bin/python bench/beside.py f5b7ceb": f"{MINUTES}, and another revision",
     "/opt/hardtack/bin/pip install --require-hashes -r requirements.txt": FETCHES,
     "/opt/hardtack/bin/pip install --no-deps dist/hardtack-0.1.0-py3-none-any.whl": "building a wheel compiles all programs",
-    "systemctl daemon-reload": NO_SYSTEMD,
-    "systemctl enable --now hardtack-front": NO_SYSTEMD,
-    "systemctl status hardtack-front": NO_SYSTEMD,
-    "journalctl -u hardtack-front -g ready": NO_SYSTEMD,
-    "journalctl -u hardtack-front -g hand-over": NO_SYSTEMD,
+    "systemctl daemon-reload": UNDER_SYSTEMD,
+    "systemctl enable --now hardtack-front": UNDER_SYSTEMD,
+    "systemctl status hardtack-front": UNDER_SYSTEMD,
+    "journalctl -u hardtack-front -g ready": UNDER_SYSTEMD,
+    "journalctl -u hardtack-front -g hand-over": UNDER_SYSTEMD,
     "apt install ./dist/hardtack-agent_*.deb": PACKAGES,
     "apt install ./dist/hardtack-agent_*.deb ./dist/hardtack_*.deb": PACKAGES,
-    "cp KEY /etc/hardtack/key && systemctl enable --now hardtack-agent@eth0": NO_SYSTEMD,
-    f"cp {EXAMPLE}.example {EXAMPLE} && systemctl enable --now hardtack-front": NO_SYSTEMD,
+    "cp KEY /etc/hardtack/key && systemctl enable --now hardtack-agent@eth0": UNDER_SYSTEMD,
+    f"cp {EXAMPLE}.example {EXAMPLE} && systemctl enable --now hardtack-front": UNDER_SYSTEMD,
     f"podman run --network host --cap-drop all --cap-add {CAPABILITIES} \\": "it wants an image, whose packages are fetched",
     "hardtack report --host web": "an attack must have ended a minute ago: tests/report/",
     "hardtack capture --verdict drop --sample 1/100 --seconds 10 --write drops.pcapng": "as that of 5 seconds, which is run",

@@ -1,7 +1,7 @@
 """The units: whether systemd takes them, how much they allow, and that front and agent need no more.
 
-There is no systemd here. What it would be told and what its sandbox would refuse are seen from outside: a socket in the
-place of systemd's, and all system calls of real processes.
+What systemd would be told and what its sandbox would refuse are seen from outside: a socket in the place of systemd's, and
+all system calls of real processes. test_systemd.py has a systemd run the units.
 """
 
 from __future__ import annotations
