@@ -24,7 +24,8 @@ COMPUTING = {
 BESIDE = {
     *("test_capture", "test_cli", "test_docs", "test_hitters", "test_live", "test_status", "test_top"),
     *("test_agent_asked", "test_alive", "test_doc_commands", "test_events", "test_site", "test_journal", "test_packages"),
-    *("test_report_front", "test_report_parts", "test_report_rules", "test_systemd_units", "test_upgrade"),
+    *("test_report_front", "test_report_parts", "test_report_rules", "test_upgrade"),
+    *("test_systemd", "test_systemd_ground", "test_systemd_packages", "test_systemd_units"),
     *("test_bench", "test_helper", "test_kernel_links", "test_kernel_standing", "test_objects"),
     *("test_output", "test_preflight", "test_shipped_programs", "test_succession", "test_doctors_sites"),
     *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
