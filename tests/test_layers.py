@@ -36,7 +36,7 @@ LAYERS = (
     ("hardtack.kernel",),
     ("hardtack.keys", "hardtack.prebuilt", "hardtack.journal"),
     ("hardtack.image",),
-    ("hardtack.notify", "hardtack.quota", "hardtack.mistake", "hardtack.printable", "hardtack"),
+    ("hardtack.notify", "hardtack.quota", "hardtack.mistake", "hardtack.printable", "hardtack.secret_file", "hardtack"),
 )
 RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
@@ -71,6 +71,7 @@ BARE = (
     "hardtack.prebuilt",
     "hardtack.printable",
     "hardtack.quota",
+    "hardtack.secret_file",
 )
 
 

@@ -11,12 +11,12 @@ import hmac
 import os
 import re
 import secrets
-import stat
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardtack.mistake import Mistake
+from hardtack.secret_file import read_secret
 
 MASTER_SIZE = 32  # bytes
 KEY_SIZE = 16  # bytes of an epoch's key: SipHash's
@@ -74,14 +74,11 @@ def why_not_made(path: Path, error: OSError) -> str:
 def read_key(path: Path) -> bytes:
     """The 32 bytes of the master key in `path`. KeyFileError if it is missing, somebody else's, or no key."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO answers at once instead of waiting for a writer
+        text, problem = read_secret(path, "key", "give a file created with: hardtack key FILE", 2 * MASTER_SIZE + 2)
     except OSError as error:
         raise KeyFileError(f"{path}: {why_not_read(path, error)}") from error
-    try:
-        check_file(path, os.fstat(fd))
-        text = os.read(fd, 2 * MASTER_SIZE + 2)
-    finally:
-        os.close(fd)
+    if problem:
+        raise KeyFileError(f"{path}: {problem}")
     if not FORM.fullmatch(text):
         raise KeyFileError(
             f"{path}: not a key: it must hold {2 * MASTER_SIZE} hex digits and a newline; copy it from another front "
@@ -113,22 +110,6 @@ def why_not_read(path: Path, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return "permission denied; run as root, or as the owner of this key file"
     return f"cannot read this key file: {error.strerror}"
-
-
-def check_file(path: Path, status: os.stat_result) -> None:
-    """KeyFileError unless `status` is a regular file's that only its owner may touch: this user or root."""
-    if not stat.S_ISREG(status.st_mode):
-        raise KeyFileError(f"{path}: not a regular file; give a file created with: hardtack key FILE")
-    if status.st_uid not in (0, os.geteuid()):
-        raise KeyFileError(
-            f"{path}: uid {status.st_uid} owns this key and could have changed it; if it is still your key, "
-            f"write: chown {os.geteuid()} {path}"
-        )
-    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyFileError(
-            f"{path}: users other than its owner can access this key (mode {stat.S_IMODE(status.st_mode):04o}); "
-            f"write: chmod 600 {path}"
-        )
 
 
 def epoch_of(seconds: float) -> int:

@@ -173,7 +173,7 @@ def test_tokens(tmp_path: Path) -> None:
         read_token(file)
     file.write_text("abc==\n")
     file.chmod(0o640)
-    with pytest.raises(TokenFileError, match=r"other than its owner can read this token \(mode 0640\); write: chmod 600"):
+    with pytest.raises(TokenFileError, match=r"other than its owner can access this token \(mode 0640\); write: chmod 600"):
         read_token(file)
     file.chmod(0o600)
     assert read_token(file) == "abc=="

@@ -135,7 +135,8 @@ def test_what_cannot_be_is_told_before_anything_is_attached(place: Place, tmp_pa
     file = token_file(tmp_path, "s3cret", 0o644)
     path.write_text(f"{good}[metrics]\n{V2.format(file)}\n")
     told = refusal(front_command(path), place.net.front, 2)
-    assert told == f"hardtack: {file}: users other than its owner can read this token (mode 0644); write: chmod 600 {file}\n"
+    why = f"users other than its owner can access this token (mode 0644); write: chmod 600 {file}"
+    assert told == f"hardtack: {file}: {why}\n"
     where = tmp_path / "agent.prom"  # in a folder that only root may write to
     agent = [*agent_command(place.net.far.name, tmp_path / "key"), "--metrics-textfile", where]
     told = refusal(agent, place.net.server, 2)
