@@ -181,8 +181,8 @@ def test_a_reload_has_its_result(site: Site) -> None:
     for line, status, told in (
         (f"sed -i 's/port 53/port 123/' {FILE} && chmod 600 {FILE}", 0, "reloaded: "),
         ("tr a-f A-F <KEY >/etc/hardtack/key", 0, "reloaded: "),  # the same key, written otherwise
-        ("mv /etc/hardtack/key /etc/hardtack/gone", 1, "NOT reloaded, all as before: "),
-        (f"mv /etc/hardtack/gone /etc/hardtack/key && echo nonsense >{FILE}", 1, "NOT reloaded, all as before: "),
+        ("mv /etc/hardtack/key /etc/hardtack/gone", 1, "NOT reloaded, nothing changed: "),
+        (f"mv /etc/hardtack/gone /etc/hardtack/key && echo nonsense >{FILE}", 1, "NOT reloaded, nothing changed: "),
         (f"cp {FILE}.example {FILE}", 0, "reloaded: "),
     ):
         site.front.does(line)
