@@ -321,7 +321,8 @@ def test_who_cannot_be_switched_is_told_why(ground: Ground) -> None:
     config = configured(web=UNDER, always="", passing="")
     passing = config.hosts[2].model_copy(update={"handshake": "pass"})
     front = ground.start(config.model_copy(update={"hosts": (*config.hosts[:2], passing)}))
-    for name, why in (("always", 'write protect_when = "under-attack"'), ("passing", "nothing to"), ("nobody", "no host")):
+    mistakes = {"always": 'write protect_when = "under-attack"', "passing": "no protection to switch", "nobody": "no host"}
+    for name, why in mistakes.items():
         with pytest.raises(NotAtTimes, match=why):
             front.attacks.override(name, "on")
 
