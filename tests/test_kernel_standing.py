@@ -298,7 +298,7 @@ def test_a_fronts_program_is_named_by_its_front(folder: Folder, monkeypatch: pyt
     with started(folder, counting("front")) as first, started(other, counting("front")) as second:
         first.attach([FRONT])
         first.keep()
-        with pytest.raises(BpfError, match="the front of right is there: hardtack detach --interface right"):
+        with pytest.raises(BpfError, match="the front of right is attached: hardtack detach --interface right"):
             second.attach([FRONT])
     other.remove()
 

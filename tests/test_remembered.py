@@ -92,7 +92,7 @@ def test_only_what_has_changed_is_another_object(folder: Path) -> None:
     (folder / "hosts.d" / "35.toml").write_text(HOST.format(35) + HOST.format(36))
     assert again() == [True, False, False, False, False, True]
     (folder / "hosts.d" / "5.toml").write_text(HOST.format(1))
-    with pytest.raises(ConfigError, match=r'5.toml:2: \[\[host\]\] "1" name: found "1", which .*x.toml:6 has too'):
+    with pytest.raises(ConfigError, match=r'5.toml:2: \[\[host\]\] "1" name: found "1", which .*x.toml:6 already has'):
         again()
     (folder / "hosts.d" / "5.toml").write_text(HOST.format(5) + "mss = 1\n")
     with pytest.raises(ConfigError, match=r'5.toml:6: \[\[host\]\] "5" mss: found 1; write'):
