@@ -21,7 +21,7 @@ from hardtack.lab.clients import connect, download, ping, server_socket, upload
 from hardtack.packet.reasons import Reason
 
 DROPPED, PLAIN, LIMITED = 9000, 9001, 9010  # ports of datagrams; each test has a limit of its own
-PASSED, SHUT = 41_000, 41_010  # ports of clients, and those behind
+PASSED, SHUT = 21_000, 21_010  # ports of clients, and those behind: none that the kernel gives to anybody
 BAD = b"bad!"  # what no segment may begin with: behind 12 bytes of options in IPv6, where libpcap does not count them
 COMMON = [f"drop udp and dst port {DROPPED}", f"drop tcp[((tcp[12] & 0xf0) >> 2):4] = {int.from_bytes(BAD):#x}"]
 RULES = [
