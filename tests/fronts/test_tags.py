@@ -25,7 +25,7 @@ HOSTS_VLAN = 200
 PRIORITY = 0x6000
 TAG = (VLAN, PRIORITY | 5)
 Tags = Sequence[tuple[int, int]]
-SEEN, UNSEEN = 41_000, 41_001  # ports of clients whom rules drop
+SEEN, UNSEEN = 21_000, 21_001  # ports of clients whom rules drop
 RULES = [f"drop tcp and src port {UNSEEN}", f"drop vlan 5 and tcp and src port {SEEN}"]
 
 
