@@ -84,6 +84,9 @@ def missing() -> str:
     """Why such a machine cannot be made here; "" if it can."""
     if not all(map(shutil.which, (SYSTEMD, "systemctl", "nsenter", "unshare"))):
         return "needs systemd"
+    mount = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "cgroup2", "cgroup2", "/mnt"]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        return "cgroup2 cannot be mounted here, as in a container without privileges"
     asked = [PYTHON, "-c", "import sys; print(sys.version_info[:2])"]
     said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout if Path(PYTHON).exists() else ""
     return "" if said.strip() == str(sys.version_info[:2]) else f"{PYTHON} is another Python than the tests'"
