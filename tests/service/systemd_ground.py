@@ -16,6 +16,7 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from signal import SIGKILL
 
@@ -80,6 +81,7 @@ exec env -i container=lab {systemd} --system --unit=basic.target --log-target=jo
 """
 
 
+@cache
 def missing() -> str:
     """Why such a machine cannot be made here; "" if it can."""
     if not all(map(shutil.which, (SYSTEMD, "systemctl", "nsenter", "unshare"))):

@@ -69,8 +69,10 @@ def sources(tables: Tables) -> ProvenSources | None:
 def evicted(tables: Tables) -> dict[str, int]:
     """Connections by EVICTED, all CPUs together; nothing without the table. BpfError."""
     table = tables.get(SEARCH)
-    counts = sum(np.frombuffer(value, Search)["evicted"][0] for value in table.lookup_all(ONLY)) if table else 0
-    return dict(zip(EVICTED, counts.tolist(), strict=True)) if isinstance(counts, np.ndarray) else {}
+    if table is None:
+        return {}
+    counts = np.frombuffer(b"".join(table.lookup_all(ONLY)), Search)["evicted"].sum(0)
+    return dict(zip(EVICTED, counts.tolist(), strict=True))
 
 
 def memory_of(table: Map) -> int:
