@@ -177,8 +177,8 @@ NETWORK: Act = (
     Step("hardtack reload --diff"),
     Step("ssh web ss -Hnt state established | hardtack seed -"),
     Step("ssh web ss -Hnt state established | hardtack seed --interface eth0"),
-    Step("hardtack connections --limit 20", says=r"198\.51\.100\.2"),
-    Step("hardtack connections --client 198.51.100.0/24 --port 443 --limit 20"),
+    Step("hardtack connections --limit 20", says=r"^\d+ shown, \d+ match, \d+ known$"),
+    Step("hardtack connections --client 198.51.100.0/24 --port 80 --limit 20", says=r"198\.51\.100\.2"),
     Step("hardtack connections --state unconfirmed --limit 20"),
     Step("hardtack sources --limit 20"),
     Step("hardtack sources --waiting --limit 20"),
@@ -247,7 +247,17 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def play(ground: World, act: Act) -> None:
-    """All of an act, in its order."""
+    """All of an act, in its order. When one of it fails, what it has started is ended: the next act starts its own."""
+    try:
+        perform(ground, act)
+    except BaseException:
+        for place in [*ground.daemons]:
+            ground.end(place)
+        raise
+
+
+def perform(ground: World, act: Act) -> None:
+    """The steps, and in the end those that were run aside."""
     aside: list[tuple[Step, Process]] = []
     for step in act:
         if isinstance(step, Write):

@@ -16,6 +16,7 @@ from naive.frames import ACK, PSH
 from handshake.raw import Peer, Wire
 from handshake.stage import ADDRESSES, PATIENCE, SPARE, TALK, UNPROTECTED, Stage
 from hardtack.lab.counters import tcp_events
+from hardtack.lab.lab import NAMED_PORTS
 from hardtack.lab.process import run
 from hardtack.packet.reasons import Reason
 
@@ -154,7 +155,7 @@ def reused(stage: Stage, service: socket.socket, source: int, port: int) -> tupl
 
 @pytest.mark.parametrize(
     ("source", "port", "may_leave", "silent"),
-    [(23451, ALONE, (), False), (23452, OURS, (), True), (23453, OURS, (OURS,), False)],
+    [(NAMED_PORTS[-3], ALONE, (), False), (NAMED_PORTS[-2], OURS, (), True), (NAMED_PORTS[-1], OURS, (OURS,), False)],
     ids=["without hardtack", "answers only", "and that port"],
 )
 def test_where_only_answers_may_leave_a_reused_port_goes_silent(
