@@ -264,8 +264,10 @@ Tables = dict[str, npt.NDArray[np.uint8]]
 class Native:
     """The same programs as machine code, over tables in this process's memory. Frames of any length, any number of CPUs."""
 
+    SOURCES = (FRONT_REASON, INSIDE_REASON)
+
     def __init__(self, state: State | None = None) -> None:
-        self._kinds = {table.name: table for source in (FRONT_REASON, INSIDE_REASON) for table in source.tables}
+        self._kinds = {table.name: table for source in self.SOURCES for table in source.tables}
         self.tables = {name: memory(name, self._kinds) for name, table in self._kinds.items() if not is_own(table)}
         self._write(updates(state or world.state()))
         self._matchers = [
@@ -301,6 +303,10 @@ class Native:
             tables = self.tables | self._own[cpu]
             self._linked[cpu, source] = NativeProgram(source, {table.name: tables[table.name] for table in source.tables})
         return self._linked[cpu, source], self._own[cpu]
+
+    def own(self, cpu: int) -> Tables:
+        """The tables that a CPU has to itself."""
+        return self._own[cpu]
 
     def budgets(self, cpu: int) -> dict[str, dict[int, tuple[int, ...]]]:
         """What a CPU remembers of budgets and prefixes."""

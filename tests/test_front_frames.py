@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from bursts_under_test import Bursts
 from engines_under_test import PLENTY, SHORTEST, Ebpf, Native, Outcome, Twin, ebpf
 from frame_table import ROWS
 from kernel_ground import needs_root
@@ -25,9 +26,10 @@ def kernel() -> Iterator[Ebpf]:
         yield engine
 
 
-@pytest.fixture(scope="module")
-def native() -> Native:
-    return Native()
+@pytest.fixture(scope="module", params=[Native, Bursts], ids=["alone", "in a burst"])
+def native(request: pytest.FixtureRequest) -> Native:
+    made: Native = request.param()
+    return made
 
 
 def expected(row: Row, twin: Twin) -> str:

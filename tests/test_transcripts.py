@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import transcripts
+from bursts_under_test import Bursts
 from engines_under_test import Ebpf, Native, ebpf
 from kernel_ground import needs_root
 from naive.decide import REASONS
@@ -26,9 +27,10 @@ def kernel() -> Iterator[Ebpf]:
         yield engine
 
 
-@pytest.fixture(scope="module")
-def native() -> Native:
-    return Native()
+@pytest.fixture(scope="module", params=[Native, Bursts], ids=["alone", "in a burst"])
+def native(request: pytest.FixtureRequest) -> Native:
+    made: Native = request.param()
+    return made
 
 
 @needs_root

@@ -19,6 +19,14 @@ from hardtack.image import Image, Reference, Table
 LOAD_IMMEDIATE, CALL = 0x18, 0x85  # BPF_LD | BPF_IMM | BPF_DW, BPF_JMP | BPF_CALL
 
 COMMON = """
+define void @barrier() alwaysinline {{
+  call void asm sideeffect "", "~{{memory}}"()
+  ret void
+}}
+define i64 @untold(i64 %value) alwaysinline {{
+  %same = call i64 asm "", "=r,0"(i64 %value)
+  ret i64 %same
+}}
 define ptr @head(ptr %frame) alwaysinline {{
   %place = getelementptr i8, ptr %frame, i64 {head}
   %low = load i32, ptr %place, align 4

@@ -141,17 +141,26 @@ def absent(_context, thing):  # type: ignore[no-untyped-def]
     return types.boolean(thing), emit
 
 
+def _declared(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    """A function of the platform, in the module that is being built."""
+    return builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+for _name in ("barrier", "untold", "prefetch"):
+    llvm.add_symbol(_name, 1)  # see `external`
+
+
 @intrinsic
 def barrier(_context):  # type: ignore[no-untyped-def]
-    """Keep LLVM from carrying the content of tables in registers across this place.
+    """For the verifier: keep LLVM from carrying the content of tables in registers across this place.
 
     What the verifier reads back from a table it knows nothing about, so states that differ only in such values are one
-    state to it: a loop that keeps its variables in a table costs it one walk of the loop, not one for every history.
+    state to it: a loop that keeps its variables in a table costs it one walk of the loop, not one for every history. In
+    native code it is nothing.
     """
 
     def emit(cx, b, _sig, _a):  # type: ignore[no-untyped-def]
-        nothing = ir.FunctionType(ir.VoidType(), [])
-        b.call(ir.InlineAsm(nothing, "", "~{memory}", side_effect=True), [])
+        b.call(_declared(b, "barrier", ir.VoidType()), [])
         return cx.get_dummy_value()
 
     return types.void(), emit
@@ -159,16 +168,40 @@ def barrier(_context):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def untold(_context, value):  # type: ignore[no-untyped-def]
-    """`value`, of which LLVM now knows nothing: a bound that is given to it behind this stays in the program.
+    """For the verifier: `value`, of which LLVM now knows nothing: a bound given to it behind this stays in the program.
 
-    LLVM drops a bound that follows from what was asked before, which an older verifier has forgotten by then. Costs nothing.
+    LLVM drops a bound that follows from what was asked before, which an older verifier has forgotten by then. Costs nothing;
+    in native code it is `value`.
     """
+    return types.int64(types.int64), lambda _cx, b, _sig, a: b.call(_declared(b, "untold", I64, I64), [a[0]])
+
+
+@intrinsic
+def zero_after(_context, word):  # type: ignore[no-untyped-def]
+    """0, known only once `word` (uint64) has been read: a read at an address made with it comes after that of `word`."""
 
     def emit(_cx, b, _sig, a):  # type: ignore[no-untyped-def]
-        same = ir.FunctionType(I64, [I64])
-        return b.call(ir.InlineAsm(same, "", "=r,0"), [a[0]])
+        same = b.call(ir.InlineAsm(ir.FunctionType(I64, [I64]), "", "=r,0"), [a[0]])
+        return b.sub(same, a[0])
 
-    return types.int64(types.int64), emit
+    return types.int64(types.uint64), emit
+
+
+@intrinsic
+def pointer_to(_context, word):  # type: ignore[no-untyped-def]
+    """The memory at an address, a uint64, that somebody has left in a record. In native code alone."""
+    return Pointer(types.uint64), lambda _cx, b, _sig, a: b.inttoptr(a[0], BYTES)
+
+
+@intrinsic
+def prefetch(_context, pointer):  # type: ignore[no-untyped-def]
+    """Have the cache line at `pointer`, which need not be readable, on its way. In native code alone."""
+
+    def emit(cx, b, _sig, a):  # type: ignore[no-untyped-def]
+        b.call(_declared(b, "prefetch", ir.VoidType(), BYTES), [a[0]])
+        return cx.get_dummy_value()
+
+    return types.void(Pointer), emit
 
 
 @intrinsic

@@ -7,7 +7,10 @@ symbol, bound to its memory when the object is linked, so one object serves any 
 from __future__ import annotations
 
 import ctypes
+import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import llvmlite.binding as llvm
@@ -19,7 +22,12 @@ from hardtack.compiler.optimise import ENTRY, merge, optimise
 from hardtack.compiler.program import SIZE, Source
 from hardtack.compiler.refuse import refuse_unsupported
 
+WIDEST_VECTORS = ",-prefer-256-bit"  # LLVM shuns those of 512 bits on CPUs that once slowed down for them
+
 PLATFORM = """
+define void @barrier() alwaysinline { ret void }
+define i64 @untold(i64 %value) alwaysinline { ret i64 %value }
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 define ptr @head(ptr %frame) alwaysinline {
   %start = load ptr, ptr %frame
   ret ptr %start
@@ -115,12 +123,22 @@ define i64 @coarse_ns() alwaysinline { ret i64 0 }
 define i64 @tick() alwaysinline { ret i64 0 }
 """
 
+PREFETCH = """
+define void @prefetch(ptr %place) alwaysinline {
+  call void @llvm.prefetch.p0(ptr %place, i32 0, i32 3, i32 1)
+  ret void
+}
+"""
+NO_PREFETCH = """
+define void @prefetch(ptr %place) alwaysinline { ret void }
+"""
+
 TABLE = """
 @{name} = external global i8
 define ptr @{name}.own() alwaysinline {{ ret ptr @{name} }}
 define ptr @{name}.at(i64 %index) alwaysinline {{
   %offset = mul i64 %index, {size}
-  %entry = getelementptr i8, ptr @{name}, i64 %offset
+  %entry = getelementptr inbounds i8, ptr @{name}, i64 %offset
   ret ptr %entry
 }}
 """
@@ -165,21 +183,42 @@ class Frame(ctypes.Structure):
     _fields_ = [*((name, ctypes.c_void_p) for name in ("head", "tail", "limit", "floor")), ("interface", ctypes.c_uint64)]
 
 
+@dataclass(frozen=True)
+class Means:
+    """What the code may use. Benchmarks go without, to see what each is worth."""
+
+    vectors: bool = True
+    prefetch: bool = True
+
+    @property
+    def target(self) -> str:
+        """A name for it."""
+        return "native" + "-scalar" * (not self.vectors) + "-unfetched" * (not self.prefetch)
+
+
+EVERYTHING = Means()
+
+
 class NativeProgram:
-    """A program as machine code, bound to the memory of its tables, which must outlive it."""
+    """A program as machine code, bound to the memory of its tables, which must outlive it.
+
+    `address`: of `int32_t entry(Frame *)`, or of whatever record its entry takes.
+    """
 
     _names = count()
 
-    def __init__(self, source: Source, tables: Tables) -> None:
+    def __init__(self, source: Source, tables: Tables, means: Means = EVERYTHING) -> None:
         self._tables = {name: np.ascontiguousarray(memory) for name, memory in tables.items()}
-        library = llvm.JITLibraryBuilder().add_object_img(objects.cached(source, "native", build))
+        built = objects.cached(source, means.target, partial(build, means=means))
+        library = llvm.JITLibraryBuilder().add_object_img(built)
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
             library.import_symbol(SIZE + name, memory.nbytes)
         self._engine = llvm.create_lljit_compiler(_machine())
         name = f"{source.name}-{next(self._names)}"
         self._tracker = library.export_symbol(ENTRY).link(self._engine, name)
-        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(Frame))(self._tracker[ENTRY])
+        self.address = int(self._tracker[ENTRY])
+        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(Frame))(self.address)
 
     def run(self, frame: bytes, room: int = 256, interface: int = 0) -> tuple[int, bytes]:
         """What the entry returns for one frame that may grow by `room` bytes at each end, and the frame afterwards.
@@ -194,17 +233,17 @@ class NativeProgram:
         return result, memory.raw[bounds.head - floor : bounds.tail - floor]
 
 
-def build(source: Source) -> bytes:
+def build(source: Source, means: Means = EVERYTHING) -> bytes:
     """The object file of a program for this very CPU."""
     machine = _machine()
     tables = [
         CALLS.get(table.kind, TABLE).format(name=table.name, size=table.value_size)
         for table in source.tables
     ]
-    platform = "\n".join([PLATFORM, *tables])
+    calls = "\n".join([PLATFORM, PREFETCH if means.prefetch else NO_PREFETCH, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
-    module = merge(frontend.to_ir(source.function()), platform, triple, layout)
-    optimise(module, machine, vectorise=True)
+    module = merge(frontend.to_ir(source.function()), calls, triple, layout)
+    optimise(module, machine, vectorise=means.vectors)
     refuse_unsupported(module, source.name)
     return bytes(machine.emit_object(module))
 
@@ -214,4 +253,7 @@ def _machine() -> llvm.TargetMachine:
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     features = llvm.get_host_cpu_features().flatten()
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True, reloc="pic")
+    if platform.machine() == "x86_64":
+        features += WIDEST_VECTORS
+    cpu = llvm.get_host_cpu_name()
+    return target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic", codemodel="small")

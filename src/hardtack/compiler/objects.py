@@ -56,7 +56,7 @@ def facts(source: Source, target: str) -> tuple[str, ...]:
             tools.append(f"{tool} {version(tool)}")
         except PackageNotFoundError:
             tools.append(f"{tool} none")
-    cpu = _this_cpu() if target == "native" else ""
+    cpu = _this_cpu() if target.startswith("native") else ""
     return repr(source), target, cpu, platform.python_version(), *tools, _sources(source)
 
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from hardtack.compiler.language import absent, i64, inlined, new, u64, untold
-from hardtack.packet.cookie.challenge import CHALLENGE_SAID, proves_source
-from hardtack.packet.cookie.cookie import LOW_32, TRIES, isn_before, parity_of, proves, said_before, said_to, tag_of
+from hardtack.packet.cookie.challenge import proves_source
+from hardtack.packet.cookie.cookie import TRIES, parity_of, proves, tag_of
 from hardtack.packet.cookie.time import find_key, has_key, own_moment, second_of, update
 from hardtack.packet.frame.martians import is_mapped, is_martian
 from hardtack.packet.frame.opaque import blurred
-from hardtack.packet.frame.options import forget_options, read_options
 from hardtack.packet.frame.parse import MOST_NETWORK, MOST_OUTER, MOST_TRANSPORT, NONE, NOT_TCP, parse_addresses, parse_rest
 from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
 from hardtack.packet.judge.outcome import FOLLOW
+from hardtack.packet.judge.question import asked_for, brought, is_made, is_of_challenge, no_query
 from hardtack.packet.judge.rules import follow_rules, own_passage, take_up
 from hardtack.packet.judge.source import judge_source
 from hardtack.packet.judge.syn import judge_syn
 from hardtack.packet.judge.unknown import GOOD, UNTRIED, WRONG, blur_kind, judge_brought, judge_unknown, make_known
-from hardtack.packet.layout import ALL_SPOKEN, CHALLENGE, COOKIE, HALF_OPEN, NO_HOST, NO_PLACE
+from hardtack.packet.layout import CHALLENGE, COOKIE, HALF_OPEN, NO_HOST, NO_PLACE
 from hardtack.packet.out.answer import answer_syn
 from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Name
 from hardtack.packet.state.connections import find, forget, no_connection
-from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host, sequence
+from hardtack.packet.state.follow import follow_client, is_certain, is_closed_by_host
 from hardtack.packet.state.half_open import follow_half_open, is_given_up
-from hardtack.packet.state.hosts import find_host, handshake_of, host_of, takes
+from hardtack.packet.state.hosts import find_host, host_of, takes
 from hardtack.packet.state.networks import zero
 from hardtack.packet.state.prefixes import cell_for, count_failure, may_guess, mixed_prefix, no_cell
 from hardtack.packet.state.ruling import BY_DEFAULT, DRY
@@ -52,6 +52,13 @@ def decide(frame, flow):
     Phase by phase: each is a function of one frame and of what the phases before it have found (`flow`, `name`), answers
     with a reason, or NONE and the next one goes on. To act on the verdict is left to whoever asks: front.py.
     """
+    reason = reach_host(frame, flow)
+    return reason if reason != NONE else decide_for_host(frame, flow)
+
+
+@inlined
+def reach_host(frame, flow):
+    """As far as it goes without the connection: whose it is, and what his lists and rules say. NONE: the segment decides."""
     reason = parse_addresses(frame, flow)
     if reason != NONE:
         forget_ends(flow)
@@ -62,12 +69,7 @@ def decide(frame, flow):
     parse_rest(frame, flow)
     forget_cases(flow)
     reason = judge_source(frame, flow)
-    if reason != NONE:
-        return reason
-    reason = follow_rules(frame, flow)
-    if reason != NONE:
-        return reason
-    return decide_for_host(frame, flow)
+    return reason if reason != NONE else follow_rules(frame, flow)
 
 
 @inlined
@@ -110,7 +112,7 @@ def decide_for_host(frame, flow):
     if absent(moment):
         return NO_KEY
     update(moment)
-    return judge(frame, flow, name, find(name), moment)
+    return judge(frame, flow, name, find(name), moment, no_query())
 
 
 @inlined
@@ -137,8 +139,8 @@ def read_segment(frame, flow, name):
 
 
 @inlined
-def judge(frame, flow, name, entry, moment):
-    """What becomes of it: `entry` is its connection, if it is known."""
+def judge(frame, flow, name, entry, moment, query):
+    """What becomes of it: `entry` is its connection, if it is known; `query`: its tag, if somebody has made it already."""
     host = host_of(flow)
     if flow.kind != NONE:
         return judge_error(flow, host, entry, name, moment.ms)
@@ -154,7 +156,7 @@ def judge(frame, flow, name, entry, moment):
     else:
         outcome = judge_segment(flow, host, moment, entry)
     if outcome == NONE:
-        outcome = judge_cookie(frame, flow, host, moment, name, entry)
+        outcome = judge_cookie(frame, flow, name, entry, moment, query)
     if outcome == FOLLOW and not absent(entry):
         outcome = follow(flow, entry, host, name, moment.ms)
     elif outcome < NONE:
@@ -189,9 +191,10 @@ def follow(flow, entry, host, name, ms):
 
 
 @inlined
-def judge_cookie(frame, flow, host, moment, name, entry):
+def judge_cookie(frame, flow, name, entry, moment, query):
     """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back, or an RST."""
-    challenges = flow.flags & RST or (flow.flags & SYN and handshake_of(host, name, moment) == CHALLENGE)
+    host = host_of(flow)
+    challenges = is_of_challenge(flow, host, name, moment)
     if flow.flags & SYN and flow.ruling & DRY:
         return CHALLENGED if challenges else ANSWERED
     asks, second, good, cell = untold(SYN), second_of(moment.ms), UNTRIED, no_cell()
@@ -203,28 +206,26 @@ def judge_cookie(frame, flow, host, moment, name, entry):
         # For the verifier, which would walk both hashes anew for each length of what is before the IP header
         flow.network = blurred(flow.network, flow.acknowledgment, MOST_NETWORK)
     challenges = untold(1) if challenges else untold(0)
-    cookie = sequence(flow) if challenges else (flow.acknowledgment - 1) & LOW_32
+    cookie = brought(flow, challenges)
     epoch = moment.epoch if asks else moment.epochs[parity_of(cookie)]
     key = find_key(i64(host.keys), epoch)
     if absent(key):
         return NO_KEY
     if asks or may_guess(name, cell, second):
-        said, ports_isn, low, high = CHALLENGE_SAID, flow.ports_isn & u64(LOW_32), key.low, key.high
-        if challenges:
-            forget_options(flow)
+        low, high, made = key.low, key.high, is_made(query, key, epoch, challenges)
+        if made:
+            said, ports_isn = query.said, query.ports_isn
         else:
-            read_options(frame, flow, i64(host.speaks) if asks else ALL_SPOKEN)
-            said = said_to(flow, i64(host.scale)) if asks else said_before(flow, i64(host.scale))
-            ports_isn = flow.ports_isn if asks else isn_before(flow)
+            said, ports_isn = asked_for(frame, flow, host, asks, challenges)
         for _ in range(TRIES):
-            tag = tag_of(flow, ports_isn, said, low, high)
+            tag = query.tag if made else tag_of(flow, ports_isn, said, low, high)
             if asks:
                 return answer_syn(frame, flow, host, moment, tag, said, challenges)
             right = proves_source(cookie, tag) if challenges else proves(flow, cookie, tag)
             good = GOOD if key.epoch == epoch and right else WRONG
             if good == GOOD or not key.old:
                 break
-            low, high = key.old_low, key.old_high
+            low, high, made = key.old_low, key.old_high, False
     good = blurred(good, flow.acknowledgment, 3)  # one way on for the verifier, however many keys were tried
     if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is

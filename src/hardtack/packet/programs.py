@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hardtack.compiler.program import Source
+from hardtack.packet.burst_records import BURST
 from hardtack.packet.layout import (
     AGENT_COUNTERS,
     ASKED_FOR,
@@ -87,6 +88,10 @@ FRONT_REASON = replace(
     clock="table",
 )
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
+
+BURSTS = replace(
+    FRONT_RULED, name="bursts", entry="hardtack.packet.burst:bursts", tables=(*FRONT_RULED.tables, BURST), clock="table"
+)
 
 # Compiled into the wheel
 SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, SEEDER, AGENT)

@@ -77,6 +77,19 @@ Name = np.dtype(
     align=True,
 )
 
+# A tag that was made before its segment is judged, and for which question: see judge/question.py
+Query = np.dtype(
+    [
+        ("epoch", "u8"),  # entries.NEVER: there is none
+        ("low", "u8"),  # of the key
+        ("challenges", "i8"),
+        ("said", "i8"),
+        ("ports_isn", "u8"),
+        ("tag", "u8"),
+    ],
+    align=True,
+)
+
 # A connection that packet/seed.py is to remember, and what has become of it
 Seed = np.dtype(
     [

@@ -51,7 +51,7 @@ def tag_of(flow, ports_isn, said, key_low, key_high):
     a, b, c, d = begin(key_low, key_high)
     if flow.version == 4:
         length = u64(LENGTH_4)
-        a, b, c, d = absorb(a, b, c, d, (flow.source_low >> u64(32)) | (flow.destination_low & u64(HIGH_32)))
+        a, b, c, d = absorb(a, b, c, d, addresses_4(flow))
     else:
         length = u64(LENGTH_6)
         a, b, c, d = absorb(a, b, c, d, flow.source_high)
@@ -61,6 +61,12 @@ def tag_of(flow, ports_isn, said, key_low, key_high):
     a, b, c, d = absorb(a, b, c, d, ports_isn)
     a, b, c, d = absorb(a, b, c, d, length | u64(said))
     return finish(a, b, c, d)
+
+
+@inlined
+def addresses_4(flow):
+    """Both IPv4 addresses in a word."""
+    return (flow.source_low >> u64(32)) | (flow.destination_low & u64(HIGH_32))
 
 
 @inlined

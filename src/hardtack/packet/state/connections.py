@@ -81,6 +81,12 @@ def find(name):
     Both buckets' words are asked for before either is looked at: the memory answers them together.
     """
     name.hashed = hashed(name)
+    return find_hashed(name)
+
+
+@inlined
+def find_hashed(name):
+    """The same, of a name whose hash is known."""
     if not is_marked(name):
         return no_connection()
     seat(name)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, address, at, barrier, entry_at, entry_of, i64, inlined, u64, viewed
+from hardtack.compiler.language import (
+    absent,
+    address,
+    at,
+    barrier,
+    entry_at,
+    entry_of,
+    i64,
+    inlined,
+    u64,
+    viewed,
+    zero_after,
+)
 from hardtack.packet.layout import (
     CONFIGURED_SHIFT,
     GENERATION,
@@ -23,7 +35,7 @@ from hardtack.packet.layout import (
     Ports,
 )
 from hardtack.packet.state.networks import look_up_in, networks
-from hardtack.packet.state.recent import cell_of, nothing_after
+from hardtack.packet.state.recent import cell_of
 
 HOST_SIZE, NET_SIZE = Host.itemsize, Net.itemsize
 MOST_LED = (1 << LED_BITS) - 1
@@ -44,7 +56,7 @@ def find_host(flow, high, low):
     if absent(recent):
         return False
     if recent.low != low or recent.high != high or recent.generation != generation:
-        led = look_up_in(HOST_ROOT + nothing_after(generation), flow.version == 4, high, low)
+        led = look_up_in(HOST_ROOT + zero_after(generation), flow.version == 4, high, low)
         place, host = led >> LED_BITS, led & MOST_LED
         recent.high, recent.low, recent.generation = high, low, generation
         recent.place, recent.host = place, host if host else i64(net_at(place).host)

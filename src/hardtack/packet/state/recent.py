@@ -5,7 +5,7 @@ What is remembered holds until a tree changes: then the table of trees is of ano
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, address, at, i64, inlined, nothing_of, own_entry, u64, untold, viewed
+from hardtack.compiler.language import absent, address, at, i64, inlined, nothing_of, own_entry, u64, viewed
 from hardtack.packet.layout import RECENT, RECENT_CELLS, Destination, Recent
 
 # 2^64 by the golden ratio (Knuth, The Art of Computer Programming, 6.4): neighbours do not meet in a cell. Others can be
@@ -24,9 +24,3 @@ def cell_of(high, low):
     """Where an address would be (two words, as in Flow). There always is one, but the verifier wants it tested."""
     own, place = own_recent(), i64(((high ^ low) * u64(FACTOR)) >> u64(CELL_SHIFT))
     return no_destination() if absent(own) else destination_at(at(address(own), place * CELL_SIZE))
-
-
-@inlined
-def nothing_after(word):
-    """0, known only once `word` has been read: whatever is read at an address made with it is read after `word`."""
-    return untold(i64(word)) - i64(word)

@@ -1,0 +1,145 @@
+"""The front's program over bursts of frames, in native code: the policy of decide.py, its phases arranged another way.
+
+First all frames are read; then memory is asked for all that their look-ups will touch; then all tags are made that they will
+probably be judged by, side by side. Then each is judged, in its order, by the same functions as in the kernel: they find in
+the caches what they read, and the tag beside them. So a burst of any size comes to what its frames come to one by one.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import (
+    address,
+    at,
+    i64,
+    inlined,
+    own_entry,
+    pointer_to,
+    store32,
+    u64,
+    viewed,
+)
+from hardtack.packet.burst_records import (
+    BURST,
+    FRAME_SIZE,
+    Batch,
+    Burst,
+    Item,
+    Outcome,
+    offset_of,
+)
+from hardtack.packet.cookie.lanes import hash_4, hash_6, number_in, tag_in
+from hardtack.packet.cookie.time import own_moment, update
+from hardtack.packet.decide import judge, reach_host, read_segment
+from hardtack.packet.entries import NEVER
+from hardtack.packet.frame.link import came_by
+from hardtack.packet.frame.parse import NONE
+from hardtack.packet.front import carried_out
+from hardtack.packet.judge.ahead import ask_ahead
+from hardtack.packet.layout import NO_HOST
+from hardtack.packet.out.tap import note
+from hardtack.packet.state.connections import find_hashed, hashed, is_marked
+from hardtack.packet.state.count import count
+from hardtack.packet.state.near import fetch_mark, fetch_record, fetch_tags
+from hardtack.packet.state.seen import seen_by_front
+
+ITEM_SIZE, OUTCOME_SIZE = Item.itemsize, Outcome.itemsize
+ACTION = offset_of(Outcome, "action")
+
+own_burst = own_entry(BURST, Burst)
+batch_at = viewed(Batch)
+item_at = viewed(Item)
+
+
+def bursts(batch):
+    """The entry: a Batch -> 0; its Outcomes are written."""
+    batch = batch_at(batch)
+    frames, outcomes = pointer_to(batch.frames), pointer_to(batch.outcomes)
+    done, most = 0, i64(batch.most)
+    while done < i64(batch.count):
+        size = i64(batch.count) - done
+        size = size if size < most else most
+        judge_together(at(frames, done * FRAME_SIZE), at(outcomes, done * OUTCOME_SIZE), size)
+        done += size
+    return 0
+
+
+@inlined
+def judge_together(frames, outcomes, size):
+    """So many frames, MOST_TOGETHER at most: what becomes of each is written to `outcomes`, and counted."""
+    burst, moment = own_burst(), own_moment()
+    update(moment)
+    read_all(frames, burst, size)
+    fetch_all(burst, size)
+    count_4, count_6 = ask_all(frames, burst, size, moment)
+    hash_4(burst.lanes_4, count_4)
+    hash_6(burst.lanes_6, count_6)
+    take_tags(burst, burst.lanes_4, count_4)
+    take_tags(burst, burst.lanes_6, count_6)
+    judge_all(frames, outcomes, burst, size, moment)
+
+
+@inlined
+def item_of(burst, number):
+    """What is known of a frame."""
+    return item_at(at(address(burst), number * ITEM_SIZE))
+
+
+@inlined
+def read_all(frames, burst, size):
+    """As far as each frame says by itself what becomes of it; of others, the mark of their connection is asked for."""
+    for number in range(size):
+        frame, item = at(frames, number * FRAME_SIZE), item_of(burst, number)
+        flow = item.flow
+        flow.host, flow.ruling = NO_HOST, 0
+        flow.uplink = came_by(frame)
+        seen_by_front(flow.uplink)
+        reason = reach_host(frame, flow)
+        if reason == NONE:
+            reason = read_segment(frame, flow, item.name)
+        if reason == NONE:
+            item.name.hashed = hashed(item.name)
+            fetch_mark(item.name)
+        item.reason = reason
+
+
+@inlined
+def fetch_all(burst, size):
+    """Where a connection may be known, the words are asked for that say where."""
+    for number in range(size):
+        item = item_of(burst, number)
+        if item.reason == NONE and is_marked(item.name):
+            fetch_tags(item.name)
+
+
+@inlined
+def ask_all(frames, burst, size, moment):
+    """The connections' records are asked for; where there is none, the tag. How many there are of IPv4, of IPv6."""
+    count_4, count_6 = 0, 0
+    for number in range(size):
+        frame, item = at(frames, number * FRAME_SIZE), item_of(burst, number)
+        item.query.epoch = u64(NEVER)
+        if item.reason == NONE and not (is_marked(item.name) and fetch_record(item.name)):
+            count_4, count_6 = ask_ahead(frame, item, number, moment, burst, count_4, count_6)
+    return count_4, count_6
+
+
+@inlined
+def take_tags(burst, lanes, size):
+    """Each to its frame."""
+    for lane in range(size):
+        item_of(burst, number_in(lanes, lane)).query.tag = tag_in(lanes, lane)
+
+
+@inlined
+def judge_all(frames, outcomes, burst, size, moment):
+    """One by one, in their order."""
+    for number in range(size):
+        frame, item = at(frames, number * FRAME_SIZE), item_of(burst, number)
+        flow, name, reason = item.flow, item.name, item.reason
+        note(frame)
+        if reason == NONE:
+            reason = judge(frame, flow, name, find_hashed(name), moment, item.query)
+        count(reason, flow.host, flow.size)
+        place = at(outcomes, number * OUTCOME_SIZE)
+        store32(place, 0, reason)
+        store32(place, ACTION, carried_out(frame, flow, reason))

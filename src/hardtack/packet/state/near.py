@@ -1,0 +1,47 @@
+"""Has the memory fetch what a look-up is about to read: of a whole burst, so that one waits for all at once.
+
+A hint and no more: the look-up itself follows when the frame is judged. For native code alone.
+"""
+
+from __future__ import annotations
+
+from hardtack.compiler.language import address, inlined, prefetch, u64
+from hardtack.packet.layout import WAYS
+from hardtack.packet.state.connections import (
+    EACH,
+    connection_at,
+    first_way,
+    mark_at,
+    mark_word,
+    perhaps_free,
+    places,
+    seat,
+    tags_at,
+)
+
+
+@inlined
+def fetch_mark(name):
+    """The mark of a name whose hash is known."""
+    prefetch(address(mark_at(mark_word(name, places().marks))))
+
+
+@inlined
+def fetch_tags(name):
+    """The words of its two buckets."""
+    seat(name)
+    prefetch(address(tags_at(name.first)))
+    prefetch(address(tags_at(name.second)))
+
+
+@inlined
+def fetch_record(name):
+    """The records that its tag fits, the first in each bucket; whether there are any."""
+    wanted = name.tag * u64(EACH)
+    one = perhaps_free(tags_at(name.first).word ^ wanted)
+    other = perhaps_free(tags_at(name.second).word ^ wanted)
+    if one:
+        prefetch(address(connection_at(name.first * WAYS + first_way(one))))
+    if other:
+        prefetch(address(connection_at(name.second * WAYS + first_way(other))))
+    return (one | other) != u64(0)
