@@ -21,7 +21,7 @@ from hardtack.packet.reasons import FRONT_REASONS, Reason
 NOBODYS = bytes(12) + b"\x08\x06" + bytes(28)  # ARP: not IP, so nothing is remembered of it
 SCRATCH = ("burst", "explained", "walk")  # within one frame, or one burst: in what order, is no matter
 CLEARED = ("counters",)  # by `run`, before each frame
-NUMBERED = ("networks", "recent")  # with a number that no two sets of tables have in common
+OF_ITS_OWN = ("networks", "recent", "rule_programs")  # with numbers and addresses that no two engines have in common
 
 
 class Bursts(Native):
@@ -89,4 +89,4 @@ class Bursts(Native):
 def everything(engine: Native) -> dict[str, bytes]:
     """Every table of the first CPU's, but for what lasts no longer than a burst, and counters."""
     tables = engine.tables | engine.own(0)
-    return {name: memory.tobytes() for name, memory in tables.items() if name not in SCRATCH + CLEARED + NUMBERED}
+    return {name: memory.tobytes() for name, memory in tables.items() if name not in SCRATCH + CLEARED + OF_ITS_OWN}

@@ -17,12 +17,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from naive import world
 from naive.decide import REASONS
+from naive.frames import SYN, IPv4, IPv6, Tcp, frame
+from naive.parse import Segment, parse
 from naive.state import PROVEN_WAYS, WAYS
 from strategies import Event, Life, Town, frames, lives, moments, traffic
 from tables_under_test import in_words, sources_in_words
 from test_front_generated import BOOTED, generated, state, with_neighbours
 
-from hardtack.packet.burst_records import MOST_TOGETHER
+from hardtack.packet.burst_records import MOST_TOGETHER, Burst
+from hardtack.packet.cookie.cookie import TAG_BITS
 from hardtack.packet.reasons import FRONT_REASONS, Reason, Verdict, verdict
 
 SIZES = range(1, MOST_TOGETHER + 1)
@@ -81,6 +84,30 @@ def from_outside(rng: Random) -> Iterator[Event]:
         rng.shuffle(drawn)
         yield from (event for event in drawn if event.side == "outside")
         drawn.clear()
+
+
+def test_answers_have_the_tags_that_were_made_ahead() -> None:
+    """Side by side, of IPv4 and IPv6, of cookies and challenges: none has to be made anew."""
+    bursts, hosts = Bursts(), [world.WEB, world.WEB6, world.CHALLENGED, world.CHALLENGED6]
+    sent = [syn(hosts[number % len(hosts)], number) for number in range(MOST_TOGETHER)]
+    found = bursts.together(sent, world.NOW)
+    items = bursts.own(0)["burst"].view(Burst)["items"][0]
+    assert {reason for reason, _ in found} == {Reason.answered, Reason.challenged}
+    for (reason, answer), item in zip(found, items, strict=True):
+        segment = parse(answer)
+        assert isinstance(segment, Segment)
+        tag = int(item["query"]["tag"])
+        if reason == Reason.answered:
+            assert (segment.seq ^ tag) & TAG_BITS == 0
+        else:
+            assert segment.seq == tag >> 32
+
+
+def syn(host: str, number: int) -> bytes:
+    """A client's SYN; each has another address."""
+    if ":" in host:
+        return frame(IPv6(f"2001:db8:1::{number + 1:x}", host), Tcp(flags=SYN, seq=number))
+    return frame(IPv4(f"198.51.100.{number + 1}", host), Tcp(flags=SYN, seq=number))
 
 
 def test_a_small_towns_life_in_bursts() -> None:
