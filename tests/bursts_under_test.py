@@ -72,7 +72,7 @@ class Bursts(Native):
         floors = [ctypes.addressof(one) for one in memory]
         bounds = (Frame * len(frames))(
             *(
-                (floor + room, floor + room + len(frame), floor + len(frame) + 2 * room, floor, LO)
+                Frame(floor + room, floor + room + len(frame), floor + len(frame) + 2 * room, floor, LO)
                 for floor, frame in zip(floors, frames, strict=True)
             )
         )

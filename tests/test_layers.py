@@ -19,6 +19,7 @@ LAYERS = (
     ("hardtack.lab",),
     ("hardtack.control",),
     ("hardtack.engines", "hardtack.agent"),
+    ("hardtack.packet.burst",),
     (
         "hardtack.packet.front",
         "hardtack.packet.inside",

@@ -141,12 +141,12 @@ def absent(_context, thing):  # type: ignore[no-untyped-def]
     return types.boolean(thing), emit
 
 
-def _declared(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+def declared(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
     """A function of the platform, in the module that is being built."""
     return builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
 
 
-for _name in ("barrier", "untold", "prefetch"):
+for _name in ("barrier", "untold"):
     llvm.add_symbol(_name, 1)  # see `external`
 
 
@@ -160,7 +160,7 @@ def barrier(_context):  # type: ignore[no-untyped-def]
     """
 
     def emit(cx, b, _sig, _a):  # type: ignore[no-untyped-def]
-        b.call(_declared(b, "barrier", ir.VoidType()), [])
+        b.call(declared(b, "barrier", ir.VoidType()), [])
         return cx.get_dummy_value()
 
     return types.void(), emit
@@ -173,7 +173,7 @@ def untold(_context, value):  # type: ignore[no-untyped-def]
     LLVM drops a bound that follows from what was asked before, which an older verifier has forgotten by then. Costs nothing;
     in native code it is `value`.
     """
-    return types.int64(types.int64), lambda _cx, b, _sig, a: b.call(_declared(b, "untold", I64, I64), [a[0]])
+    return types.int64(types.int64), lambda _cx, b, _sig, a: b.call(declared(b, "untold", I64, I64), [a[0]])
 
 
 @intrinsic
@@ -185,23 +185,6 @@ def zero_after(_context, word):  # type: ignore[no-untyped-def]
         return b.sub(same, a[0])
 
     return types.int64(types.uint64), emit
-
-
-@intrinsic
-def pointer_to(_context, word):  # type: ignore[no-untyped-def]
-    """The memory at an address, a uint64, that somebody has left in a record. In native code alone."""
-    return Pointer(types.uint64), lambda _cx, b, _sig, a: b.inttoptr(a[0], BYTES)
-
-
-@intrinsic
-def prefetch(_context, pointer):  # type: ignore[no-untyped-def]
-    """Have the cache line at `pointer`, which need not be readable, on its way. In native code alone."""
-
-    def emit(cx, b, _sig, a):  # type: ignore[no-untyped-def]
-        b.call(_declared(b, "prefetch", ir.VoidType(), BYTES), [a[0]])
-        return cx.get_dummy_value()
-
-    return types.void(Pointer), emit
 
 
 @intrinsic

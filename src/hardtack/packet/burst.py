@@ -13,11 +13,11 @@ from hardtack.compiler.language import (
     i64,
     inlined,
     own_entry,
-    pointer_to,
     store32,
     u64,
     viewed,
 )
+from hardtack.compiler.memory import pointer_at
 from hardtack.packet.burst_records import (
     BURST,
     FRAME_SIZE,
@@ -53,7 +53,7 @@ item_at = viewed(Item)
 def bursts(batch):
     """The entry: a Batch -> 0; its Outcomes are written."""
     batch = batch_at(batch)
-    frames, outcomes = pointer_to(batch.frames), pointer_to(batch.outcomes)
+    frames, outcomes = pointer_at(batch.frames), pointer_at(batch.outcomes)
     done, most = 0, i64(batch.most)
     while done < i64(batch.count):
         size = i64(batch.count) - done

@@ -5,7 +5,8 @@ A hint and no more: the look-up itself follows when the frame is judged. For nat
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, inlined, prefetch, u64
+from hardtack.compiler.language import address, inlined, u64
+from hardtack.compiler.memory import prefetch
 from hardtack.packet.layout import WAYS
 from hardtack.packet.state.connections import (
     EACH,
