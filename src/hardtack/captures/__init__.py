@@ -1,5 +1,5 @@
 """Capture files, walked and rewritten by native code: pcap and pcapng of either byte order. No libpcap, no root.
 
-`walk.py` finds one frame after the other in the bytes of a file, `frames.py` gives each an Ethernet header, `blocks.py` writes
-pcapng; `headers.py` and `reading.py` are what stays in Python: what comes once in a file, and the file itself.
+`native/walk.py` finds one frame after the other in the bytes of a file, `native/frames.py` gives each an Ethernet header,
+`native/blocks.py` writes pcapng. In Python remains what comes once in a file, headers.py, and the file itself, reading.py.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hardtack.captures.records import (
+from hardtack.captures.native.records import (
     FRAME_BEYOND,
     LONG_BLOCK,
     LONG_FRAME,
@@ -60,6 +60,6 @@ def no_capture(path: Path, begin: bytes) -> NotACapture:
         return NotACapture(f"capture {name} is empty: it has not even a header")
     for magic, (kind, command) in COMPRESSED.items():
         if begin.startswith(magic):
-            return NotACapture(f"capture {name} is compressed with {kind}: pipe it in with `{command} {name} |`, and write - for it")
+            return NotACapture(f"capture {name} is compressed with {kind}: use `{command} {name} |` and - for the file")
     what = f"it begins with the bytes {begin[:4].hex(' ')}" if len(begin) >= 4 else f"it has {len(begin)} bytes"
     return NotACapture(f"{name} is not a capture file (pcap or pcapng): {what}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hardtack.captures.records import (
+from hardtack.captures.native.records import (
     BY_VERSION,
     COOKED,
     COOKED_2,
@@ -50,11 +50,11 @@ LINKS = {
 
 def interface(link: int, snap: int = 0, multiply: int = 1, divide: int = 1, bits: int = 0, offset: int = 0) -> np.void:
     """What the native walk has to know of one; fields as in records.Interface."""
-    record = np.zeros((), Interface)
+    record: np.void = np.zeros(1, Interface)[0]
     form, strip = LINKS.get(link, (OTHER, 0))
     record["form"], record["strip"], record["link"], record["snap"] = form, strip, link, snap
     record["multiply"], record["divide"], record["bits"], record["offset"] = multiply, divide, bits, offset % WORD
-    return record[()]
+    return record
 
 
 def read_pcap(reader: np.void, data: bytes) -> None:

@@ -6,19 +6,18 @@ Read, not mapped: a pipe is as good as a file, a file may shrink meanwhile, and 
 from __future__ import annotations
 
 import ctypes
+import io
 import mmap
 import os
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from hardtack.captures import headers
 from hardtack.captures.damage import FAULTS, Damaged, no_capture
-from hardtack.captures.records import MOST_BLOCK, OTHER, PCAPNG
+from hardtack.captures.native.records import MOST_BLOCK, OTHER, PCAPNG
 
 CHUNK = 1 << 20  # bytes that are read at a time: they stay in a CPU's cache
 CAPACITY = MOST_BLOCK + 2 * CHUNK
@@ -32,17 +31,27 @@ class Input:
 
     def __init__(self, path: Path, reader: np.void) -> None:
         self.path, self._reader = path, reader
-        self._file: BinaryIO = sys.stdin.buffer.raw if path == STANDARD else path.open("rb", buffering=0)  # type: ignore[attr-defined]
+        self._file = io.FileIO(0 if path == STANDARD else path, "rb", closefd=path != STANDARD)
         self._buffer = mmap.mmap(-1, CAPACITY)
         self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
+        self._skipped: dict[int, int] = {}  # in sections before this one
         self._position = 0  # of the buffer's first byte in the file
         reader["head"] = reader["tail"] = self._base
-        self._begin()
+
+    def begin(self) -> None:
+        """Read the header: to be called first. NotACapture, Damaged."""
+        begin = self._upto(headers.SECTION_HEADER)
+        if headers.is_pcap(begin) and len(begin) >= 4:
+            self._read(self._have(headers.FILE_HEADER), headers.read_pcap)
+        elif begin[:4] == headers.SECTION:
+            self.read_header()
+        else:
+            raise no_capture(self.path, begin)
 
     @property
     def size(self) -> int:
         """Bytes of the file; 0: nobody knows."""
-        return os.fstat(self._file.fileno()).st_size if self.path != STANDARD else 0
+        return os.fstat(self._file.fileno()).st_size
 
     @property
     def offset(self) -> int:
@@ -56,7 +65,7 @@ class Input:
             self._buffer.move(0, head, tail - head)
             self._position, tail = self._position + head, tail - head
         with memoryview(self._buffer) as whole, whole[tail : tail + CHUNK] as room:
-            more = self._file.readinto(room) or 0  # type: ignore[attr-defined]
+            more = self._file.readinto(room) or 0
         self._reader["head"], self._reader["tail"] = self._base, self._base + tail + more
         return more > 0
 
@@ -78,31 +87,21 @@ class Input:
         """What the walk has asked for with HEADER: a section's, or an interface's. Damaged."""
         data = self._have(12)
         if data[:4] == headers.SECTION:
+            self._skipped = self.skipped()
             self._read(self._block(data, self._order(data)), headers.read_section)
         else:
             self._read(self._block(data, ">" if self._reader["swapped"] else "<"), headers.read_interface)
 
     def skipped(self) -> dict[int, int]:
-        """Link types that nobody knows, and how many frames had them, in this section."""
-        some = self._reader["table"][: int(self._reader["interfaces"])]
-        found: dict[int, int] = {}
+        """Link types that nobody knows, and how many frames had them."""
+        some, found = self._reader["table"][: int(self._reader["interfaces"])], dict(self._skipped)
         for one in some[(some["form"] == OTHER) & (some["skipped"] > 0)]:
             found[int(one["link"])] = found.get(int(one["link"]), 0) + int(one["skipped"])
         return found
 
     def close(self) -> None:
         """Let go of the file; what was read stays."""
-        if self.path != STANDARD:
-            self._file.close()
-
-    def _begin(self) -> None:
-        begin = self._upto(headers.SECTION_HEADER)
-        if headers.is_pcap(begin) and len(begin) >= 4:
-            self._read(self._have(headers.FILE_HEADER), headers.read_pcap)
-        elif begin[:4] == headers.SECTION:
-            self.read_header()
-        else:
-            raise no_capture(self.path, begin)
+        self._file.close()
 
     def _upto(self, size: int) -> bytes:
         """So many of the next bytes, or fewer, if there are no more."""

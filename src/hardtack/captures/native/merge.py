@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hardtack.captures.memory import pointer_at
-from hardtack.captures.records import DONE, FOUND, Reader, place_of
-from hardtack.captures.walk import seek
+from hardtack.captures.native.memory import pointer_at
+from hardtack.captures.native.records import DONE, FOUND, Reader, place_of
+from hardtack.captures.native.walk import seek
 from hardtack.compiler.language import address, at, i64, inlined, u64, viewed
 
 READERS, READER_SIZE = place_of("readers"), Reader.itemsize

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hardtack.captures.memory import copy_bytes, pointer_at
-from hardtack.captures.records import MOST_FRAME, ROOM, place_of
-from hardtack.captures.walk import PACKET
+from hardtack.captures.native.memory import copy_bytes, pointer_at
+from hardtack.captures.native.records import MOST_FRAME, ROOM, place_of
+from hardtack.captures.native.walk import PACKET
 from hardtack.compiler.language import address, at, distance, i64, inlined, store32, u64
 from hardtack.packet.frame.platform import head, tail
 

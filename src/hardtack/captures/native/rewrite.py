@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hardtack.captures.blocks import LONGEST, write_block
-from hardtack.captures.frames import take
-from hardtack.captures.merge import find_next, go_on, reader_at
-from hardtack.captures.records import FOUND, FULL, Job
+from hardtack.captures.native.blocks import LONGEST, write_block
+from hardtack.captures.native.frames import take
+from hardtack.captures.native.merge import find_next, go_on, reader_at
+from hardtack.captures.native.records import FOUND, FULL, Job
 from hardtack.compiler.language import i64, u64, viewed
 from hardtack.compiler.program import Source
 
@@ -30,4 +30,4 @@ def rewrite(place):
         go_on(reader)
 
 
-REWRITE = Source("rewrite", "hardtack.captures.rewrite:rewrite", "xdp", (), clock="table")
+REWRITE = Source("rewrite", "hardtack.captures.native.rewrite:rewrite", "xdp", (), clock="table")

@@ -102,4 +102,5 @@ Job = np.dtype(
 
 def place_of(name: str, record: np.dtype[np.void] = Job) -> int:
     """Where a field lies in a record."""
-    return int((record.fields or {})[name][1])
+    assert record.fields is not None
+    return int(record.fields[name][1])

@@ -6,9 +6,9 @@ are ours: locally administered ones (IEEE 802c), 02:00:00:00:00:01 for this mach
 
 from __future__ import annotations
 
-from hardtack.captures.memory import copy_bytes, pointer_at
-from hardtack.captures.records import BY_VERSION, COOKED, ETHERNET, ROOM, Reader, place_of
-from hardtack.captures.walk import interface_at
+from hardtack.captures.native.memory import copy_bytes, pointer_at
+from hardtack.captures.native.records import BY_VERSION, COOKED, ETHERNET, ROOM, Reader, place_of
+from hardtack.captures.native.walk import interface_at
 from hardtack.compiler.language import (
     address,
     at,

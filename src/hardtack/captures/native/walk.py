@@ -7,8 +7,8 @@ interfaces) is left to Python: headers.py.
 
 from __future__ import annotations
 
-from hardtack.captures.memory import pointer_at
-from hardtack.captures.records import (
+from hardtack.captures.native.memory import pointer_at
+from hardtack.captures.native.records import (
     DAMAGED,
     FOUND,
     FRAME_BEYOND,

@@ -5,11 +5,11 @@ Its native code goes on from frame to frame, and returns when it needs Python: f
 
 from __future__ import annotations
 
-from hardtack.captures.blocks import LONGEST, write_block
-from hardtack.captures.dates import date
-from hardtack.captures.frames import take
-from hardtack.captures.merge import find_next, go_on, reader_at
-from hardtack.captures.records import AFTER, BEFORE, FOUND, FULL, KEYS, Job
+from hardtack.captures.native.blocks import LONGEST, write_block
+from hardtack.captures.native.dates import date
+from hardtack.captures.native.frames import take
+from hardtack.captures.native.merge import find_next, go_on, reader_at
+from hardtack.captures.native.records import AFTER, BEFORE, FOUND, FULL, KEYS, Job
 from hardtack.compiler.language import absent, i64, inlined, load64, new, u64, viewed
 from hardtack.compiler.program import Source
 from hardtack.packet.explained import clear, keep
@@ -106,7 +106,7 @@ def receive(job, frame):
 
 REPLAY = Source(
     "replay",
-    "hardtack.captures.replay:replay",
+    "hardtack.captures.native.replay:replay",
     "xdp",
     tuple({table.name: table for table in (*FRONT_REASON.tables, *INSIDE_REASON.tables)}.values()),
     clock="table",
