@@ -132,7 +132,7 @@ def main() -> None:
             output = Output(place / "out.pcapng", "") if given.write else None
             result = Replay(settings, masters).run([place / "flood.pcap"], output)
             rate, times = result.frames / result.elapsed, result.elapsed / alone
-            print(f"round {number + 1}: {rate / 1e6:.2f} million frames a second; {times:.1f} times as long as reading alone")
+            print(f"round {number + 1}: {rate / 1e6:.2f} million frames/s; {times:.1f} times as long as reading alone")
         print(result.hosts["web"].reasons)
 
 

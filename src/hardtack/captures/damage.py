@@ -48,7 +48,7 @@ class Damaged(Mistake):
     status = 1
 
     def __init__(self, path: Path, offset: int, frames: int, what: str) -> None:
-        self.path, self.offset, self.frames = path, offset, frames
+        self.path, self.offset, self.frames, self.what = path, offset, frames, what
         place = f"byte {offset:,}, after frame {frames:,}" if frames else f"byte {offset:,}, before the first frame"
         super().__init__(f"capture {printable(str(path))} is damaged at {place}: {what}")
 

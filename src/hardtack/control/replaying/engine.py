@@ -114,6 +114,7 @@ class Replay:
     def _begin(self, output: Output | None) -> None:
         self._output = output
         if output:
+            output.begin()
             self._job["out"] = output.blocks.ctypes.data
             self._job["out_end"] = output.blocks.ctypes.data + output.blocks.nbytes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -26,14 +26,20 @@ class OutputError(NotACapture):
 
 
 class Output:
-    """A pcapng file in the making, and the memory `blocks` that native code writes to. What is there is overwritten."""
+    """A pcapng file in the making, and the memory `blocks` that native code writes to. What is there is overwritten, by
+    `begin`.
+    """
 
     def __init__(self, path: Path, comment: str) -> None:
-        self._path = path
+        self._path, self._comment = path, comment
+        self._file: BinaryIO | None = None
         self.blocks = np.zeros(SIZE, np.uint8)
+
+    def begin(self) -> None:
+        """Write the header. OutputError."""
         try:
-            self._file = path.open("wb")
-            made = Pcapng(self._file, f"hardtack {__version__}", comment)
+            self._file = self._path.open("wb")
+            made = Pcapng(self._file, f"hardtack {__version__}", self._comment)
             for name in INTERFACES:
                 made.interface(name, "ethernet", MOST_FRAME)
         except OSError as error:
@@ -41,6 +47,7 @@ class Output:
 
     def put(self, size: int) -> None:
         """So many bytes of `blocks` are ready. OutputError."""
+        assert self._file
         try:
             self._file.write(self.blocks.data[:size])
             self._file.flush()
@@ -54,4 +61,5 @@ class Output:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()
