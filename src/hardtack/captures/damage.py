@@ -36,6 +36,9 @@ COMPRESSED = {
 }
 
 
+STANDARD = Path("-")  # standard input
+
+
 class NotACapture(Mistake):
     """A file of which nothing can be read as a capture."""
 
@@ -60,6 +63,7 @@ def no_capture(path: Path, begin: bytes) -> NotACapture:
         return NotACapture(f"capture {name} is empty: it has not even a header")
     for magic, (kind, command) in COMPRESSED.items():
         if begin.startswith(magic):
-            return NotACapture(f"capture {name} is compressed with {kind}: use `{command} {name} |` and - for the file")
+            remedy = f"`{command} |` before the command" if path == STANDARD else f"`{command} {name} |` and - for the file"
+            return NotACapture(f"capture {name} is compressed with {kind}: use {remedy}")
     what = f"it begins with the bytes {begin[:4].hex(' ')}" if len(begin) >= 4 else f"it has {len(begin)} bytes"
     return NotACapture(f"{name} is not a capture file (pcap or pcapng): {what}")

@@ -16,22 +16,25 @@ from pathlib import Path
 import numpy as np
 
 from hardtack.captures import headers
-from hardtack.captures.damage import FAULTS, Damaged, no_capture
+from hardtack.captures.damage import FAULTS, STANDARD, Damaged, NotACapture, no_capture
 from hardtack.captures.native.records import MOST_BLOCK, OTHER, PCAPNG
+from hardtack.printable import printable
 
 CHUNK = 1 << 20  # bytes that are read at a time: they stay in a CPU's cache
 CAPACITY = MOST_BLOCK + 2 * CHUNK
-STANDARD = Path("-")  # standard input
 
 Header = Callable[[np.void, bytes], None]
 
 
 class Input:
-    """A capture, open. `reader`: its record, in memory that native code reads; `path`: for messages."""
+    """A capture, open. `reader`: its record, in memory that native code reads. NotACapture: it cannot be opened."""
 
     def __init__(self, path: Path, reader: np.void) -> None:
         self.path, self._reader = path, reader
-        self._file = io.FileIO(0 if path == STANDARD else path, "rb", closefd=path != STANDARD)
+        try:
+            self._file = io.FileIO(0 if path == STANDARD else path, "rb", closefd=path != STANDARD)
+        except OSError as error:
+            raise NotACapture(f"capture {printable(str(path))} cannot be read: {error.strerror}") from None
         self._buffer = mmap.mmap(-1, CAPACITY)
         self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
         self._skipped: dict[int, int] = {}  # in sections before this one

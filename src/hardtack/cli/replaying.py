@@ -13,8 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hardtack.captures.damage import NotACapture
-from hardtack.captures.reading import STANDARD
+from hardtack.captures.damage import STANDARD, NotACapture
 from hardtack.cli.explaining import keys_for
 from hardtack.cli.filtering import Progress
 from hardtack.cli.lines import until_nobody_reads
@@ -74,6 +73,8 @@ def replay(asked: Asked) -> int:
         print(f"hardtack: {line}", file=sys.stderr)
     with until_nobody_reads():
         show(result, engine.filled.plan, asked.json)
+    if result.interrupted:
+        raise KeyboardInterrupt
     if result.damage:
         print(f"hardtack: {result.damage}", file=sys.stderr)
         return result.damage.status
@@ -175,6 +176,7 @@ def report(result: Result, plan: Plan) -> dict[str, Any]:
         "rules": [asdict(one) for one in result.rules],
         "explained": told(result.explained, plan) if result.explained else None,
         "damage": damage(result),
+        "interrupted": result.interrupted,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +64,9 @@ class Replay:
         """All of them, to their ends or the first damage: frames from clients, and perhaps a second one, from hosts.
 
         `output`: for what would have been sent. `tell` is given bytes and frames that are done, now and then. To be called
-        once. NotACapture, OutputError, OSError; Damaged is a part of the result.
+        once. NotACapture, OutputError, OSError; damage, and an interrupt, are parts of the result.
         """
-        damage, begun, walk = None, time.perf_counter(), self._walk
+        damage, interrupted, begun, walk = None, False, time.perf_counter(), self._walk
         if len(captures) == 1:  # nobody is to wait for a word from hosts that is not to be had
             np.frombuffer(self.filled.tables["hosts"].memory(), layout.Host)["heard"] = 0
         with ExitStack() as parts:
@@ -81,9 +81,11 @@ class Replay:
                         tell(walk.done, walk.frames)
             except Damaged as error:
                 damage = error
+            except KeyboardInterrupt:
+                interrupted = True
             finally:
                 walk.put()
-        return self._result(damage, time.perf_counter() - begun)
+        return replace(self._result(time.perf_counter() - begun), damage=damage, interrupted=interrupted)
 
     def _meet(self, outcome: int) -> None:
         """What the native code has returned for."""
@@ -124,7 +126,7 @@ class Replay:
         when, length = int(self._job["time"]), int(reader["length"])
         self._explained = explained.Watched(int(reader["number"]), when, length, self._was.frame, known, found)
 
-    def _result(self, damage: Damaged | None, elapsed: float) -> Result:
+    def _result(self, elapsed: float) -> Result:
         captured = [
             Captured(str(one.path), int(reader["number"]), int(reader["snapped"]), one.skipped())
             for one, reader in zip(self._walk.inputs, self._walk.readers, strict=False)
@@ -132,4 +134,4 @@ class Replay:
         clock, sent = Clock(*(int(self._job[name]) for name in Clock._fields)), int(self._job["sent"])
         hosts, nobody = results.hosts(self.filled)
         rules = [*results.rules(self.filled)]
-        return Result(captured, clock, sent, hosts, nobody, rules, self._explained, damage, elapsed)
+        return Result(captured, clock, sent, hosts, nobody, rules, self._explained, elapsed)

@@ -43,7 +43,7 @@ class Clock(NamedTuple):
 class Result:
     """All of a replay.
 
-    `sent`: frames in the output. `damage`: why the end of a capture was not reached.
+    `sent`: frames in the output. `damage`: why the end of a capture was not reached. `elapsed`: s that it took.
     """
 
     captures: list[Captured]
@@ -53,8 +53,9 @@ class Result:
     no_host: Frames
     rules: list[RuleFrames]
     explained: Watched | None
-    damage: Damaged | None
     elapsed: float
+    damage: Damaged | None = None
+    interrupted: bool = False
 
     @property
     def frames(self) -> int:
