@@ -24,9 +24,7 @@ def replay(
     explain: Annotated[
         int | None, typer.Option("--explain", "-n", min=1, metavar="N", help="Show what each phase finds in frame N of IN.")
     ] = None,
-    grace: Annotated[
-        bool, typer.Option("--grace/--no-grace", help="Begin with the configured grace period, as a front does.")
-    ] = True,
+    no_grace: Annotated[bool, typer.Option("--no-grace", help="Begin without the configured grace period.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Show what a front with CONFIG would have done with the frames of IN, by verdict and reason, for each host.
@@ -46,4 +44,4 @@ def replay(
     from hardtack.cli.replaying import Asked
     from hardtack.cli.replaying import replay as replayed
 
-    raise typer.Exit(replayed(Asked(config, capture, out, inside, explain or 0, grace, json)))
+    raise typer.Exit(replayed(Asked(config, capture, out, inside, explain or 0, not no_grace, json)))
