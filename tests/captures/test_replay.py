@@ -161,6 +161,8 @@ def test_the_page_for_people(replay: Replay, place: Path) -> None:
     ):
         assert words in ran.text, ran.text
     assert "\x1b" not in ran.text and ran.status == 0
+    long = replay([Shot(segment(SYN, port=port), BEGIN + port * SECOND // 50) for port in range(101)])
+    assert "total: 101 (50/s) frames, replied 101 (50/s)\n" in long.text, long.text
 
 
 def test_one_frame_explained(replay: Replay, place: Path) -> None:
@@ -236,6 +238,7 @@ def test_other_links(replay: Replay) -> None:
     ran = replay(made.data, "--json")
     assert ran.reasons() == {"answered": 1} and ran.told["captures"][0]["links"] == {"147": 1}
     assert "1 frames are skipped: their link type, 147, is not supported" in ran.errors
+    assert "no frame 2: that one was skipped, for its link type" in replay(made.data, "-n", 2).errors
 
 
 def test_damage_ends_a_replay_and_loses_nothing(replay: Replay, place: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 import transcripts
@@ -11,27 +13,28 @@ from engines_under_test import PLENTY, Native, Twin
 from frame_table import ROWS
 from naive import world
 from naive.state import PLENTY as UNLIMITED
-from naive.state import Via
-from rows.row import Row
+from naive.state import State, Via
+from strategies import Event, traffic
 from tables_under_test import in_words, sources_in_words
 from transcripts.playing import Player
 from transcripts.reading import conversations
 
 from captures.replayed import Counted, Replayed
-from captures.written import Pcapng, Shot
+from captures.written import Pcapng, Shot, pcapng
 from hardtack.packet.reasons import Verdict
 
 NOW, NS = world.NOW, 10**6  # ns in a ms
+RUN = 200  # events whose times only grow
 
 
-def is_ours(row: Row) -> bool:
+def is_ours(frame: bytes, state: State) -> bool:
     """Whether the front would take it for its own, or for all: replay takes every frame for its own, as it cannot know."""
-    state = world.state(**row.policy)
-    mac = row.frame[:6]
+    mac = frame[:6]
     return len(mac) < 6 or bool(mac[0] & 1) or (mac in state.macs and not state.elsewhere)
 
 
-FOR_REPLAY = [row for row in ROWS if row.side in ("outside", "inside") and row.room == UNLIMITED and is_ours(row)]
+FOR_REPLAY = [row for row in ROWS if row.side in ("outside", "inside") and row.room == UNLIMITED]
+FOR_REPLAY = [row for row in FOR_REPLAY if is_ours(row.frame, world.state(**row.policy))]
 CONVERSATIONS = [one for one in conversations(Path(transcripts.__file__).parent) if max(one.cpus) == 0]
 
 
@@ -89,6 +92,43 @@ def test_one_capture_of_all_of_them(tmp_path: Path) -> None:
     assert [(one.time, one.frame) for one in written] == sent
     assert total(found) == sum(len(frame) for frame, _ in traffic)
     assert len(sent) > 200 and len({reason for _, reason in found}) > 45
+
+
+def test_generated_traffic_in_two_captures(tmp_path: Path) -> None:
+    """As the twin has it, which gets the frames in the order of time, and the clock that replay makes of their times."""
+    state, rng = world.state(grace_until=0), Random(3)
+    events = [event for event in traffic(rng, 6000) if is_ours(event.frame, state)]
+    events = [one for at in range(0, len(events), RUN) for one in sorted(events[at : at + RUN], key=lambda one: one.now_ms)]
+    paths = {side: tmp_path / side for side in ("outside", "inside")}
+    for side, path in paths.items():
+        path.write_bytes(pcapng([Shot(one.frame, one.now_ms * NS) for one in events if one.side == side], resolution=3))
+    twin, replayed, counted = Twin(state), Replayed(state), Counter[tuple[object, ...]]()
+    for event, ms in dated(merged(events)):
+        outcome = twin.run(event.frame, event.now_ms, event.side, ms=ms)
+        counted[outcome.number, outcome.reason] += 1
+    written, found = replayed.replay([*paths.values()])
+    assert {key: count for key, (count, _) in found.items()} == counted
+    assert replayed.known() == in_words(twin.state) and replayed.proven() == sources_in_words(twin.state)
+    assert len(written) > 500 and len({reason for _, reason in found}) > 30
+
+
+def merged(events: list[Event]) -> Iterator[Event]:
+    """Of two captures, each in its own order, always the older frame; of equal ones that from outside."""
+    outside, inside = ([one for one in events if one.side == side] for side in ("outside", "inside"))
+    while outside or inside:
+        first = outside and (not inside or outside[0].now_ms <= inside[0].now_ms)
+        yield (outside if first else inside).pop(0)
+
+
+def dated(events: Iterator[Event]) -> Iterator[tuple[Event, int]]:
+    """With the monotonic clock in ms: it waits for late frames, and goes on from where it is after a step back."""
+    clock = ahead = 0
+    for event in events:
+        if (ms := event.now_ms + ahead) < clock:
+            ahead += clock - ms if clock - ms > 1000 else 0
+            ms = clock
+        clock = ms
+        yield event, ms
 
 
 def goes(number: int, verdict: Verdict) -> bool:

@@ -24,6 +24,7 @@ from hardtack.cli.summary import summed
 from hardtack.cli.watched import told, watched_lines
 from hardtack.control.configuration.reading import loaded
 from hardtack.control.plan import Plan
+from hardtack.control.readout import tally
 from hardtack.control.replaying.engine import Replay, Wanted
 from hardtack.control.replaying.output import Output
 from hardtack.control.replaying.results import Result
@@ -31,6 +32,7 @@ from hardtack.pcap.captures import same_file
 from hardtack.printable import printable
 
 BAR = 30  # columns
+SHORTEST = 1.0  # s of traffic of which rates are told
 NS = 10**9
 UNREAD = "no key file can be read: cookies are made and checked with a random key, so none from the capture is valid"
 
@@ -79,8 +81,9 @@ def replay(asked: Asked) -> int:
         print(f"hardtack: {result.damage}", file=sys.stderr)
         return result.damage.status
     if asked.explain and not result.explained:
-        there = f"it has {result.captures[0].frames:,}"
-        raise NoSuchFrame(f"capture {printable(str(asked.capture))}: no frame {asked.explain:,}: {there}")
+        there = result.captures[0].frames
+        why = f"it has {there:,}" if asked.explain > there else "that one was skipped, for its link type"
+        raise NoSuchFrame(f"capture {printable(str(asked.capture))}: no frame {asked.explain:,}: {why}")
     return 0
 
 
@@ -141,10 +144,17 @@ def page(console: Console, result: Result) -> None:
     found = {name: one for name, one in result.hosts.items() if one.reasons} | {"no host": result.no_host}
     for line in headlines(result):
         console.print(line, markup=False, soft_wrap=True)
-    console.print(summed(found, {}, 0.0), soft_wrap=True)
-    detailed(console, found, {}, 0.0)
+    seconds, before = rated(result), dict.fromkeys(found, tally([]))
+    console.print(summed(found, before, seconds), soft_wrap=True)
+    detailed(console, found, before, seconds)
     for line in rules(result):
         console.print(line, soft_wrap=True)
+
+
+def rated(result: Result) -> float:
+    """Seconds of captured traffic, for rates; 0 if that is too short for any."""
+    seconds = (result.clock.last - result.clock.first) / NS
+    return seconds if seconds >= SHORTEST else 0.0
 
 
 def headlines(result: Result) -> Iterator[str]:
