@@ -30,6 +30,14 @@ class Replayed(Native):
         super().__init__(state)
         self._walk = Walk()
 
+    def place(self, end: int) -> None:
+        """Have frames lie before this address, and nothing behind it; `put` says how long the next one is."""
+        self._walk.job["room"] = end
+
+    def put(self, size: int) -> None:
+        """The next frame ends where the room does."""
+        self._walk.job["slot"] = int(self._walk.job["room"]) - size
+
     def run(
         self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
     ) -> Outcome:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import faulthandler
-import mmap
 import os
 import random
 import signal
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captures.guarded import ends, guarded
 from captures.walked import Frame, Walked, Walker
 from captures.written import NS, Order, Pcapng, Shot, pcap, pcapng
 from hardtack.captures.damage import Damaged, NotACapture
@@ -30,7 +29,6 @@ BEGIN = 1_795_866_218_000_000_000
 SHOTS = [Shot(b"first", BEGIN), Shot(b"", BEGIN + 1), Shot(b"third frame of all", BEGIN + 2, 99), Shot(b"4444", BEGIN + 3)]
 FRAMES = [Frame(0, shot.time, shot.wire, shot.frame) for shot in SHOTS]
 ORDERS: tuple[Order, ...] = ("<", ">")
-PAGE, NOBODY = mmap.PAGESIZE, 0  # PROT_NONE
 Walk = Callable[[bytes], Walked]
 
 
@@ -197,12 +195,9 @@ class Guarded(Input):
     """All of a capture at the very end of memory: behind it is a page that nobody may touch."""
 
     def __init__(self, data: bytes, reader: np.void) -> None:
-        pages = -(-len(data) // PAGE) + 1
         self.path, self._reader, self._skipped = Path("guarded"), reader, {}
-        self._buffer = mmap.mmap(-1, (pages + 1) * PAGE)
-        self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
-        assert not ctypes.CDLL(None).mprotect(ctypes.c_void_p(self._base + pages * PAGE), PAGE, NOBODY)
-        begin = pages * PAGE - len(data)
+        self._buffer, self._base, end = guarded(len(data))
+        begin = end - self._base - len(data)
         self._buffer[begin : begin + len(data)] = data
         self._position = -begin
         reader["head"], reader["tail"] = self._base + begin, self._base + begin + len(data)
@@ -212,7 +207,7 @@ class Guarded(Input):
         return False
 
 
-def guarded(walker: Walker, data: bytes) -> None:
+def walk_guarded(walker: Walker, data: bytes) -> None:
     """Walk through it; whatever is wrong with it."""
     walk = Walking()
     walk.job["count"] = 1
@@ -240,18 +235,6 @@ def cases() -> Iterator[bytes]:
             yield bytes(damaged)
 
 
-def ends(act: Callable[[], object]) -> int:
-    """How a process ends that does this: its wait status."""
-    if not (child := os.fork()):
-        faulthandler.disable()
-        try:
-            act()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitpid(child, 0)[1]
-
-
 def test_nothing_is_read_behind_the_end(walker: Walker) -> None:
     """In a process of its own, which a read from the page behind would kill: that it would is tried first."""
 
@@ -262,7 +245,7 @@ def test_nothing_is_read_behind_the_end(walker: Walker) -> None:
 
     def all_of_them() -> None:
         for data in cases():
-            guarded(walker, data)
+            walk_guarded(walker, data)
 
     assert os.WTERMSIG(ends(beyond)) == signal.SIGSEGV
     assert ends(all_of_them) == 0

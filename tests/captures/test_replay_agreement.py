@@ -19,6 +19,7 @@ from tables_under_test import in_words, sources_in_words
 from transcripts.playing import Player
 from transcripts.reading import conversations
 
+from captures.guarded import ends, guarded_end
 from captures.replayed import Counted, Replayed
 from captures.written import Pcapng, Shot, pcapng
 from hardtack.packet.reasons import Verdict
@@ -110,6 +111,21 @@ def test_generated_traffic_in_two_captures(tmp_path: Path) -> None:
     assert {key: count for key, (count, _) in found.items()} == counted
     assert replayed.known() == in_words(twin.state) and replayed.proven() == sources_in_words(twin.state)
     assert len(written) > 500 and len({reason for _, reason in found}) > 30
+
+
+def test_no_byte_behind_a_frame_is_read() -> None:
+    """In a process of its own, which a read from the page behind would kill; whole frames, and all cut ones of some."""
+
+    def all_of_them() -> None:
+        replayed, end = Replayed(), guarded_end()
+        replayed.place(end)
+        for number, row in enumerate(FOR_REPLAY):
+            replayed.set_policy(world.state(**row.policy))
+            for size in range(len(row.frame) + 1) if number % 8 == 0 else (len(row.frame),):
+                replayed.put(size)
+                replayed.run(row.frame[:size], row.now_ms, row.side)
+
+    assert ends(all_of_them) == 0
 
 
 def merged(events: list[Event]) -> Iterator[Event]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import io
 import mmap
-import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -50,11 +49,6 @@ class Input:
             self.read_header()
         else:
             raise no_capture(self.path, begin)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file; 0: nobody knows."""
-        return os.fstat(self._file.fileno()).st_size
 
     @property
     def offset(self) -> int:

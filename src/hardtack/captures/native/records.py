@@ -8,7 +8,6 @@ MOST_FRAME = 1 << 18  # bytes of a captured frame: libpcap's MAXIMUM_SNAPLEN
 MOST_BLOCK = 1 << 24  # bytes of a pcapng block that has a frame or describes an interface: libpcap's MAX_BLOCKSIZE
 MOST_INTERFACES = 1024  # of a section
 ROOM = 256  # bytes that a frame may grow by at each end
-LONGEST_HEADER = 14 + 20  # Ethernet's in place of none, and what is read of a cooked one
 
 PCAP, PCAPNG = 1, 2  # Reader.format; 0: not known yet
 
