@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,6 +43,7 @@ HEARD = CONFIGURATION.replace('interface = "eth9"', 'interface = "eth9"\ninside 
 CLIENT, WEB, MAC = "198.51.100.7", "192.0.2.10", bytes.fromhex("525400123456")
 BEGIN, SECOND = 1_795_866_240_000_000_000, 10**9  # an epoch begins then
 ISN = 1000
+COMMAND: list[str | Path] = [sys.executable, "-m", "hardtack", "replay"]
 
 
 class Ran(NamedTuple):
@@ -256,15 +258,13 @@ def test_damage_ends_a_replay_and_loses_nothing(replay: Replay, place: Path) -> 
 def test_standard_input(place: Path) -> None:
     """Of the program itself."""
     data = pcap([Shot(segment(SYN), BEGIN)] * 1000, magic=US)
-    command: list[str | Path] = [sys.executable, "-m", "hardtack", "replay", place / "hardtack.toml", "-", "--json"]
-    done = subprocess.run(command, input=data, capture_output=True, check=True)
+    done = subprocess.run([*COMMAND, place / "hardtack.toml", "-", "--json"], input=data, capture_output=True, check=True)
     assert json.loads(done.stdout)["hosts"]["web"]["reasons"]["answered"] > 0
     assert done.stderr == b"" and json.loads(done.stdout)["frames"] == 1000
 
 
 def test_an_interrupt_ends_it_with_what_there_is(place: Path) -> None:
-    program = [sys.executable, "-m", "hardtack", "replay"]
-    command: list[str | Path] = [*program, place / "hardtack.toml", "-", "-o", place / "cut.pcapng"]
+    command = [*COMMAND, place / "hardtack.toml", "-", "-o", place / "cut.pcapng"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdin
         running.stdin.write(pcap([Shot(segment(SYN), BEGIN)], magic=US))
@@ -310,6 +310,17 @@ def test_without_a_key(replay: Replay, place: Path) -> None:
     ran = replay([Shot(segment(SYN), BEGIN)], "--json", config="keyless.toml")
     assert ran.reasons() == {"answered": 1}
     assert "no key file can be read: cookies are made and checked with a random key" in ran.errors
+
+
+def test_nobody_reads(replay: Replay, place: Path) -> None:
+    """As with `| head -1`."""
+    replay([Shot(segment(SYN), BEGIN)])
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [*COMMAND, place / "hardtack.toml", place / "in.pcap"]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, check=False)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_capture_without_frames(replay: Replay) -> None:
