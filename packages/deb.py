@@ -29,7 +29,7 @@ HERE = ROOT / "packages"
 LIBRARY, SITE = Path("usr/lib/hardtack"), Path("usr/lib/hardtack/site")
 # Of the wheel's package `hardtack`, what the front alone has. The packet programs' sources are the agent's: it compares
 # their hash with that of the program that came along.
-FRONTS = ("cli", "control", "engines", "examples", "lab", "pcap")
+FRONTS = ("captures", "cli", "control", "engines", "examples", "lab", "pcap")
 MAINTAINER = "Hardtack developers <hardtack@localhost>"
 CONTROL = """\
 Package: {name}

@@ -38,6 +38,7 @@ FETCHES = "it fetches packages, which tests do not"
 MINUTES = "it takes minutes, and CPUs of its own"
 PACKAGES = "tests/service/test_packages.py builds the packages, and installs them into a root of their own"
 EXAMPLE = "/etc/hardtack/hardtack.toml"
+REPLAYS = "it compiles the packet program to machine code first: tests/captures/test_replay.py runs it"
 EXPLAINS = "it compiles the packet program to machine code first, for a minute or two: tests/test_explain.py runs it"
 CAPABILITIES = "BPF,NET_ADMIN,NET_RAW,PERFMON,SETUID,SETGID,DAC_READ_SEARCH"
 ELSEWHERE = {
@@ -70,6 +71,8 @@ ELSEWHERE = {
     "hardtack report --host web": "an attack must have ended a minute ago: tests/report/",
     "hardtack capture --verdict drop --sample 1/100 --seconds 10 --write drops.pcapng": "as that of 5 seconds, which is run",
     "hardtack explain hardtack.toml drops.pcapng --frame 17": EXPLAINS,
+    "hardtack replay /etc/hardtack/hardtack.toml attack.pcap -o sent.pcapng": REPLAYS,
+    ".venv/bin/python bench/replay.py --frames 4000000": f"{MINUTES}: tests/captures/ has what it measures",
     "hardtack explain /etc/hardtack/hardtack.toml sample.pcapng": EXPLAINS,
 }
 

@@ -23,6 +23,7 @@ from hardtack.cli.key import key
 from hardtack.cli.labels import Command, Group
 from hardtack.cli.protect import protect
 from hardtack.cli.reload import reload
+from hardtack.cli.replay import replay
 from hardtack.cli.report import report
 from hardtack.cli.seed import seed
 from hardtack.cli.sources import sources
@@ -60,7 +61,7 @@ def options(
 
 
 BEFORE, AT_WORK = (doctor, key, example, check, filter), (status, top, connections, sources, seed)
-FRAMES, LAB = (capture, explain, report), (demo, bench)
+FRAMES, LAB = (capture, explain, replay, report), (demo, bench)
 
 COMMANDS = (*BEFORE, front, reload, protect, agent, detach, *AT_WORK, *FRAMES, *LAB)
 NAMES = tuple(command.__name__ for command in COMMANDS)

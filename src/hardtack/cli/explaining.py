@@ -18,6 +18,7 @@ from hardtack.cli.lines import until_nobody_reads
 from hardtack.control.capture.comments import comments
 from hardtack.control.configuration.reading import Loaded, loaded
 from hardtack.control.explaining.machine import Found, Machine
+from hardtack.control.plan import Plan
 from hardtack.keys import MASTER_SIZE, KeyFileError, read_key
 from hardtack.mistake import Mistake
 from hardtack.packet.reasons import Reason, verdict
@@ -40,12 +41,16 @@ class NoSuchFrame(Mistake):
 
 @dataclass(frozen=True)
 class Explained:
-    """A frame of a capture, its number, what was said of it there, and what became of it here."""
+    """A frame of a capture, its number, what was said of it there, and what became of it here.
+
+    `connection`: whether its connection was known.
+    """
 
     number: int
     packet: Packet
     comment: str
     found: Found
+    connection: str = "not known: a capture has no connection table"
 
 
 def explain(config: Path, capture: Path, number: int | None, as_json: bool) -> None:
@@ -65,7 +70,7 @@ def explain(config: Path, capture: Path, number: int | None, as_json: bool) -> N
                 continue
             when = packet.seconds * 10**9 + packet.nanoseconds
             one = Explained(place, packet, comment, machine.explain(packet.frame, when))
-            print(json.dumps(row(one, machine)) if as_json else "\n".join(lines(one, machine)))
+            print(json.dumps(row(one, machine.plan)) if as_json else "\n".join(lines(one, machine.plan)))
             told += 1
             if place == number:
                 break
@@ -86,9 +91,9 @@ def keys_for(settings: Loaded) -> tuple[dict[Path, bytes], str]:
     return masters, unread
 
 
-def lines(one: Explained, machine: Machine) -> Iterator[str]:
+def lines(one: Explained, plan: Plan) -> Iterator[str]:
     """For people: a line for each phase that the frame has come to."""
-    told = row(one, machine)
+    told = row(one, plan)
     yield f"{one.number}  {told['summary']}"
     for phase, text in told["phases"].items():
         yield f"  {phase:<11}{text}"
@@ -97,21 +102,21 @@ def lines(one: Explained, machine: Machine) -> Iterator[str]:
         yield f"  {'captured':<11}{told['captured']}{differs(told)}"
 
 
-def row(one: Explained, machine: Machine) -> Row:
+def row(one: Explained, plan: Plan) -> Row:
     """The same as plain data; its keys are a contract."""
     found = one.found
     return {
         "frame": one.number,
         "time": round(one.packet.seconds + one.packet.nanoseconds / 1e9, 6),
         "summary": summary(one.packet.frame, one.packet.length),
-        "phases": dict(phases(one, machine)),
+        "phases": dict(phases(one, plan)),
         "verdict": verdict(found.reason).name,
         "reason": found.reason.name,
         "captured": one.comment,
     }
 
 
-def phases(one: Explained, machine: Machine) -> Iterator[tuple[str, str]]:
+def phases(one: Explained, plan: Plan) -> Iterator[tuple[str, str]]:
     """By name, what those have found that the frame has come to."""
     found, flow = one.found, one.found.flow
     if not flow["version"]:
@@ -121,18 +126,20 @@ def phases(one: Explained, machine: Machine) -> Iterator[tuple[str, str]]:
     if found.reason in BEFORE_HOST or not flow["host"]:
         yield "host", f"{address(flow, 'destination')} belongs to no host of the configuration"
         return
-    name = machine.plan.seats.names[flow["host"] - 1]
+    name = plan.seats.names[flow["host"] - 1]
     yield "host", f'"{name}", for {address(flow, "destination")}'
     if found.reason == Reason.denied:
         yield "sources", f"{address(flow, 'source')} is denied"
         return
-    if machine.plan.seats.rules.words.get(name):
-        yield "rules", matched(found, machine)
+    if plan.seats.rules.words.get(name):
+        yield "rules", matched(found, plan)
     if flow["kind"] == PLAIN and flow["header"]:
         yield "segment", segment(flow)
-        yield "connection", "not known: a capture has no connection table"
+        yield "connection", one.connection
         if found.reason in UNKNOWN:
             yield "cookie", "no valid cookie, or not checked"
+        elif found.reason == Reason.remembered:
+            yield "cookie", "valid"
 
 
 def parsed(flow: Mapping[str, int]) -> str:
@@ -153,9 +160,9 @@ def segment(flow: Mapping[str, int]) -> str:
     return f"port {flow['sport']} > {flow['dport']}, flags {flags}, {flow['payload']} bytes of data{options}"
 
 
-def matched(found: Found, machine: Machine) -> str:
+def matched(found: Found, plan: Plan) -> str:
     """Which rules."""
-    names = {number: text for (_, text), number in machine.plan.seats.rules.numbers.items()}
+    names = {number: text for (_, text), number in plan.seats.rules.numbers.items()}
     texts = [f'"{names[number]}"' for number in found.matched if number in names]
     return f"matches {' and '.join(texts)}" if texts else "none matches"
 

@@ -153,7 +153,7 @@ class Progress:
     def tell(self, text: str) -> None:
         """Show it, unless something was shown just now."""
         if self._wanted and time.monotonic() - self._last > PATIENCE:
-            print(f"\r{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
             self._last, self._shown = time.monotonic(), True
 
     def clear(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +15,7 @@ from hardtack.cli.screen import MANY, clock, in_columns, moment
 from hardtack.cli.summary import FEW, Groups, summary, summed
 from hardtack.control.handovers.failures import Failure
 from hardtack.control.holdings import Connections, ProvenSources
-from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, Snapshot
+from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, RuleFrames, Snapshot
 from hardtack.printable import listed as some
 from hardtack.printable import printable
 
@@ -26,6 +26,13 @@ FAILS = {
 }
 MOST_RULES = 4  # lines, unless all are asked for
 HOOKS = {"front": "XDP", "inside": "XDP", "leaving": "tcx egress", "agent": "tcx ingress"}
+
+
+class Ruled(Protocol):
+    """Whatever has rules, as Readout."""
+
+    @property
+    def rules(self) -> list[RuleFrames]: ...
 
 
 def show(console: Console, snapshot: Snapshot, before: Snapshot | None = None, *, every: bool = True) -> None:
@@ -59,7 +66,7 @@ def detailed(console: Console, found: Groups, was: Groups, seconds: float) -> No
         console.print(frames_table(lines, console))
 
 
-def rules(one: Readout) -> Iterator[str]:
+def rules(one: Ruled) -> Iterator[str]:
     """Each rule and what it has matched, a line each, under whose they are."""
     owner = None
     for rule in one.rules:

@@ -15,9 +15,17 @@ PIPE = 1 << 16  # columns: more than any table wants
 GAP = 2  # columns between those of a table
 
 
+class Screen(Console):
+    """A console that leaves it to its user what follows when nobody reads any more; rich would exit with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """BrokenPipeError."""
+        raise BrokenPipeError
+
+
 def screen() -> Console:
     """Standard output for people."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE)
+    return Screen(highlight=False, width=None if sys.stdout.isatty() else PIPE)
 
 
 def table_of(*headings: str) -> Table:

@@ -99,6 +99,14 @@ yes:
   call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %place, i64 %size, i1 false)
   ret i64 0
 }
+define i64 @copy_bytes(ptr %to, ptr %from, i64 %size) alwaysinline {
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %size, i1 false)
+  ret i64 %size
+}
+define ptr @pointer_at(ptr %place) alwaysinline {
+  %pointer = load ptr, ptr %place
+  ret ptr %pointer
+}
 define i64 @add_up(ptr %from, i64 %size, i64 %sum) {
   br label %again
 again:
@@ -211,6 +219,7 @@ class NativeProgram:
         self._tables = {name: np.ascontiguousarray(memory) for name, memory in tables.items()}
         built = objects.cached(source, means.target, partial(build, means=means))
         library = llvm.JITLibraryBuilder().add_object_img(built)
+        library.add_current_process()  # memcpy() and its like, which LLVM calls for what is long
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
             library.import_symbol(SIZE + name, memory.nbytes)
@@ -231,6 +240,10 @@ class NativeProgram:
         bounds = Frame(start, end, end + room, floor, interface)
         result = int(self._entry(ctypes.byref(bounds)))
         return result, memory.raw[bounds.head - floor : bounds.tail - floor]
+
+    def call(self, address: int) -> int:
+        """What the entry returns for a record of its own at this address, which must outlive the call."""
+        return int(self._entry(ctypes.cast(address, ctypes.POINTER(Frame))))
 
 
 def build(source: Source, means: Means = EVERYTHING) -> bytes:

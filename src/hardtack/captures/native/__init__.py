@@ -1,0 +1,1 @@
+"""The native code: what runs for each frame. Written as packet programs are."""
