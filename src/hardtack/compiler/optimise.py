@@ -26,7 +26,8 @@ def merge(program: str, platform: str, triple: str, layout: str) -> llvm.ModuleR
 def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, *, vectorise: bool) -> None:
     """Inline and optimise in place. eBPF wants loops left alone: the verifier walks them, and they must stay small."""
     tuning = llvm.create_pipeline_tuning_options(speed_level=2)
-    tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = vectorise
+    tuning.loop_vectorization = tuning.loop_unrolling = vectorise
+    tuning.slp_vectorization = False  # wide loads of what narrow stores have just written wait for these: 20 ns a frame
     builder = llvm.create_pass_builder(machine, tuning)
     _dissolve().run(module, builder)
     builder.getModulePassManager().run(module, builder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from hardtack.image import Table
 from hardtack.kernel import maps
 from hardtack.kernel.maps import Map
 
+HUGE = 1 << 21  # bytes of a huge page, on x86-64
 PROGRAM = 8  # bytes of an entry of a table of programs: an address
 
 
@@ -20,7 +23,7 @@ class Memory(Map):
     def __init__(self, table: Table) -> None:
         super().__init__(-1, table)
         size = PROGRAM if table.kind == "prog_array" else table.value_size
-        self.bytes: npt.NDArray[np.uint8] = np.zeros(size * table.entries, np.uint8)
+        self.bytes = zeros(size * table.entries)
 
     def memory(self) -> memoryview:
         """All of it."""
@@ -30,6 +33,17 @@ class Memory(Map):
         """One entry."""
         size, place = self.table.value_size, int.from_bytes(key, "little")
         self.bytes[place * size : (place + 1) * size] = np.frombuffer(value, np.uint8)
+
+
+def zeros(size: int) -> npt.NDArray[np.uint8]:
+    """So many bytes; of a large table in huge pages, where the system has any: look-ups then miss no translation as well."""
+    if size < HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(size, np.uint8)
+    memory = mmap.mmap(-1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a kernel without them
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(memory, np.uint8)
+    return whole[-whole.ctypes.data % HUGE :][:size]
 
 
 def tables_of(wanted: tuple[Table, ...], sizes: Mapping[str, int]) -> dict[str, Memory]:
