@@ -10,7 +10,7 @@ import ctypes
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 
 import llvmlite.binding as llvm
@@ -102,10 +102,6 @@ yes:
 define i64 @copy_bytes(ptr %to, ptr %from, i64 %size) alwaysinline {
   call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %size, i1 false)
   ret i64 %size
-}
-define ptr @pointer_at(ptr %place) alwaysinline {
-  %pointer = load ptr, ptr %place
-  ret ptr %pointer
 }
 define i64 @add_up(ptr %from, i64 %size, i64 %sum) {
   br label %again
@@ -255,10 +251,16 @@ def build(source: Source, means: Means = EVERYTHING) -> bytes:
     ]
     calls = "\n".join([PLATFORM, PREFETCH if means.prefetch else NO_PREFETCH, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
-    module = merge(frontend.to_ir(source.function()), calls, triple, layout)
+    module = merge(_typed(source.function()), calls, triple, layout)
     optimise(module, machine, vectorise=means.vectors)
     refuse_unsupported(module, source.name)
     return bytes(machine.emit_object(module))
+
+
+@lru_cache(maxsize=1)
+def _typed(entry: frontend.Entry) -> str:
+    """The IR, which takes half a minute for a large program: once for all that is built of it."""
+    return frontend.to_ir(entry)
 
 
 def _machine() -> llvm.TargetMachine:

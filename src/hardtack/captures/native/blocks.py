@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hardtack.captures.native.memory import copy_bytes, pointer_at
+from hardtack.captures.native.memory import copy_bytes
 from hardtack.captures.native.records import MOST_FRAME, ROOM, place_of
 from hardtack.captures.native.walk import PACKET
 from hardtack.compiler.language import address, at, distance, i64, inlined, store32, u64
+from hardtack.compiler.memory import pointer_at
 from hardtack.packet.frame.platform import head, tail
 
 BEGIN, AROUND = 28, 32  # bytes of a block before the frame, and before and behind it
@@ -16,7 +17,7 @@ OUT = place_of("out")
 @inlined
 def write_block(job, interface, more):
     """The job's frame. `more`: bytes that it had on the wire beside those that there are."""
-    start, place = head(address(job)), pointer_at(at(address(job), OUT))
+    start, place = head(address(job)), pointer_at(job.out)
     size = distance(start, tail(address(job)))
     block = AROUND + ((size + 3) & ~3)
     store32(place, block - 8, 0)  # the padding; if there is none, it is the frame's

@@ -6,11 +6,10 @@ are ours: locally administered ones (IEEE 802c), 02:00:00:00:00:01 for this mach
 
 from __future__ import annotations
 
-from hardtack.captures.native.memory import copy_bytes, pointer_at
+from hardtack.captures.native.memory import copy_bytes
 from hardtack.captures.native.records import BY_VERSION, COOKED, ETHERNET, ROOM, Reader, place_of
 from hardtack.captures.native.walk import interface_at
 from hardtack.compiler.language import (
-    address,
     at,
     i64,
     inlined,
@@ -24,6 +23,7 @@ from hardtack.compiler.language import (
     swap16,
     u64,
 )
+from hardtack.compiler.memory import pointer_at
 
 HEADER = 14  # bytes
 TYPE_IPV4, TYPE_IPV6 = 0x0800, 0x86DD
@@ -39,7 +39,7 @@ SLOT, FRAME = place_of("slot"), place_of("frame", Reader)
 def take(job, reader):
     """The frame that the reader has found, into the slot: it is the job's then."""
     way, size = interface_at(reader, i64(reader.interface)), i64(reader.captured)
-    slot, data = pointer_at(at(address(job), SLOT)), pointer_at(at(address(reader), FRAME))
+    slot, data = pointer_at(job.slot), pointer_at(reader.frame)
     if way.form == u64(ETHERNET):
         copy_bytes(slot, data, size)
     else:

@@ -6,6 +6,3 @@ from hardtack.compiler.language import Pointer, external, i64
 
 # copy_bytes(to, from, size): what must not overlap. Gives the size.
 copy_bytes = external("copy_bytes", i64, Pointer, Pointer, i64)
-
-# The pointer that lies in memory at a pointer.
-pointer_at = external("pointer_at", Pointer, Pointer)

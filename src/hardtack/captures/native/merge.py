@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hardtack.captures.native.memory import pointer_at
 from hardtack.captures.native.records import DONE, FOUND, Reader, place_of
 from hardtack.captures.native.walk import seek
-from hardtack.compiler.language import address, at, i64, inlined, u64, viewed
+from hardtack.compiler.language import at, i64, inlined, u64, viewed
+from hardtack.compiler.memory import pointer_at
 
 READERS, READER_SIZE = place_of("readers"), Reader.itemsize
 
@@ -15,7 +15,7 @@ reader_record = viewed(Reader)
 @inlined
 def reader_at(job, number):
     """One of the captures."""
-    return reader_record(at(pointer_at(at(address(job), READERS)), number * READER_SIZE))
+    return reader_record(at(pointer_at(job.readers), number * READER_SIZE))
 
 
 @inlined

@@ -7,7 +7,6 @@ interfaces) is left to Python: headers.py.
 
 from __future__ import annotations
 
-from hardtack.captures.native.memory import pointer_at
 from hardtack.captures.native.records import (
     DAMAGED,
     FOUND,
@@ -30,6 +29,7 @@ from hardtack.captures.native.records import (
     place_of,
 )
 from hardtack.compiler.language import address, at, distance, i64, inlined, load16, load32, swap16, swap32, u64, viewed
+from hardtack.compiler.memory import pointer_at
 
 AGAIN = -1  # nothing is found yet
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 0x0A0D0D0A, 1, 2, 3, 6  # block types
@@ -55,8 +55,8 @@ def seek(reader):
 @inlined
 def step(reader):
     """One record or block further."""
-    start = pointer_at(address(reader))
-    left = distance(start, pointer_at(at(address(reader), TAIL)))
+    start = pointer_at(reader.head)
+    left = distance(start, pointer_at(reader.tail))
     if reader.skip:
         return skip(reader, u64(left))
     if reader.closing:

@@ -10,6 +10,7 @@ from hardtack.lab.bench.contestants import EMPTY, NAME
 from hardtack.lab.bench.figures import MIRROR, paired, quartile
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.handshakes import Handshakes
+from hardtack.lab.bench.in_memory import Memories
 from hardtack.lab.bench.kinds import KNOWN, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rounds import Entry, Samples
@@ -31,6 +32,8 @@ MOST_RULES = 40  # ns, of ten
 MOST_CHALLENGED, MOST_OPENED = 1.0, 40  # to a SYN answered with a cookie; ns beside a known segment
 MOST_SOURCE_BYTES = 32
 MOST_METRICS, MOST_CAPTURE = 1.03, 1.05  # to a front that nobody watches
+MOST_IN_MEMORY, MOST_KNOWN_IN_MEMORY = 40, 50  # ns a frame in bursts; of known connections
+MOST_TWO = 1 / 1.8  # of two workers, to one
 MOST_LISTED, MOST_MANY = 60, 15  # ns, of a list of sources; of many hosts beside one
 
 
@@ -96,6 +99,15 @@ def scale_goals(found: Sequence[Scale]) -> Iterator[Goal]:
         found_later, later = one.found_many - one.found_one, one.many - one.one
         yield Goal(f"{one.hosts:,} hosts beside one, over {over}: ns until the host is known", MOST_MANY, found_later)
         yield Goal(f"{one.hosts:,} hosts beside one, over {over}: ns a frame", MOST_MANY, later)
+
+
+def memory_goals(found: Memories) -> Iterator[Goal]:
+    """What one core does in memory, and two."""
+    for one in found.figures:
+        limit = MOST_KNOWN_IN_MEMORY if one.known else MOST_IN_MEMORY
+        yield Goal(f"in memory: {one.title}: ns a frame", limit, one.burst)
+    if found.two:
+        yield Goal("in memory: two workers: time for a frame, to that of one", MOST_TWO, 1 / found.two)
 
 
 def watch_goals(seen: Watched) -> list[Goal]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +44,7 @@ STEP = 1_100  # ms from pass to pass: what source prefixes may begins anew each 
 IN_A_ROW = 9  # passes of a program, after which another one follows
 GUESSED = 4  # forged ACKs in a pass that may have a valid cookie by chance
 PASSES = 100  # of a worker, beside another one
+PARTS = 3  # of a round, as progress counts them
 CONFIGURATION = """
 [front]
 interface = "eth0"
@@ -62,7 +63,7 @@ replies_per_second = 400_000_000
 """
 
 Bytes = npt.NDArray[np.uint8]
-PROGRAMS = {
+PROGRAMS = {  # those of one source after the other, for its IR is made once
     "burst": (BURSTS, Means()),
     "scalar": (BURSTS, Means(vectors=False)),
     "unfetched": (BURSTS, Means(prefetch=False)),
@@ -78,6 +79,7 @@ class InMemory:
     """
 
     title: str
+    known: bool
     size: int
     burst: float
     scalar: float
@@ -92,6 +94,19 @@ class InMemory:
     def mpps(self) -> float:
         """Million frames a second."""
         return 1000 / self.burst
+
+    @property
+    def beside(self) -> tuple[tuple[float, float], ...]:
+        """Cost and ratio: one by one, without vectors, without prefetches."""
+        return (self.alone, self.to_alone), (self.scalar, self.to_scalar), (self.unfetched, self.to_unfetched)
+
+
+@dataclass(frozen=True)
+class Memories:
+    """All of it. `two`: how many times as many frames two workers judge as one; 0: there is only one CPU."""
+
+    figures: Sequence[InMemory]
+    two: float
 
 
 @dataclass
@@ -172,10 +187,12 @@ class Place:
         table.fill(crowd.known(self.now_ms), self.now_ms % (1 << 32))
 
 
-def in_memory(rounds: int, told: Callable[[str], None]) -> list[InMemory]:
-    """All kinds of frames, with few connections in the table and with many."""
+def in_memory(rounds: int, told: Callable[[str], None]) -> Memories:
+    """All kinds of frames, with few connections in the table and with many; and two workers. `told`: PARTS times a round."""
     with TemporaryDirectory() as folder:
-        return [figure for count in (FEW, MANY) for figure in measured(Place(count, Path(folder)), rounds, told)]
+        few = [*measured(Place(FEW, Path(folder)), rounds, told)]
+        place = Place(MANY, Path(folder))
+        return Memories([*few, *measured(place, rounds, told)], two_workers(place, rounds, told))
 
 
 def measured(place: Place, rounds: int, told: Callable[[str], None]) -> Iterator[InMemory]:
@@ -205,25 +222,22 @@ def figure_of(crowd: Crowd, rounds: list[dict[str, float]]) -> InMemory:
     """Medians."""
     costs = {name: median(one[name] for one in rounds) for name in PROGRAMS}
     ratios = {f"to_{name}": median(one["burst"] / one[name] for one in rounds) for name in ("scalar", "unfetched", "alone")}
-    return InMemory(crowd.title, crowd.size, **costs, **ratios)
+    return InMemory(crowd.title, crowd.is_known, crowd.size, **costs, **ratios)
 
 
-def two_workers(rounds: int, told: Callable[[str], None]) -> float:
+def two_workers(place: Place, rounds: int, told: Callable[[str], None]) -> float:
     """How many times as many segments of known connections two workers judge in the same time as one; 0: one CPU only."""
-    cpus = sorted(os.sched_getaffinity(0))
-    if len(cpus) < 2:
-        return 0.0
-    with TemporaryDirectory() as folder:
-        place = Place(MANY, Path(folder))
-        pair = [place.beside(), place.beside()]
+    cpus, found = sorted(os.sched_getaffinity(0)), []
+    pair = [place.beside(), place.beside()]
+    for number in range(rounds):
+        told(f"two workers, {number + 1} of {rounds}")
+        if len(cpus) < len(pair):
+            continue
         place.step()
-        found = []
-        for number in range(rounds):
-            told(f"two workers, {number + 1} of {rounds}")
-            for worker in pair:
-                worker.load(place.crowds[0].frames(FRAMES))
-            found.append(together(pair[:1], cpus) / together(pair, cpus))
-        return 2 * median(found)
+        for worker in pair:
+            worker.load(place.crowds[0].frames(FRAMES))
+        found.append(2 * together(pair[:1], cpus) / together(pair, cpus))
+    return median(found) if found else 0.0
 
 
 def together(workers: list[Worker], cpus: list[int]) -> float:

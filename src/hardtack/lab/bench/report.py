@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hardtack.lab.bench.handshakes import Handshakes
+from hardtack.lab.bench.in_memory import Memories
 from hardtack.lab.bench.kinds import ALL, VERSIONS
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.results import Results
@@ -36,6 +37,7 @@ def show(results: Results, console: Console) -> None:
     for each in results.scale:
         console.print(_scale(each), highlight=False)
     console.print(_watched(results.watched), highlight=False)
+    console.print(_in_memory(results.in_memory))
     console.print(_goals(results))
     for line in results.absent:
         console.print(f"not measured: {line}", highlight=False)
@@ -167,6 +169,18 @@ def _watched(seen: Watched) -> str:
         f"each second and top open {seen.metrics:.0f} ({seen.metrics_ratio:.3f} of it); with a capture of 1/1000 "
         f"{seen.capture:.0f} ({seen.capture_ratio:.3f})"
     )
+
+
+def _in_memory(found: Memories) -> Table:
+    """What one core does, and what it owes to what."""
+    headings = ("bursts of 64", "Mpps", "one by one", "no vectors", "no prefetch", "bytes alone")
+    table = _table("In memory, one core: ns a frame", "", *headings)
+    for one in found.figures:
+        others = [f"{cost:.0f} ({ratio:.2f})" for cost, ratio in one.beside]
+        table.add_row(one.title, f"{one.burst:.1f}", f"{one.mpps:.1f}", *others, f"{one.touched:.1f}")
+    if found.two:
+        table.caption = f"in brackets: the burst's cost to that; two workers judge {found.two:.2f} times as many as one"
+    return table
 
 
 def _size(count: int) -> str:

@@ -11,6 +11,7 @@ from hardtack.lab.bench.figures import Figure, Step
 from hardtack.lab.bench.forged import Forged
 from hardtack.lab.bench.goals import Goal
 from hardtack.lab.bench.handshakes import Handshakes
+from hardtack.lab.bench.in_memory import Memories
 from hardtack.lab.bench.reload import Reload
 from hardtack.lab.bench.rules import Rules
 from hardtack.lab.bench.scale import Scale
@@ -58,6 +59,7 @@ class Results:
     handshakes: Sequence[Handshakes]
     scale: Sequence[Scale]
     watched: Watched
+    in_memory: Memories
     goals: Sequence[Goal]
     absent: Sequence[str]
 

@@ -18,9 +18,10 @@ from hardtack.lab.bench.chart import draw
 from hardtack.lab.bench.figures import figures, steps
 from hardtack.lab.bench.forged import forged
 from hardtack.lab.bench.front import Fronts, open_fronts
-from hardtack.lab.bench.goals import goals, handshake_goals, rule_goals, scale_goals, watch_goals
+from hardtack.lab.bench.goals import goals, handshake_goals, memory_goals, rule_goals, scale_goals, watch_goals
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.handshakes import handshakes
+from hardtack.lab.bench.in_memory import PARTS, in_memory
 from hardtack.lab.bench.kinds import STEPPED, VERSIONS
 from hardtack.lab.bench.machine import machine, stolen
 from hardtack.lab.bench.reload import KINDS, reload
@@ -78,7 +79,7 @@ def measure(effort: Effort, console: Console) -> Results:
             field = parts.enter_context(_field(place))
         slices = (len(field.rivals) + len(field.cuts)) * effort.rounds
         others = effort.attempts * (1 + 3 * len(VERSIONS)) + effort.colds + effort.warms + KINDS * effort.reloads
-        others += len(ORDER) * effort.looks
+        others += len(ORDER) * effort.looks + PARTS * effort.attempts
         telling = parts.enter_context(_progress(console, slices + others))
 
         def next_one(text: str) -> None:
@@ -99,6 +100,7 @@ def measure(effort: Effort, console: Console) -> Results:
         scaled = scale(effort.attempts, next_one)
         changed = reload(effort.reloads, effort.hosts, next_one)
         seen = watched(effort.looks, effort.look_seconds, next_one)
+        remembered = in_memory(effort.attempts, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
     after = stolen()
@@ -119,12 +121,14 @@ def measure(effort: Effort, console: Console) -> Results:
         handshakes=shaken,
         scale=scaled,
         watched=seen,
+        in_memory=remembered,
         goals=[
             *goals(samples, acks, table, sized, begun, changed),
             *rule_goals(ruled),
             *handshake_goals(shaken),
             *scale_goals(scaled),
             *watch_goals(seen),
+            *memory_goals(remembered),
         ],
         absent=field.absent,
     )
