@@ -229,7 +229,7 @@ def refused(error: OSError, about: str, step: str, otherwise: str = "") -> XskEr
         errno.ENODEV: "no such interface in this network namespace: see `ip link`",
         errno.EBUSY: "another AF_XDP socket has this queue: stop its process",
         errno.ENETDOWN: "the interface is down: `ip link set up`",
-        errno.EOPNOTSUPP: f"its driver cannot do this, or not with the other interfaces' UMEM: try copy mode, or {OTHER_ENGINE}",
+        errno.EOPNOTSUPP: f"its driver cannot do this with the UMEM of the other interfaces: copy mode, or {OTHER_ENGINE}",
         errno.ENOBUFS: locked_memory(),
         errno.ENOMEM: "not enough memory for it: fewer frames or queues",
         errno.EINVAL: otherwise or f"is there such a queue (`ethtool -l`)? UMEM frames have {FRAME_SIZES} bytes",

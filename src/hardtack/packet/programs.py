@@ -51,6 +51,7 @@ from hardtack.packet.rule_tables import (
     RULES,
 )
 from hardtack.packet.tap_tables import TAP_PROGRAMS, TAP_PROGRAMS_IP, TAPPED, TAPS
+from hardtack.packet.worker_records import BURST_CLOCK
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
@@ -68,9 +69,7 @@ RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 FRONT = Source("front", "hardtack.packet.front:front", "xdp", (*JUDGED, *GOES_ON), FRAGS)
 FRONT_IP = Source("front_ip", "hardtack.packet.front:front_ip", "tcx", (*JUDGED, *GOES_ON_IP))
 FRONT_RULED = Source("front_ruled", "hardtack.packet.front:front_ruled", "xdp", (*JUDGED, *RULED, *GOES_ON), FRAGS)
-FRONT_IP_RULED = Source(
-    "front_ip_ruled", "hardtack.packet.front:front_ip_ruled", "tcx", (*JUDGED, *RULED, *GOES_ON_IP)
-)
+FRONT_IP_RULED = Source("front_ip_ruled", "hardtack.packet.front:front_ip_ruled", "tcx", (*JUDGED, *RULED, *GOES_ON_IP))
 INSIDE = Source("inside", "hardtack.packet.inside:inside", "xdp", (*KNOWN, TAP_PROGRAMS), FRAGS)
 INSIDE_IP = Source("inside_ip", "hardtack.packet.inside:inside_ip", "tcx", (*KNOWN, TAP_PROGRAMS_IP))
 LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OUTSIDE, TAP_PROGRAMS_IP))
@@ -86,6 +85,8 @@ FRONT_REASON = replace(
     tables=(*FRONT_RULED.tables, EXPLAINED),
     clock="table",
 )
+# A worker of the af_xdp engine: native code, whose argument is no frame but a Worker
+WORKER = Source("worker", "hardtack.packet.worker.worker:worker", "xdp", (*FRONT_RULED.tables, BURST_CLOCK))
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
 # Compiled into the wheel
