@@ -7,6 +7,7 @@ only.
 from __future__ import annotations
 
 import ctypes
+
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic

@@ -7,9 +7,21 @@ have is copied, by a write to a TAP device.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import address, at, distance, i64, inlined, load32, load64, new, own_entry, store32, store64
-from hardtack.compiler.language import u64, viewed
-from hardtack.compiler.rings import clock_gettime, load_acquire, number_of, pointer_at, poll, read, write
+from hardtack.compiler.language import (
+    address,
+    at,
+    i64,
+    inlined,
+    load32,
+    load64,
+    new,
+    own_entry,
+    store32,
+    store64,
+    u64,
+    viewed,
+)
+from hardtack.compiler.rings import clock_gettime, load_acquire, pointer_at, poll, read, write
 from hardtack.packet.worker.burst import FRAME_SIZE, frame_at, judge_burst
 from hardtack.packet.worker.frames import base_of, collect, free, refill, take_back
 from hardtack.packet.worker.ring import (
