@@ -47,7 +47,7 @@ LIBRARIES = {
     "httpx": ("hardtack.control.events", "hardtack.control.metrics"),
     "matplotlib": ("hardtack.lab",),
     "numba": ("hardtack.compiler", "hardtack.packet"),
-    "numpy": ("hardtack.compiler", "hardtack.packet", "hardtack.control", "hardtack.lab"),
+    "numpy": ("hardtack.compiler", "hardtack.packet", "hardtack.control", "hardtack.engines.worker_memory", "hardtack.lab"),
     "prometheus_client": ("hardtack.control.metrics",),
     "pydantic": ("hardtack.control.configuration",),
     "pyroute2": ("hardtack.lab",),

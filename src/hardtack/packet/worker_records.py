@@ -90,8 +90,7 @@ Worker = np.dtype(
         ("share", "i8"),  # bytes of it that each worker owns
         ("free", "u8"),  # where the offsets of free frames are kept, as a stack
         ("frames", "u8"),  # where the Frames of a burst are
-        ("inbound", "u8"),  # where the Returns to it are: one for each worker
-        ("outbound", "u8"),  # where the Returns to others are: likewise
+        ("returns", "u8"),  # where the Returns are: a row for each owner, in it one for each worker that returns frames
         ("return_mask", "i8"),  # slots of a Return, less 1
         ("polled", "u8"),  # struct pollfd of each receiving socket, and last of the eventfd that wakes it; how many
         ("polled_count", "i8"),

@@ -37,10 +37,16 @@ def give_back(worker, base):
     if owner == worker.number:
         free(worker, base)
         return
-    way = at(pointer_at(worker.outbound), owner * RETURN_SIZE)
+    way = way_back(worker, owner, worker.number)
     count = load_acquire(way)
     store64(pointer_at(return_at(way).slots), (count & worker.return_mask) * WORD, u64(base))
     store_release(way, count + 1)
+
+
+@inlined
+def way_back(worker, owner, sender):
+    """Where the Return from one worker to another is."""
+    return at(pointer_at(worker.returns), (owner * worker.workers + sender) * RETURN_SIZE)
 
 
 @inlined
@@ -48,7 +54,7 @@ def take_back(worker):
     """What other workers have returned: how many frames."""
     taken = 0
     for other in range(worker.workers):
-        way = at(pointer_at(worker.inbound), other * RETURN_SIZE)
+        way = way_back(worker, worker.number, other)
         index, end = load_acquire(at(way, LINE)), load_acquire(way)
         if index != end:
             slots = pointer_at(return_at(way).slots)
