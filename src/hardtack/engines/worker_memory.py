@@ -10,6 +10,7 @@ import mmap
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +122,7 @@ class Worker:
         os.close(self.bell)
 
 
-def lines(dtype: np.dtype[np.void], count: int = 1) -> npt.NDArray[np.void]:
+def lines(dtype: np.dtype[Any], count: int = 1) -> npt.NDArray[Any]:
     """So many records, zeroed, that begin with a page: nobody else's data is in their cache lines."""
     size = max(dtype.itemsize * count, 1)
     return np.frombuffer(mmap.mmap(-1, size), dtype, count)

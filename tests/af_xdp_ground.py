@@ -1,0 +1,214 @@
+"""Where the af_xdp engine is tested: client, front and server, the front's tables filled as `hardtack front` fills them.
+
+    near ===== outside (front) inside ===== far
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+from naive.frames import Ethernet, IPv4, Tcp, frame
+
+from hardtack.agent.upkeep import Upkeep
+from hardtack.compiler.objects import compiled
+from hardtack.control import connections, numbers, proven
+from hardtack.control.configuration.reading import read
+from hardtack.control.configuration.schema import Config
+from hardtack.control.protected import protect
+from hardtack.control.succession import open_table
+from hardtack.engines.af_xdp import Engine, Wanted, all_tables
+from hardtack.image import ONLY
+from hardtack.kernel import maps
+from hardtack.kernel.links import Link, attach_xdp
+from hardtack.kernel.maps import Map
+from hardtack.kernel.programs import load
+from hardtack.keys import Masters
+from hardtack.lab import topology
+from hardtack.lab.addresses import BESIDE, CLIENT, SECOND, SERVER, THIRD, with_length
+from hardtack.lab.bench.front import MASTER, configure, direct_to, exit_of, numbers_of
+from hardtack.lab.lab import Lab
+from hardtack.lab.links import Interface
+from hardtack.lab.namespaces import Namespace
+from hardtack.lab.packets.recipe import FLOOD_4
+from hardtack.lab.topology import Topology
+from hardtack.packet import layout
+from hardtack.packet.programs import FRONT
+
+SIZE = 10_000  # connections
+PORT = 80
+INSIDE_PLACE = 1  # among the exits
+CONFIGURATION = f"""
+[front]
+interface = "outside"
+key_file = "key"
+connections = {SIZE}
+grace = "0s"
+check_hosts = false
+sources = 1000
+
+[[host]]
+name = "kernel"
+addresses = ["{SERVER[0]}"]
+ports = [{PORT}]
+handshake = "agent"
+via = "kernel"
+
+[[host]]
+name = "direct"
+addresses = ["{SECOND[0]}"]
+ports = [{PORT}]
+handshake = "agent"
+via = "direct"
+
+[[host]]
+name = "open"
+addresses = ["{THIRD[0]}"]
+ports = [{PORT}]
+handshake = "pass"
+via = "direct"
+
+[[host]]
+name = "open-kernel"
+addresses = ["{BESIDE[0]}"]
+ports = [{PORT}]
+handshake = "pass"
+via = "kernel"
+"""
+
+
+@dataclass
+class Ground:
+    """The network, and the front's tables."""
+
+    net: Topology
+    tables: Mapping[str, Map]
+
+    @contextmanager
+    def engine(self, *, adopted: Mapping[str, Link] | None = None, **how: Any) -> Iterator[Engine]:
+        """The engine at work between `outside` and `inside`."""
+        wanted = Wanted({0: self.net.outside.name}, {INSIDE_PLACE: self.net.inside.name}, **how)
+        engine = self.net.front.call(Engine, self.tables, wanted, adopted or {})
+        try:
+            self.net.front.call(engine.start)
+            yield engine
+        finally:
+            self.net.front.call(engine.close)
+
+    @contextmanager
+    def front(self) -> Iterator[None]:
+        """The xdp engine's program over the same tables instead."""
+        with load(compiled(FRONT), self.tables) as program:
+            with self.net.front.call(attach_xdp, program, self.net.outside.index):
+                yield
+
+    def segment(self, host: str, tcp: Tcp, source: str = CLIENT[0]) -> bytes:
+        """From the client, for a host."""
+        link = Ethernet(self.net.near.mac, self.net.outside.mac)
+        return frame(IPv4(source, host), tcp, link)
+
+    def send(self, *frames: bytes) -> None:
+        """From the client's interface."""
+        with self.net.client.call(packet_socket, self.net.near.name) as out:
+            for one in frames:
+                out.send(one)
+
+    def connected(self, host: str) -> bool:
+        """Whether a real connection from the client carries bytes both ways."""
+        with self.net.server.call(listening, host) as listener:
+            with suppress(TimeoutError, ConnectionError), self.net.client.call(dialled, host) as client:
+                server, _ = listener.accept()
+                with server:
+                    client.sendall(b"ping" * 5000)
+                    client.shutdown(socket.SHUT_WR)
+                    got = b"".join(iter(lambda: server.recv(65536), b""))
+                    server.sendall(got)
+                    server.shutdown(socket.SHUT_WR)
+                    return b"".join(iter(lambda: client.recv(65536), b"")) == b"ping" * 5000
+        return False
+
+    def add_connection(self, host: str, number: int, port: int) -> None:
+        """One of the client's, as if a cookie had opened it."""
+        row = np.zeros(1, layout.Connection)
+        row["source_low"] = int.from_bytes(b"\0\0\xff\xff" + socket.inet_aton(CLIENT[0]), "little")
+        row["destination_low"] = int.from_bytes(b"\0\0\xff\xff" + socket.inet_aton(host), "little")
+        row["ports"] = int.from_bytes(port.to_bytes(2, "big") + PORT.to_bytes(2, "big"), "little")
+        row["host"], row["state"], row["left"] = number, layout.NUMBERED, 1000
+        row["reach"] = row["ack_reach"] = 26
+        assert open_table(self.tables).fill(row, 0) == 1
+
+
+def packet_socket(name: str) -> socket.socket:
+    """To send frames as they are."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    made.bind((name, 0))
+    return made
+
+
+def listening(host: str) -> socket.socket:
+    """A server."""
+    made = socket.create_server((host, PORT))
+    made.settimeout(5)
+    return made
+
+
+def dialled(host: str) -> socket.socket:
+    """A client."""
+    return socket.create_connection((host, PORT), timeout=5)
+
+
+def unequal(queues: int) -> topology.Link:
+    """A link with so many queues."""
+
+    def made(lab: Lab, first: Namespace, second: Namespace) -> tuple[Interface, Interface]:
+        return lab.join(first, second, queues)
+
+    return made
+
+
+@contextmanager
+def ground(queues: int = 1, beyond: int = 1) -> Iterator[Ground]:
+    """So many queues towards the client, and towards the server."""
+    settings = read(CONFIGURATION, Path("test.toml"))
+    sizes = connections.table_sizes(SIZE) | proven.table_sizes(1000)
+    sizes |= numbers.table_sizes(numbers_of(settings), protect(settings, numbers_of(settings)).sets)
+    with ExitStack() as parts:
+        net = parts.enter_context(topology.routed(street=unequal(queues), yard=unequal(beyond)))
+        net.far.add_addresses(*with_length(THIRD + BESIDE, 24, 64))
+        tables = {
+            table.name: parts.enter_context(maps.create(maps.sized(table, sizes)))
+            for table in all_tables()
+        }
+        buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
+        tables["places"].update(ONLY, connections.places_entry(buckets, bits, Random(1).randbytes))
+        tables["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(1000)))
+        net.front.call(configure, tables, settings, [exit_of(net.outside), exit_of(net.inside)])
+        direct_to(net.far.mac, tables, settings)
+        hold(tables, settings)
+        Upkeep(tables, [Masters(MASTER)]).write()
+        yield Ground(net, tables)
+
+
+def hold(tables: Mapping[str, Map], settings: Config) -> None:
+    """The handshakes that the configuration says, in force."""
+    words = np.frombuffer(tables["hosts"].memory(), layout.Host, len(settings.hosts) + 1)["handshake"]
+    for host in settings.hosts:
+        kind = layout.PASSING if host.handshake == "pass" else layout.COOKIE
+        words[numbers_of(settings)[host.name]] = kind | kind << layout.CONFIGURED_SHIFT
+
+
+COUNTED = ("bursts", "received", "replied", "redirected", "passed", "dropped", "ring_full", "not_passed", "wakeups", "sleeps")
+
+
+def tallies(engine: Engine) -> dict[str, int]:
+    """What all workers have counted together."""
+    return {name: sum(int(worker.record[name][0]) for worker in engine.workers) for name in COUNTED}
+
+
+FLOOD = str(FLOOD_4[7])
