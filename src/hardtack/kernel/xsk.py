@@ -14,6 +14,7 @@ import os
 import resource
 import socket
 import struct
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -31,6 +32,7 @@ DESCRIPTOR = {RX: 16, TX: 16, FILL: 8, COMPLETION: 8}  # bytes: struct xdp_desc,
 SHARED_UMEM, COPY, ZERO_COPY, USE_NEED_WAKEUP = 1, 2, 4, 8  # sxdp_flags
 IS_ZERO_COPY = 1  # XDP_OPTIONS_ZEROCOPY
 SO_BUSY_POLL, SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET = 46, 69, 70
+ATTEMPTS, PAUSE = 100, 0.01  # s: for a queue to become free
 OTHER_ENGINE = 'use engine = "xdp"'
 
 
@@ -215,9 +217,15 @@ def bind(kernel: socket.socket, interface: str, queue: int, first: Socket | None
     # Where the UMEM is shared, its first socket has settled the mode for all
     flags = SHARED_UMEM if first else mode | USE_NEED_WAKEUP
     address = struct.pack("=HHIII", AF_XDP, flags, index, queue, first.fd if first else 0)
-    if libc.bind(kernel.fileno(), address, len(address)) < 0:
+    for _ in range(ATTEMPTS):
+        if libc.bind(kernel.fileno(), address, len(address)) == 0:
+            return
         number = ctypes.get_errno()
+        if number == errno.EBUSY:  # a socket that has been closed lets go of its queue a little later (xp_release_deferred)
+            time.sleep(PAUSE)
+            continue
         raise refused(OSError(number, ""), about, "zero-copy mode" if mode & ZERO_COPY else "to bind it")
+    raise refused(OSError(errno.EBUSY, ""), about, "to bind it")
 
 
 def refused(error: OSError, about: str, step: str, otherwise: str = "") -> XskError:
