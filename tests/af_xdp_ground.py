@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,9 +27,9 @@ from hardtack.control.succession import open_table
 from hardtack.engines.af_xdp import Engine, Wanted, all_tables
 from hardtack.image import ONLY
 from hardtack.kernel import maps
-from hardtack.kernel.links import Link, attach_xdp
+from hardtack.kernel.links import Link
 from hardtack.kernel.maps import Map
-from hardtack.kernel.programs import load
+from hardtack.kernel.programs import Program, load
 from hardtack.keys import Masters
 from hardtack.lab import topology
 from hardtack.lab.addresses import BESIDE, CLIENT, SECOND, SERVER, THIRD, with_length
@@ -102,12 +103,15 @@ class Ground:
         finally:
             self.net.front.call(engine.close)
 
-    @contextmanager
-    def front(self) -> Iterator[None]:
-        """The xdp engine's program over the same tables instead."""
-        program = load(compiled(FRONT), self.tables)
-        with program, self.net.front.call(attach_xdp, program, self.net.outside.index):
-            yield
+    def program(self) -> Program:
+        """The xdp engine's, over the same tables."""
+        return load(compiled(FRONT), self.tables)
+
+    def knows(self, host: str, port: int) -> bool:
+        """Whether a connection of the client's is in the table."""
+        tags = np.frombuffer(self.tables["tags"].memory(), np.uint8)
+        rows = np.frombuffer(self.tables["connections"].memory(), layout.Connection)[: len(tags)][tags != 0]
+        return bool(np.any((rows["ports"] == ports_of(port)) & (rows["destination_low"] == low_of(host))))
 
     def segment(self, host: str, tcp: Tcp, source: str = CLIENT[0]) -> bytes:
         """From the client, for a host."""
@@ -129,22 +133,30 @@ class Ground:
     @contextmanager
     def connection(self, host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
         """A real one, from the client to the server: both ends."""
-        listener = self.net.server.call(listening, host)
-        with listener, self.net.client.call(dialled, host) as client:
+        with self.net.server.call(listening, host) as listener:
+            client = self.net.client.call(dialled, host)
             server, _ = listener.accept()
-            with server:
-                server.settimeout(PATIENCE)
-                yield client, server
+        with client, server:
+            server.settimeout(PATIENCE)
+            yield client, server
 
     def add_connection(self, host: str, number: int, port: int) -> None:
         """One of the client's, as if a cookie had opened it."""
         row = np.zeros(1, layout.Connection)
-        row["source_low"] = int.from_bytes(b"\0\0\xff\xff" + socket.inet_aton(CLIENT[0]), "little")
-        row["destination_low"] = int.from_bytes(b"\0\0\xff\xff" + socket.inet_aton(host), "little")
-        row["ports"] = int.from_bytes(port.to_bytes(2, "big") + PORT.to_bytes(2, "big"), "little")
+        row["source_low"], row["destination_low"], row["ports"] = low_of(CLIENT[0]), low_of(host), ports_of(port)
         row["host"], row["state"], row["left"] = number, layout.NUMBERED, 1000
         row["reach"] = row["ack_reach"] = 26
         assert open_table(self.tables).fill(row, 0) == 1
+
+
+def low_of(address: str) -> int:
+    """An IPv4 address as the low word of Flow has it."""
+    return int.from_bytes(b"\0\0\xff\xff" + socket.inet_aton(address), "little")
+
+
+def ports_of(client: int) -> int:
+    """Both ports, likewise."""
+    return int.from_bytes(struct.pack("!HH", client, PORT), "little")
 
 
 def carries(sender: socket.socket, receiver: socket.socket) -> bool:

@@ -1,0 +1,201 @@
+"""The af_xdp engine between two veths, in copy mode: what it sends, by which buffers, and that no frame is lost."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+from af_xdp_ground import INSIDE_PLACE, PORT, Ground, ground, tallies
+from kernel_ground import needs_root
+from lab_ground import eventually
+from naive.frames import ACK, LINUX, IPv4, Tcp
+from pyroute2 import IPRoute
+
+from hardtack.engines.af_xdp import Engine, EngineError, Wanted
+from hardtack.engines.census import census
+from hardtack.kernel import xsk
+from hardtack.kernel.interfaces import InterfaceError
+from hardtack.lab.addresses import BESIDE, SECOND, SERVER, THIRD
+from hardtack.lab.attach import sink
+from hardtack.lab.capture import capturing
+from hardtack.lab.flood import flooding
+from hardtack.lab.packets.recipe import Target
+
+pytestmark = needs_root
+
+NEVER_MS = 600_000  # so long a worker sleeps if nobody wakes it
+EPOCH = 64  # s
+TCP = 34  # where the header begins
+WINDOWS = bytes.fromhex("020405b40103030801010402")
+OPTIONS = {"none": b"", "mss": bytes.fromhex("020405b4"), "linux": LINUX, "windows": WINDOWS}
+TSVAL = slice(TCP + 20 + 8, TCP + 20 + 12)  # in replies to Linux's options: it tells the time
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Ground]:
+    with ground() as made:
+        yield made
+
+
+def replies(place: Ground) -> list[bytes]:
+    """What the client hears when it sends a SYN with each set of options, in this order."""
+    found = []
+    with capturing(place.net.near) as heard:
+        for number, options in enumerate(OPTIONS.values()):
+            port = 51_000 + number
+            place.send(place.segment(SECOND[0], Tcp(port, PORT, options=options)))
+            wanted = port.to_bytes(2, "big")
+            reply = heard.wait_for(lambda frame, wanted=wanted: frame[TCP + 2 : TCP + 4] == wanted and frame[23] == 6)[0]
+            found.append(reply)
+    return timeless(found)
+
+
+def timeless(found: list[bytes]) -> list[bytes]:
+    """Replies without what the time is in: the timestamp, and the checksum."""
+    found[2] = found[2][: TCP + 16] + bytes(2) + found[2][TCP + 18 : TSVAL.start] + bytes(4) + found[2][TSVAL.stop :]
+    return found
+
+
+def test_it_sends_what_the_xdp_engine_sends(place: Ground) -> None:
+    while True:
+        epoch = time.time() // EPOCH
+        with place.engine() as engine:
+            ours = replies(place)
+            assert tallies(engine)["replied"] == len(OPTIONS)
+        theirs = by_xdp(place)
+        if time.time() // EPOCH == epoch:  # else cookies differ
+            break
+    assert ours == theirs
+
+
+def by_xdp(place: Ground) -> list[bytes]:
+    """The same of the xdp engine: what its program makes of each frame."""
+    syns = [place.segment(SECOND[0], Tcp(51_000 + number, PORT, options=one)) for number, one in enumerate(OPTIONS.values())]
+    with place.program() as program:
+        return timeless([program.test_run(syn).frame for syn in syns])
+
+
+def test_a_cookie_opens_a_connection_that_the_kernels_programs_know(place: Ground) -> None:
+    with place.engine() as engine, capturing(place.net.near) as heard, capturing(place.net.far) as arrived:
+        syn = Tcp(52_000, PORT, seq=1000)
+        place.send(place.segment(SECOND[0], syn))
+        reply = heard.wait_for(lambda frame: frame[TCP + 2 : TCP + 4] == struct.pack("!H", 52_000))[0]
+        (isn,) = struct.unpack_from("!I", reply, TCP + 4)
+        ack = Tcp(52_000, PORT, seq=1001, ack=(isn + 1) & 0xFFFFFFFF, flags=ACK)
+        place.send(place.segment(SECOND[0], ack))
+        came = arrived.wait_for(lambda frame: frame[TCP : TCP + 2] == struct.pack("!H", 52_000))[0]
+        assert came[:6] == place.net.far.mac and came[22] == IPv4().ttl - 1  # by a router
+        assert tallies(engine)["redirected"] == 1
+        assert place.knows(SECOND[0], 52_000)
+
+
+def test_frames_leave_where_they_lie(place: Ground) -> None:
+    """UMEM offsets in TX descriptors are those in RX descriptors: of a reply, and of what goes out of another interface."""
+    place.add_connection(SECOND[0], 2, 53_000)
+    with place.engine() as engine:
+        (uplink, beyond) = engine.sockets.values()
+        for port in (53_001, 53_000, 53_000, 53_001):  # a SYN is answered, of a known connection goes on
+            flags = ACK if port == 53_000 else 2
+            place.send(place.segment(SECOND[0], Tcp(port, PORT, flags=flags, seq=0, ack=0)))
+        assert eventually(lambda: tallies(engine)["replied"] + tallies(engine)["redirected"] >= 4)
+        received = [uplink.rings[xsk.RX].offset_at(n) for n in range(uplink.rings[xsk.RX].indices()[1])]
+        replied = [uplink.rings[xsk.TX].offset_at(n) for n in range(uplink.rings[xsk.TX].indices()[1])]
+        sent_on = [beyond.rings[xsk.TX].offset_at(n) for n in range(beyond.rings[xsk.TX].indices()[1])]
+    assert len(replied) == 2 and len(sent_on) == 2
+    assert {*replied, *sent_on} <= {*received} and not {*replied} & {*sent_on}
+
+
+@pytest.mark.parametrize("host", [THIRD[0], BESIDE[0]], ids=["direct", "kernel"])
+def test_real_connections(place: Ground, host: str) -> None:
+    with place.engine() as engine:
+        assert place.connected(host)
+        found = tallies(engine)
+        assert found["redirected" if host == THIRD[0] else "passed"] >= 1
+        assert not found["not_passed"] and not found["ring_full"]
+
+
+def test_no_frame_is_lost_in_a_flood(place: Ground) -> None:
+    target = Target(SERVER[0], PORT, place.net.near.mac, place.net.outside.mac)
+    with place.engine() as engine, sink(place.net.near):
+        with flooding(place.net.near, target, seconds=20, count=100_000, rate=100_000) as flood:
+            flood.wait(30)
+        found = tallies(engine)
+        assert found["replied"] > 10_000 and found["received"] >= found["replied"]
+        assert found["received"] == found["replied"] + found["passed"] + found["dropped"] + found["redirected"]
+        assert eventually(lambda: not any(ring.content() for ring in sending(engine)))
+        engine.stop()
+        where = census(engine)
+        assert not where["twice"] and len(where["kernel"]) <= 1
+        assert sum(map(len, where.values())) == engine.umem.frames
+
+
+def sending(engine: Engine) -> list[xsk.Ring]:
+    """All TX rings."""
+    return [socket.rings[xsk.TX] for socket in engine.sockets.values()]
+
+
+def test_it_stops_at_once(place: Ground) -> None:
+    """A worker that would sleep for minutes."""
+    with place.engine() as engine:
+        for worker in engine.workers:
+            worker.record["sleep_ms"] = NEVER_MS
+        place.send(place.segment(SERVER[0], Tcp(54_000, PORT)))
+        assert eventually(lambda: tallies(engine)["replied"] == 1)
+        thread = engine.workers[0].thread
+        engine.stop()
+        assert thread and not thread.is_alive()
+
+
+def test_busy_polling(place: Ground) -> None:
+    with place.engine(busy=xsk.BusyPolling()) as engine:
+        place.send(place.segment(SERVER[0], Tcp(54_000, PORT)))
+        assert eventually(lambda: tallies(engine)["replied"] == 1)
+        assert int(engine.workers[0].record["sleeps"][0]) == 0
+
+
+@pytest.mark.parametrize(("queues", "beyond"), [(3, 1), (2, 4)])
+def test_unequal_queue_counts(queues: int, beyond: int) -> None:
+    """Workers without a queue of their own towards the server use another's, and get their frames back."""
+    with ground(queues, beyond) as place, place.engine(cpus=[0] * queues) as engine:
+        assert len(engine.workers) == queues
+        assert all(place.connected(THIRD[0]) for _ in range(60))
+        assert all(int(worker.record["redirected"][0]) for worker in engine.workers)
+        assert eventually(lambda: not any(ring.content() for ring in sending(engine)))
+        engine.stop()
+        where = census(engine)
+        assert not where["twice"] and not where["kernel"]
+
+
+def test_fewer_workers_than_queues() -> None:
+    with ground(3, 1) as place, place.engine(cpus=[0]) as engine:
+        assert len(engine.workers) == 1
+        assert all(place.connected(THIRD[0]) for _ in range(10))
+
+
+def test_mistakes_are_told(place: Ground) -> None:
+    net = place.net
+    with pytest.raises(InterfaceError, match="no interface nowhere here; there are: "):
+        net.front.call(Engine, place.tables, Wanted({0: "nowhere"}))
+    with place.engine(), pytest.raises(xsk.XskError, match="another AF_XDP socket has this queue"):
+        net.front.call(Engine, place.tables, Wanted({0: net.outside.name}))
+    net.inside.set_mtu(9000)
+    with pytest.raises(EngineError, match="MTU 9000, the af_xdp engine takes 3818 at most: `ip link set"):
+        net.front.call(Engine, place.tables, Wanted({0: net.outside.name}, {INSIDE_PLACE: net.inside.name}))
+    net.inside.set_mtu(1500)
+
+
+def removed(index: int) -> None:
+    """An interface; with it goes the other end of its veth."""
+    with IPRoute() as kernel:
+        kernel.link("del", index=index)
+
+
+def test_an_interface_that_goes_ends_the_worker() -> None:
+    with ground() as place, place.engine() as engine:
+        engine.check()
+        place.net.client.call(removed, place.net.near.index)
+        assert eventually(lambda: int(engine.workers[0].record["failure"][0]) != 0)
+        with pytest.raises(EngineError, match="worker 0 of the af_xdp engine has ended: "):
+            engine.check()

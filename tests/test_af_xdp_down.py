@@ -1,0 +1,101 @@
+"""The af_xdp engine's process ends, by kill -9 or as it should: what the interface does then, and the next process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from af_xdp_ground import INSIDE_PLACE, Ground, carries, ground, tallies
+from kernel_ground import needs_root, pin_directory
+
+from hardtack.engines.af_xdp import Engine, Wanted, WhenDown
+from hardtack.kernel import interfaces
+from hardtack.kernel.links import adopt
+from hardtack.lab.addresses import THIRD
+
+pytestmark = needs_root
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Ground]:
+    with ground() as made:
+        yield made
+
+
+@contextmanager
+def another_process(place: Ground, when_down: WhenDown, pin: Path | None = None) -> Iterator[int]:
+    """The engine at work in a process of its own: its number."""
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work(place, when_down, pin, tell)
+        finally:
+            os._exit(1)
+    os.close(tell)
+    try:
+        assert os.read(told, 1) == b"r"
+        yield pid
+    finally:
+        os.close(told)
+        end(pid, signal.SIGKILL)
+
+
+def work(place: Ground, when_down: WhenDown, pin: Path | None, tell: int) -> None:
+    """What the process does, until a signal comes."""
+    outside, inside = place.net.outside.name, place.net.inside.name
+    wanted = Wanted({0: outside}, {INSIDE_PLACE: inside}, when_down=when_down)
+    engine = place.net.front.call(Engine, place.tables, wanted)
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        engine.close()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    place.net.front.call(engine.start)
+    if pin:
+        engine.pin({outside: pin})
+    os.write(tell, b"r")
+    while True:
+        signal.pause()
+
+
+def end(pid: int, number: int) -> int:
+    """End it, and wait: its exit status, less than 0 for a signal."""
+    try:
+        os.kill(pid, number)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except (ProcessLookupError, ChildProcessError):
+        return 0
+
+
+@pytest.mark.parametrize(("when_down", "new_ones"), [("pass", True), ("hold", False)])
+def test_a_kill_and_a_restart(place: Ground, tmp_path: Path, when_down: WhenDown, new_ones: bool) -> None:
+    """Known connections go on by way of the kernel; new ones do or do not. The next process has both."""
+    with pin_directory(tmp_path) as folder:
+        pin = folder / "link"
+        with another_process(place, when_down, pin) as pid, place.connection(THIRD[0]) as (client, server):
+            assert carries(client, server)
+            assert end(pid, signal.SIGKILL) == -signal.SIGKILL
+            assert carries(client, server) and carries(server, client)
+            assert place.connected(THIRD[0]) == new_ones
+            with place.engine(adopted={place.net.outside.name: adopt(pin)}) as engine:
+                assert carries(client, server) and place.connected(THIRD[0])
+                assert tallies(engine)["redirected"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_stays_that_was_not_pinned(place: Ground, number: int) -> None:
+    with another_process(place, "hold") as pid:
+        before = place.net.front.call(interfaces.names)
+        assert place.net.front.call(interfaces.find, place.net.outside.name).attached == "driver"
+        assert end(pid, number) == (0 if number == signal.SIGTERM else -number)
+        assert place.net.front.call(interfaces.find, place.net.outside.name).attached == ""
+        after = place.net.front.call(interfaces.names)
+        assert {*before} - {*after} == {name for name in before if name.startswith("hardtack")} != set()
+        assert place.connected(THIRD[0])
