@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from af_xdp_ground import INSIDE_PLACE, PORT, Ground, ground, tallies
@@ -46,10 +47,13 @@ def replies(place: Ground) -> list[bytes]:
         for number, options in enumerate(OPTIONS.values()):
             port = 51_000 + number
             place.send(place.segment(SECOND[0], Tcp(port, PORT, options=options)))
-            wanted = port.to_bytes(2, "big")
-            reply = heard.wait_for(lambda frame, wanted=wanted: frame[TCP + 2 : TCP + 4] == wanted and frame[23] == 6)[0]
-            found.append(reply)
+            found.append(heard.wait_for(partial(is_for, port))[0])
     return timeless(found)
+
+
+def is_for(port: int, data: bytes) -> bool:
+    """Whether a frame is TCP, for a port of the client's."""
+    return data[23] == 6 and data[TCP + 2 : TCP + 4] == struct.pack("!H", port)
 
 
 def timeless(found: list[bytes]) -> list[bytes]:
@@ -81,7 +85,7 @@ def test_a_cookie_opens_a_connection_that_the_kernels_programs_know(place: Groun
     with place.engine() as engine, capturing(place.net.near) as heard, capturing(place.net.far) as arrived:
         syn = Tcp(52_000, PORT, seq=1000)
         place.send(place.segment(SECOND[0], syn))
-        reply = heard.wait_for(lambda frame: frame[TCP + 2 : TCP + 4] == struct.pack("!H", 52_000))[0]
+        reply = heard.wait_for(partial(is_for, 52_000))[0]
         (isn,) = struct.unpack_from("!I", reply, TCP + 4)
         ack = Tcp(52_000, PORT, seq=1001, ack=(isn + 1) & 0xFFFFFFFF, flags=ACK)
         place.send(place.segment(SECOND[0], ack))

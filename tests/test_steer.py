@@ -44,7 +44,7 @@ class Steered:
         before = self.counted()
         action = self.program.test_run(data).verdict
         after = self.counted()
-        return action, [Reason(n) for n in range(len(after)) if after[n] != before[n]]
+        return action, [reason for reason in Reason if reason < len(after) and after[reason] != before[reason]]
 
     def counted(self) -> list[int]:
         counters = self.place.tables["counters"]
@@ -53,7 +53,7 @@ class Steered:
 
     def attend(self, there: bool, when_down: str = "pass") -> None:
         """Whether there is a socket; what happens without."""
-        self.place.tables["steering"].update(ONLY, WHEN_DOWN[when_down].to_bytes(8, "little"))  # type: ignore[index]
+        self.place.tables["steering"].update(ONLY, WHEN_DOWN[when_down].to_bytes(8, "little"))
         if there:
             self.place.tables["xsks"].update(QUEUE, struct.pack("=I", self.socket.fd))
         else:
