@@ -181,6 +181,15 @@ class Engine:
 
     def start(self) -> None:
         """Workers first, then their sockets, then what sends frames up. BpfError if that cannot be attached."""
+        self.begin()
+        for name in self.wanted.uplinks.values():
+            if name in self.links:
+                self.links[name].update(self.steer)
+            else:
+                self.links[name] = links.attach_xdp(self.steer, if_nametoindex(name))
+
+    def begin(self) -> None:
+        """Workers and sockets: ready for what the steering program sends up, wherever it is attached."""
         for number, worker in enumerate(self.workers):
             worker.start(self.wanted.cpus[number] if self.wanted.cpus else None)
         numbers = {name: number for number, name in self.wanted.uplinks.items()}
@@ -188,11 +197,6 @@ class Engine:
             if seat.receives and seat.queue < MOST_QUEUES:
                 place = numbers[seat.interface] << QUEUE_BITS | seat.queue
                 self.tables["xsks"].update(struct.pack("=I", place), struct.pack("=I", socket.fd))
-        for name in self.wanted.uplinks.values():
-            if name in self.links:
-                self.links[name].update(self.steer)
-            else:
-                self.links[name] = links.attach_xdp(self.steer, if_nametoindex(name))
 
     def pin(self, paths: Mapping[str, Path]) -> None:
         """Keep the steering programs attached without this process, by uplink. BpfError."""

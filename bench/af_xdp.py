@@ -1,0 +1,120 @@
+"""What a frame costs the af_xdp engine over a veth, beside the xdp engine, in one run.
+
+    .venv/bin/python bench/af_xdp.py [ROUNDS] [KIND ...]        root; from the project's folder
+
+One CPU makes frames as fast as it can; the other has all the rest: the kernel's receiving thread of the veth, and the
+worker. A veth has no zero-copy: the kernel copies each frame into the UMEM, and makes a socket buffer of each that is sent.
+So this shows what copy mode costs, not what the engine is for. Told are medians of all rounds: CPU ns a frame received, of
+the kernel's thread and of the worker's own (its system calls included); frames received and sent a second by the wall.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from hardtack.agent.upkeep import Upkeep
+from hardtack.compiler.objects import compiled
+from hardtack.control import connections, numbers, proven
+from hardtack.control.configuration.reading import read
+from hardtack.control.protected import protect
+from hardtack.engines.af_xdp import Engine, Wanted, all_tables
+from hardtack.image import ONLY
+from hardtack.kernel import maps
+from hardtack.kernel.datapath import Datapath
+from hardtack.kernel.maps import Map
+from hardtack.keys import Masters
+from hardtack.lab import cpu
+from hardtack.lab.bench import front as bench
+from hardtack.lab.bench.ground import Ground, open_ground
+from hardtack.lab.bench.kinds import ALL, FEW, Kind
+from hardtack.packet.programs import FRONT
+
+ROUNDS, FRAMES = 9, 300_000
+KINDS = ("ipv4", "ipv4-bare", "ack4", "known4-10")
+Sample = tuple[float, float, float, float, float]  # kernel ns, worker ns, received, sent a second; part lost
+
+
+@contextmanager
+def tables_for(place: Ground) -> Iterator[dict[str, Map]]:
+    """The tables, filled as for the xdp engine's bench."""
+    settings = read(bench.CONFIGURATION + bench.DIRECT, Path("bench.toml"))
+    own = bench.numbers_of(settings)
+    sizes = connections.table_sizes(bench.SIZE) | proven.table_sizes(bench.SIZE)
+    sizes |= numbers.table_sizes(own, protect(settings, own).sets)
+    with ExitStack() as parts:
+        found = {table.name: parts.enter_context(maps.create(maps.sized(table, sizes))) for table in all_tables()}
+        buckets, bits = connections.buckets_for(bench.SIZE), connections.marks_for(bench.SIZE)
+        found["places"].update(ONLY, connections.places_entry(buckets, bits, Random(1).randbytes))
+        found["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(bench.SIZE)))
+        exits = [bench.exit_of(place.net.outside), bench.exit_of(place.inside)]
+        place.net.front.call(bench.configure, found, settings, exits)
+        bench.direct_to(place.far.mac, found, settings)
+        yield found
+
+
+def slice_of(place: Ground, kind: Kind, worker: Callable[[], int]) -> Sample:
+    """One measurement."""
+    before, started = worker(), time.perf_counter()
+    found = place.slice(kind, FRAMES)
+    seconds, spent = time.perf_counter() - started, worker() - before
+    sent = found.returned + found.sent_on
+    each = max(found.received, 1)
+    return found.nanoseconds / each, spent / each, found.received / seconds, sent / seconds, found.lost / found.sent
+
+
+def nothing() -> int:
+    """There is no worker."""
+    return 0
+
+
+def compare(rounds: int, kinds: list[Kind]) -> None:
+    """All of it."""
+    with open_ground() as place, tables_for(place) as tables, Datapath(compiled(FRONT), tables) as front:
+        bench.know(bench.Front(front), 4, FEW)
+        upkeep = Upkeep(tables, [Masters(bench.MASTER)])
+        upkeep.write()
+        place.put(front.program)
+        wanted = Wanted({0: place.net.outside.name}, {bench.STRAIGHT: place.inside.name}, cpus=[place.receiver])
+        with place.net.front.call(Engine, tables, wanted) as engine:
+            place.net.front.call(engine.begin)
+            thread = engine.workers[0].thread
+            assert thread and thread.native_id
+            os.setpriority(os.PRIO_PROCESS, thread.native_id, -20)  # as the receiving thread
+            ways = {
+                "xdp": (front.program, nothing),
+                "af_xdp": (engine.steer, lambda: cpu.nanoseconds(thread.native_id or 0)),
+            }
+            found: dict[tuple[str, str], list[Sample]] = {}
+            for number in range(rounds):
+                for kind in kinds:
+                    for name in ways if number % 2 else reversed(ways):
+                        upkeep.write()
+                        program, worker = ways[name]
+                        place.put(program)
+                        place.warm_up(kind)
+                        found.setdefault((kind.title, name), []).append(slice_of(place, kind, worker))
+            tell(found)
+            print({name: int(engine.workers[0].record[name][0]) for name in ("bursts", "received", "ring_full", "sleeps")})
+
+
+def tell(found: dict[tuple[str, str], list[Sample]]) -> None:
+    """A line for each engine and kind of frame."""
+    print(f"{'':44} {'kernel ns':>10} {'worker ns':>10} {'together':>9} {'received/s':>11} {'sent/s':>9} {'lost':>6}")
+    for (title, name), samples in found.items():
+        kernel, worker, received, sent, lost = (median(column) for column in zip(*samples, strict=True))
+        together = median(sample[0] + sample[1] for sample in samples)
+        print(
+            f"{title:36} {name:7} {kernel:10.0f} {worker:10.0f} {together:9.0f} {received:11,.0f} {sent:9,.0f} {lost:6.1%}"
+        )
+
+
+if __name__ == "__main__":
+    wanted_kinds = sys.argv[2:] or KINDS
+    compare(int(sys.argv[1]) if sys.argv[1:] else ROUNDS, [kind for kind in ALL if kind.name in wanted_kinds])
