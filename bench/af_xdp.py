@@ -8,8 +8,7 @@ So this shows what copy mode costs, not what the engine is for. Medians of all r
 
 cost       CPU ns a frame, of the kernel's thread and of the worker (its system calls included), in bursts of so few frames
            that none is lost on the way to the worker
-overload   frames received and sent a second by the wall, if more come than can be judged. The kernel's thread then leaves
-           the worker little time on the CPU that they share: what comes in is dropped at a full RX ring
+overload   frames received and sent a second by the wall, if more come than can be judged
 """
 
 from __future__ import annotations
@@ -109,7 +108,6 @@ def compare(rounds: int, kinds: list[Kind]) -> None:
             place.net.front.call(engine.begin)
             thread = engine.workers[0].thread
             assert thread and thread.native_id
-            os.setpriority(os.PRIO_PROCESS, thread.native_id, -20)  # as the receiving thread
             ways = {
                 "xdp": (front.program, nothing),
                 "af_xdp": (engine.steer, lambda: cpu.nanoseconds(thread.native_id or 0)),

@@ -191,7 +191,7 @@ class Engine:
     def begin(self) -> None:
         """Workers and sockets: ready for what the steering program sends up, wherever it is attached."""
         for number, worker in enumerate(self.workers):
-            worker.start(self.wanted.cpus[number] if self.wanted.cpus else None)
+            worker.start(self.wanted.cpus[number] if self.wanted.cpus else None, first=not self.wanted.busy)
         numbers = {name: number for number, name in self.wanted.uplinks.items()}
         for (_, seat), socket in self.sockets.items():
             if seat.receives and seat.queue < MOST_QUEUES:

@@ -10,6 +10,7 @@ import mmap
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -97,15 +98,20 @@ class Worker:
         self.record["ports"], self.record["port_count"] = self.ports.ctypes.data, len(sockets)
         self.record["polled"], self.record["polled_count"] = self.polled.ctypes.data, len(polled)
 
-    def start(self, cpu: int | None) -> None:
-        """Run, on this CPU; None: wherever."""
+    def start(self, cpu: int | None, first: bool = True) -> None:
+        """Run, on this CPU; None: wherever. `first`: before ordinary threads, one of which may be the kernel's that receives:
+        else, in a flood, it would fill the RX ring in its time, and the worker would sleep most of its own.
+        """
         self.record["stop"] = 0
-        self.thread = threading.Thread(target=self._run, args=(cpu,), name=f"worker-{self.number}", daemon=True)
+        self.thread = threading.Thread(target=self._run, args=(cpu, first), name=f"worker-{self.number}", daemon=True)
         self.thread.start()
 
-    def _run(self, cpu: int | None) -> None:
+    def _run(self, cpu: int | None, first: bool) -> None:
         if cpu is not None:
             os.sched_setaffinity(0, {cpu})
+        if first:
+            with suppress(PermissionError):  # CAP_SYS_NICE
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         self._entry(self.record.ctypes.data)
 
     def stop(self) -> None:
