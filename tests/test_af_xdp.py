@@ -120,6 +120,15 @@ def test_real_connections(place: Ground, host: str) -> None:
         assert not found["not_passed"] and not found["ring_full"]
 
 
+def test_what_is_for_the_kernel_comes_in_by_the_uplink(place: Ground) -> None:
+    """Not by the device that it is handed over by: so programs at tc, netfilter and routing see what they always see."""
+    syn = place.segment(BESIDE[0], Tcp(55_000, PORT))
+    with place.engine() as engine, capturing(place.net.outside) as seen:
+        place.send(syn)
+        assert seen.wait_for(lambda frame: frame == syn)
+        assert tallies(engine)["passed"] == 1
+
+
 def test_no_frame_is_lost_in_a_flood(place: Ground) -> None:
     target = Target(SERVER[0], PORT, place.net.near.mac, place.net.outside.mac)
     with place.engine() as engine, sink(place.net.near):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ from af_xdp_ground import INSIDE_PLACE, Ground, carries, ground, tallies
 from kernel_ground import needs_root, pin_directory
 
 from hardtack.engines.af_xdp import Engine, Wanted, WhenDown
-from hardtack.kernel import interfaces
+from hardtack.kernel import interfaces, privileges
 from hardtack.kernel.links import adopt
-from hardtack.lab.addresses import THIRD
+from hardtack.lab.addresses import BESIDE, THIRD
 
 pytestmark = needs_root
 
@@ -28,13 +29,15 @@ def place() -> Iterator[Ground]:
 
 
 @contextmanager
-def another_process(place: Ground, when_down: WhenDown, pin: Path | None = None) -> Iterator[int]:
-    """The engine at work in a process of its own: its number."""
+def another_process(place: Ground, when_down: WhenDown, pin: Path | None = None, rights: bool = True) -> Iterator[int]:
+    """The engine at work in a process of its own: its number. `rights`: as root."""
     told, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            work(place, when_down, pin, tell)
+            work(place, when_down, pin, tell, rights)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     os.close(tell)
@@ -46,9 +49,11 @@ def another_process(place: Ground, when_down: WhenDown, pin: Path | None = None)
         end(pid, signal.SIGKILL)
 
 
-def work(place: Ground, when_down: WhenDown, pin: Path | None, tell: int) -> None:
+def work(place: Ground, when_down: WhenDown, pin: Path | None, tell: int, rights: bool) -> None:
     """What the process does, until a signal comes."""
     outside, inside = place.net.outside.name, place.net.inside.name
+    if not rights:
+        privileges.prepare()
     wanted = Wanted({0: outside}, {INSIDE_PLACE: inside}, when_down=when_down)
     engine = place.net.front.call(Engine, place.tables, wanted)
 
@@ -60,6 +65,8 @@ def work(place: Ground, when_down: WhenDown, pin: Path | None, tell: int) -> Non
     place.net.front.call(engine.start)
     if pin:
         engine.pin({outside: pin})
+    if not rights:
+        privileges.drop()
     os.write(tell, b"r")
     while True:
         signal.pause()
@@ -99,3 +106,10 @@ def test_nothing_stays_that_was_not_pinned(place: Ground, number: int) -> None:
         after = place.net.front.call(interfaces.names)
         assert {*before} - {*after} == {name for name in before if name.startswith("hardtack")} != set()
         assert place.connected(THIRD[0])
+
+
+def test_it_needs_no_rights_once_it_works(place: Ground) -> None:
+    """Not to judge, to send, to hand frames to the kernel, or to end."""
+    with another_process(place, "pass", rights=False) as pid:
+        assert place.connected(THIRD[0]) and place.connected(BESIDE[0])
+        assert end(pid, signal.SIGTERM) == 0

@@ -87,6 +87,8 @@ class Engine:
     ) -> None:
         self.tables, self.wanted = tables, wanted
         self.links: dict[str, Link] = dict(adopted)
+        self.workers: list[Worker] = []
+        self._attended: list[bytes] = []  # places in `xsks`
         self._parts, self._devices = ExitStack(), ExitStack()
         names = [*wanted.uplinks.values(), *wanted.exits.values()]
         self.queues = {name: checked(name, name in wanted.uplinks.values()) for name in names}
@@ -99,7 +101,8 @@ class Engine:
 
     def _open(self) -> None:
         self._programs()
-        self.workers = [self._parts.enter_context(closing(Worker(n, self.tables))) for n in range(len(self.crew.seats))]
+        for number in range(len(self.crew.seats)):
+            self.workers.append(self._parts.enter_context(closing(Worker(number, self.tables))))
         self.sockets = self._sockets()
         share = self.umem.frames // len(self.workers)
         self.returns = Returns(len(self.workers), share)
@@ -195,8 +198,9 @@ class Engine:
         numbers = {name: number for number, name in self.wanted.uplinks.items()}
         for (_, seat), socket in self.sockets.items():
             if seat.receives and seat.queue < MOST_QUEUES:
-                place = numbers[seat.interface] << QUEUE_BITS | seat.queue
-                self.tables["xsks"].update(struct.pack("=I", place), struct.pack("=I", socket.fd))
+                place = struct.pack("=I", numbers[seat.interface] << QUEUE_BITS | seat.queue)
+                self.tables["xsks"].update(place, struct.pack("=I", socket.fd))
+                self._attended.append(place)
 
     def pin(self, paths: Mapping[str, Path]) -> None:
         """Keep the steering programs attached without this process, by uplink. BpfError."""
@@ -211,9 +215,9 @@ class Engine:
 
     def stop(self) -> None:
         """Nothing goes up any more; the workers end."""
-        for key in [*self.tables["xsks"].keys()] if hasattr(self, "sockets") else []:
-            self.tables["xsks"].delete(key)
-        for worker in getattr(self, "workers", []):
+        while self._attended:
+            self.tables["xsks"].delete(self._attended.pop())
+        for worker in self.workers:
             worker.stop()
 
     def close(self) -> None:

@@ -99,8 +99,8 @@ class Worker:
         self.record["polled"], self.record["polled_count"] = self.polled.ctypes.data, len(polled)
 
     def start(self, cpu: int | None, first: bool = True) -> None:
-        """Run, on this CPU; None: wherever. `first`: before ordinary threads, one of which may be the kernel's that receives:
-        else, in a flood, it would fill the RX ring in its time, and the worker would sleep most of its own.
+        """Run, on this CPU; None: wherever. `first`: before ordinary threads. One of them may be the kernel's that receives:
+        in a flood that would fill the RX ring in a part of its time, and leave the worker too little.
         """
         self.record["stop"] = 0
         self.thread = threading.Thread(target=self._run, args=(cpu, first), name=f"worker-{self.number}", daemon=True)
