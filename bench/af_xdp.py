@@ -38,13 +38,25 @@ from hardtack.lab import cpu
 from hardtack.lab.bench import front as bench
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.kinds import ALL, FEW, Kind
+from hardtack.lab.packets.recipe import Target
 from hardtack.packet.programs import FRONT
 
 ROUNDS, FRAMES = 9, 300_000
 BURST, BURSTS = 12_000, 12  # frames that rings hold
 SIZES = Sizes(rx=16_384, tx=16_384, fill=16_384, completion=16_384)
 SETTLED = 0.004  # s after which the worker has nothing left to do
-KINDS = ("ipv4", "ipv4-bare", "ack4", "known4-10")
+KINDS = ("ipv4", "ipv4-bare", "ack4", "known4-10", "others")
+
+
+class Others(Kind):
+    """SYNs for another machine's MAC address: they pass. The kernel drops them as soon as it has them again."""
+
+    def target(self, source_mac: bytes, next_mac: bytes) -> Target:
+        """As of all kinds."""
+        return super().target(source_mac, bytes(byte ^ 4 for byte in next_mac))
+
+
+HANDED = Others("others", "handed to the kernel, IPv4", 4, "syn")
 Sample = tuple[float, float, float, float, float]  # kernel ns, worker ns, part sent; overload: received, sent a second
 
 
@@ -138,4 +150,4 @@ def tell(found: dict[tuple[str, str], list[Sample]]) -> None:
 
 if __name__ == "__main__":
     wanted_kinds = sys.argv[2:] or KINDS
-    compare(int(sys.argv[1]) if sys.argv[1:] else ROUNDS, [kind for kind in ALL if kind.name in wanted_kinds])
+    compare(int(sys.argv[1]) if sys.argv[1:] else ROUNDS, [kind for kind in (*ALL, HANDED) if kind.name in wanted_kinds])
