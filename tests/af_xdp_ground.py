@@ -93,10 +93,12 @@ class Ground:
     tables: Mapping[str, Map]
 
     @contextmanager
-    def engine(self, *, adopted: Mapping[str, Link] | None = None, **how: Any) -> Iterator[Engine]:
+    def engine(
+        self, *, adopted: Mapping[str, Link] | None = None, also: Mapping[str, Map] | None = None, **how: Any
+    ) -> Iterator[Engine]:
         """The engine at work between `outside` and `inside`."""
         wanted = Wanted({0: self.net.outside.name}, {INSIDE_PLACE: self.net.inside.name}, **how)
-        engine = self.net.front.call(Engine, self.tables, wanted, adopted or {})
+        engine = self.net.front.call(Engine, {**self.tables, **(also or {})}, wanted, adopted or {})
         try:
             self.net.front.call(engine.start)
             yield engine

@@ -5,8 +5,10 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 from af_xdp_ground import INSIDE_PLACE, PORT, Ground, ground, tallies
 from kernel_ground import needs_root
@@ -16,13 +18,16 @@ from pyroute2 import IPRoute
 
 from hardtack.engines.af_xdp import Engine, EngineError, Wanted
 from hardtack.engines.census import census
-from hardtack.kernel import xsk
+from hardtack.kernel import maps, xsk
 from hardtack.kernel.interfaces import InterfaceError
 from hardtack.lab.addresses import BESIDE, SECOND, SERVER, THIRD
 from hardtack.lab.attach import sink
 from hardtack.lab.capture import capturing
 from hardtack.lab.flood import flooding
 from hardtack.lab.packets.recipe import Target
+from hardtack.packet.layout import Counters
+from hardtack.packet.reasons import Reason
+from hardtack.packet.worker_records import WORKER_COUNTERS
 
 pytestmark = needs_root
 
@@ -118,6 +123,17 @@ def test_real_connections(place: Ground, host: str) -> None:
         found = tallies(engine)
         assert found["redirected" if host == THIRD[0] else "passed"] >= 1
         assert not found["not_passed"] and not found["ring_full"]
+
+
+def test_counters_outlive_the_workers(place: Ground) -> None:
+    entries = place.tables["counters"].table.entries
+    with maps.create(replace(WORKER_COUNTERS, entries=entries)) as table:
+        counted = np.frombuffer(table.memory(), Counters)["tallies"][:, 2 * Reason.answered]
+        for number in (1, 2):
+            with place.engine(also={"worker_counters": table}) as engine:
+                place.send(place.segment(SERVER[0], Tcp(56_000, PORT)))
+                assert eventually(lambda engine=engine: tallies(engine)["replied"] == 1)  # type: ignore[misc]
+            assert counted.sum() == number
 
 
 def test_what_is_for_the_kernel_comes_in_by_the_uplink(place: Ground) -> None:

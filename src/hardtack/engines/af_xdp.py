@@ -23,7 +23,7 @@ from typing import Literal, Self
 
 from hardtack.compiler import objects
 from hardtack.engines.queue_plan import Crew, Seat, crew
-from hardtack.engines.worker_memory import Returns, Worker
+from hardtack.engines.worker_memory import Returns, Worker, own_tables, shared_tables
 from hardtack.image import MMAPABLE, ONLY, Table
 from hardtack.kernel import interfaces, links, maps, programs, xsk
 from hardtack.kernel.links import Link
@@ -79,6 +79,7 @@ def all_tables() -> tuple[Table, ...]:
 class Engine:
     """The engine over filled tables, which must outlive it. `start` has it work; until then nothing is attached.
 
+    If one of them is `worker_counters`, which has as many entries for each worker as `counters`, workers count there.
     `adopted`: links of uplinks that have a steering program already, which ours then replaces. Mistake.
     """
 
@@ -90,9 +91,7 @@ class Engine:
         self.workers: list[Worker] = []
         self._attended: list[bytes] = []  # places in `xsks`
         self._parts, self._devices = ExitStack(), ExitStack()
-        names = [*wanted.uplinks.values(), *wanted.exits.values()]
-        self.queues = {name: checked(name, name in wanted.uplinks.values()) for name in names}
-        self.crew = crew([*wanted.uplinks.values()], names, self.queues, len(wanted.cpus) or os.cpu_count() or 1)
+        self.crew = crew_for(wanted)
         try:
             self._open()
         except BaseException:
@@ -101,8 +100,10 @@ class Engine:
 
     def _open(self) -> None:
         self._programs()
-        for number in range(len(self.crew.seats)):
-            self.workers.append(self._parts.enter_context(closing(Worker(number, self.tables))))
+        shared, count = shared_tables(self.tables), len(self.crew.seats)
+        for number in range(count):
+            worker = Worker(number, shared, own_tables(self.tables, number, count))
+            self.workers.append(self._parts.enter_context(closing(worker)))
         self.sockets = self._sockets()
         share = self.umem.frames // len(self.workers)
         self.returns = Returns(len(self.workers), share)
@@ -138,7 +139,7 @@ class Engine:
             return self._all_sockets(True)
 
     def _all_sockets(self, copy: bool) -> dict[tuple[int, Seat], Socket]:
-        mtu = max(interfaces.find(name).mtu for name in self.queues)
+        mtu = max(interfaces.find(seat.interface).mtu for seats in self.crew.seats for seat in seats)
         size = self.wanted.sizes
         # Whatever rings hold, there are frames to receive into
         frames = max(
@@ -233,6 +234,14 @@ class Engine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def crew_for(wanted: Wanted) -> Crew:
+    """The workers that there will be, and their sockets. EngineError, InterfaceError."""
+    uplinks = [*wanted.uplinks.values()]
+    names = [*uplinks, *wanted.exits.values()]
+    queues = {name: checked(name, name in uplinks) for name in names}
+    return crew(uplinks, names, queues, len(wanted.cpus) or os.cpu_count() or 1)
 
 
 def checked(name: str, is_uplink: bool) -> Queues:

@@ -24,6 +24,7 @@ from hardtack.kernel.umem import Umem
 from hardtack.kernel.xsk import Ring, Socket
 from hardtack.packet import worker_records as records
 from hardtack.packet.programs import WORKER
+from hardtack.packet.worker_records import WORKER_COUNTERS
 
 Bytes = npt.NDArray[np.uint8]
 POINTER = 8  # bytes: a table of programs has addresses
@@ -56,10 +57,9 @@ class Returns:
 class Worker:
     """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU."""
 
-    def __init__(self, number: int, tables: Mapping[str, Map]) -> None:
-        self.number = number
-        self.own = own_tables(tables)
-        self._program = NativeProgram(WORKER, self.own | shared_tables(tables))
+    def __init__(self, number: int, shared: Mapping[str, Bytes], own: Mapping[str, Bytes]) -> None:
+        self.number, self.own = number, own
+        self._program = NativeProgram(WORKER, {**shared, **own})
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self._program.address)
         self.record = lines(records.Worker)[0:1]
         self.frames = lines(records.Frame, records.MOST_BURST)
@@ -67,10 +67,12 @@ class Worker:
         self.ports: npt.NDArray[np.void] = lines(records.Port)
         self.free = np.zeros(0, np.uint64)
         self.polled = np.zeros(0, Polled)
+        self._kept: tuple[Umem, Returns] | None = None  # memory that the record points to
         self.thread: threading.Thread | None = None
 
     def provide(self, umem: Umem, returns: Returns, exits: Mapping[int, int]) -> None:
         """The frames that it owns, an equal part of the UMEM; `exits`: by place, the number of a port."""
+        self._kept = umem, returns
         share = umem.frames // returns.workers
         self.free = (self.number * share + np.arange(share, dtype=np.uint64)) * np.uint64(umem.frame_size)
         values = {
@@ -145,9 +147,12 @@ def write_ring(record: npt.NDArray[np.void], ring: Ring | None, kind: int) -> No
         record["mask"], record["mine"], record["theirs"] = ring.entries - 1, mine, theirs
 
 
-def own_tables(tables: Mapping[str, Map]) -> dict[str, Bytes]:
-    """What each worker has to itself, empty, as large as the maps of these names."""
-    return {table.name: own_memory(table, tables) for table in WORKER.tables if table.kind != "array"}
+def own_tables(tables: Mapping[str, Map], number: int, workers: int) -> dict[str, Bytes]:
+    """What a worker has to itself, as large as the maps of these names: empty, or its part of a map that outlives it."""
+    found = {table.name: own_memory(table, tables) for table in WORKER.tables if table.kind != "array"}
+    if WORKER_COUNTERS.name in tables:
+        found["counters"] = np.frombuffer(tables[WORKER_COUNTERS.name].memory(), np.uint8).reshape(workers, -1)[number]
+    return found
 
 
 def own_memory(table: Table, tables: Mapping[str, Map]) -> Bytes:

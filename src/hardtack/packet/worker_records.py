@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hardtack.packet.layout import MOST_EXITS, table
+from hardtack.image import MMAPABLE
+from hardtack.packet.layout import MOST_EXITS, NUMBERED_REASONS, Counters, table
 
 MOST_BURST = 64  # frames that are judged together
 LINE = 64  # bytes of a cache line
@@ -118,3 +119,5 @@ Timespec = np.dtype([("seconds", "i8"), ("nanoseconds", "i8")], align=True)
 
 # The monotonic clock, in ns, as it was when the burst began: coarse_ns() of native code
 BURST_CLOCK = table("burst_clock", "percpu_array", np.dtype([("ns", "u8")], align=True))
+# The workers' own tables that outlive them: as many entries for each worker as the table of programs in the kernel has
+WORKER_COUNTERS = table("worker_counters", "array", Counters, flags=MMAPABLE, also=NUMBERED_REASONS)

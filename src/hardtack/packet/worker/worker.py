@@ -12,6 +12,7 @@ from hardtack.compiler.language import (
     at,
     i64,
     inlined,
+    load16,
     load32,
     load64,
     new,
@@ -46,6 +47,7 @@ ACTION_BITS, EXIT_SHIFT = 0xFF, 8  # Frame.action
 PORT_SIZE = Port.itemsize
 COARSE = 6  # CLOCK_MONOTONIC_COARSE: what bpf_ktime_get_coarse_ns() reads
 NS = 1_000_000_000  # in a second
+POLLIN = 1
 UNSENT_MS = 1  # how long a worker sleeps whose frames the kernel has not all taken yet
 
 worker_at = viewed(Worker)
@@ -206,13 +208,22 @@ def rest(own):
         look(own)
         return
     own.sleeps += u64(1)
-    poll(pointer_at(own.polled), u64(own.polled_count), UNSENT_MS if has_unsent(own) else own.sleep_ms)
-    bell = at(pointer_at(own.polled), (own.polled_count - 1) * 8)
-    if load32(bell, 4) >> 16:  # pollfd.revents, above pollfd.events
+    ready = poll(pointer_at(own.polled), u64(own.polled_count), UNSENT_MS if has_unsent(own) else own.sleep_ms)
+    if ready == 0:
+        look(own)  # a socket whose interface has gone wakes nobody
+    elif found(own, own.polled_count - 1):
         word = new_word()
         read(own.bell, address(word), u64(8))
     else:
-        look(own)  # a socket whose interface has gone wakes nobody
+        for number in range(own.polled_count - 1):
+            if found(own, number) & ~POLLIN:
+                look(own)
+
+
+@inlined
+def found(own, number):
+    """What `poll` has found: pollfd.revents, behind pollfd.events."""
+    return load16(pointer_at(own.polled), number * 8 + 6)
 
 
 @inlined
