@@ -16,8 +16,10 @@ from lab_ground import eventually
 from naive.frames import ACK, LINUX, IPv4, Tcp
 from pyroute2 import IPRoute
 
+from hardtack.control.uplinks import ONLY_ONE, Uplink, outside_entry
 from hardtack.engines.af_xdp import Engine, EngineError, Wanted
 from hardtack.engines.census import census
+from hardtack.image import ONLY
 from hardtack.kernel import maps, xsk
 from hardtack.kernel.interfaces import InterfaceError
 from hardtack.lab.addresses import BESIDE, SECOND, SERVER, THIRD
@@ -123,6 +125,19 @@ def test_real_connections(place: Ground, host: str) -> None:
         found = tallies(engine)
         assert found["redirected" if host == THIRD[0] else "passed"] >= 1
         assert not found["not_passed"] and not found["ring_full"]
+
+
+def test_checksums_that_a_container_left_to_do(place: Ground) -> None:
+    """Of what goes on, and of what the kernel gets back without its note of them."""
+    near, outside = place.net.near, place.net.outside
+    near.features(tx_checksum=True)
+    place.tables["outside"].update(ONLY, outside_entry({ONLY_ONE: Uplink([outside.mac], unfinished=True)}))
+    with place.engine() as engine:
+        assert place.connected(THIRD[0]) and place.connected(BESIDE[0])
+        found = tallies(engine)
+        assert found["redirected"] and found["passed"]
+    near.features(tx_checksum=False)
+    place.tables["outside"].update(ONLY, outside_entry({ONLY_ONE: Uplink([outside.mac])}))
 
 
 def test_counters_outlive_the_workers(place: Ground) -> None:

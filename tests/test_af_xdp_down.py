@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +13,10 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from af_xdp_ground import INSIDE_PLACE, Ground, carries, ground, tallies
+from af_xdp_ground import INSIDE_PLACE, PORT, Ground, carries, ground, tallies
 from kernel_ground import needs_root, pin_directory
+from lab_ground import eventually
+from naive.frames import Tcp
 
 from hardtack.engines.af_xdp import Engine, Wanted, WhenDown
 from hardtack.kernel import interfaces, privileges
@@ -20,6 +24,8 @@ from hardtack.kernel.links import adopt
 from hardtack.lab.addresses import BESIDE, THIRD
 
 pytestmark = needs_root
+
+GONE = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +57,8 @@ def another_process(place: Ground, when_down: WhenDown, pin: Path | None = None,
 
 def work(place: Ground, when_down: WhenDown, pin: Path | None, tell: int, rights: bool) -> None:
     """What the process does, until a signal comes."""
+    faulthandler.disable()  # pytest has its own
+    sys.stderr = sys.__stderr__
     outside, inside = place.net.outside.name, place.net.inside.name
     if not rights:
         privileges.prepare()
@@ -61,7 +69,11 @@ def work(place: Ground, when_down: WhenDown, pin: Path | None, tell: int, rights
         engine.close()
         os._exit(0)
 
+    def break_it(_number: int, _frame: FrameType | None) -> None:
+        engine.workers[0].record["frames"] = 8
+
     signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGUSR1, break_it)
     place.net.front.call(engine.start)
     if pin:
         engine.pin({outside: pin})
@@ -106,6 +118,18 @@ def test_nothing_stays_that_was_not_pinned(place: Ground, number: int) -> None:
         after = place.net.front.call(interfaces.names)
         assert {*before} - {*after} == {name for name in before if name.startswith("hardtack")} != set()
         assert place.connected(THIRD[0])
+
+
+def test_a_crash_in_a_worker_leaves_nothing(place: Ground, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is told, and the interface is as it was."""
+    with another_process(place, "hold") as pid:
+        os.kill(pid, signal.SIGUSR1)
+        place.send(place.segment(THIRD[0], Tcp(57_000, PORT)))
+        assert eventually(lambda: os.waitid(os.P_PID, pid, GONE) is not None)
+        assert end(pid, 0) == -signal.SIGSEGV
+        assert place.net.front.call(interfaces.find, place.net.outside.name).attached == ""
+        assert place.connected(THIRD[0])
+    assert "Fatal Python error: Segmentation fault" in capfd.readouterr().err
 
 
 def test_it_needs_no_rights_once_it_works(place: Ground) -> None:

@@ -11,6 +11,7 @@ the process, unless a link is pinned; then `when_down` says what becomes of fram
 from __future__ import annotations
 
 import errno
+import faulthandler
 import os
 import struct
 from collections.abc import Mapping, Sequence
@@ -194,6 +195,8 @@ class Engine:
 
     def begin(self) -> None:
         """Workers and sockets: ready for what the steering program sends up, wherever it is attached."""
+        if not faulthandler.is_enabled():
+            faulthandler.enable()  # a crash in native code ends the process: then where it was is told
         for number, worker in enumerate(self.workers):
             worker.start(self.wanted.cpus[number] if self.wanted.cpus else None, first=not self.wanted.busy)
         numbers = {name: number for number, name in self.wanted.uplinks.items()}
