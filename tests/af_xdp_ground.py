@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from naive.frames import Ethernet, IPv4, Tcp, frame
+from naive.frames import Ethernet, IPv4, IPv6, Tcp, frame
 
 from hardtack.agent.upkeep import Upkeep
 from hardtack.compiler.objects import compiled
@@ -37,7 +37,6 @@ from hardtack.lab.bench.front import MASTER, configure, direct_to, exit_of, numb
 from hardtack.lab.lab import Lab
 from hardtack.lab.links import Interface
 from hardtack.lab.namespaces import Namespace
-from hardtack.lab.packets.recipe import FLOOD_4
 from hardtack.lab.topology import Topology
 from hardtack.packet import layout
 from hardtack.packet.programs import FRONT
@@ -64,7 +63,7 @@ via = "kernel"
 
 [[host]]
 name = "direct"
-addresses = ["{SECOND[0]}"]
+addresses = ["{SECOND[0]}", "{SECOND[1]}"]
 ports = [{PORT}]
 handshake = "agent"
 via = "direct"
@@ -115,10 +114,10 @@ class Ground:
         rows = np.frombuffer(self.tables["connections"].memory(), layout.Connection)[: len(tags)][tags != 0]
         return bool(np.any((rows["ports"] == ports_of(port)) & (rows["destination_low"] == low_of(host))))
 
-    def segment(self, host: str, tcp: Tcp, source: str = CLIENT[0]) -> bytes:
+    def segment(self, host: str, tcp: Tcp) -> bytes:
         """From the client, for a host."""
         link = Ethernet(self.net.near.mac, self.net.outside.mac)
-        return frame(IPv4(source, host), tcp, link)
+        return frame(IPv6(CLIENT[1], host) if ":" in host else IPv4(CLIENT[0], host), tcp, link)
 
     def send(self, *frames: bytes) -> None:
         """From the client's interface."""
@@ -238,5 +237,3 @@ def tallies(engine: Engine) -> dict[str, int]:
     """What all workers have counted together."""
     return {name: sum(int(worker.record[name][0]) for worker in engine.workers) for name in COUNTED}
 
-
-FLOOD = str(FLOOD_4[7])
