@@ -21,7 +21,9 @@ from naive.frames import Tcp
 from hardtack.engines.af_xdp import Engine, Wanted, WhenDown
 from hardtack.kernel import interfaces, privileges
 from hardtack.kernel.links import adopt
-from hardtack.lab.addresses import BESIDE, THIRD
+from hardtack.lab.addresses import BESIDE, SECOND, THIRD
+from hardtack.lab.flood import flooding
+from hardtack.lab.packets.recipe import Target
 
 pytestmark = needs_root
 
@@ -95,8 +97,9 @@ def end(pid: int, number: int) -> int:
 
 @pytest.mark.parametrize(("when_down", "new_ones"), [("pass", True), ("hold", False)])
 def test_a_kill_and_a_restart(place: Ground, tmp_path: Path, when_down: WhenDown, new_ones: bool) -> None:
-    """Known connections go on by way of the kernel; new ones do or do not. The next process has both."""
-    with pin_directory(tmp_path) as folder:
+    """Under a flood. Known connections go on by way of the kernel; new ones do or do not. The next process has both."""
+    target = Target(SECOND[0], PORT, place.net.near.mac, place.net.outside.mac)
+    with pin_directory(tmp_path) as folder, flooding(place.net.near, target, seconds=60, rate=20_000):
         pin = folder / "link"
         with another_process(place, when_down, pin) as pid, place.connection(THIRD[0]) as (client, server):
             assert carries(client, server)
