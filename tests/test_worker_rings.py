@@ -174,8 +174,9 @@ def test_a_tx_ring_that_nobody_empties(kernel: Kernel) -> None:
         assert len({*kernel.rings[xsk.TX].content()}) == ENTRIES
 
 
-def test_the_kernel_is_called_if_it_asks(kernel: Kernel) -> None:
-    at(kernel.rings[xsk.TX].flags, 1)[0] = 1
+@pytest.mark.parametrize("kind", [xsk.TX, xsk.FILL])
+def test_the_kernel_is_called_if_it_asks(kernel: Kernel, kind: int) -> None:
+    at(kernel.rings[kind].flags, 1)[0] = 1
     with working(kernel) as worker:
         assert eventually(lambda: bool(kernel.receive([SYN])))
         assert eventually(lambda: int(worker.record["wakeups"][0]) > 0)

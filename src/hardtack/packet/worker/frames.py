@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from hardtack.compiler.language import at, i64, inlined, load64, store64, u64, viewed
 from hardtack.compiler.rings import load_acquire, number_of, pointer_at, store_release
-from hardtack.packet.worker.ring import LOW_32, OFFSET, advance, consumed, exists, filled, place, produced, room
+from hardtack.packet.worker.ring import (
+    LOW_32,
+    OFFSET,
+    advance,
+    consumed,
+    exists,
+    filled,
+    have_received,
+    have_sent,
+    place,
+    produced,
+    room,
+    wants_wakeup,
+)
 from hardtack.packet.worker_records import LINE, Return
 
 RETURN_SIZE = Return.itemsize
@@ -83,15 +96,23 @@ def collect(worker, port):
 
 @inlined
 def refill(worker, port):
-    """Free frames for what comes in, as many as there is room for."""
+    """Free frames for what comes in, as many as there is room for: an error that will not go away (errno), or 0.
+
+    A driver that has found none asks to be woken. Where nothing is received, it has to be told by sending.
+    """
     ring = port.fill
     if not exists(ring):
-        return
+        return 0
     wanted = room(ring)
     count = wanted if wanted < worker.held else worker.held
     for number in range(count):
         worker.held -= 1
         store64(place(ring, number, OFFSET), 0, load64(pointer_at(worker.free), worker.held * WORD))
-    if count:
-        advance(ring, count)
-        produced(ring)
+    if not count:
+        return 0
+    advance(ring, count)
+    produced(ring)
+    if not wants_wakeup(ring):
+        return 0
+    worker.wakeups += u64(1)
+    return have_received(port.fd) if exists(port.rx) else have_sent(port.fd)

@@ -61,7 +61,7 @@ def worker(record):
     """Worker -> 0, or the errno that has ended it, which is in its record, too."""
     own, idle = worker_at(record), 0
     for number in range(own.port_count):
-        refill(own, port_at(own, number))
+        fail(own, refill(own, port_at(own, number)))
     while load_acquire(record) == 0 and own.failure == 0:
         if turn(own):
             idle = 0
@@ -93,7 +93,7 @@ def turn(own):
         moved += collect(own, port)
     moved += take_back(own)
     for number in range(own.port_count):
-        refill(own, port_at(own, number))
+        fail(own, refill(own, port_at(own, number)))
     return moved
 
 
