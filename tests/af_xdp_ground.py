@@ -96,7 +96,8 @@ class Ground:
         self, *, adopted: Mapping[str, Link] | None = None, also: Mapping[str, Map] | None = None, **how: Any
     ) -> Iterator[Engine]:
         """The engine at work between `outside` and `inside`."""
-        wanted = Wanted({0: self.net.outside.name}, {INSIDE_PLACE: self.net.inside.name}, **how)
+        exits = {} if self.net.is_local else {INSIDE_PLACE: self.net.inside.name}
+        wanted = Wanted({0: self.net.outside.name}, exits, **how)
         engine = self.net.front.call(Engine, {**self.tables, **(also or {})}, wanted, adopted or {})
         try:
             self.net.front.call(engine.start)
@@ -200,13 +201,14 @@ def unequal(queues: int) -> topology.Link:
 
 
 @contextmanager
-def ground(queues: int = 1, beyond: int = 1) -> Iterator[Ground]:
-    """So many queues towards the client, and towards the server."""
+def ground(queues: int = 1, beyond: int = 1, local: bool = False) -> Iterator[Ground]:
+    """So many queues towards the client, and towards the server; `local`: the front is the server."""
     settings = read(CONFIGURATION, Path("test.toml"))
     sizes = connections.table_sizes(SIZE) | proven.table_sizes(1000)
     sizes |= numbers.table_sizes(numbers_of(settings), protect(settings, numbers_of(settings)).sets)
     with ExitStack() as parts:
-        net = parts.enter_context(topology.routed(street=unequal(queues), yard=unequal(beyond)))
+        made = topology.local(queues) if local else topology.routed(street=unequal(queues), yard=unequal(beyond))
+        net = parts.enter_context(made)
         net.far.add_addresses(*with_length(THIRD + BESIDE, 24, 64))
         tables = {
             table.name: parts.enter_context(maps.create(maps.sized(table, sizes)))
@@ -215,7 +217,8 @@ def ground(queues: int = 1, beyond: int = 1) -> Iterator[Ground]:
         buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
         tables["places"].update(ONLY, connections.places_entry(buckets, bits, Random(1).randbytes))
         tables["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(1000)))
-        net.front.call(configure, tables, settings, [exit_of(net.outside), exit_of(net.inside)])
+        exits = dict.fromkeys((net.outside, net.inside))  # one, if they are the same
+        net.front.call(configure, tables, settings, [*map(exit_of, exits)])
         direct_to(net.far.mac, tables, settings)
         hold(tables, settings)
         Upkeep(tables, [Masters(MASTER)]).write()
