@@ -241,6 +241,10 @@ class Engine:
 
 def crew_for(wanted: Wanted) -> Crew:
     """The workers that there will be, and their sockets. EngineError, InterfaceError."""
+    allowed = os.sched_getaffinity(0)
+    if missing := [cpu for cpu in wanted.cpus if cpu not in allowed]:
+        known = ", ".join(map(str, sorted(allowed)))
+        raise EngineError(f"CPU {missing[0]}: not one that this process may run on; those are {known}")
     uplinks = [*wanted.uplinks.values()]
     names = [*uplinks, *wanted.exits.values()]
     queues = {name: checked(name, name in uplinks) for name in names}
