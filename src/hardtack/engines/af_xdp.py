@@ -241,14 +241,24 @@ class Engine:
 
 def crew_for(wanted: Wanted) -> Crew:
     """The workers that there will be, and their sockets. EngineError, InterfaceError."""
-    allowed = os.sched_getaffinity(0)
-    if missing := [cpu for cpu in wanted.cpus if cpu not in allowed]:
-        known = ", ".join(map(str, sorted(allowed)))
-        raise EngineError(f"CPU {missing[0]}: not one that this process may run on; those are {known}")
+    require_cpus(wanted.cpus)
     uplinks = [*wanted.uplinks.values()]
     names = [*uplinks, *wanted.exits.values()]
     queues = {name: checked(name, name in uplinks) for name in names}
     return crew(uplinks, names, queues, len(wanted.cpus) or os.cpu_count() or 1)
+
+
+def require_cpus(cpus: Sequence[int]) -> None:
+    """EngineError for one that no thread of this process may run on: it is not there, or not in its cpuset."""
+    before = os.sched_getaffinity(0)
+    try:
+        for cpu in cpus:
+            try:
+                os.sched_setaffinity(0, {cpu})
+            except OSError:
+                raise EngineError(f"CPU {cpu}: there is none, or it is not in this process's cpuset: see `lscpu`") from None
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def checked(name: str, is_uplink: bool) -> Queues:
