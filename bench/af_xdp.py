@@ -9,6 +9,8 @@ So this shows what copy mode costs, not what the engine is for. Medians of all r
 cost       CPU ns a frame, of the kernel's thread and of the worker (its system calls included), in bursts of so few frames
            that none is lost on the way to the worker
 overload   frames received and sent a second by the wall, if more come than can be judged
+apart      of SYNs, replies a second while the kernel receives on the CPU that sends, and the worker has the other to itself,
+           but for the receiver of its replies; its CPU ns a frame with all that is done on that CPU for it
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from hardtack.control import connections, numbers, proven
 from hardtack.control.configuration.reading import read
 from hardtack.control.protected import protect
 from hardtack.engines.af_xdp import Engine, Wanted, all_tables
+from hardtack.engines.worker_memory import Worker
 from hardtack.image import ONLY
 from hardtack.kernel import maps
 from hardtack.kernel.datapath import Datapath
@@ -35,9 +38,13 @@ from hardtack.kernel.maps import Map
 from hardtack.kernel.xsk import Sizes
 from hardtack.keys import Masters
 from hardtack.lab import cpu
+from hardtack.lab.addresses import SERVER
 from hardtack.lab.bench import front as bench
+from hardtack.lab.bench import kinds
 from hardtack.lab.bench.ground import Ground, open_ground
 from hardtack.lab.bench.kinds import ALL, FEW, Kind
+from hardtack.lab.flood import flooding
+from hardtack.lab.launch import fresh_sysfs
 from hardtack.lab.packets.recipe import Target
 from hardtack.packet.programs import FRONT
 
@@ -103,12 +110,33 @@ def receive_behind(place: Ground, stack: bool) -> None:
                 os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
 
 
+def apart(place: Ground, worker: Worker, seconds: float = 2) -> tuple[float, float]:
+    """Replies a second, and the worker's ns for each."""
+    for end in (place.net.near, place.net.outside):
+        end.namespace.call(receive_on_the_spot, end.name)
+    target = Target(SERVER[0], kinds.PORT, place.net.near.mac, place.net.outside.mac)
+    thread = worker.thread.native_id if worker.thread else None
+    assert thread
+    with flooding(place.net.near, target, seconds=4 * seconds, cpu=place.sender):
+        time.sleep(seconds / 4)
+        begun, replied, spent = time.perf_counter(), int(worker.record["replied"][0]), cpu.nanoseconds(thread)
+        time.sleep(seconds)
+        replied, spent = int(worker.record["replied"][0]) - replied, cpu.nanoseconds(thread) - spent
+        return replied / (time.perf_counter() - begun), spent / max(replied, 1)
+
+
+def receive_on_the_spot(name: str) -> None:
+    """No threads for receiving: it is done on the CPU that has sent."""
+    fresh_sysfs()
+    Path("/sys/class/net", name, "threaded").write_text("0", encoding="ascii")
+
+
 def nothing() -> int:
     """There is no worker."""
     return 0
 
 
-def compare(rounds: int, kinds: list[Kind]) -> None:
+def compare(rounds: int, wanted_kinds: list[Kind]) -> None:
     """All of it."""
     with open_ground() as place, tables_for(place) as tables, Datapath(compiled(FRONT), tables) as front:
         bench.know(bench.Front(front), 4, FEW)
@@ -126,7 +154,7 @@ def compare(rounds: int, kinds: list[Kind]) -> None:
             }
             found: dict[tuple[str, str], list[Sample]] = {}
             for number in range(rounds):
-                for kind in kinds:
+                for kind in wanted_kinds:
                     for name in ways if number % 2 else reversed(ways):
                         upkeep.write()
                         program, worker = ways[name]
@@ -135,6 +163,10 @@ def compare(rounds: int, kinds: list[Kind]) -> None:
                         place.warm_up(kind)
                         found.setdefault((kind.title, name), []).append(sample_of(place, kind, worker))
             tell(found)
+            place.put(engine.steer)
+            upkeep.write()
+            rate, cost = apart(place, engine.workers[0])
+            print(f"apart: {rate:,.0f} SYNs answered a second, {cost:.0f} ns each")
             print({name: int(engine.workers[0].record[name][0]) for name in ("bursts", "received", "ring_full", "sleeps")})
 
 
@@ -149,5 +181,5 @@ def tell(found: dict[tuple[str, str], list[Sample]]) -> None:
 
 
 if __name__ == "__main__":
-    wanted_kinds = sys.argv[2:] or KINDS
-    compare(int(sys.argv[1]) if sys.argv[1:] else ROUNDS, [kind for kind in (*ALL, HANDED) if kind.name in wanted_kinds])
+    names = sys.argv[2:] or KINDS
+    compare(int(sys.argv[1]) if sys.argv[1:] else ROUNDS, [kind for kind in (*ALL, HANDED) if kind.name in names])
