@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from af_xdp_ground import PORT, Ground, ground
 from kernel_ground import needs_root
@@ -19,6 +20,7 @@ from hardtack.kernel.umem import Umem
 from hardtack.kernel.xsk import Sizes, Socket, open_socket
 from hardtack.lab.addresses import CLIENT, SECOND, SERVER
 from hardtack.packet.entries import frames_of
+from hardtack.packet.layout import Host
 from hardtack.packet.programs import FRONT, STEER
 from hardtack.packet.reasons import Reason
 
@@ -97,6 +99,21 @@ def test_the_kernel_has_all_else(steered: Steered) -> None:
     assert steered.of(segment(steered, DIRECT, 22, SYN)) == (PASS, [Reason.other_port])
     udp = carrying(IPv4(CLIENT[0], DIRECT, protocol=UDP), UDP, datagram(1000, 53), link)
     assert steered.of(udp) == (PASS, [Reason.default_pass])
+
+
+def test_hosts_with_rules_are_judged_here(steered: Steered) -> None:
+    """The front's program goes on in rule programs; there is none here."""
+    steered.attend(True)
+    rules = np.frombuffer(steered.place.tables["hosts"].memory(), Host, NUMBERS[DIRECT] + 1)["rules"]
+    rules[NUMBERS[DIRECT]] = 1
+    assert steered.of(segment(steered, DIRECT, PORT, SYN)) == (TX, [Reason.answered])
+    rules[NUMBERS[DIRECT]] = 0
+
+
+def test_frames_of_several_buffers_are_judged_here(steered: Steered) -> None:
+    steered.attend(True)
+    large = steered.place.segment(DIRECT, Tcp(50_000, PORT, flags=ACK, payload=bytes(6000)))
+    assert steered.of(large) == (DROP, [Reason.stray_data])
 
 
 def test_scans_are_dropped_where_they_are(steered: Steered) -> None:
