@@ -11,9 +11,8 @@ from engines_under_test import NS, PLENTY, REASONS, Native, Outcome, Side, monot
 from naive.world import NUMBERS
 from tables_under_test import LO
 
-from hardtack.compiler.native import Frame, NativeProgram
-from hardtack.packet import burst_records
-from hardtack.packet.burst_records import MOST_TOGETHER, Batch
+from hardtack.compiler.native import NativeProgram
+from hardtack.packet.burst_records import MOST_TOGETHER, Batch, Frame
 from hardtack.packet.entries import clock_entry
 from hardtack.packet.programs import BURSTS, INSIDE_REASON
 from hardtack.packet.reasons import FRONT_REASONS, Reason
@@ -70,20 +69,17 @@ class Bursts(Native):
         self.tables["clock"][:] = np.frombuffer(clock_entry(now_ms * NS, monotonic(now_ms, ms) * NS), np.uint8)
         memory = [ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room) for frame in frames]
         floors = [ctypes.addressof(one) for one in memory]
-        bounds = (Frame * len(frames))(
-            *(
-                Frame(floor + room, floor + room + len(frame), floor + len(frame) + 2 * room, floor, LO)
-                for floor, frame in zip(floors, frames, strict=True)
-            )
-        )
-        outcomes = np.zeros(len(frames), burst_records.Outcome)
-        batch = np.array((ctypes.addressof(bounds), outcomes.ctypes.data, len(frames), most), Batch)
-        assert ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(program.address)(batch.ctypes.data) == 0
+        bounds = np.zeros(len(frames), Frame)
+        for bound, floor, frame in zip(bounds, floors, frames, strict=True):
+            ends = (floor + room, floor + room + len(frame), floor + len(frame) + 2 * room, floor)
+            bound["head"], bound["tail"], bound["limit"], bound["floor"] = ends
+        bounds["interface"] = LO
+        batch = np.array((bounds.ctypes.data, len(frames), most), Batch)
+        assert program.call(batch.ctypes.data) == 0
         return [
-            (int(reason), one.raw[end.head - floor : end.tail - floor])
-            for reason, one, end, floor in zip(outcomes["reason"], memory, bounds, floors, strict=True)
+            (int(end["reason"]), one.raw[int(end["head"]) - floor : int(end["tail"]) - floor])
+            for one, end, floor in zip(memory, bounds, floors, strict=True)
         ]
-
 
 
 def everything(engine: Native) -> dict[str, bytes]:

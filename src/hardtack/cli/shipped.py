@@ -22,10 +22,12 @@ PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
     "inside": ("6.1", "learning from hosts", ("front", "lab")),
     "sweeper": ("6.1", "cleaning up the connection table", ("front", "leaving", "lab")),
     "seeder": ("6.1", "importing idle connections at a start", ()),
+    "steer": ("6.6", "the af_xdp engine", ()),
     "leaving": ("6.6", "learning from outgoing traffic", ("leaving", "lab")),
     "front_ip": ("6.6", "a front on a tunnel without Ethernet", ()),
     "front_ip_ruled": ("6.6", "rules on such a tunnel", ()),
     "inside_ip": ("6.6", "hosts behind such a tunnel", ()),
+    "handed": ("6.6", "the af_xdp engine", ()),
     "agent": ("6.9", "creating sockets from cookies", ("agent", "lab")),
 }
 PATIENCE = 2.0  # s before the user is told what takes so long

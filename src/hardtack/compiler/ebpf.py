@@ -77,6 +77,12 @@ define i64 @whole_length(ptr %frame) alwaysinline {
   %length = call i64 inttoptr (i64 188 to ptr)(ptr %frame)
   ret i64 %length
 }
+define i64 @queue_of(ptr %frame) alwaysinline {
+  %place = getelementptr i8, ptr %frame, i64 16
+  %low = load i32, ptr %place, align 4
+  %wide = zext i32 %low to i64
+  ret i64 %wide
+}
 """
 
 # bpf_skb_change_tail, which takes the whole length: __sk_buff.len
@@ -187,6 +193,24 @@ define i64 @{name}.send(i64 %index) alwaysinline {{
 }}
 """
 
+# bpf_map_lookup_elem, bpf_redirect_map: AF_XDP sockets
+SOCKETS = """
+@{name} = external global i8
+define i64 @{name}.has(i64 %index) alwaysinline {{
+  %key = alloca i32, align 4
+  %number = trunc i64 %index to i32
+  store i32 %number, ptr %key, align 4
+  %socket = call ptr inttoptr (i64 1 to ptr)(ptr @{name}, ptr %key)
+  %there = icmp ne ptr %socket, null
+  %wide = zext i1 %there to i64
+  ret i64 %wide
+}}
+define i64 @{name}.send(i64 %index, i64 %otherwise) alwaysinline {{
+  %action = call i64 inttoptr (i64 51 to ptr)(ptr @{name}, i64 %index, i64 %otherwise)
+  ret i64 %action
+}}
+"""
+
 # bpf_tail_call, which does not come back, unless nothing is there
 PROGRAMS = """
 @{name} = external global i8
@@ -198,7 +222,7 @@ define i64 @{call}.go(ptr %frame, i64 %index) alwaysinline {{
 """
 
 # What a program may do with a table, by its kind; with the others: TABLE
-CALLS = {"devmap": DEVICES, "lpm_trie": KEYED, "lru_hash": KEYED, "prog_array": PROGRAMS}
+CALLS = {"devmap": DEVICES, "lpm_trie": KEYED, "lru_hash": KEYED, "prog_array": PROGRAMS, "xskmap": SOCKETS}
 
 
 def platform(source: Source) -> str:

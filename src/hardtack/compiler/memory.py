@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from hardtack.compiler.language import BYTES, Pointer, declared
+from hardtack.compiler.language import BYTES, I64, Pointer, declared
 
 llvm.add_symbol("prefetch", 1)  # a platform call, so that a build can do without: native.Means
 
@@ -27,3 +27,9 @@ def prefetch(_context, pointer):  # type: ignore[no-untyped-def]
 def pointer_at(_context, number):  # type: ignore[no-untyped-def]
     """The pointer that a 64-bit number, as records keep them, is."""
     return Pointer(types.uint64), lambda _cx, b, _sig, a: b.inttoptr(a[0], BYTES)
+
+
+@intrinsic
+def number_of(_context, pointer):  # type: ignore[no-untyped-def]
+    """The number that a pointer is: u64."""
+    return types.uint64(Pointer), lambda _cx, b, _sig, a: b.ptrtoint(a[0], I64)

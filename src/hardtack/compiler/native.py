@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.compiler import frontend, objects
+from hardtack.compiler import frontend, objects, rings
 from hardtack.compiler.optimise import ENTRY, merge, optimise
 from hardtack.compiler.program import SIZE, Source
 from hardtack.compiler.refuse import refuse_unsupported
@@ -123,8 +123,23 @@ done:
   %folded = add i64 %low, %high
   ret i64 %folded
 }
+"""
+
+# Time stands still, as far as the program knows; or it is as whoever runs it has written into the table BURST_CLOCK
+STILL = """
 define i64 @coarse_ns() alwaysinline { ret i64 0 }
 define i64 @tick() alwaysinline { ret i64 0 }
+"""
+BURST_CLOCK = "burst_clock"
+PER_BURST = """
+define i64 @coarse_ns() alwaysinline {
+  %ns = load i64, ptr @burst_clock
+  ret i64 %ns
+}
+define i64 @tick() alwaysinline {
+  %ns = load i64, ptr @burst_clock
+  ret i64 %ns
+}
 """
 
 PREFETCH = """
@@ -147,8 +162,13 @@ define ptr @{name}.at(i64 %index) alwaysinline {{
 }}
 """
 
+# XDP_REDIRECT, and above 8 bits where to
 DEVICES = """
-define i64 @{name}.send(i64 %index) alwaysinline {{ ret i64 4 }}
+define i64 @{name}.send(i64 %index) alwaysinline {{
+  %place = shl i64 %index, 8
+  %action = or i64 %place, 4
+  ret i64 %action
+}}
 """
 
 # A table of programs has the addresses of functions, 8 bytes each: of a frame, how much of it there is, how long it was. At
@@ -219,6 +239,8 @@ class NativeProgram:
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
             library.import_symbol(SIZE + name, memory.nbytes)
+        for name, place in rings.symbols().items():
+            library.import_symbol(name, place)
         self._engine = llvm.create_lljit_compiler(_machine())
         name = f"{source.name}-{next(self._names)}"
         self._tracker = library.export_symbol(ENTRY).link(self._engine, name)
@@ -245,11 +267,9 @@ class NativeProgram:
 def build(source: Source, means: Means = EVERYTHING) -> bytes:
     """The object file of a program for this very CPU."""
     machine = _machine()
-    tables = [
-        CALLS.get(table.kind, TABLE).format(name=table.name, size=table.value_size)
-        for table in source.tables
-    ]
-    calls = "\n".join([PLATFORM, PREFETCH if means.prefetch else NO_PREFETCH, *tables])
+    tables = [CALLS.get(table.kind, TABLE).format(name=table.name, size=table.value_size) for table in source.tables]
+    clock = PER_BURST if any(table.name == BURST_CLOCK for table in source.tables) else STILL
+    calls = "\n".join([PLATFORM, clock, PREFETCH if means.prefetch else NO_PREFETCH, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
     module = merge(_typed(source.function()), calls, triple, layout)
     optimise(module, machine, vectorise=means.vectors)

@@ -13,19 +13,16 @@ from hardtack.compiler.language import (
     i64,
     inlined,
     own_entry,
-    store32,
     u64,
     viewed,
 )
 from hardtack.compiler.memory import pointer_at
 from hardtack.packet.burst_records import (
     BURST,
-    FRAME_SIZE,
     Batch,
     Burst,
+    Frame,
     Item,
-    Outcome,
-    offset_of,
 )
 from hardtack.packet.cookie.lanes import hash_4, hash_6, number_in, tag_in
 from hardtack.packet.cookie.time import own_moment, update
@@ -42,30 +39,30 @@ from hardtack.packet.state.count import count
 from hardtack.packet.state.near import fetch_mark, fetch_record, fetch_tags
 from hardtack.packet.state.seen import seen_by_front
 
-ITEM_SIZE, OUTCOME_SIZE = Item.itemsize, Outcome.itemsize
-ACTION = offset_of(Outcome, "action")
+ITEM_SIZE, FRAME_SIZE = Item.itemsize, Frame.itemsize
 
 own_burst = own_entry(BURST, Burst)
 batch_at = viewed(Batch)
 item_at = viewed(Item)
+frame_at = viewed(Frame)
 
 
 def bursts(batch):
-    """The entry: a Batch -> 0; its Outcomes are written."""
+    """The entry: a Batch -> 0; what becomes of its frames is written into them."""
     batch = batch_at(batch)
-    frames, outcomes = pointer_at(batch.frames), pointer_at(batch.outcomes)
+    frames = pointer_at(batch.frames)
     done, most = 0, i64(batch.most)
     while done < i64(batch.count):
         size = i64(batch.count) - done
         size = size if size < most else most
-        judge_together(at(frames, done * FRAME_SIZE), at(outcomes, done * OUTCOME_SIZE), size)
+        judge_together(at(frames, done * FRAME_SIZE), size)
         done += size
     return 0
 
 
 @inlined
-def judge_together(frames, outcomes, size):
-    """So many frames, MOST_TOGETHER at most: what becomes of each is written to `outcomes`, and counted."""
+def judge_together(frames, size):
+    """So many Frames, MOST_TOGETHER at most: what becomes of each is written into it, and counted."""
     burst, moment = own_burst(), own_moment()
     update(moment)
     read_all(frames, burst, size)
@@ -75,7 +72,7 @@ def judge_together(frames, outcomes, size):
     hash_6(burst.lanes_6, count_6)
     take_tags(burst, burst.lanes_4, count_4)
     take_tags(burst, burst.lanes_6, count_6)
-    judge_all(frames, outcomes, burst, size, moment)
+    judge_all(frames, burst, size, moment)
 
 
 @inlined
@@ -131,7 +128,7 @@ def take_tags(burst, lanes, size):
 
 
 @inlined
-def judge_all(frames, outcomes, burst, size, moment):
+def judge_all(frames, burst, size, moment):
     """One by one, in their order."""
     for number in range(size):
         frame, item = at(frames, number * FRAME_SIZE), item_of(burst, number)
@@ -140,6 +137,5 @@ def judge_all(frames, outcomes, burst, size, moment):
         if reason == NONE:
             reason = judge(frame, flow, name, find_hashed(name), moment, item.query)
         count(reason, flow.host, flow.size)
-        place = at(outcomes, number * OUTCOME_SIZE)
-        store32(place, 0, reason)
-        store32(place, ACTION, carried_out(frame, flow, reason))
+        record = frame_at(frame)
+        record.reason, record.action = reason, carried_out(frame, flow, reason)

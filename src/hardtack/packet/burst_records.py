@@ -10,7 +10,6 @@ from hardtack.packet.layout import table
 from hardtack.packet.records import Flow, Name, Query
 
 MOST_TOGETHER = 64  # frames in a burst: what is known of them fits in a core's first cache
-FRAME_SIZE = 40  # bytes of compiler/native.py's Frame
 
 # Tags that are made side by side, each value in a row of its own, so that a vector instruction takes several at once
 Lanes = np.dtype(
@@ -26,10 +25,23 @@ Lanes = np.dtype(
 Item = np.dtype([("flow", Flow), ("name", Name), ("query", Query), ("reason", "i8")], align=True)
 Burst = np.dtype([("items", Item, (MOST_TOGETHER,)), ("lanes_4", Lanes), ("lanes_6", Lanes)], align=True)
 
-# What the entry takes: addresses of `count` frames, one behind the other, and of as many Outcomes; the most that are judged
-# together
-Batch = np.dtype([("frames", "u8"), ("outcomes", "u8"), ("count", "u8"), ("most", "u8")], align=True)
-Outcome = np.dtype([("reason", "i4"), ("action", "i4")], align=True)  # `action`: enum xdp_action
+# A frame of a burst. It begins with what platform calls know of a frame: compiler/native.py
+Frame = np.dtype(
+    [
+        ("head", "u8"),
+        ("tail", "u8"),
+        ("limit", "u8"),
+        ("floor", "u8"),
+        ("interface", "u8"),
+        # What has become of it
+        ("action", "i4"),  # enum xdp_action; of XDP_REDIRECT, above 8 bits the place in `exits`
+        ("reason", "i4"),
+        ("spare", "u8", (2,)),  # 64 bytes, a cache line
+    ],
+    align=True,
+)
+# What the entry `bursts` takes: where so many Frames are; the most that are judged together
+Batch = np.dtype([("frames", "u8"), ("count", "u8"), ("most", "u8")], align=True)
 
 BURST = table("burst", "percpu_array", Burst)
 

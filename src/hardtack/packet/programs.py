@@ -51,7 +51,9 @@ from hardtack.packet.rule_tables import (
     RULE_SOURCES,
     RULES,
 )
+from hardtack.packet.steer_tables import BELONGING, STEERED, STEERING, XSKS
 from hardtack.packet.tap_tables import TAP_PROGRAMS, TAP_PROGRAMS_IP, TAPPED, TAPS
+from hardtack.packet.worker_records import BURST_CLOCK
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
@@ -63,6 +65,7 @@ WATCHED = (TAPS, TAPPED)  # by whoever looks at frames
 KNOWN = (*TABLE, *OURS, *SOURCES, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN, *WATCHED)
 JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE, WANTED)
 GOES_ON, GOES_ON_IP = (RULE_PROGRAMS, TAP_PROGRAMS), (RULE_PROGRAMS_IP, TAP_PROGRAMS_IP)  # by tail calls
+STEERED_BY = (OUTSIDE, SEEN, COUNTERS, WALK, STEERING, XSKS, STEERED)
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 
 # `_ip`: where frames begin with IP. `_ruled`: goes on behind rule programs, with what the front has found
@@ -78,6 +81,9 @@ LEAVING = Source("leaving", "hardtack.packet.inside:leaving", "tcx", (*KNOWN, OU
 SWEEPER = Source("sweeper", "hardtack.packet.sweep:sweep", "xdp", (*TABLE, SWEEP))
 SEEDER = Source("seeder", "hardtack.packet.seed:seed", "xdp", (*TABLE, NETWORKS, NETS, HOSTS, PORTS))
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
+# What the af_xdp engine takes from the kernel, and gives back to it
+STEER = Source("steer", "hardtack.packet.steer:steer", "xdp", (*TABLE, *OURS, *STEERED_BY), FRAGS)
+HANDED = Source("handed", "hardtack.packet.steer:handed", "tcx", (BELONGING,))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
 FRONT_REASON = replace(
@@ -87,6 +93,8 @@ FRONT_REASON = replace(
     tables=(*FRONT_RULED.tables, EXPLAINED),
     clock="table",
 )
+# A worker of the af_xdp engine: native code, whose argument is no frame but a Worker
+WORKER = Source("worker", "hardtack.packet.worker.worker:worker", "xdp", (*FRONT_RULED.tables, BURST_CLOCK, BURST))
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
 BURSTS = replace(
@@ -94,4 +102,4 @@ BURSTS = replace(
 )
 
 # Compiled into the wheel
-SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, SEEDER, AGENT)
+SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, SEEDER, AGENT, STEER, HANDED)

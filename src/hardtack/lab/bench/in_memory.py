@@ -32,7 +32,7 @@ from hardtack.lab.addresses import SERVER
 from hardtack.lab.bench.crowds import Crowd, crowds
 from hardtack.lab.bench.frames import MACS
 from hardtack.lab.namespaces import LabError
-from hardtack.packet.burst_records import MOST_TOGETHER, Batch, Outcome
+from hardtack.packet.burst_records import MOST_TOGETHER, Batch, Frame
 from hardtack.packet.entries import clock_entry
 from hardtack.packet.programs import BURSTS
 from hardtack.packet.reasons import Reason
@@ -115,22 +115,21 @@ class Worker:
 
     program: NativeProgram
     memory: Bytes = field(default_factory=lambda: np.zeros((FRAMES + 1) * STRIDE, np.uint8))
-    frames: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros((FRAMES, 5), np.uint64))
-    outcomes: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(FRAMES, Outcome))
+    frames: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(FRAMES, Frame))
 
     def __post_init__(self) -> None:
         begin = -self.memory.ctypes.data % STRIDE
         self.slots = self.memory[begin : begin + FRAMES * STRIDE].reshape(FRAMES, STRIDE)
-        self.batch = np.array((self.frames.ctypes.data, self.outcomes.ctypes.data, FRAMES, MOST_TOGETHER), Batch)
+        self.batch = np.array((self.frames.ctypes.data, FRAMES, MOST_TOGETHER), Batch)
 
     def load(self, frames: Bytes) -> None:
         """These, one in each slot."""
         size = frames.shape[1]
         self.slots[:, HEADROOM : HEADROOM + size] = frames
         floors = self.slots.ctypes.data + np.arange(FRAMES, dtype=np.uint64) * np.uint64(STRIDE)
-        for column, offset in enumerate((HEADROOM, HEADROOM + size, STRIDE, 0)):
-            self.frames[:, column] = floors + np.uint64(offset)
-        self.frames[:, 4] = 1  # the interface
+        for name, offset in (("head", HEADROOM), ("tail", HEADROOM + size), ("limit", STRIDE), ("floor", 0)):
+            self.frames[name] = floors + np.uint64(offset)
+        self.frames["interface"] = 1
 
     def run(self) -> float:
         """ns a frame, of one pass."""
@@ -140,7 +139,7 @@ class Worker:
 
     def check(self, reason: Reason) -> None:
         """Whether all were judged as they should. LabError."""
-        others = self.outcomes["reason"][self.outcomes["reason"] != reason]
+        others = self.frames["reason"][self.frames["reason"] != reason]
         if len(others) > GUESSED:
             names = ", ".join(one.name for one in Reason if one in others)
             raise LabError(f"the bench's frames in memory are not {reason.name}, but {names}")

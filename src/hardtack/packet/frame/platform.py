@@ -16,6 +16,9 @@ protocol_of = external("protocol_of", i64, Pointer)
 # The number of the interface that the frame came in by, as the kernel counts them; 0: not known.
 interface_of = external("interface_of", i64, Pointer)
 
+# The number of the receive queue that an XDP program's frame came in by. For eBPF only.
+queue_of = external("queue_of", i64, Pointer)
+
 # Length of the frame in bytes, also of the part beyond `tail` that a frame of several buffers has.
 whole_length = external("whole_length", i64, Pointer)
 
