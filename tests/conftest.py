@@ -19,6 +19,7 @@ COMPUTING = {
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
     *("test_hostile_files", "test_mistakes", "test_units"),
     *("test_bursts", "test_capture_walk", "test_capture_damage", "test_replay", "test_replay_agreement"),
+    *("test_worker_rings",),
 }
 
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
@@ -30,7 +31,8 @@ BESIDE = {
     *("test_bench", "test_helper", "test_kernel_links", "test_kernel_standing", "test_objects"),
     *("test_output", "test_preflight", "test_shipped_programs", "test_succession", "test_doctors_sites"),
     *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
-    *("test_replay_live",),
+    *("test_replay_live", "test_xsk", "test_steer", "test_af_xdp", "test_af_xdp_agent", "test_af_xdp_down"),
+    *("test_af_xdp_uplinks", "test_af_xdp_standing"),
 }
 
 # These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.

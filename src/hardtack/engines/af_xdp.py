@@ -36,6 +36,7 @@ from hardtack.kernel.xsk import BusyPolling, Sizes, Socket, XskError, open_socke
 from hardtack.mistake import Mistake
 from hardtack.packet.programs import FRONT, HANDED, STEER, WORKER
 from hardtack.packet.steer_tables import FRONT_PLACE, HELD, JUDGED, MOST_QUEUES, PASSED, QUEUE_BITS
+from hardtack.packet.worker_records import NATIVE_ONLY
 
 WhenDown = Literal["pass", "hold", "judge"]
 WHEN_DOWN = {"pass": PASSED, "hold": HELD, "judge": JUDGED}
@@ -74,7 +75,7 @@ def mapped(table: Table) -> Table:
 def all_tables() -> tuple[Table, ...]:
     """Every table of the engine, once, as it needs it."""
     tables = {table.name: mapped(table) for source in (WORKER, STEER) for table in source.tables}
-    return tuple(table for name, table in tables.items() if name != "burst_clock")
+    return tuple(table for name, table in tables.items() if name not in {one.name for one in NATIVE_ONLY})
 
 
 class Engine:

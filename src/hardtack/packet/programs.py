@@ -53,7 +53,7 @@ from hardtack.packet.rule_tables import (
 )
 from hardtack.packet.steer_tables import BELONGING, STEERED, STEERING, XSKS
 from hardtack.packet.tap_tables import TAP_PROGRAMS, TAP_PROGRAMS_IP, TAPPED, TAPS
-from hardtack.packet.worker_records import BURST_CLOCK
+from hardtack.packet.worker_records import NATIVE_ONLY
 
 FRAGS = 32  # BPF_F_XDP_HAS_FRAGS: frames of several buffers too, so that any MTU will do
 
@@ -94,7 +94,7 @@ FRONT_REASON = replace(
     clock="table",
 )
 # A worker of the af_xdp engine: native code, whose argument is no frame but a Worker
-WORKER = Source("worker", "hardtack.packet.worker.worker:worker", "xdp", (*FRONT_RULED.tables, BURST_CLOCK, BURST))
+WORKER = Source("worker", "hardtack.packet.worker.worker:worker", "xdp", (*FRONT_RULED.tables, *NATIVE_ONLY))
 INSIDE_REASON = replace(INSIDE, name="inside_reason", entry="hardtack.packet.inside:inside_reason", clock="table")
 
 BURSTS = replace(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from hardtack.image import MMAPABLE
+from hardtack.packet.burst_records import BURST
 from hardtack.packet.layout import MOST_EXITS, NUMBERED_REASONS, Counters, table
 
 LINE = 64  # bytes of a cache line
@@ -105,5 +106,6 @@ Timespec = np.dtype([("seconds", "i8"), ("nanoseconds", "i8")], align=True)
 
 # The monotonic clock, in ns, as it was when the burst began: coarse_ns() of native code
 BURST_CLOCK = table("burst_clock", "percpu_array", np.dtype([("ns", "u8")], align=True))
+NATIVE_ONLY = (BURST_CLOCK, BURST)  # no program in the kernel has them
 # The workers' own tables that outlive them: as many entries for each worker as the table of programs in the kernel has
 WORKER_COUNTERS = table("worker_counters", "array", Counters, flags=MMAPABLE, also=NUMBERED_REASONS)
