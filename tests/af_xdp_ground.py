@@ -203,26 +203,35 @@ def unequal(queues: int) -> topology.Link:
 @contextmanager
 def ground(queues: int = 1, beyond: int = 1, local: bool = False) -> Iterator[Ground]:
     """So many queues towards the client, and towards the server; `local`: the front is the server."""
-    settings = read(CONFIGURATION, Path("test.toml"))
-    sizes = connections.table_sizes(SIZE) | proven.table_sizes(1000)
-    sizes |= numbers.table_sizes(numbers_of(settings), protect(settings, numbers_of(settings)).sets)
     with ExitStack() as parts:
         made = topology.local(queues) if local else topology.routed(street=unequal(queues), yard=unequal(beyond))
         net = parts.enter_context(made)
         net.far.add_addresses(*with_length(THIRD + BESIDE, 24, 64))
-        tables = {
-            table.name: parts.enter_context(maps.create(maps.sized(table, sizes)))
-            for table in all_tables()
-        }
+        tables = {table.name: parts.enter_context(maps.create(maps.sized(table, sizes()))) for table in all_tables()}
+        fill(net, tables)
+        yield Ground(net, tables)
+
+
+def sizes() -> dict[str, int]:
+    """Of the tables, as `hardtack front` chooses them."""
+    settings = read(CONFIGURATION, Path("test.toml"))
+    own = numbers_of(settings)
+    found = connections.table_sizes(SIZE) | proven.table_sizes(1000)
+    return found | numbers.table_sizes(own, protect(settings, own).sets)
+
+
+def fill(net: Topology, tables: Mapping[str, Map], anew: bool = True) -> None:
+    """As `hardtack front` does; not `anew`: connections have been adopted."""
+    settings = read(CONFIGURATION, Path("test.toml"))
+    if anew:
         buckets, bits = connections.buckets_for(SIZE), connections.marks_for(SIZE)
         tables["places"].update(ONLY, connections.places_entry(buckets, bits, Random(1).randbytes))
-        tables["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(1000)))
-        exits = dict.fromkeys((net.outside, net.inside))  # one, if they are the same
-        net.front.call(configure, tables, settings, [*map(exit_of, exits)])
-        direct_to(net.far.mac, tables, settings)
-        hold(tables, settings)
-        Upkeep(tables, [Masters(MASTER)]).write()
-        yield Ground(net, tables)
+    tables["proven_places"].update(ONLY, proven.places_entry(proven.buckets_for(1000)))
+    exits = dict.fromkeys((net.outside, net.inside))  # one, if they are the same
+    net.front.call(configure, tables, settings, [*map(exit_of, exits)])
+    direct_to(net.far.mac, tables, settings)
+    hold(tables, settings)
+    Upkeep(tables, [Masters(MASTER)]).write()
 
 
 def hold(tables: Mapping[str, Map], settings: Config) -> None:

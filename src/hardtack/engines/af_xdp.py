@@ -25,7 +25,7 @@ from typing import Literal, Self
 from hardtack.compiler import objects
 from hardtack.engines.queue_plan import Crew, Seat, crew
 from hardtack.engines.worker_memory import Returns, Worker, own_tables, shared_tables
-from hardtack.image import MMAPABLE, ONLY, Table
+from hardtack.image import MMAPABLE, ONLY, Image, Table
 from hardtack.kernel import interfaces, links, maps, programs, xsk
 from hardtack.kernel.links import Link
 from hardtack.kernel.maps import Map
@@ -72,6 +72,11 @@ def mapped(table: Table) -> Table:
     return replace(table, flags=table.flags | MMAPABLE) if table.kind == "array" else table
 
 
+def mapped_image(image: Image) -> Image:
+    """The image with its tables as this engine needs them."""
+    return replace(image, tables=tuple(map(mapped, image.tables)))
+
+
 def all_tables() -> tuple[Table, ...]:
     """Every table of the engine, once, as it needs it."""
     tables = {table.name: mapped(table) for source in (WORKER, STEER) for table in source.tables}
@@ -82,16 +87,22 @@ class Engine:
     """The engine over filled tables, which must outlive it. `start` has it work; until then nothing is attached.
 
     If one of them is `worker_counters`, which has as many entries for each worker as `counters`, workers count there.
-    `adopted`: links of uplinks that have a steering program already, which ours then replaces. Mistake.
+    `adopted`: links of uplinks that have a steering program already, which ours then replaces. `attach`: else somebody else
+    has loaded and attached the programs, over the same tables: kernel/standing.py. Mistake.
     """
 
     def __init__(
-        self, tables: Mapping[str, Map], wanted: Wanted, adopted: Mapping[str, Link] = MappingProxyType({})
+        self,
+        tables: Mapping[str, Map],
+        wanted: Wanted,
+        adopted: Mapping[str, Link] = MappingProxyType({}),
+        attach: bool = True,
     ) -> None:
         self.tables, self.wanted = tables, wanted
         self.links: dict[str, Link] = dict(adopted)
         self.workers: list[Worker] = []
         self._attended: list[bytes] = []  # places in `xsks`
+        self._attach = attach
         self._parts, self._devices = ExitStack(), ExitStack()
         self.crew = crew_for(wanted)
         try:
@@ -125,9 +136,11 @@ class Engine:
 
     def _programs(self) -> None:
         """The programs in the kernel, not attached; what to do while nobody works."""
+        self.tables["steering"].update(ONLY, WHEN_DOWN[self.wanted.when_down].to_bytes(8, "little"))
+        if not self._attach:
+            return
         front = self._parts.enter_context(programs.load(objects.compiled(FRONT), self.tables))
         self.tables["steered"].update(FRONT_PLACE.to_bytes(4, "little"), front.fd.to_bytes(4, "little"))
-        self.tables["steering"].update(ONLY, WHEN_DOWN[self.wanted.when_down].to_bytes(8, "little"))
         self.steer = self._parts.enter_context(programs.load(objects.compiled(STEER), self.tables))
 
     def _sockets(self) -> dict[tuple[int, Seat], Socket]:
@@ -188,7 +201,7 @@ class Engine:
     def start(self) -> None:
         """Workers first, then their sockets, then what sends frames up. BpfError if that cannot be attached."""
         self.begin()
-        for name in self.wanted.uplinks.values():
+        for name in self.wanted.uplinks.values() if self._attach else ():
             if name in self.links:
                 self.links[name].update(self.steer)
             else:

@@ -107,5 +107,6 @@ Timespec = np.dtype([("seconds", "i8"), ("nanoseconds", "i8")], align=True)
 # The monotonic clock, in ns, as it was when the burst began: coarse_ns() of native code
 BURST_CLOCK = table("burst_clock", "percpu_array", np.dtype([("ns", "u8")], align=True))
 NATIVE_ONLY = (BURST_CLOCK, BURST)  # no program in the kernel has them
-# The workers' own tables that outlive them: as many entries for each worker as the table of programs in the kernel has
-WORKER_COUNTERS = table("worker_counters", "array", Counters, flags=MMAPABLE, also=NUMBERED_REASONS)
+# The workers' own tables that outlive them. `entries` is for whoever makes it to choose: for each worker as many as
+# `counters` has, one worker's after the other's
+WORKER_COUNTERS = table("worker_counters", "array", Counters, 64, MMAPABLE, also=NUMBERED_REASONS)
