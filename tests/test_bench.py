@@ -196,6 +196,7 @@ def test_everything_is_there(ran: tuple[dict[str, Any], Path]) -> None:
     assert found["start"]["resident"] > 0
     assert [(one["hosts"], one["denied"], one["found_one"] > 0) for one in found["scale"]] == [(10_000, 100_000, True)] * 2
     assert all(one["many"] == 10 and one["without"] > 0 for one in found["rules"]) and len(found["rules"]) == 2
+    assert len(found["in_memory"]["figures"]) == 6 and all(one["burst"] > 0 for one in found["in_memory"]["figures"])
     kinds_of_change = ("host", "address", "rule", "prefix", "among", "large")
     assert all(found["reload"][kind] > 0 for kind in kinds_of_change) and found["reload"]["frames"] > 0
 

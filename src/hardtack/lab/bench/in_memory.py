@@ -146,9 +146,9 @@ class Worker:
 
 
 class Place:
-    """Tables that know so many connections, with all the programs on them."""
+    """Tables that know so many connections, with programs on them."""
 
-    def __init__(self, count: int, folder: Path) -> None:
+    def __init__(self, count: int, folder: Path, names: Sequence[str]) -> None:
         path = folder / "front.toml"
         path.write_text(CONFIGURATION.format(connections=max(count, FEW * 10), address=SERVER[0]))
         settings = loaded(path)
@@ -158,7 +158,7 @@ class Place:
         self.now_ms = time.time_ns() // 10**6
         self.crowds = [*crowds(count)]
         self._know(self.crowds[0])
-        self.workers = {name: self.worker(name) for name in PROGRAMS}
+        self.workers = {name: self.worker(name) for name in names}
 
     def worker(self, name: str, memory: Mapping[str, Bytes] | None = None) -> Worker:
         """A program on these tables."""
@@ -186,11 +186,15 @@ class Place:
         table.fill(crowd.known(self.now_ms), self.now_ms % (1 << 32))
 
 
-def in_memory(rounds: int, told: Callable[[str], None]) -> Memories:
-    """All kinds of frames, with few connections in the table and with many; and two workers. `told`: PARTS times a round."""
+def in_memory(rounds: int, compared: bool, told: Callable[[str], None]) -> Memories:
+    """All kinds of frames, with few connections in the table and with many; and two workers. `told`: PARTS times a round.
+
+    `compared`: to bursts without this or that, which takes minutes to compile. If not, these figures are 0.
+    """
+    names = [*PROGRAMS] if compared else ["burst", "touched"]
     with TemporaryDirectory() as folder:
-        few = [*measured(Place(FEW, Path(folder)), rounds, told)]
-        place = Place(MANY, Path(folder))
+        few = [*measured(Place(FEW, Path(folder), names), rounds, told)]
+        place = Place(MANY, Path(folder), names)
         return Memories([*few, *measured(place, rounds, told)], two_workers(place, rounds, told))
 
 
@@ -200,7 +204,7 @@ def measured(place: Place, rounds: int, told: Callable[[str], None]) -> Iterator
     for number in range(rounds):
         told(f"in memory, {number + 1} of {rounds}")
         for crowd in place.crowds:
-            samples[crowd.title].append({name: once(place, name, crowd) for name in PROGRAMS})
+            samples[crowd.title].append({name: once(place, name, crowd) for name in place.workers})
     for crowd in place.crowds:
         yield figure_of(crowd, samples[crowd.title])
 
@@ -219,8 +223,12 @@ def once(place: Place, name: str, crowd: Crowd) -> float:
 
 def figure_of(crowd: Crowd, rounds: list[dict[str, float]]) -> InMemory:
     """Medians."""
-    costs = {name: median(one[name] for one in rounds) for name in PROGRAMS}
-    ratios = {f"to_{name}": median(one["burst"] / one[name] for one in rounds) for name in ("scalar", "unfetched", "alone")}
+    measured = rounds[0].keys()
+    costs = {name: median(one[name] for one in rounds) if name in measured else 0.0 for name in PROGRAMS}
+    ratios = {
+        f"to_{name}": median(one["burst"] / one[name] for one in rounds) if name in measured else 0.0
+        for name in ("scalar", "unfetched", "alone")
+    }
     return InMemory(crowd.title, crowd.is_known, crowd.size, **costs, **ratios)
 
 

@@ -176,7 +176,7 @@ def _in_memory(found: Memories) -> Table:
     headings = ("bursts of 64", "Mpps", "one by one", "no vectors", "no prefetch", "bytes alone")
     table = _table("In memory, one core: ns a frame", "", *headings)
     for one in found.figures:
-        others = [f"{cost:.0f} ({ratio:.2f})" for cost, ratio in one.beside]
+        others = [f"{cost:.0f} ({ratio:.2f})" if ratio else "-" for cost, ratio in one.beside]
         table.add_row(one.title, f"{one.burst:.1f}", f"{one.mpps:.1f}", *others, f"{one.touched:.1f}")
     if found.two:
         table.caption = f"in brackets: the burst's cost to that; two workers judge {found.two:.2f} times as many as one"

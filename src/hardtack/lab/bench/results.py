@@ -34,7 +34,7 @@ class Effort:
     hosts: int
     looks: int
     look_seconds: float
-    compile: bool  # whether compiling is timed
+    compile: bool  # whether compiling is timed, and what takes long to compile is measured
 
 
 FULL = Effort(20, 150_000, 20, 1, 5, 9, 10_000, 8, 3.0, True)

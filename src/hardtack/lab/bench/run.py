@@ -100,7 +100,7 @@ def measure(effort: Effort, console: Console) -> Results:
         scaled = scale(effort.attempts, next_one)
         changed = reload(effort.reloads, effort.hosts, next_one)
         seen = watched(effort.looks, effort.look_seconds, next_one)
-        remembered = in_memory(effort.attempts, next_one)
+        remembered = in_memory(effort.attempts, effort.compile, next_one)
         sized, table = sizes(effort.compile), memory(field.fronts.of(4))
     acks = forged(samples, siphash(field.workshop))
     after = stolen()
