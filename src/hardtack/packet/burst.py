@@ -17,13 +17,7 @@ from hardtack.compiler.language import (
     viewed,
 )
 from hardtack.compiler.memory import pointer_at
-from hardtack.packet.burst_records import (
-    BURST,
-    Batch,
-    Burst,
-    Frame,
-    Item,
-)
+from hardtack.packet.burst_records import BURST, NOT_MARKED, NOWHERE, Batch, Burst, Frame, Item
 from hardtack.packet.cookie.lanes import hash_4, hash_6, number_in, tag_in
 from hardtack.packet.cookie.time import own_moment, update
 from hardtack.packet.decide import judge, reach_host, read_segment
@@ -34,9 +28,9 @@ from hardtack.packet.front import carried_out
 from hardtack.packet.judge.ahead import ask_ahead
 from hardtack.packet.layout import NO_HOST
 from hardtack.packet.out.tap import note
-from hardtack.packet.state.connections import find_hashed, hashed, is_marked
+from hardtack.packet.state.connections import hashed, is_marked
 from hardtack.packet.state.count import count
-from hardtack.packet.state.near import fetch_mark, fetch_record, fetch_tags
+from hardtack.packet.state.near import fetch_mark, fetch_record, fetch_tags, find_near
 from hardtack.packet.state.seen import seen_by_front
 
 ITEM_SIZE, FRAME_SIZE = Item.itemsize, Frame.itemsize
@@ -104,7 +98,9 @@ def fetch_all(burst, size):
     """Where a connection may be known, the words are asked for that say where."""
     for number in range(size):
         item = item_of(burst, number)
+        item.likely = NOT_MARKED
         if item.reason == NONE and is_marked(item.name):
+            item.likely = NOWHERE
             fetch_tags(item.name)
 
 
@@ -115,7 +111,9 @@ def ask_all(frames, burst, size, moment):
     for number in range(size):
         frame, item = at(frames, number * FRAME_SIZE), item_of(burst, number)
         item.query.epoch = u64(NEVER)
-        if item.reason == NONE and not (is_marked(item.name) and fetch_record(item.name)):
+        if item.likely == NOWHERE:
+            item.likely = fetch_record(item.name)
+        if item.reason == NONE and item.likely < 0:
             count_4, count_6 = ask_ahead(frame, item, number, moment, burst, count_4, count_6)
     return count_4, count_6
 
@@ -135,7 +133,7 @@ def judge_all(frames, burst, size, moment):
         flow, name, reason = item.flow, item.name, item.reason
         note(frame)
         if reason == NONE:
-            reason = judge(frame, flow, name, find_hashed(name), moment, item.query)
+            reason = judge(frame, flow, name, find_near(name, item.likely), moment, item.query)
         count(reason, flow.host, flow.size)
         record = frame_at(frame)
         record.reason, record.action = reason, carried_out(frame, flow, reason)

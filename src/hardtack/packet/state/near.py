@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from hardtack.compiler.language import address, inlined, u64
 from hardtack.compiler.memory import prefetch
+from hardtack.packet.burst_records import NOWHERE
 from hardtack.packet.layout import WAYS
 from hardtack.packet.state.connections import (
     EACH,
     connection_at,
+    find_hashed,
     first_way,
+    is_called,
     mark_at,
     mark_word,
     perhaps_free,
     places,
     seat,
+    tag_at,
     tags_at,
 )
 
@@ -37,12 +41,25 @@ def fetch_tags(name):
 
 @inlined
 def fetch_record(name):
-    """The records that its tag fits, the first in each bucket; whether there are any."""
-    wanted = name.tag * u64(EACH)
+    """The records that its tag fits, the first in each bucket: the place of one of them, or NOWHERE."""
+    wanted, likely = name.tag * u64(EACH), NOWHERE
     one = perhaps_free(tags_at(name.first).word ^ wanted)
     other = perhaps_free(tags_at(name.second).word ^ wanted)
-    if one:
-        prefetch(address(connection_at(name.first * WAYS + first_way(one))))
     if other:
-        prefetch(address(connection_at(name.second * WAYS + first_way(other))))
-    return (one | other) != u64(0)
+        likely = name.second * WAYS + first_way(other)
+        prefetch(address(connection_at(likely)))
+    if one:
+        likely = name.first * WAYS + first_way(one)
+        prefetch(address(connection_at(likely)))
+    return likely
+
+
+@inlined
+def find_near(name, likely):
+    """As find_hashed; first where it is most likely."""
+    if likely >= 0:
+        entry = connection_at(likely)
+        if is_called(entry, name) and tag_at(likely) == name.tag:
+            name.place = likely
+            return entry
+    return find_hashed(name)
