@@ -31,8 +31,7 @@ BESIDE = {
     *("test_bench", "test_helper", "test_kernel_links", "test_kernel_standing", "test_objects"),
     *("test_output", "test_preflight", "test_shipped_programs", "test_succession", "test_doctors_sites"),
     *("test_metrics_lines", "test_metrics_exposition", "test_metrics_promtool", "test_metrics_stored", "test_metrics_sent"),
-    *("test_replay_live", "test_xsk", "test_steer", "test_af_xdp", "test_af_xdp_agent", "test_af_xdp_down"),
-    *("test_af_xdp_uplinks", "test_af_xdp_standing"),
+    *("test_replay_live", "test_xsk", "test_steer"),
 }
 
 # These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.

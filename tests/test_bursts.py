@@ -33,7 +33,7 @@ ROUNDS = 3  # of all sizes: some 6,000 frames
 AT_ONCE = 20
 HANDFULS = st.lists(st.tuples(frames(), moments(), st.integers(0, 1023)), min_size=AT_ONCE, max_size=AT_ONCE)
 STEADY = settings(
-    max_examples=60,
+    max_examples=200,
     deadline=None,
     database=None,
     derandomize=True,
@@ -45,7 +45,7 @@ LIMITS = {"frame_limit", "guess_limit", "host_limit", "newcomer_limit", "prefix_
 LIMITS |= {"source_limit", "source_waits", "syn_limit"}
 STRAY = {"stray_ack", "stray_data", "stray_fin"}
 OF_HOSTS = {reason.name for reason in Reason if reason.name.startswith("outbound")} | {"taught", "teach_limit"}
-OF_ROWS = {"no_room", "learn_limit", "rule_limit", "rule_source_limit"}
+OF_ROWS = {"no_room", "learn_limit", "rule_limit", "rule_source_limit", "rule_drop"}
 
 
 def test_a_burst_of_any_size_is_its_frames_one_by_one() -> None:

@@ -56,6 +56,7 @@ ELSEWHERE = {
     "hardtack bench --quick": f"{MINUTES}: tests/test_bench.py",
     "hardtack bench --quick --out out": f"{MINUTES}: tests/test_bench.py",
     ".venv/bin/python bench/beside.py f5b7ceb": f"{MINUTES}, and another revision",
+    ".venv/bin/python bench/af_xdp.py": f"{MINUTES}: tests/test_af_xdp.py runs the engine",
     "/opt/hardtack/bin/pip install --require-hashes -r requirements.txt": FETCHES,
     "/opt/hardtack/bin/pip install --no-deps dist/hardtack-0.1.0-py3-none-any.whl": "building a wheel compiles all programs",
     "systemctl daemon-reload": UNDER_SYSTEMD,
