@@ -262,21 +262,26 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(at: Scene) -> N
     def addresses(count: int) -> list[str]:
         return [str(IPv6Address(0x20010DB8 << 96 | dice.getrandbits(96))) for _ in range(count)]
 
-    def written() -> list[bytes]:
+    def written() -> tuple[list[bytes], list[bytes]]:
         with ExitStack() as parts:
             found = [parts.enter_context(pinned(at.net.outside, table)) for table in (HOSTS, NETS, PORTS, LISTED)]
             rest = [parts.enter_context(pinned(at.net.outside, table)) for table in (NAMES, POLICY, KEYS)]
             names, policy, keys = ([table.lookup(key_of(n)) or b"" for n in range(table.table.entries)] for table in rest)
-            return [*(bytes(table.memory()) for table in found), *names, *policy, *keys]
+            return [*(bytes(table.memory()) for table in found), *names, *policy], keys
 
     (at.folder / "many.txt").write_text("\n".join(addresses(130_000)))
     at.write(ONE, deny=[str(at.folder / "many.txt")], reload="manual")
     at.waits_for("reloaded by=file")
-    before, many = written(), {**TWO, "addresses": [*SECOND, *addresses(15_000)]}
+    many = {**TWO, "addresses": [*SECOND, *addresses(15_000)]}
     at.write({**ONE, "mss": 1000}, many, deny=[str(at.folder / "many.txt")], grace="9s", reload="manual")
-    status, answer = at.reload()
-    assert (status, answer["outcome"]) == (1, "refused") and "the table of prefixes is full" in answer["problems"][0]
-    assert written() == before and not at.answered(SECOND[0]) and at.answered(SERVER[0])
+    for _ in range(2):  # an epoch may begin meanwhile, with which the front renews its keys; but not twice
+        before = written()
+        status, answer = at.reload()
+        assert (status, answer["outcome"]) == (1, "refused") and "the table of prefixes is full" in answer["problems"][0]
+        after = written()
+        if after[1] == before[1]:
+            break
+    assert after == before and not at.answered(SECOND[0]) and at.answered(SERVER[0])
     at.write(ONE)
     assert at.reload()[1]["outcome"] == "changed"
 
