@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardtack.captures.native.memory import copy_bytes
-from hardtack.captures.native.records import MOST_FRAME, ROOM, place_of
+from hardtack.captures.native.records import MOST_FRAME, ROOM
 from hardtack.captures.native.walk import PACKET
 from hardtack.compiler.language import address, at, distance, i64, inlined, store32, u64
 from hardtack.compiler.memory import pointer_at
@@ -11,7 +11,6 @@ from hardtack.packet.frame.platform import head, tail
 
 BEGIN, AROUND = 28, 32  # bytes of a block before the frame, and before and behind it
 LONGEST = MOST_FRAME + 2 * ROOM + AROUND  # bytes of a block
-OUT = place_of("out")
 
 
 @inlined

@@ -7,7 +7,7 @@ are ours: locally administered ones (IEEE 802c), 02:00:00:00:00:01 for this mach
 from __future__ import annotations
 
 from hardtack.captures.native.memory import copy_bytes
-from hardtack.captures.native.records import BY_VERSION, COOKED, ETHERNET, ROOM, Reader, place_of
+from hardtack.captures.native.records import BY_VERSION, COOKED, ETHERNET, ROOM
 from hardtack.captures.native.walk import interface_at
 from hardtack.compiler.language import (
     at,
@@ -32,7 +32,6 @@ OURS_AND_HALF, REST = 0x0002_0100_0000_0002, 0x0200_0000
 BROADCAST, GROUP = 0x0002_FFFF_FFFF_FFFF, 0x0002_0100_005E_0001
 TO_ALL, TO_GROUP = 1, 2  # kinds of frames in a cooked header: PACKET_BROADCAST, PACKET_MULTICAST
 MAC = 6  # bytes
-SLOT, FRAME = place_of("slot"), place_of("frame", Reader)
 
 
 @inlined

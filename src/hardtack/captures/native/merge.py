@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hardtack.captures.native.records import DONE, FOUND, Reader, place_of
+from hardtack.captures.native.records import DONE, FOUND, Reader
 from hardtack.captures.native.walk import seek
 from hardtack.compiler.language import at, i64, inlined, u64, viewed
 from hardtack.compiler.memory import pointer_at
 
-READERS, READER_SIZE = place_of("readers"), Reader.itemsize
+READER_SIZE = Reader.itemsize
 
 reader_record = viewed(Reader)
 

@@ -38,7 +38,7 @@ CLOSING = 4
 SIMPLE, USUAL = 12, 28  # where the frame begins in a block
 NS = 1_000_000_000
 MOST_BITS = 34  # of a fraction of a second, so that its product with NS has 64
-INTERFACE_SIZE, TABLE, TAIL = Interface.itemsize, place_of("table", Reader), place_of("tail", Reader)
+INTERFACE_SIZE, TABLE = Interface.itemsize, place_of("table", Reader)
 
 interface_record = viewed(Interface)
 
