@@ -11,32 +11,31 @@ from af_xdp_ground import INSIDE_PLACE, Ground, carries, fill, ground, sizes
 from kernel_ground import needs_root, pin_directory
 
 from hardtack.compiler.objects import compiled
-from hardtack.engines.af_xdp import Engine, Wanted, all_tables, mapped_image
+from hardtack.engines.af_xdp import Engine, Wanted, all_tables, jumps, outliving
 from hardtack.engines.xdp import CONNECTIONS
 from hardtack.kernel import pins
 from hardtack.kernel.pins import Folder, link_name
 from hardtack.kernel.standing import Place, Standing
 from hardtack.lab.addresses import THIRD
 from hardtack.lab.topology import Topology
-from hardtack.packet.layout import Counters
-from hardtack.packet.programs import FRONT, STEER
-from hardtack.packet.steer_tables import FRONT_PLACE, STEERED
-from hardtack.packet.worker_records import WORKER_COUNTERS
+from hardtack.packet.layout import COUNTERS, Counters
+from hardtack.packet.programs import STEER
+from hardtack.packet.worker_records import of_workers
 
 pytestmark = needs_root
+WORKER_COUNTERS = of_workers(COUNTERS)
 
 
 def standing(folder: Folder) -> Standing:
     """Tables and programs, some of them adopted."""
     sized = sizes()
-    jumps = {STEERED.name: {FRONT_PLACE: mapped_image(compiled(FRONT))}}
     return Standing(
         folder,
-        [mapped_image(compiled(STEER))],
+        [compiled(STEER)],
         lasting=(CONNECTIONS, (WORKER_COUNTERS.name,)),
-        sizes=sized | {WORKER_COUNTERS.name: sized["counters"]},  # of one worker
-        also=(*all_tables(), WORKER_COUNTERS),
-        jumps=jumps,
+        sizes=sized,
+        also=(*all_tables(), *outliving(sized, 1)),
+        jumps=jumps(),
     )
 
 

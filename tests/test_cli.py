@@ -271,6 +271,9 @@ def test_check_for_programs(config: Path) -> None:
         "deny": ["198.18.0.0/15"],
         "reload": "auto",
         "rules": ["drop udp and src port 53 and dst port 53"],
+        "engine": "xdp",
+        "cpus": [],
+        "when_down": "pass",
     }
     assert [(host["name"], host["via"]) for host in told["host"]] == [("web", "kernel"), ("mail", "direct"), ("shop", "mac")]
     assert (told["connections_memory"], told["sources_memory"]) == (97_500_000, 31_250_000)

@@ -233,8 +233,7 @@ class NativeProgram:
 
     def __init__(self, source: Source, tables: Tables, means: Means = EVERYTHING) -> None:
         self._tables = {name: np.ascontiguousarray(memory) for name, memory in tables.items()}
-        built = objects.cached(source, means.target, partial(build, means=means))
-        library = llvm.JITLibraryBuilder().add_object_img(built)
+        library = llvm.JITLibraryBuilder().add_object_img(prepared(source, means))
         library.add_current_process()  # memcpy() and its like, which LLVM calls for what is long
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
@@ -262,6 +261,11 @@ class NativeProgram:
     def call(self, address: int) -> int:
         """What the entry returns for a record of its own at this address, which must outlive the call."""
         return int(self._entry(ctypes.cast(address, ctypes.POINTER(Frame))))
+
+
+def prepared(source: Source, means: Means = EVERYTHING) -> bytes:
+    """The object file of a program: from the cache, or built now, which may take a minute."""
+    return objects.cached(source, means.target, partial(build, means=means))
 
 
 def build(source: Source, means: Means = EVERYTHING) -> bytes:

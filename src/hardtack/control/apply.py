@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hardtack import journal
 from hardtack.agent import daemon, round_lo
@@ -20,6 +21,7 @@ from hardtack.control.attacks.entry import ATTACKS
 from hardtack.control.attacks.watching import Attacks
 from hardtack.control.connections import buckets_for, marks_for, places_entry
 from hardtack.control.coverage import Network
+from hardtack.control.crew import Crew
 from hardtack.control.fading import Fading
 from hardtack.control.following import Keeper
 from hardtack.control.handovers.failures import FAILURES, Failure
@@ -48,6 +50,7 @@ from hardtack.control.switching_on import Asking
 from hardtack.control.tables import device_entries, policy_entry
 from hardtack.control.taps import Ended
 from hardtack.control.wanted import Notes
+from hardtack.control.workers import join
 from hardtack.engines import xdp
 from hardtack.image import ONLY, Image
 from hardtack.kernel import interfaces
@@ -56,18 +59,22 @@ from hardtack.kernel.standing import Place, Standing
 from hardtack.packet.layout import NETWORKS
 from hardtack.packet.programs import SWEEPER
 
+if TYPE_CHECKING:
+    from hardtack.engines.af_xdp import Wanted
+
 
 @dataclass(frozen=True)
 class Ingredients:
     """What a front is made of besides its plan: programs, the agent's where this machine has one, rule programs.
 
-    `failing`: hosts that do not take hand-overs, by name; waits until they have been asked.
+    `failing`: hosts that do not take hand-overs, by name; waits until they have been asked. `workers`: of the af_xdp engine.
     """
 
     images: Sequence[Image]
     agent: Image | None
     jumps: Mapping[str, Mapping[int, Image]]
     failing: Callable[[], Mapping[str, Failure]]
+    workers: Wanted | None = None
 
 
 @dataclass
@@ -76,6 +83,7 @@ class AtWork:
 
     plan: Plan
     front: Standing
+    crew: Crew
     agent: Standing | None
     upkeep: Upkeep
     followers: Followers
@@ -120,13 +128,15 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     roots = planted(draft, plan.sources)
     sizes = {**plan.seats.sizes, NETWORKS.name: draft.wanted(LEARNED_BYTES)}
     before = folder.interfaces
-    tables = [NAMES, LISTED, RELOADS, RULE_TEXTS, ATTACKS, FAILURES]
-    front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps, kept=[ATTACKS.name]))
+    crew = Crew(given.workers)
+    tables, kept = [NAMES, LISTED, RELOADS, RULE_TEXTS, ATTACKS, FAILURES, *crew.tables(sizes)], [ATTACKS.name, *crew.kept]
+    front = parts.enter_context(xdp.load(folder, given.images, sizes, tables, given.jumps, kept=kept))
+    join(front.tables)
     goes_on = all(front.takes_over(place) for place in plan.places if place.answers)
     rules = plan.seats.rules.numbers.values()
     grace_until = succession.grace_until(plan.config, earlier, front, plan.protected, goes_on, rules)
     fill(front, plan, grace_until)
-    trees = draft.moved(front.tables[NETWORKS.name].memory())
+    trees = draft.moved(front.tables[NETWORKS.name].memory(), crew.wait)
     sources = Roots(trees, roots, front.tables["hosts"].memory())
     sources.write(plan.seats.numbers.values())
     handshakes = Handshakes(front.tables["hosts"].memory())
@@ -145,6 +155,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     handovers = Handovers(front.tables, handshakes, plan.config, plan.seats.numbers, given.failing())
     if agent:  # before the first cookie goes out, somebody must know what to do with it
         agent.attach(daemon.places(plan.uplinks))
+    crew.begin(front.tables, parts)
     refused = front.attach(plan.places)
     keep(front, agent)
     if grace_until not in (0, earlier.grace_until):  # one begins
@@ -157,7 +168,7 @@ def start(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts
     presence = Presence(*(part for part in (front, agent) if part))
     watching = [*watches.watches(plan.config, plan.seats.numbers, front, agent)]
     return AtWork(
-        *(plan, front, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting),
+        *(plan, front, crew, agent, upkeep, followers, marking, presence, watching, goes_on, connections, graces, waiting),
         trees=trees,
         roots=sources,
         handshakes=handshakes,

@@ -24,6 +24,9 @@ RESTART = {
     "inside": "programs are attached when a front starts",
     "connections": "the table is created when a front starts",
     "sources": "the table is created when a front starts",
+    "engine": "programs are attached when a front starts",
+    "cpus": "workers are started with the front",
+    "when_down": "the af_xdp engine is set up when a front starts",
 }
 
 EVENTS = "tokens are read and commands set only when a front starts"  # a URL may be a secret: it is not shown

@@ -51,8 +51,8 @@ class Closed:
 def find_exits(config: Config) -> tuple[Exit, ...]:
     """The exits, by their place in `exits`: first the uplinks, then those that are named.
 
-    Then those that the routes to hosts lead to now, with via = "direct", and all others, as far as there are places: a
-    reload may bring hosts behind them. InterfaceError.
+    Then those that the routes to hosts lead to now, with via = "direct". The xdp engine has all others, too, as far as there
+    are places: a reload may bring hosts behind them. The af_xdp engine opens no sockets in advance. InterfaceError.
     """
     uplinks = config.front.uplinks
     named = [*uplinks, *(host.out for host in config.hosts if host.out), *config.front.inside]
@@ -70,11 +70,12 @@ def scatters(ifindex: int) -> bool:
 
 
 def unnamed(config: Config, kernel: Routing) -> Iterator[int]:
-    """Where the routes to hosts lead now, then every Ethernet interface there is; of VLANs, what carries them."""
+    """Where the routes to hosts lead now, then, for the xdp engine, all Ethernet interfaces; of VLANs, what carries them."""
     direct = [ip_network(one) for host in config.hosts if host.via == "direct" for one in host.addresses]
     some = (network[min(1, network.num_addresses - 1)].packed for network in direct)  # of each an address
     used = dict.fromkeys(route.interface for address in some if (route := kernel.route(address)))
-    for index in (*used, *(index for index, _ in sorted(socket.if_nameindex()))):
+    others = sorted(socket.if_nameindex()) if config.front.engine == "xdp" else ()
+    for index in (*used, *(index for index, _ in others)):
         if (link := kernel.link(index)) and link.ethernet:
             yield link.lower or link.index
 

@@ -19,6 +19,7 @@ from hardtack.control.names import name_entry as name_entry
 from hardtack.control.names import name_in as name_in
 from hardtack.control.names import values_of as values_of
 from hardtack.control.proven import SourceTable
+from hardtack.control.workers import where, with_workers
 from hardtack.image import ONLY, Table
 from hardtack.kernel import bpf, pins
 from hardtack.kernel.maps import Map
@@ -62,8 +63,10 @@ class Tables:
         if name in self._found:
             return self._found[name]
         if found := self._folder.open(table, owner):
-            self._found[name] = self._open.enter_context(found)
-            return found
+            self._open.enter_context(found)
+            theirs = where(table) if not owner else None
+            self._found[name] = with_workers(found, self.get(theirs)) if theirs else found
+            return self._found[name]
         if name in self._folder.tables():
             raise AnotherVersion(
                 f"{self._folder.interface}: the table {table.name} was created by another version; use that "

@@ -27,6 +27,7 @@ from hardtack.kernel.tcp import Speech
 from hardtack.keys import Masters
 from hardtack.packet.entries import KEY_SETS
 from hardtack.packet.layout import KEYS
+from hardtack.packet.programs import FRONT, STEER
 
 ROOM = 2  # times as many sets of keys as there are, so that a reload may give each host other keys
 
@@ -165,7 +166,8 @@ def with_sets(pairs: Sequence[KeyFiles], earlier: Sequence[KeyFiles | None] = ()
 
 def places(config: Config, facts: Facts) -> list[Place]:
     """Where programs are to be."""
-    return xdp.places(config.front.uplinks, config.front.inside, config.leaving, facts.without_ethernet)
+    front, first = config.front, STEER if config.front.engine == "af_xdp" else FRONT
+    return xdp.places(front.uplinks, front.inside, config.leaving, facts.without_ethernet, first)
 
 
 def sites(config: Config, speech: Speech) -> list[Site]:

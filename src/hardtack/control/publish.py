@@ -79,7 +79,7 @@ def publish_numbers(here: AtWork, now: Plan, then: Plan) -> None:
 def settle(here: AtWork) -> None:
     """Before anything that the last reload has left is used again: no frame is on its way there any more."""
     if time.monotonic() - here.rules_changed < grace.LONG:
-        grace.wait_for_programs()
+        here.crew.wait()
         here.rules_changed = -math.inf
 
 

@@ -12,7 +12,7 @@ from hardtack.agent import daemon, record
 from hardtack.agent.hold import Hold, socket_path
 from hardtack.agent.image import agent_image
 from hardtack.agent.upkeep import Work, hang_bell, hold_signals, until_ended
-from hardtack.control import apply, preflight, rule_loads, rules, succession
+from hardtack.control import apply, crew, preflight, rule_loads, rules, succession
 from hardtack.control.adoption import adopted
 from hardtack.control.apply import AtWork, Ingredients
 from hardtack.control.attacks.asked import protect
@@ -120,9 +120,10 @@ def ingredients(config: Config, facts: Facts, failing: Callable[[], Mapping[str,
         for name in config.front.uplinks if host.via in ("direct", "mac") else ():
             interfaces.require_ethernet(name, f'write via = "kernel" for host "{host.name}"')
     where = places(config, facts)
-    jumps = rule_loads.jumps(rules.laid(rules.ruled(config)), where)
+    workers = crew.wanted(config, facts.exits)
+    jumps = rule_loads.jumps(rules.laid(rules.ruled(config)), where) | (crew.jumps() if workers else {})
     xdp.seeder()  # compiled, if it was not yet
-    return Ingredients(xdp.images(where), agent_image() if config.has_agent else None, jumps, failing)
+    return Ingredients(xdp.images(where), agent_image() if config.has_agent else None, jumps, failing, workers)
 
 
 def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, parts: ExitStack) -> AtWork:
@@ -135,7 +136,7 @@ def at_work(plan: Plan, earlier: Before, folder: Folder, given: Ingredients, par
 
 def works(here: AtWork) -> Sequence[Work]:
     """What is to be done every second."""
-    ours = here.upkeep, here.handovers, here.attacks, here.marking, here.fading, here.presence, here.taps
+    ours = here.upkeep, here.crew, here.handovers, here.attacks, here.marking, here.fading, here.presence, here.taps
     reports = [here.reports] if here.reports else []
     return [*ours, *reports, *here.watches, *here.waiting]
 

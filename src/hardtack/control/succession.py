@@ -30,7 +30,9 @@ from hardtack.image import ONLY
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder
 from hardtack.kernel.standing import Standing
-from hardtack.packet.layout import ALL_PORTS, HOSTS, NETS, POLICY, PORT_WORDS, PORTS, Host, Net, Policy
+from hardtack.packet.layout import ALL_PORTS, COUNTERS, HOSTS, NETS, POLICY, PORT_WORDS, PORTS, Host, Net, Policy
+from hardtack.packet.rule_tables import RULE_COUNTERS
+from hardtack.packet.worker_records import of_workers
 
 KEPT = (POLICY, LISTED, NETS, HOSTS, PORTS, RULE_TEXTS)  # tables that say what a front protects
 
@@ -115,6 +117,7 @@ def take_over(front: Standing, fresh: Collection[int], fresh_rules: Collection[i
         journal.note("dropped", logging.WARNING, table=table, why=why)
     bring_counters(front, "counters", fresh)
     bring_counters(front, "rule_counters", fresh_rules)
+    bring_workers(front, fresh, fresh_rules)
     bring_sources(front)
     known = bring_connections(front)
     if known:
@@ -137,6 +140,20 @@ def bring_counters(front: Standing, name: str, fresh: Collection[int]) -> None:
             new.update_all(key_of(number), old.lookup_all(key_of(number)))
     for number in fresh:
         new.update(key_of(number), bytes(new.table.value_size))
+
+
+def bring_workers(front: Standing, fresh: Collection[int], fresh_rules: Collection[int]) -> None:
+    """What workers of the af_xdp engine have counted that are not to go on with it: there are others now, or none."""
+    for table, unknown in ((COUNTERS, fresh), (RULE_COUNTERS, fresh_rules)):
+        theirs = of_workers(table)
+        if theirs.name in front.adopted or not (left := front.folder.open(theirs)):
+            continue
+        counters = front.tables[table.name]
+        entries = front.old.get(table.name, counters).table.entries
+        with left:
+            rows = np.frombuffer(left.memory(), np.uint64).reshape(-1, entries, theirs.value_size // 8).sum(0)
+        for number in {*np.flatnonzero(rows.any(1)).tolist()}.difference(unknown, range(counters.table.entries, entries)):
+            counters.add(key_of(number), rows[number, : table.value_size // 8].tolist())
 
 
 def bring_connections(front: Standing) -> int:

@@ -14,6 +14,7 @@ import errno
 import faulthandler
 import os
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -23,9 +24,10 @@ from types import MappingProxyType, TracebackType
 from typing import Literal, Self
 
 from hardtack.compiler import objects
+from hardtack.compiler.native import prepared
 from hardtack.engines.queue_plan import Crew, Seat, crew
-from hardtack.engines.worker_memory import Returns, Worker, own_tables, shared_tables
-from hardtack.image import MMAPABLE, ONLY, Image, Table
+from hardtack.engines.worker_memory import Returns, Worker, own_tables, records_of, shared_tables
+from hardtack.image import ONLY, Image, Table
 from hardtack.kernel import interfaces, links, maps, programs, xsk
 from hardtack.kernel.links import Link
 from hardtack.kernel.maps import Map
@@ -35,13 +37,14 @@ from hardtack.kernel.umem import FRAME_SIZES, HEADROOM, Umem, frame_size_for
 from hardtack.kernel.xsk import BusyPolling, Sizes, Socket, XskError, open_socket
 from hardtack.mistake import Mistake
 from hardtack.packet.programs import FRONT, HANDED, STEER, WORKER
-from hardtack.packet.steer_tables import FRONT_PLACE, HELD, JUDGED, MOST_QUEUES, PASSED, QUEUE_BITS
-from hardtack.packet.worker_records import NATIVE_ONLY
+from hardtack.packet.steer_tables import FRONT_PLACE, HELD, JUDGED, MOST_QUEUES, PASSED, QUEUE_BITS, STEERED
+from hardtack.packet.worker_records import COUNTED, NATIVE_ONLY, WORKERS, of_workers
 
 WhenDown = Literal["pass", "hold", "judge"]
 WHEN_DOWN = {"pass": PASSED, "hold": HELD, "judge": JUDGED}
 SIZES = Sizes(rx=2048, tx=1024, fill=2048, completion=1024)
 TAP_NAME = "hardtack%d"
+TURN = 20e-6  # s: about as long as one takes
 # What makes the kernel refuse a socket that is to share UMEM in zero-copy mode with interfaces that differ
 NOT_ZERO_COPY = (errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -67,26 +70,34 @@ class Wanted:
     sizes: Sizes = SIZES
 
 
-def mapped(table: Table) -> Table:
-    """The table as this engine needs it: an array that a process can map."""
-    return replace(table, flags=table.flags | MMAPABLE) if table.kind == "array" else table
-
-
-def mapped_image(image: Image) -> Image:
-    """The image with its tables as this engine needs them."""
-    return replace(image, tables=tuple(map(mapped, image.tables)))
-
-
 def all_tables() -> tuple[Table, ...]:
-    """Every table of the engine, once, as it needs it."""
-    tables = {table.name: mapped(table) for source in (WORKER, STEER) for table in source.tables}
+    """Every table of the engine, once."""
+    tables = {table.name: table for source in (WORKER, STEER) for table in source.tables}
     return tuple(table for name, table in tables.items() if name not in {one.name for one in NATIVE_ONLY})
+
+
+def outliving(sizes: Mapping[str, int], workers: int) -> tuple[Table, ...]:
+    """Tables of so many workers that readers see, and the next start may adopt; `sizes`: entries of tables, by name."""
+    own = ((of_workers(table), sizes.get(table.name, table.entries)) for table in COUNTED)
+    return replace(WORKERS, entries=workers), *(replace(table, entries=workers * entries) for table, entries in own)
+
+
+def jumps() -> dict[str, dict[int, Image]]:
+    """What the steering program goes on in. CompileError."""
+    return {STEERED.name: {FRONT_PLACE: objects.compiled(FRONT)}}
+
+
+def compile_all() -> None:
+    """Have what the engine takes in the cache: the workers' native code may take a minute. CompileError."""
+    prepared(WORKER)
+    for source in (STEER, HANDED, FRONT):
+        objects.compiled(source)
 
 
 class Engine:
     """The engine over filled tables, which must outlive it. `start` has it work; until then nothing is attached.
 
-    If one of them is `worker_counters`, which has as many entries for each worker as `counters`, workers count there.
+    Workers have their records and counters in `workers` and WORKERS_OWN, as far as these are among them: `outliving`.
     `adopted`: links of uplinks that have a steering program already, which ours then replaces. `attach`: else somebody else
     has loaded and attached the programs, over the same tables: kernel/standing.py. Mistake.
     """
@@ -114,8 +125,9 @@ class Engine:
     def _open(self) -> None:
         self._programs()
         shared, count = shared_tables(self.tables), len(self.crew.seats)
+        records = records_of(self.tables, count)
         for number in range(count):
-            worker = Worker(number, shared, own_tables(self.tables, number, count))
+            worker = Worker(number, shared, own_tables(self.tables, number, count), records[number : number + 1])
             self.workers.append(self._parts.enter_context(closing(worker)))
         self.sockets = self._sockets()
         share = self.umem.frames // len(self.workers)
@@ -131,6 +143,7 @@ class Engine:
                     port["kernel"] = taps[seat.interface].fds[worker.number]
                 if seat.owner != worker.number:
                     self._share(port, seat)
+            worker.record["zero_copy"] = self.zero_copy
             if self.wanted.busy:
                 worker.record["sleep_ms"] = 0
 
@@ -230,6 +243,14 @@ class Engine:
         for worker in self.workers:
             if failure := int(worker.record["failure"][0]):
                 raise EngineError(f"worker {worker.number} of the af_xdp engine has ended: {os.strerror(failure)}")
+
+    def settle(self) -> None:
+        """Come back when no worker works any more with anything that it found in tables before."""
+        before = [int(worker.record["turns"][0]) for worker in self.workers]
+        for worker, turns in zip(self.workers, before, strict=True):
+            worker.wake()
+            while worker.at_work and int(worker.record["turns"][0]) == turns:
+                time.sleep(TURN)
 
     def stop(self) -> None:
         """Nothing goes up any more; the workers end."""

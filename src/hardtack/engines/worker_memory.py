@@ -25,7 +25,7 @@ from hardtack.kernel.xsk import Ring, Socket
 from hardtack.packet import worker_records as records
 from hardtack.packet.burst_records import MOST_TOGETHER, Frame
 from hardtack.packet.programs import WORKER
-from hardtack.packet.worker_records import WORKER_COUNTERS
+from hardtack.packet.worker_records import COUNTED, LINE, WORKERS, of_workers
 
 Bytes = npt.NDArray[np.uint8]
 POINTER = 8  # bytes: a table of programs has addresses
@@ -58,11 +58,18 @@ class Returns:
 class Worker:
     """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU."""
 
-    def __init__(self, number: int, shared: Mapping[str, Bytes], own: Mapping[str, Bytes]) -> None:
+    def __init__(
+        self,
+        number: int,
+        shared: Mapping[str, Bytes],
+        own: Mapping[str, Bytes],
+        record: npt.NDArray[np.void] | None = None,
+    ) -> None:
         self.number, self.own = number, own
         self._program = NativeProgram(WORKER, {**shared, **own})
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self._program.address)
-        self.record = lines(records.Worker)[0:1]
+        self.record = lines(records.Worker) if record is None else record
+        self.record[:] = np.zeros(1, records.Worker)
         self.frames = lines(Frame, MOST_TOGETHER)
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.ports: npt.NDArray[np.void] = lines(records.Port)
@@ -105,7 +112,7 @@ class Worker:
         """Run, on this CPU; None: wherever. `first`: before ordinary threads. One of them may be the kernel's that receives:
         in a flood that would fill the RX ring in a part of its time, and leave the worker too little.
         """
-        self.record["stop"] = 0
+        self.record["stop"], self.record["cpu"] = 0, -1 if cpu is None else cpu
         self.thread = threading.Thread(target=self._run, args=(cpu, first), name=f"worker-{self.number}", daemon=True)
         self.thread.start()
 
@@ -117,10 +124,19 @@ class Worker:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         self._entry(self.record.ctypes.data)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether its thread runs, and has not failed."""
+        return self.thread is not None and self.thread.is_alive() and not self.record["failure"][0]
+
+    def wake(self) -> None:
+        """If it sleeps."""
+        os.eventfd_write(self.bell, 1)
+
     def stop(self) -> None:
         """Have it end, now; it has when this returns."""
         self.record["stop"] = 1
-        os.eventfd_write(self.bell, 1)
+        self.wake()
         if self.thread is not None:
             self.thread.join()
             self.thread = None
@@ -151,9 +167,17 @@ def write_ring(record: npt.NDArray[np.void], ring: Ring | None, kind: int) -> No
 def own_tables(tables: Mapping[str, Map], number: int, workers: int) -> dict[str, Bytes]:
     """What a worker has to itself, as large as the maps of these names: empty, or its part of a map that outlives it."""
     found = {table.name: own_memory(table, tables) for table in WORKER.tables if table.kind != "array"}
-    if WORKER_COUNTERS.name in tables:
-        found["counters"] = np.frombuffer(tables[WORKER_COUNTERS.name].memory(), np.uint8).reshape(workers, -1)[number]
+    for table in COUNTED:
+        if lasting := tables.get(of_workers(table).name):
+            found[table.name] = np.frombuffer(lasting.memory(), np.uint8).reshape(workers, -1)[number]
     return found
+
+
+def records_of(tables: Mapping[str, Map], workers: int) -> npt.NDArray[np.void]:
+    """The workers' records: in the map for them, if there is one."""
+    assert not records.Worker.itemsize % LINE
+    lasting = tables.get(WORKERS.name)
+    return np.frombuffer(lasting.memory(), records.Worker) if lasting else lines(records.Worker, workers)
 
 
 def own_memory(table: Table, tables: Mapping[str, Map]) -> Bytes:

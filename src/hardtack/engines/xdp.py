@@ -30,6 +30,7 @@ from hardtack.packet.programs import (
     RULED,
     SEEDER,
     SHIPPED,
+    STEER,
     SWEEPER,
 )
 from hardtack.packet.rule_tables import AFTER_RULES, PASSAGE, POSITION, RULE_PROGRAMS, RULE_PROGRAMS_IP
@@ -43,15 +44,15 @@ COUNTERS, RULE_COUNTERS = ("counters",), ("rule_counters",)
 
 
 def places(
-    uplinks: Sequence[str], inside: Sequence[str], leaving: bool, without_ethernet: Collection[str]
+    uplinks: Sequence[str], inside: Sequence[str], leaving: bool, without_ethernet: Collection[str], first: Source = FRONT
 ) -> list[Place]:
     """Where programs are to be, those that only watch first: they know of a connection before a frame of it is judged.
 
-    `without_ethernet`: interfaces where frames begin with IP.
+    `without_ethernet`: interfaces where frames begin with IP; `first`: what sees frames from clients first.
     """
     watching = [Place(link_name("leaving", name), LEAVING.name, name, "egress") for name in uplinks if leaving]
     watching += [incoming("inside", (INSIDE, INSIDE_IP), name, name in without_ethernet) for name in inside]
-    fronts = [incoming("front", (FRONT, FRONT_IP), name, name in without_ethernet) for name in uplinks]
+    fronts = [incoming("front", (first, FRONT_IP), name, name in without_ethernet) for name in uplinks]
     return [*watching, *(replace(front, answers=True) for front in fronts)]
 
 
@@ -94,10 +95,10 @@ def load(
 
 @dataclass(frozen=True)
 class RuleTable:
-    """A table of rule programs: which front goes on there, where rule programs go on, what kind they are."""
+    """A table of rule programs: with which programs at uplinks, where rule programs go on, what kind they are."""
 
     table: Table
-    front: Source
+    fronts: tuple[Source, ...]
     second: Source
     kind: ProgramKind
     link: Link
@@ -113,15 +114,15 @@ class RuleTable:
 
 
 RULE_TABLES = (
-    RuleTable(RULE_PROGRAMS, FRONT, FRONT_RULED, "xdp", "ethernet"),
-    RuleTable(RULE_PROGRAMS_IP, FRONT_IP, FRONT_IP_RULED, "tcx", "ip"),
+    RuleTable(RULE_PROGRAMS, (FRONT, STEER), FRONT_RULED, "xdp", "ethernet"),
+    RuleTable(RULE_PROGRAMS_IP, (FRONT_IP,), FRONT_IP_RULED, "tcx", "ip"),
 )
 
 
 def rule_tables(wanted: Sequence[Place]) -> list[RuleTable]:
     """Those that fronts at these places need."""
     names = {place.program for place in wanted}
-    return [table for table in RULE_TABLES if table.front.name in names]
+    return [table for table in RULE_TABLES if names & {front.name for front in table.fronts}]
 
 
 def rule_image(expressions: Sequence[Expression], kind: ProgramKind, place: int = 0) -> Image:

@@ -26,7 +26,8 @@ def entries(table: Map, start: int = 0, stop: int | None = None) -> Iterator[tup
     stop = table.table.entries if stop is None else stop
     for first in range(start, stop, many):
         count = min(many, stop - first)
-        yield first, _batch(table, first, count, size) or _one_by_one(table, first, count, stride)
+        values = _batch(table, first, count, size)
+        yield first, table.completed(first, values) if values else _one_by_one(table, first, count, stride)
 
 
 def _batch(table: Map, first: int, count: int, size: int) -> bytes | None:

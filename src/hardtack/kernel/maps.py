@@ -61,8 +61,12 @@ class Map:
         if not self.per_cpu:
             raise TypeError(f"table {self.table.name} holds one value for all CPUs: use lookup")
         size, step = self.table.value_size, self._stride
-        values = self._read(key, step * possible_cpus()) or b""
+        values = self.completed(struct.unpack("=I", key)[0], self._read(key, step * possible_cpus()) or b"")
         return [values[start : start + size] for start in range(0, len(values), step)]
+
+    def completed(self, first: int, values: bytes) -> bytes:
+        """What was read of a per-CPU table, from entry `first` on; of some tables there is more than the kernel knows."""
+        return values
 
     def totals(self, key: bytes) -> list[int]:
         """Of a per-CPU table of 64-bit counters: those of `key`, all CPUs added up; nothing without the key."""
@@ -83,6 +87,12 @@ class Map:
             raise TypeError(f"table {self.table.name} takes a value for each CPU, if it holds so many")
         name, content = self._key(key), buffer(b"".join(value.ljust(self._stride, b"\0") for value in values))
         self._call(Command.MAP_UPDATE_ELEM, struct.pack("=IIQQQ", self.fd, 0, address(name), address(content), ANY))
+
+    def add(self, key: bytes, numbers: Sequence[int]) -> None:
+        """To the counters of `key` on the first CPU: what that counts at this very moment may be lost. BpfError."""
+        first, *others = self.lookup_all(key)
+        more = (was + one for was, one in zip(memoryview(first).cast("Q"), numbers, strict=True))
+        self.update_all(key, [struct.pack(f"={len(numbers)}Q", *more), *others])
 
     def delete(self, key: bytes) -> bool:
         """Take `key` out; False if it was not there."""

@@ -210,13 +210,25 @@ class Standing:
 
         Programs in one may go on in another: all are there before any is filled.
         """
-        fresh = [table for table in tables if generic.plain(table).name not in self.tables]
+        fresh = [table for table in self._reached(tables) if generic.plain(table).name not in self.tables]
         for table in fresh:
             plain = generic.plain(table)
             self.tables[plain.name] = self._parts.enter_context(maps.create(plain))
         for table in fresh:
             for place, image in self._jumps.get(table.name, {}).items():
                 self.jump(generic.plain(table).name, place, generic.load(image, self.tables, self._parts))
+
+    def _reached(self, tables: Sequence[Table]) -> list[Table]:
+        """These tables of programs, and those that the programs in them go on through."""
+        found: dict[str, Table] = {}
+        waiting = [*tables]
+        while waiting:
+            table = waiting.pop(0)
+            if table.name not in found:
+                found[table.name] = table
+                inside = [one for image in self._jumps.get(table.name, {}).values() for one in image.tables]
+                waiting += [one for one in inside if one.kind == "prog_array"]
+        return [*found.values()]
 
     def _adopt(self, group: Sequence[Table]) -> None:
         """All of a group, or none of it."""

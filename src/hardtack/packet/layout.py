@@ -311,23 +311,23 @@ def table(name: str, kind: TableKind, value: np.dtype[Any], entries: int = 1, fl
 
 HOSTS = table("hosts", "array", Hosts, flags=MMAPABLE)
 NETS = table("nets", "array", Nets, flags=MMAPABLE)
-POLICY = table("policy", "array", Policy)
+POLICY = table("policy", "array", Policy, flags=MMAPABLE)
 PROMISE = table("promise", "array", Promise)
 NETWORKS = table("networks", "array", Networks, flags=MMAPABLE)
 RECENT = table("recent", "percpu_array", Recent)
 MOMENT = table("moment", "percpu_array", Moment)
-CLOCK = table("clock", "array", Clock)
+CLOCK = table("clock", "array", Clock, flags=MMAPABLE)
 WALK = table("walk", "percpu_array", Walk)
 EVICTED = ("other", "host", "prefix", "unconfirmed", "own_prefix", "busy_prefix", "half_open", "over")  # see eviction.py
 SEARCH = table("search", "percpu_array", Search)
-PLACES = table("places", "array", Places, also=PLACING)
+PLACES = table("places", "array", Places, flags=MMAPABLE, also=PLACING)
 SWEEP = table("sweep", "array", Sweep)
 CROWDS = table("crowds", "percpu_array", Crowds)
 PREFIXES = table("prefixes", "percpu_array", Prefix, PREFIX_CELLS)
 ASKED_FOR = table("asked", "percpu_array", Asked)
-EXITS = table("exits", "array", Exits)
+EXITS = table("exits", "array", Exits, flags=MMAPABLE)
 SEEN = table("seen", "array", Seen, flags=MMAPABLE)
-OUTSIDE = table("outside", "array", Outside)
+OUTSIDE = table("outside", "array", Outside, flags=MMAPABLE)
 WANTED = table("wanted", "array", Wanted, flags=MMAPABLE)
 SHEET = table("sheet", "percpu_array", Sheet)
 EXPLAINED = table("explained", "percpu_array", Flow)  # of packet/explained.py alone
@@ -340,9 +340,9 @@ AGENT_COUNTERS = table("counters", "percpu_array", AgentCounters, also=NUMBERED_
 
 # `entries` of these is for whoever makes them to choose: sets of keys; as many counters as hosts, BUDGETS_EACH times as many
 # budgets; PORT_WORDS for each set of ports; buckets, WAYS times as many places; words of two sets of marks
-KEYS = table("keys", "array", Keys, KEY_SETS)
+KEYS = table("keys", "array", Keys, KEY_SETS, MMAPABLE)
 COUNTERS = table("counters", "percpu_array", Counters, also=NUMBERED_REASONS)
-BUDGETS = table("budgets", "array", Budget, BUDGETS_EACH)
+BUDGETS = table("budgets", "array", Budget, BUDGETS_EACH, MMAPABLE)
 SHARES = table("shares", "percpu_array", Share, BUDGETS_EACH)
 PORTS = table("ports", "array", Ports, PORT_WORDS, MMAPABLE)
 TAGS = table("tags", "array", Tags, 1024, MMAPABLE)

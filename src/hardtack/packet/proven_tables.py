@@ -39,4 +39,4 @@ SourcePlaces = np.dtype([("buckets", "u8"), ("factors", "u8", (PROVEN_HASH_WORDS
 # `entries` of the first two are for whoever makes them to choose: buckets, and PROVEN_WAYS times as many places
 PROVEN_TAGS = table("proven_tags", "array", SourceTags, 64, MMAPABLE)
 PROVEN = table("proven", "array", Source, 64 * PROVEN_WAYS, MMAPABLE)
-PROVEN_PLACES = table("proven_places", "array", SourcePlaces)
+PROVEN_PLACES = table("proven_places", "array", SourcePlaces, flags=MMAPABLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hardtack.image import Table
+from hardtack.image import MMAPABLE, Table
 from hardtack.packet.layout import MOST_EXITS, table
 
 MOST_QUEUES = 256  # of an uplink; its frames are called by its number << QUEUE_BITS | queue
@@ -14,7 +14,7 @@ QUEUE_BITS = 8
 # connections pass, those of none for a protected port are dropped; JUDGED in the kernel, by the front's program
 PASSED, HELD, JUDGED = range(3)
 Steering = np.dtype([("when_down", "u8")], align=True)
-STEERING = table("steering", "array", Steering)
+STEERING = table("steering", "array", Steering, flags=MMAPABLE)
 
 XSKS = Table("xsks", "xskmap", 4, 4, MOST_EXITS << QUEUE_BITS)
 STEERED = Table("steered", "prog_array", 4, 4, 1)

@@ -5,11 +5,14 @@ Addresses are numbers of this process; offsets count from the UMEM's beginning.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from hardtack.image import MMAPABLE
+from hardtack.image import MMAPABLE, Table
 from hardtack.packet.burst_records import BURST
-from hardtack.packet.layout import MOST_EXITS, NUMBERED_REASONS, Counters, table
+from hardtack.packet.layout import COUNTERS, MOST_EXITS, SEARCH, table
+from hardtack.packet.rule_tables import RULE_COUNTERS
 
 LINE = 64  # bytes of a cache line
 
@@ -98,6 +101,10 @@ Worker = np.dtype(
         ("not_passed", "u8"),  # frames for the kernel that it did not take, or that there was no way for
         ("wakeups", "u8"),  # system calls to send or receive
         ("sleeps", "u8"),
+        ("cpu", "i8"),  # that it is pinned to; -1: none
+        ("zero_copy", "u8"),  # 1: the drivers work on the UMEM itself
+        ("turns", "u4"),  # of its loop, modulo 2^32: what it has found in tables in one, it has let go of after it
+        ("apart_2", "u1", (12,)),
     ],
     align=True,
 )
@@ -107,6 +114,15 @@ Timespec = np.dtype([("seconds", "i8"), ("nanoseconds", "i8")], align=True)
 # The monotonic clock, in ns, as it was when the burst began: coarse_ns() of native code
 BURST_CLOCK = table("burst_clock", "percpu_array", np.dtype([("ns", "u8")], align=True))
 NATIVE_ONLY = (BURST_CLOCK, BURST)  # no program in the kernel has them
-# The workers' own tables that outlive them. `entries` is for whoever makes it to choose: for each worker as many as
-# `counters` has, one worker's after the other's
-WORKER_COUNTERS = table("worker_counters", "array", Counters, 64, MMAPABLE, also=NUMBERED_REASONS)
+# What outlives workers: their records, and their own of tables that each CPU has its own of and that are read from outside
+WORKERS = table("workers", "array", Worker, 1, MMAPABLE)
+COUNTED = (COUNTERS, RULE_COUNTERS, SEARCH)
+
+
+def of_workers(own: Table) -> Table:
+    """Where they have it: one worker's entries after the other's, of whole cache lines."""
+    size = own.value_size + -own.value_size % LINE
+    return replace(own, name=f"worker_{own.name}", kind="array", value_size=size, flags=MMAPABLE)
+
+
+WORKERS_OWN = tuple(map(of_workers, COUNTED))

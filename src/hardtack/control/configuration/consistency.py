@@ -61,6 +61,7 @@ def contradictions(document: Document) -> Found:
     yield from rules_and_ports(front, hosts)
     yield from excluded_elsewhere(hosts)
     yield from metrics_and_their_keys(document.data.get("metrics"))
+    yield from engine_and_its_keys(front)
 
 
 def metrics_and_their_keys(metrics: Any) -> Found:
@@ -74,6 +75,13 @@ def metrics_and_their_keys(metrics: Any) -> Found:
             yield ("metrics", key), f"found {shown(metrics[key])}, without influx; leave it out: only InfluxDB uses it"
     if "influx_token_file" in metrics and str(metrics.get("influx")).startswith("udp:"):
         yield ("metrics", "influx_token_file"), "found with influx over UDP, which has no tokens; leave it out"
+
+
+def engine_and_its_keys(front: Table) -> Found:
+    """Keys of the af_xdp engine without it."""
+    for key in ("cpus", "when_down"):
+        if key in front and front.get("engine", "xdp") == "xdp":
+            yield ("front", key), f'found {shown(front[key])}; leave it out, or write engine = "af_xdp"'
 
 
 def is_plain(host: Table) -> bool:

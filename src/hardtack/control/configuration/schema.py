@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
+from hardtack.control.configuration.cpus import read_cpus
 from hardtack.control.configuration.endpoints import read_listen, read_target_url
 from hardtack.control.configuration.events import Events as Events
 from hardtack.control.configuration.hashed import Hashed, hashed
@@ -85,7 +86,8 @@ ALLOW, DENY = (
 class Front(Inert):
     """`[front]`: this machine, as it faces the internet.
 
-    `grace` in seconds; `replies_per_second` of all hosts together; what is per prefix, in a second.
+    `grace` in seconds; `replies_per_second` of all hosts together; what is per prefix, in a second. `cpus` of workers, none:
+    chosen automatically; `when_down`: of the af_xdp engine, as packet/steer_tables.py has it.
     """
 
     interface: Annotated[
@@ -109,6 +111,15 @@ class Front(Inert):
     deny: Annotated[Sources, DENY] = ()
     reload: Annotated[Literal["auto", "manual"], Write('reload = "auto" or reload = "manual"')] = "auto"
     rules: Annotated[Rules, RULES] = ()
+    engine: Annotated[Literal["xdp", "af_xdp"], Write('engine = "xdp" or engine = "af_xdp"')] = "xdp"
+    cpus: Annotated[
+        tuple[int, ...],
+        BeforeValidator(read_cpus),
+        Write('cpus = [2, 3, "8-11"], a list of CPUs for workers', "chosen automatically"),
+    ] = ()
+    when_down: Annotated[
+        Literal["pass", "hold", "judge"], Write('when_down = "pass" or when_down = "hold" or when_down = "judge"')
+    ] = "pass"
 
     @property
     def uplinks(self) -> tuple[str, ...]:

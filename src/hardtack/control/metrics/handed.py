@@ -9,6 +9,7 @@ from hardtack.control.handovers.failures import FAILURES
 from hardtack.control.pinned import NAMES, Tables, values_of
 from hardtack.control.reloads import RELOADS
 from hardtack.control.rule_texts import RULE_TEXTS
+from hardtack.control.workers import where, with_workers
 from hardtack.image import Table
 from hardtack.kernel.maps import Map
 from hardtack.kernel.standing import Standing
@@ -26,8 +27,10 @@ AGENTS = "agent"  # the name of the agent's counters, where it is on this machin
 def tables_of(front: Standing, agent: Standing | None) -> Iterator[tuple[str, Map]]:
     """What is to be handed over, by name."""
     for table in READ:
-        if found := front.tables.get(table.name):
-            yield table.name, found
+        theirs = where(table)
+        for name in (table.name, theirs.name) if theirs else (table.name,):
+            if found := front.tables.get(name):
+                yield name, found
     if agent:
         yield AGENTS, agent.tables["counters"]
 
@@ -40,7 +43,8 @@ class Handed(Tables):
 
     def get(self, table: Table, owner: str = "") -> Map | None:
         """By name."""
-        return self._maps.get(owner or table.name)
+        found, theirs = self._maps.get(owner or table.name), where(table) if not owner else None
+        return with_workers(found, self._maps.get(theirs.name)) if found and theirs else found
 
     def entries_of_names(self) -> list[bytes]:
         """As they are now."""

@@ -23,9 +23,10 @@ from hardtack.compiler.language import (
     viewed,
 )
 from hardtack.compiler.memory import pointer_at
-from hardtack.compiler.rings import clock_gettime, load_acquire, poll, read, write
+from hardtack.compiler.rings import clock_gettime, load_acquire, poll, read, store_release, write
 from hardtack.packet.burst import FRAME_SIZE, frame_at
 from hardtack.packet.burst_records import MOST_TOGETHER
+from hardtack.packet.tap_tables import offset_of
 from hardtack.packet.worker.burst import judge_burst
 from hardtack.packet.worker.frames import base_of, collect, free, refill, take_back
 from hardtack.packet.worker.ring import (
@@ -51,6 +52,7 @@ PORT_SIZE = Port.itemsize
 COARSE = 6  # CLOCK_MONOTONIC_COARSE: what bpf_ktime_get_coarse_ns() reads
 NS = 1_000_000_000  # in a second
 POLLIN = 1
+TURNS = offset_of("turns", Worker)
 UNSENT_MS = 1  # how long a worker sleeps whose frames the kernel has not all taken yet
 
 worker_at = viewed(Worker)
@@ -66,7 +68,9 @@ def worker(record):
     for number in range(own.port_count):
         fail(own, refill(own, port_at(own, number)))
     while load_acquire(record) == 0 and own.failure == 0:
-        if turn(own):
+        moved = turn(own)
+        store_release(at(record, TURNS), load32(record, TURNS) + 1)
+        if moved:
             idle = 0
         else:
             idle += 1
