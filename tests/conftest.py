@@ -7,6 +7,7 @@ import signal
 import tempfile
 
 import pytest
+from engine_ground import VARIABLE
 from hypothesis import settings
 
 # These only compute. All others have network namespaces, floods and daemons, and would be in each other's way.
@@ -34,6 +35,12 @@ BESIDE = {
     *("test_replay_live", "test_xsk", "test_steer"),
 }
 
+# These have fronts, and run with each engine: `pytest --engine af_xdp`.
+BOTH_ENGINES = {
+    *("test_capture", "test_grace", "test_lists", "test_reload", "test_rules_on_every_way", "test_several_uplinks"),
+    *("test_zz_tmp", "test_tags", "test_ways", "test_under_attack", "test_offers", "test_transfers", "test_http"),
+}
+
 # These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.
 ALONE = {"test_lab_life"}
 
@@ -56,9 +63,22 @@ settings.load_profile("patient")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--engine`: of the fronts under test."""
+    parser.addoption("--engine", choices=("xdp", "af_xdp"), help="run the tests that are for both engines with this one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """For the processes that tests start, too."""
+    if chosen := config.getoption("--engine"):
+        os.environ[VARIABLE] = chosen
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what may run beside the rest (see scripts/test), and what `make quick` runs."""
+    if config.getoption("--engine"):
+        items[:] = [item for item in items if item.path.stem in BOTH_ENGINES]
     for item in items:
         for name, stems in (("computing", COMPUTING), ("beside", BESIDE), ("alone", ALONE), ("quick", QUICK)):
             if item.path.stem in stems:

@@ -27,9 +27,9 @@ from hardtack.lab.attach import sink
 from hardtack.lab.capture import capturing
 from hardtack.lab.flood import flooding
 from hardtack.lab.packets.recipe import Target
-from hardtack.packet.layout import Counters
+from hardtack.packet.layout import COUNTERS, Counters
 from hardtack.packet.reasons import Reason
-from hardtack.packet.worker_records import WORKER_COUNTERS
+from hardtack.packet.worker_records import of_workers
 
 pytestmark = needs_root
 
@@ -149,7 +149,7 @@ def test_checksums_that_a_container_left_to_do(place: Ground) -> None:
 
 def test_counters_outlive_the_workers(place: Ground) -> None:
     entries = place.tables["counters"].table.entries
-    with maps.create(replace(WORKER_COUNTERS, entries=entries)) as table:
+    with maps.create(replace(of_workers(COUNTERS), entries=entries)) as table:
         counted = np.frombuffer(table.memory(), Counters)["tallies"][:, 2 * Reason.answered]
         for number in (1, 2):
             with place.engine(also={"worker_counters": table}) as engine:

@@ -20,7 +20,7 @@ ADDRESSES = {"direct": SERVER, "mac": SECOND}
 
 
 @contextmanager
-def straight(folder: Path, **settings_of_front: Value) -> Iterator[Topology]:
+def straight(folder: Path) -> Iterator[Topology]:
     """All of it at work."""
     with ExitStack() as parts:
         net = parts.enter_context(topology.routed())
@@ -31,7 +31,7 @@ def straight(folder: Path, **settings_of_front: Value) -> Iterator[Topology]:
             {"name": via, "addresses": addresses, "via": via, **(switch if via == "mac" else {})}
             for via, addresses in ADDRESSES.items()
         ]
-        settings = configuration(folder, net.outside, hosts, inside=[net.inside.name], **settings_of_front)
+        settings = configuration(folder, net.outside, hosts, inside=[net.inside.name])
         parts.enter_context(agent(net.far, folder))
         parts.enter_context(front(net.outside, settings))
         yield net

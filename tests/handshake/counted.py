@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hardtack.control.pinned import Tables
 from hardtack.image import Table
 from hardtack.kernel.maps import Map
 from hardtack.kernel.pins import Folder, Role
@@ -24,9 +25,9 @@ def folder_of(interface: Interface, role: Role = "front") -> Folder:
 @contextmanager
 def pinned(interface: Interface, table: Table, role: Role = "front", owner: str = "") -> Iterator[Map]:
     """A table of what is attached to an interface; `owner` "agent-": the agent's own, where front and host are one."""
-    found = folder_of(interface, role).open(table, owner)
-    assert found, f"{table.name} is not pinned for the {role} of {interface.name}"
-    with found:
+    with Tables(folder_of(interface, role)) as tables:
+        found = tables.get(table, owner)
+        assert found, f"{table.name} is not pinned for the {role} of {interface.name}"
         yield found
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine_ground import engine
 from handshake.counted import counts
 from hardtack.keys import make_key
 from hardtack.lab import topology
@@ -43,6 +44,7 @@ interface = "{interface}"
 key_file = "{key}"
 grace = "0s"
 check_hosts = false
+engine = "{engine}"
 
 [[host]]
 name = "some-ports"
@@ -132,6 +134,7 @@ def write_configuration(net: Topology, folder: Path, ports: Sequence[int] = PORT
         make_key(key)
     path = folder / "hardtack.toml"
     values = {
+        "engine": engine(),
         "some": list(SERVER),
         "every": list(SECOND),
         "ports": list(ports),

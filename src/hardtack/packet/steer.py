@@ -3,7 +3,8 @@
 What is not for a protected host passes. Of the rest, segments of TCP for protected ports go up, to the socket of the queue
 that they came in by. What the engine would only have to hand back to the kernel does not go up in the first place: the
 front's program judges it here, over the same tables. That is what is not TCP, other ports, hosts with rules, frames of
-several buffers; and where a host is reached by way of the kernel, segments of its known connections.
+several buffers; and where a host is reached by way of the kernel, segments of its known connections, from the host's first
+answer on. Until then they go up, too: they must not overtake the ACK that has opened the connection.
 
 handed() takes back what has gone up, and is for the kernel all the same: the first ACK of such a connection.
 """
@@ -17,7 +18,7 @@ from hardtack.packet.frame.parse import NONE, parse_addresses, parse_rest
 from hardtack.packet.frame.platform import head, queue_of, tail
 from hardtack.packet.host.again import INGRESS, redirect
 from hardtack.packet.judge.header import judge_header
-from hardtack.packet.layout import KERNEL, NO_HOST
+from hardtack.packet.layout import HOST_SEEN, KERNEL, NO_HOST
 from hardtack.packet.records import Flow, Name
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.count import count
@@ -68,10 +69,12 @@ def steer(frame):
     up = queue < MOST_QUEUES and has_socket(flow.uplink << QUEUE_BITS | (queue & (MOST_QUEUES - 1)))
     if up and host_of(flow).via != KERNEL:
         return send_up(flow.uplink << QUEUE_BITS | (queue & (MOST_QUEUES - 1)), DROP)
-    known = not absent(find(name))
+    entry = find(name)
     if not up:
-        return without_engine(frame, known)
-    return by_front(frame) if known else send_up(flow.uplink << QUEUE_BITS | (queue & (MOST_QUEUES - 1)), DROP)
+        return without_engine(frame, not absent(entry))
+    if not absent(entry) and entry.state & HOST_SEEN:
+        return by_front(frame)
+    return send_up(flow.uplink << QUEUE_BITS | (queue & (MOST_QUEUES - 1)), DROP)
 
 
 @inlined
