@@ -38,7 +38,7 @@ BESIDE = {
 # These have fronts, and run with each engine: `pytest --engine af_xdp`.
 BOTH_ENGINES = {
     *("test_capture", "test_grace", "test_lists", "test_reload", "test_rules_on_every_way", "test_several_uplinks"),
-    *("test_zz_tmp", "test_tags", "test_ways", "test_under_attack", "test_offers", "test_transfers", "test_http"),
+    *("test_tags", "test_ways", "test_under_attack", "test_offers", "test_transfers", "test_http"),
 }
 
 # These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.

@@ -28,6 +28,7 @@ LAYERS = (
         "hardtack.packet.sweep",
         "hardtack.packet.seed",
         "hardtack.packet.steer",
+        "hardtack.packet.relay",
     ),
     ("hardtack.packet.decide",),
     ("hardtack.packet.judge", "hardtack.packet.out"),

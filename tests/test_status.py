@@ -242,7 +242,7 @@ def test_json_has_all_of_it(ground: Ground, root: Path) -> None:
     assert list(told["attached"][0]) == [
         *("role", "interface", "interfaces", "modes", "programs", "process", "started", "configuration"),
         *("keys_until", "key_sets", "old_keys", "grace_left", "hosts", "handshakes", "rules", "no_host"),
-        *("connections", "sources", "agent", "reload", "attacks", "failures"),
+        *("connections", "sources", "agent", "reload", "attacks", "failures", "workers"),
     ]
     assert list(told["attached"][0]["connections"]) == [
         *("count", "origins", "states", "capacity", "memory", "memory_each", "evicted")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine_ground import engine
+
 from handshake.counted import counts
 from hardtack.keys import make_key
 from hardtack.lab import topology

@@ -30,6 +30,7 @@ from hardtack.control.metrics.server import MOST_CLIENTS, Server
 from hardtack.control.readout import RuleFrames
 from hardtack.control.reloads import Reloads
 from hardtack.control.token_file import TokenFileError, read_token
+from hardtack.control.workers import WorkerSeen
 from hardtack.packet.reasons import FRONT_REASONS, Reason
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,9 @@ def seen() -> Seen:
     attacks = Attacks(["web"], [True], [1000.0], [[5.0, 0.0, 0.0]], [[1.0, 0.5, 0.0]])
     rules = [RuleFrames("", RULE, 1, 2, 3, 4)]
     held = Held({"cookie": 3}, {"established": 3}, 10, 2, 1, 5)
-    return Seen(hosts, cpus, rules, held, {"over": 4}, attacks, {}, 0.0, 0.5, Reloads(5.0), {"admitted": 3}, 1.0, 0.01)
+    workers = [WorkerSeen(2, True, 9, 1, 2, 3, 3, 0, 0)]
+    told, agent = Reloads(5.0), {"admitted": 3}
+    return Seen(hosts, cpus, rules, held, {"over": 4}, attacks, {}, 0.0, 0.5, told, agent, workers, 1.0, 0.01)
 
 
 FACTS = Facts("eth0", (("eth0", "driver", True),), 1.0, "1.2", 5000.0, 7)

@@ -16,6 +16,7 @@ from hardtack.cli.summary import FEW, Groups, summary, summed
 from hardtack.control.handovers.failures import Failure
 from hardtack.control.holdings import Connections, ProvenSources
 from hardtack.control.readout import Attached, Frames, Handshake, Readout, Reload, RuleFrames, Snapshot
+from hardtack.control.workers import WorkerSeen
 from hardtack.printable import listed as some
 from hardtack.printable import printable
 
@@ -96,6 +97,8 @@ def headlines(one: Readout, now: float, *, every: bool = True) -> Iterator[str]:
     yield f"[bold]{one.role} on {'; '.join(escape(name) + modes.get(name, '') for name in one.interfaces)}[/]"
     yield f"programs: {', '.join(map(program, one.programs)) or '[red]none: nothing is attached[/]'}"
     yield process(one)
+    if one.workers:
+        yield workers(one.workers, one.process is not None)
     if one.reload:
         yield reload(one.reload)
     yield keys(one, now)
@@ -127,6 +130,18 @@ def process(one: Readout) -> str:
         last = f"; last started {clock(one.started)}{with_file}" if one.started else ""
         return f"process: [yellow]not running, the programs stay in place[/]{last}"
     return f"process: {one.process}, since {clock(one.started)}{with_file}"
+
+
+def workers(found: list[WorkerSeen], running: bool) -> str:
+    """Those of the af_xdp engine, and what they could not get rid of."""
+    copies = "zero-copy" if all(one.zero_copy for one in found) else "copy mode"
+    pinned = [str(one.cpu) for one in found if one.cpu is not None]
+    where = f" on CPUs {', '.join(pinned)}" if pinned else ""
+    state = f"{len(found)} workers{where}, {copies}" if running else "[yellow]no worker runs[/]"
+    full, refused = sum(one.ring_full for one in found), sum(one.not_passed for one in found)
+    lost = (full, "for a full TX ring"), (refused, "by the kernel")
+    dropped = "".join(f"; [yellow]{count:,} frames dropped {why}[/]" for count, why in lost if count)
+    return f"engine: af_xdp, {state}, {sum(one.received for one in found):,} frames{dropped}"
 
 
 def reload(told: Reload) -> str:

@@ -16,7 +16,7 @@ from hardtack.compiler.language import I64, Pointer, external, i64, u64
 
 I32 = ir.IntType(32)
 LIBC = "libc."  # begins the name of a symbol that stands for a function of the C library
-FUNCTIONS = ("sendto", "recvfrom", "poll", "read", "write", "clock_gettime", "__errno_location")
+FUNCTIONS = ("sendto", "recvfrom", "poll", "read", "write", "clock_gettime", "syscall", "__errno_location")
 
 
 @intrinsic
@@ -51,6 +51,8 @@ write = external(f"{LIBC}write", i64, types.int32, Pointer, u64)
 read = external(f"{LIBC}read", i64, types.int32, Pointer, u64)
 # int clock_gettime(clockid_t, struct timespec *): no system call for coarse clocks
 clock_gettime = external(f"{LIBC}clock_gettime", types.int32, types.int32, Pointer)
+# long syscall(long number, ...), of three arguments
+syscall = external(f"{LIBC}syscall", i64, i64, u64, u64, u64)
 # int *__errno_location(void): this thread's errno
 errno_location = external(f"{LIBC}__errno_location", Pointer)
 

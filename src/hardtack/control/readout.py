@@ -23,6 +23,7 @@ from hardtack.control.holdings import Connections, ProvenSources, connections, s
 from hardtack.control.pinned import Interfaces, Tables, all_of
 from hardtack.control.rule_texts import NOBODY, RULE_TEXTS, written
 from hardtack.control.totals import totals
+from hardtack.control.workers import WorkerSeen, workers_in
 from hardtack.image import ONLY
 from hardtack.kernel import batches, interfaces, links, pins
 from hardtack.kernel.interfaces import InterfaceError
@@ -44,6 +45,7 @@ from hardtack.packet.layout import (
 )
 from hardtack.packet.reasons import Reason, Verdict, verdict
 from hardtack.packet.rule_tables import RULE_COUNTERS
+from hardtack.packet.worker_records import WORKERS
 
 AGENTS_OWN = "agent-"  # before the names of tables that an agent in the front's process has for itself
 
@@ -130,6 +132,7 @@ class Readout:
     reload: Reload | None  # of a front
     attacks: dict[str, Attack]  # of a front's hosts that are protected only under attack
     failures: dict[str, Failure]  # by host; of a front
+    workers: list[WorkerSeen]  # of the af_xdp engine
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,7 @@ def state(folder: Folder, tables: Tables) -> Readout:
         reload=reload(tables) if front else None,
         attacks=attacks_in(tables) if front else {},
         failures=failures_in(tables) if front else {},
+        workers=workers_in(tables.get(WORKERS)) if front else [],
     )
 
 

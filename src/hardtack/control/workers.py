@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from hardtack.image import Table
 from hardtack.kernel.maps import Map, possible_cpus
-from hardtack.packet.worker_records import COUNTED, of_workers
+from hardtack.packet.worker_records import COUNTED, Worker, of_workers
 
 WHERE = {table.name: of_workers(table) for table in COUNTED}  # by the name of a per-CPU table, where workers have theirs
+
+
+@dataclass(frozen=True)
+class WorkerSeen:
+    """One worker. `cpu`: that it is pinned to, None: none; what follows `zero_copy` are frames since its start.
+
+    `received` is what the others but the last two add up to. `ring_full`: of replies and redirected frames those for which
+    the TX ring had no room; `not_passed`: of frames for the kernel those that it did not take.
+    """
+
+    cpu: int | None
+    zero_copy: bool
+    received: int
+    replied: int
+    redirected: int
+    passed: int
+    dropped: int
+    ring_full: int
+    not_passed: int
+
+
+FATES = ("received", "replied", "redirected", "passed", "dropped", "ring_full", "not_passed")
+
+
+def workers_in(table: Map | None) -> list[WorkerSeen]:
+    """All of a front, by number, also of one whose process has ended; none with the xdp engine."""
+    records = np.frombuffer(table.memory(), Worker) if table else ()
+    return [
+        WorkerSeen(int(one["cpu"]) if one["cpu"] >= 0 else None, bool(one["zero_copy"]), *(int(one[name]) for name in FATES))
+        for one in records
+    ]
 
 
 class WithWorkers(Map):

@@ -36,7 +36,7 @@ from hardtack.kernel.tap import Tap
 from hardtack.kernel.umem import FRAME_SIZES, HEADROOM, Umem, frame_size_for
 from hardtack.kernel.xsk import BusyPolling, Sizes, Socket, XskError, open_socket
 from hardtack.mistake import Mistake
-from hardtack.packet.programs import FRONT, HANDED, STEER, WORKER
+from hardtack.packet.programs import FRONT, HANDED, RELAY, STEER, WORKER
 from hardtack.packet.steer_tables import FRONT_PLACE, HELD, JUDGED, MOST_QUEUES, PASSED, QUEUE_BITS, STEERED
 from hardtack.packet.worker_records import COUNTED, NATIVE_ONLY, WORKERS, of_workers
 
@@ -90,7 +90,7 @@ def jumps() -> dict[str, dict[int, Image]]:
 def compile_all() -> None:
     """Have what the engine takes in the cache: the workers' native code may take a minute. CompileError."""
     prepared(WORKER)
-    for source in (STEER, HANDED, FRONT):
+    for source in (STEER, RELAY, HANDED, FRONT):
         objects.compiled(source)
 
 
@@ -144,11 +144,13 @@ class Engine:
                 if seat.owner != worker.number:
                     self._share(port, seat)
             worker.record["zero_copy"] = self.zero_copy
+            worker.watch(self.relay.fd)
             if self.wanted.busy:
                 worker.record["sleep_ms"] = 0
 
     def _programs(self) -> None:
         """The programs in the kernel, not attached; what to do while nobody works."""
+        self.relay = self._parts.enter_context(programs.load(objects.compiled(RELAY), self.tables))
         self.tables["steering"].update(ONLY, WHEN_DOWN[self.wanted.when_down].to_bytes(8, "little"))
         if not self._attach:
             return

@@ -31,6 +31,7 @@ Bytes = npt.NDArray[np.uint8]
 POINTER = 8  # bytes: a table of programs has addresses
 POLLIN = 1
 PATIENCE = 32  # turns without work before a worker sleeps
+RUN_SIZE = 80  # bytes of union bpf_attr, as BPF_PROG_TEST_RUN has it; the program's descriptor is first
 SLEEP_MS = 1000  # at most: nothing waits for it, but an interface that has gone is found out then
 RINGS = {"rx": xsk.RX, "tx": xsk.TX, "fill": xsk.FILL, "completion": xsk.COMPLETION}
 Polled = np.dtype([("fd", "i4"), ("events", "i2"), ("found", "i2")])  # struct pollfd
@@ -71,6 +72,7 @@ class Worker:
         self.record = lines(records.Worker) if record is None else record
         self.record[:] = np.zeros(1, records.Worker)
         self.frames = lines(Frame, MOST_TOGETHER)
+        self.run = np.zeros(RUN_SIZE // 4, np.uint32)
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.ports: npt.NDArray[np.void] = lines(records.Port)
         self.free = np.zeros(0, np.uint64)
@@ -93,6 +95,11 @@ class Worker:
             self.record[name] = value
         for place, port in exits.items():
             self.record["exits"][0, place] = port + 1
+
+    def watch(self, relay: int) -> None:
+        """Have frames that taps want shown by this program, a descriptor of packet/relay.py."""
+        self.run[0] = relay
+        self.record["run"], self.record["run_size"] = self.run.ctypes.data, RUN_SIZE
 
     def connect(self, sockets: Sequence[Socket], receives: Sequence[bool], interfaces: Sequence[int]) -> None:
         """Its sockets, in the order of its ports."""

@@ -65,7 +65,7 @@ WATCHED = (TAPS, TAPPED)  # by whoever looks at frames
 KNOWN = (*TABLE, *OURS, *SOURCES, POLICY, CLOCK, MOMENT, COUNTERS, WALK, SEARCH, BUDGETS, SHARES, PREFIXES, SEEN, *WATCHED)
 JUDGED = (*KNOWN, KEYS, CROWDS, ASKED_FOR, EXITS, DEVICES, OUTSIDE, SHEET, PASSAGE, WANTED)
 GOES_ON, GOES_ON_IP = (RULE_PROGRAMS, TAP_PROGRAMS), (RULE_PROGRAMS_IP, TAP_PROGRAMS_IP)  # by tail calls
-STEERED_BY = (OUTSIDE, SEEN, COUNTERS, WALK, STEERING, XSKS, STEERED)
+STEERED_BY = (OUTSIDE, SEEN, COUNTERS, WALK, TAPS, STEERING, XSKS, STEERED)
 RULED = (RULES, RULE_COUNTERS, RULE_BUCKETS, RULE_SOURCES)
 
 # `_ip`: where frames begin with IP. `_ruled`: goes on behind rule programs, with what the front has found
@@ -83,6 +83,7 @@ SEEDER = Source("seeder", "hardtack.packet.seed:seed", "xdp", (*TABLE, NETWORKS,
 AGENT = Source("agent", "hardtack.packet.agent:agent", "tcx", (KEYS, CLOCK, PROMISE, AGENT_COUNTERS, WALK, LOCALS, WAITING))
 # What the af_xdp engine takes from the kernel, and gives back to it
 STEER = Source("steer", "hardtack.packet.steer:steer", "xdp", (*TABLE, *OURS, *STEERED_BY), FRAGS)
+RELAY = Source("relay", "hardtack.packet.relay:relay", "xdp", (TAPPED, TAP_PROGRAMS), FRAGS)
 HANDED = Source("handed", "hardtack.packet.steer:handed", "tcx", (BELONGING,))
 
 # As native code, for engines that act on verdicts themselves: what they return is the reason
@@ -102,4 +103,5 @@ BURSTS = replace(
 )
 
 # Compiled into the wheel
-SHIPPED = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, SEEDER, AGENT, STEER, HANDED)
+OF_FRONT = (FRONT, FRONT_IP, FRONT_RULED, FRONT_IP_RULED, INSIDE, INSIDE_IP, LEAVING, SWEEPER, SEEDER)
+SHIPPED = (*OF_FRONT, AGENT, STEER, RELAY, HANDED)

@@ -19,6 +19,7 @@ from hardtack.packet.frame.platform import head, queue_of, tail
 from hardtack.packet.host.again import INGRESS, redirect
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.layout import HOST_SEEN, KERNEL, NO_HOST
+from hardtack.packet.out.tap import taps
 from hardtack.packet.records import Flow, Name
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.count import count
@@ -59,6 +60,8 @@ def steer(frame):
     else:
         reason = find_destination(flow)
     if reason != NONE:
+        if taps().on:
+            return by_front(frame)  # which shows it
         count(reason, flow.host, flow.size)
         return PASS
     parse_rest(frame, flow)

@@ -15,6 +15,7 @@ from hardtack.packet.layout import table
 
 MOST_TAPS = 4  # the first is for the front's process
 SNAP = 2048  # bytes of a frame that are copied; a power of two
+LAST_SHIFT = 8  # of packet/relay.py
 FEW_LEFT = 1 << 16  # frames until the next look, where nobody wants any
 
 # What a tap wants. `until`: in ns of the kernel's coarse clock; `every`: one frame of so many, by chance

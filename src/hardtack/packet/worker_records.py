@@ -86,6 +86,8 @@ Worker = np.dtype(
         ("polled", "u8"),  # struct pollfd of each receiving socket, and last of the eventfd that wakes it; how many
         ("polled_count", "i8"),
         ("bell", "i8"),  # that eventfd
+        ("run", "u8"),  # where the union bpf_attr is that has packet/relay.py run, and its size in bytes
+        ("run_size", "i8"),
         ("patience", "i8"),  # turns without work before it sleeps
         ("sleep_ms", "i8"),  # at most; 0: it never sleeps, but polls the driver
         # Its own
@@ -104,7 +106,7 @@ Worker = np.dtype(
         ("cpu", "i8"),  # that it is pinned to; -1: none
         ("zero_copy", "u8"),  # 1: the drivers work on the UMEM itself
         ("turns", "u4"),  # of its loop, modulo 2^32: what it has found in tables in one, it has let go of after it
-        ("apart_2", "u1", (12,)),
+        ("apart_2", "u1", (60,)),
     ],
     align=True,
 )

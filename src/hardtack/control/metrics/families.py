@@ -7,6 +7,7 @@ frame ever becomes a label.
 from __future__ import annotations
 
 from hardtack.agent.families import AGENT_FRAMES, BUILD, KEYS_EXPIRE, Family
+from hardtack.control.workers import FATES
 from hardtack.packet.layout import EVICTED
 from hardtack.packet.reasons import FRONT_REASONS, Reason, verdict
 
@@ -80,6 +81,12 @@ HANDOVER = Family(
     "hosts that fail",
 )
 
+WORKER_FRAMES = Family(
+    *("worker_frames", "counter", "Frames by worker of the af_xdp engine and what became of them, since its start."),
+    ("worker", "fate"),
+    f"{len(FATES)} * workers",
+)
+
 GRACE = Family("grace_left_seconds", "gauge", "Seconds until the grace period ends, 0 afterwards.")
 KEY_EPOCH = Family("key_epoch", "gauge", "Number of the current key epoch.")
 CLOCK_ERROR = Family(
@@ -117,7 +124,7 @@ SMALL = (
     *(CONNECTIONS, CONNECTION_STATES, CONNECTIONS_CAPACITY, EVICTED_CONNECTIONS),
     *(SOURCES, SOURCES_WAITING, SOURCES_CAPACITY),
     *(ATTACK_SINCE, ATTACK_PEAK, HANDOVER),
-    *(GRACE, KEYS_EXPIRE, KEY_EPOCH, CLOCK_ERROR, RELOADS, RELOADED, RELOAD_FAILED),
+    *(WORKER_FRAMES, GRACE, KEYS_EXPIRE, KEY_EPOCH, CLOCK_ERROR, RELOADS, RELOADED, RELOAD_FAILED),
     *(ATTACHED, HOSTS, UP, STARTED, BUILD, AGENT_FRAMES, *EXPORTER),
 )
 ALL = (*(family for pair in TRAFFIC for family in pair), *BY_HOST, *SMALL)

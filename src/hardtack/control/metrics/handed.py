@@ -16,10 +16,11 @@ from hardtack.kernel.standing import Standing
 from hardtack.packet.layout import CLOCK, CONNECTIONS, COUNTERS, PLACES, POLICY, SEARCH, TAGS
 from hardtack.packet.proven_tables import PROVEN, PROVEN_PLACES, PROVEN_TAGS
 from hardtack.packet.rule_tables import RULE_COUNTERS
+from hardtack.packet.worker_records import WORKERS
 
 READ = (
     *(COUNTERS, NAMES, RULE_TEXTS, RULE_COUNTERS, POLICY, CLOCK, ATTACKS, FAILURES, RELOADS),
-    *(PLACES, TAGS, CONNECTIONS, SEARCH, PROVEN_PLACES, PROVEN_TAGS, PROVEN),
+    *(PLACES, TAGS, CONNECTIONS, SEARCH, PROVEN_PLACES, PROVEN_TAGS, PROVEN, WORKERS),
 )
 AGENTS = "agent"  # the name of the agent's counters, where it is on this machine
 

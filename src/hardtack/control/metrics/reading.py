@@ -21,6 +21,7 @@ from hardtack.control.metrics.handed import AGENTS, Handed
 from hardtack.control.readout import RuleFrames, grace_left, ruled
 from hardtack.control.reloads import RELOADS, Reloads
 from hardtack.control.totals import Tallies
+from hardtack.control.workers import WorkerSeen, workers_in
 from hardtack.image import ONLY
 from hardtack.kernel import batches
 from hardtack.kernel.maps import possible_cpus
@@ -28,6 +29,7 @@ from hardtack.packet.entries import frames_of
 from hardtack.packet.layout import AGENT_COUNTERS, CLOCK, COUNTERS, POLICY, WAYS, Clock
 from hardtack.packet.proven_tables import PROVEN_WAYS
 from hardtack.packet.reasons import Reason
+from hardtack.packet.worker_records import WORKERS
 
 QUICK = 0.02  # s, which whoever asks can wait
 DUTY = 50  # the tables of connections and sources are gone through again after so many times as long as that took
@@ -80,6 +82,7 @@ class Seen:
     clock_error: float | None
     reloads: Reloads | None
     agent: Mapping[str, int] | None
+    workers: list[WorkerSeen]
     time: float
     seconds: float
 
@@ -112,6 +115,7 @@ class Reader:
                 clock_error=clock_error(self.tables),
                 reloads=reloads.read(self.tables.get(RELOADS)),
                 agent=by_reason(frames_of(agent.totals(ONLY))) if agent else None,
+                workers=workers_in(self.tables.get(WORKERS)),
                 time=now,
                 seconds=time.perf_counter() - began,
             )

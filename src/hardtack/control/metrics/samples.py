@@ -11,6 +11,7 @@ from hardtack.agent.families import AGENT_FRAMES, BUILD, KEYS_EXPIRE, Family
 from hardtack.control.attacks.entry import KINDS
 from hardtack.control.metrics import families as of
 from hardtack.control.metrics.reading import Seen, Traffic
+from hardtack.control.workers import FATES
 from hardtack.packet.reasons import FRONT_REASONS
 
 Labels = tuple[str, ...]  # values, in the order of Family.labels
@@ -108,6 +109,8 @@ def front(seen: Seen, facts: Facts) -> Iterator[Sample]:
         yield of.RELOADS, ("failure",), seen.reloads.failures
         yield of.RELOADED, (), seen.reloads.succeeded
         yield of.RELOAD_FAILED, (), float(seen.reloads.failed is not None)
+    for number, worker in enumerate(seen.workers):
+        yield from ((of.WORKER_FRAMES, (str(number), fate), getattr(worker, fate)) for fate in FATES)
     for name, mode, attached in facts.interfaces:
         yield of.ATTACHED, (name, "xdp" if mode != "tcx" else "tcx", mode), float(attached)
     yield of.HOSTS, (), sum(name != of.NOBODY for name in seen.hosts.names)

@@ -116,7 +116,7 @@ def serve(own, port):
             take(own, port, number, at(frames, number * FRAME_SIZE))
         advance(port.rx, count)
         consumed(port.rx)
-        judge_burst(frames, count)
+        judge_burst(own, frames, count)
         for number in range(count):
             act(own, port, at(frames, number * FRAME_SIZE))
         own.bursts += u64(1)
