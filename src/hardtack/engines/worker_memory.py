@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ class Returns:
 
 
 class Worker:
-    """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU."""
+    """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU.
+
+    `calls`: what it calls in place of functions of the C library (tests hold its clock so).
+    """
 
     def __init__(
         self,
@@ -64,9 +68,10 @@ class Worker:
         shared: Mapping[str, Bytes],
         own: Mapping[str, Bytes],
         record: npt.NDArray[np.void] | None = None,
+        calls: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.number, self.own = number, own
-        self._program = NativeProgram(WORKER, {**shared, **own})
+        self._program = NativeProgram(WORKER, {**shared, **own}, calls=calls)
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self._program.address)
         self.record = lines(records.Worker) if record is None else record
         self.record[:] = np.zeros(1, records.Worker)
@@ -122,7 +127,11 @@ class Worker:
         if first:
             with suppress(PermissionError):  # CAP_SYS_NICE
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        self._entry(self.record.ctypes.data)
+        self.run()
+
+    def run(self) -> int:
+        """In this thread, until it is told to stop: 0; or the errno that has ended it."""
+        return int(self._entry(self.record.ctypes.data))
 
     @property
     def at_work(self) -> bool:
