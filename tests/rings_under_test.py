@@ -24,12 +24,13 @@ Array = npt.NDArray[np.void]
 
 
 class Kernel:
-    """The other end of a socket's rings, of `entries` each."""
+    """The other end of a socket's rings, of `entries` each. `wakes`: whoever polls the socket is awake at once, always."""
 
-    def __init__(self, umem: Umem, kinds: Sequence[int] = xsk.ORDER, entries: int = 64) -> None:
+    def __init__(self, umem: Umem, kinds: Sequence[int] = xsk.ORDER, entries: int = 64, wakes: bool = True) -> None:
         self.umem, self.bytes = umem, np.frombuffer(umem.view(), np.uint8)
         self.here, there = socket.socketpair()
-        self.here.send(b"!")  # so a worker that polls it never sleeps
+        if wakes:
+            self.here.send(b"!")
         self.entries = entries
         self.rings = {kind: ring(kind, entries) for kind in kinds}
         self._memory = {kind: descriptors(kind, one) for kind, one in self.rings.items()}

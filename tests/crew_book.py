@@ -1,0 +1,259 @@
+"""A model of two workers' table: which connections there may be, where each frame must have gone, and what was counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+from clients_under_test import (
+    ACK_NUMBER,
+    ADDRESSES,
+    DATA,
+    SEQ,
+    TRANSPORT,
+    Bytes,
+    Kind,
+    Numbers,
+    addresses,
+    is_six,
+    isns,
+    ports,
+    records,
+    segments,
+)
+from crew_under_test import DOWN, UPLINK, WORKERS, Crew, Gone
+
+from hardtack.packet.layout import CLIENT_FIN, HOST_SEEN
+from hardtack.packet.reasons import Reason, Verdict, verdict
+
+OWN, SHARED, RESET, FORGED = 800, 400, 200, 100  # clients of a round: each worker's, both's; of its own those that end so
+SNAPSHOTS = 50  # of a round, at most
+COMPARED = 28  # bytes of a forwarded frame: of IPv4 addresses and the TCP header, of IPv6 addresses
+NAME = ("source_high", "source_low", "ports")
+FIXED = (*NAME, "destination_high", "destination_low", "host", "origin", "sent", "reach", "ack_reach", "charged")
+AHEAD = {Kind.syn: 0, Kind.ack: 1, Kind.data: 1, Kind.fin: 1 + DATA, Kind.rst: 1}
+NEXT = (1, 1 + DATA, 2 + DATA)  # after its cookie, its data, its FIN
+SENT = 7  # bytes that hosts have sent when there are data: an acknowledgment of those is no cookie
+Places = dict[int, set[int]]  # of clients, by number: where the table has them
+Sent = list[tuple[Kind, Numbers]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clients that begin in the same round."""
+
+    own: tuple[Numbers, ...]
+    shared: Numbers
+
+    def of(self, worker: int) -> Numbers:
+        """All whom a worker meets."""
+        return np.concatenate([self.own[worker], self.shared])
+
+
+@dataclass(frozen=True)
+class Made:
+    """Frames of a worker's round: what each is, whose, its bytes and how many there are."""
+
+    kinds: npt.NDArray[np.object_]
+    numbers: Numbers
+    frames: Bytes
+    sizes: npt.NDArray[np.uint32]
+
+
+class Book:
+    """What is known of all clients, and what the table had when it was looked at last."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew, self._number, self._random = crew, count(), np.random.default_rng(1)
+        self._names: dict[tuple[int, ...], int] = {}
+        self._cookies: dict[int, int] = {}
+        self._batches: list[Batch] = []
+        self.before: Places = {}
+        self._counted = self._counts()
+        self.remembered = self.missing = self.forwarded = self.dropped = self.ended = 0
+
+    def round(self) -> None:
+        """One round, and all that must hold after it."""
+        self._batches.append(Batch(tuple(self._new(OWN) for _ in range(WORKERS)), self._new(SHARED)))
+        given = [self._made(self._sent_by(worker)) for worker in range(WORKERS)]
+        self._hosts_speak()
+        snapshots = Snapshots(self.crew, self.before)
+        gone = self.crew.work([(made.frames, made.sizes) for made in given], snapshots.take)
+        before, after = sum(map(len, self.before.values())), self.look()
+        self._compare(given, gone, after)
+        snapshots.check(after)
+        self._account(given, gone, before, after)
+        self.before = after
+
+    def _new(self, number: int) -> Numbers:
+        found = np.array([next(self._number) for _ in range(number)], np.uint64)
+        rows = records(found, np.zeros(number, np.uint32))
+        names = dict(zip(names_of(rows), map(int, found), strict=True))
+        assert len(names) == number and not names.keys() & self._names.keys()
+        self._names |= names
+        return found
+
+    def _sent_by(self, worker: int) -> Sent:
+        """What its clients send in this round: the newest their SYNs, those of the last round their cookies, and so on."""
+        newest, *older = self._batches[:-5:-1]
+        found = [(Kind.syn, newest.of(worker)), (Kind.data, newest.own[worker][:FORGED])]
+        if older:
+            found.append((Kind.ack, older[0].of(worker)))
+        for batch, reset, others in zip(older[1:], (Kind.rst, Kind.data), (Kind.data, Kind.fin), strict=False):
+            found += [(reset, batch.own[worker][:RESET]), (others, batch.of(worker)[RESET:])]
+        return found
+
+    def _made(self, sent: Sent) -> Made:
+        """The frames, in a random order."""
+        parts = [segments(kind, numbers, AHEAD[kind], self._acks(kind, numbers)) for kind, numbers in sent]
+        kinds = np.concatenate([np.full(len(numbers), kind) for kind, numbers in sent])
+        numbers = np.concatenate([numbers for _, numbers in sent])
+        order = self._random.permutation(len(numbers))
+        frames, sizes = (np.concatenate(one)[order] for one in zip(*parts, strict=True))
+        return Made(kinds[order], numbers[order], frames, sizes)
+
+    def _acks(self, kind: Kind, numbers: Numbers) -> npt.NDArray[np.uint32]:
+        cookies = self._cookies_of(numbers)
+        return cookies * 0 if kind == Kind.syn else cookies + np.uint32(1 + (0 if kind == Kind.ack else SENT))
+
+    def _cookies_of(self, numbers: Numbers) -> npt.NDArray[np.uint32]:
+        return np.array([self._cookies.get(one, 0) for one in numbers.tolist()], np.uint32)
+
+    def _hosts_speak(self) -> None:
+        """Of those that will be reset the hosts have been heard, in the round before: only so an RST ends a connection."""
+        if len(self._batches) > 2:
+            ending = np.concatenate([own[:RESET] for own in self._batches[-3].own]).tolist()
+            places = [place for one in ending for place in self.before.get(one, ())]
+            self.crew.table.rows["state"][places] |= HOST_SEEN
+
+    def look(self) -> Places:
+        """What the table has, of whole entries: AssertionError for any other."""
+        table = self.crew.table
+        found = table.taken()
+        rows = table.rows[found]
+        numbers = np.array([self._names.get(name, -1) for name in names_of(rows)])
+        assert (numbers >= 0).all(), f"torn: nobody is called so: {rows[numbers < 0]}"
+        clients = numbers.astype(np.uint64)
+        wanted = records(clients, self._cookies_of(clients))
+        for field in FIXED:
+            assert (rows[field] == wanted[field]).all(), f"torn: {field} is another's: {rows[rows[field] != wanted[field]]}"
+        steps = rows["next"] - isns(clients)
+        assert np.isin(steps, NEXT).all(), f"torn: next is another's: {rows[~np.isin(steps, NEXT)]}"
+        assert not (rows["state"] & ~np.uint8(CLIENT_FIN | HOST_SEEN)).any(), "torn: state"
+        first, second, tags = table.seats(rows)
+        buckets = found // table.tags.shape[1]
+        placed = (table.tags.reshape(-1)[found] == tags) & ((buckets == first) | (buckets == second))
+        assert placed.all(), f"torn: under another's tag, or in another's bucket: {rows[~placed]}"
+        places: Places = {}
+        for number, place in zip(numbers.tolist(), found.tolist(), strict=True):
+            places.setdefault(number, set()).add(place)
+        return places
+
+    def _compare(self, given: list[Made], gone: list[Gone], after: Places) -> None:
+        """Where each frame went, and as what. None is answered or sent on twice: Crew.work."""
+        cookies = {*np.concatenate([made.numbers[made.kinds == Kind.ack] for made in given]).tolist()}
+        assert {*after} <= {*self.before} | cookies, "a connection that nobody has opened"
+        evicted = self._counts()["evicted"] > self._counted["evicted"]
+        for made, one in zip(given, gone, strict=True):
+            self._keep_answers(made, one)
+            check_sent_on(made, one)
+            for kind, number, port in zip(made.kinds, made.numbers.tolist(), one.ports.tolist(), strict=True):
+                if kind == Kind.syn:
+                    assert port == UPLINK, f"not answered: {number}"
+                elif kind == Kind.ack or (number in self.before and (number in after or not evicted)):
+                    assert port not in (UPLINK, DOWN), f"lost: {number}, whose {kind.name} went by {port}"
+                elif number not in self.before:
+                    assert port == DOWN, f"nobody knows {number}, whose {kind.name} went by {port}"
+
+    def _keep_answers(self, made: Made, gone: Gone) -> None:
+        """To whom each SYN-ACK goes, what it acknowledges; and its cookie."""
+        asked = made.kinds == Kind.syn
+        numbers, frames, sizes = made.numbers[asked], gone.frames[asked], gone.sizes[asked]
+        assert (sizes == made.sizes[asked]).all()
+        for six in (False, True):
+            mine = is_six(numbers) == six
+            tcp, at = TRANSPORT[six], ADDRESSES[six] + (16 if six else 4)
+            clients, answers = numbers[mine], frames[mine]
+            assert (answers[:, at:tcp] == addresses(clients)[:, 0 if six else 12 :]).all()
+            assert (words(answers[:, tcp + 2 : tcp + 4], ">u2") == ports(clients)).all()
+            acknowledged = words(answers[:, tcp + ACK_NUMBER : tcp + ACK_NUMBER + 4], ">u4")
+            assert (acknowledged == isns(clients) + np.uint32(1)).all()
+            for number, cookie in zip(clients.tolist(), words(answers[:, tcp + SEQ : tcp + SEQ + 4], ">u4").tolist(), strict=True):
+                assert self._cookies.setdefault(number, cookie) == cookie, "a shared client has two cookies"
+
+    def _account(self, given: list[Made], gone: list[Gone], before: int, after: Places) -> None:
+        """Every frame is counted once, and is in one place; every connection that has gone was evicted, or reset."""
+        now = self._counts()
+        new = {name: value - self._counted[name] for name, value in now.items()}
+        self._counted = now
+        frames = sum(len(made.sizes) for made in given)
+        assert (new["frames"], new["bytes"]) == (frames, sum(int(made.sizes.sum()) for made in given))
+        by_port = np.concatenate([one.ports for one in gone])
+        assert new["received"] == frames and new["passed"] == new["ring_full"] == 0
+        assert new["REPLY"] == new["replied"] == (by_port == UPLINK).sum()
+        assert new["DROP"] == new["dropped"] == (by_port == DOWN).sum()
+        assert new["FORWARD"] == new["redirected"] == (by_port > UPLINK).sum()
+        where = self.crew.where()
+        assert "twice" not in where and "kernel" not in where, {name: where[name] for name in where.keys() & {"twice", "kernel"}}
+        assert sum(map(len, where.values())) == self.crew.umem.frames
+        grown = sum(map(len, after.values())) - before
+        self.missing += new["remembered"] - new["evicted"] - new["reset"] - grown
+        self.remembered, self.ended = self.remembered + new["remembered"], self.ended + new["reset"]
+        self.forwarded, self.dropped = self.forwarded + new["FORWARD"], self.dropped + new["DROP"]
+
+    def _counts(self) -> dict[str, int]:
+        """By reason and by verdict, as counters have them; by what was done, as the workers' records have it."""
+        tallies = self.crew.tallies().astype(np.int64)
+        found = {reason.name: int(tallies[reason, 0]) for reason in Reason if reason < len(tallies)}
+        for one in Verdict:
+            found[one.name] = sum(found[reason.name] for reason in Reason if reason < len(tallies) and verdict(reason) == one)
+        for name in ("received", "replied", "redirected", "passed", "dropped", "ring_full"):
+            found[name] = sum(self.crew.count(name, worker) for worker in range(WORKERS))
+        found["frames"], found["bytes"] = tallies.sum(axis=0).tolist()
+        return found | {"evicted": self.crew.evicted()}
+
+
+class Snapshots:
+    """What was seen of the entries that the table had before a round, while it went on."""
+
+    def __init__(self, crew: Crew, before: Places) -> None:
+        self._table, self._found = crew.table, list[tuple[Bytes, npt.NDArray[np.void]]]()
+        self._owners = [(number, place) for number, places in before.items() for place in places]
+        self._places = np.array([place for _, place in self._owners], np.intp)
+        self.take()
+
+    def take(self) -> None:
+        """One more."""
+        if len(self._found) < SNAPSHOTS:
+            self._found.append((self._table.tags.reshape(-1)[self._places], self._table.rows[self._places]))
+
+    def check(self, after: Places) -> None:
+        """What was there before and is there after it was there all the time, whole."""
+        stayed = np.array([place in after.get(number, ()) for number, place in self._owners], bool)
+        tags, rows = self._found[0]
+        for seen_tags, seen in self._found:
+            assert (seen_tags == tags)[stayed].all(), "lost for a while"
+            for field in (*FIXED, "begun"):
+                assert (seen[field] == rows[field])[stayed].all(), f"torn for a while: {field}"
+
+
+def check_sent_on(made: Made, gone: Gone) -> None:
+    """Frames for exits leave as they came, but for link and hops; of IPv6, with a tag, and by the second exit."""
+    for six in (False, True):
+        mine = (gone.ports > UPLINK) & (is_six(made.numbers) == six)
+        at, tag = ADDRESSES[six], 4 if six else 0
+        assert (gone.ports[mine] == 1 + six).all()
+        assert (gone.sizes[mine] == made.sizes[mine] + tag).all()
+        assert (gone.frames[mine, at + tag : at + tag + COMPARED] == made.frames[mine, at : at + COMPARED]).all()
+
+
+def names_of(rows: npt.NDArray[np.void]) -> list[tuple[int, ...]]:
+    """Of records: what tells them apart."""
+    return list(zip(*(rows[field].tolist() for field in NAME), strict=True))
+
+
+def words(columns: Bytes, kind: str) -> npt.NDArray[np.uint32]:
+    """Numbers in network order."""
+    return np.ascontiguousarray(columns).view(kind).reshape(-1).astype(np.uint32)
