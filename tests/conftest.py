@@ -21,6 +21,7 @@ COMPUTING = {
     *("test_hostile_files", "test_mistakes", "test_units"),
     *("test_bursts", "test_capture_walk", "test_capture_damage", "test_replay", "test_replay_agreement"),
     *("test_worker_rings", "test_worker_frames", "test_queue_plan", "test_cpu_choice"),
+    "test_two_workers",
 }
 
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.

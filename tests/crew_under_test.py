@@ -34,12 +34,13 @@ from hardtack.packet.programs import WORKER
 from hardtack.packet.reasons import FRONT_REASONS
 from hardtack.packet.records import Search
 
-WORKERS, ENTRIES = 2, 8192  # of each ring
-SHARE = 4 * ENTRIES  # frames that a worker owns
+WORKERS, ENTRIES = 2, 1 << 16  # of each ring
+SHARE = 2 * ENTRIES  # frames that a worker owns
 FRAME_SIZE, ROOM = 256, 64  # bytes; before each frame that comes in
 UPLINK, EXITS = 0, (1, 2)
 DOWN = -1  # where nothing is sent
 PATIENCE = 60  # s: then something is wrong
+PAUSE = 0.0005  # s: the workers are to have both CPUs of a small machine
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -114,13 +115,15 @@ class Crew:
             descriptors["offset"], descriptors["size"] = taken + np.uint64(ROOM), sizes
             ends[UPLINK].write(xsk.RX, descriptors)
             bases.append(taken.astype(np.intp))
-        for ends, worker in zip(self.ends, self.workers, strict=True):
+        for ends in self.ends:
             ends[UPLINK].publish(xsk.RX)
+        for worker in self.workers:
             worker.wake()
         goals = [count + len(frames) for count, (frames, _) in zip(before, given, strict=True)]
         end = time.monotonic() + PATIENCE
         while [self.count("received", worker.number) for worker in self.workers] != goals:
             meanwhile()
+            time.sleep(PAUSE)
             assert time.monotonic() < end, "a worker works no more"
         self.settle()
         return [self._gone(worker, taken) for worker, taken in zip(self.workers, bases, strict=True)]

@@ -9,70 +9,77 @@ it was there all the time; nobody goes but who has ended or was evicted; and eve
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-import numpy as np
 import pytest
 from crew_book import Book
 from crew_under_test import Crew
 
-from hardtack.packet.layout import WAYS
+from hardtack.packet.layout import HALF_OPEN, WAYS
 
-LONG, SHORT, LARGE, SMALL = 40, 8, 8192, 64  # rounds; buckets
+ROUNDS = 8
+LARGE, SMALL, TINY = 32768, 4096, 64  # buckets: for all connections; for those of two rounds; for a hundred
 
 
-@pytest.fixture(params=[LARGE, SMALL], ids=["room for all", "evictions all the time"])
-def book(request: pytest.FixtureRequest) -> Iterator[Book]:
-    crew = Crew(request.param)
+@contextmanager
+def working(buckets: int) -> Iterator[Book]:
+    """Two workers, and the book about them."""
+    crew = Crew(buckets)
     yield Book(crew)
     crew.close()
 
 
-def test_nothing_is_lost_or_torn(book: Book) -> None:
-    buckets = book.crew.table.buckets
-    for _ in range(SHORT if buckets == LARGE else LONG):
-        book.round()
-    assert book.missing == 0 if buckets == LARGE else abs(book.missing) < 0.01 * book.remembered, book.missing
-    assert (book.crew.evicted() > 1000) == (buckets == SMALL)
-    assert book.forwarded and book.dropped and book.ended
-    assert buckets == LARGE or len(book.before) > 0.9 * SMALL * WAYS
+def test_nothing_is_lost_or_torn_where_there_is_room() -> None:
+    with working(LARGE) as book:
+        for _ in range(ROUNDS):
+            book.round()
+        assert not book.crew.evicted() and not book.missing and not book.torn
+        assert min(book.forwarded, book.dropped, book.ended) > 1000
 
 
-@pytest.fixture
+@pytest.mark.parametrize("buckets", [SMALL, TINY])
+def test_evictions_all_the_time(buckets: int) -> None:
+    """Where two newcomers want a place in the same bucket at the same moment, one may get none (`missing`): its next segment
+    is stray. If a worker is interrupted between having a place and writing its record, the other may take that for an idle
+    one and write there, too (`torn`): it is nobody's then, until it is evicted. Seen once in some five million evictions.
+    """
+    with working(buckets) as book:
+        for _ in range(ROUNDS):
+            book.round()
+        assert book.crew.evicted() > 10_000 and len(book.before) > 0.6 * buckets * WAYS
+        assert abs(book.missing) < 0.01 * book.remembered and len(book.torn) <= 2, (book.missing, book.torn)
+        assert min(book.forwarded, book.dropped) > 10_000 and (book.ended > 1000 or buckets == TINY)
+
+
+@contextmanager
 def begun() -> Iterator[Book]:
     """Two rounds are over: there are connections."""
-    crew = Crew(LARGE)
-    book = Book(crew)
-    book.round()
-    book.round()
-    yield book
-    crew.close()
+    with working(LARGE) as book:
+        book.round()
+        book.round()
+        assert book.before and not book.torn
+        yield book
 
 
-@pytest.mark.parametrize("field", ["ports", "source_low", "host", "sent", "ack_reach", "next"])
-def test_a_torn_entry_is_found(begun: Book, field: str) -> None:
-    """A field of one record in another."""
-    one, other, *_ = np.flatnonzero(begun.crew.table.tags)
-    rows = begun.crew.table.rows
-    rows[field][one] = rows[field][other] + (1 if rows[field][other] == rows[field][one] else 0)
-    with pytest.raises(AssertionError, match="torn"):
-        begun.look()
+def test_a_torn_entry_is_found() -> None:
+    """A field of one record in another; and a tag that is not the entry's."""
+    with begun() as book:
+        rows, tags, found = book.crew.table.rows, book.crew.table.tags.reshape(-1), book.crew.table.taken()
+        for place, field in zip(found, ["ports", "source_low", "host", "sent", "ack_reach", "next", "state"], strict=False):
+            other = next(one for one in found if rows[field][one] != rows[field][place]) if field != "state" else place
+            rows[field][place] = rows[field][other] | (HALF_OPEN if field == "state" else 0)
+        tags[found[-1]] ^= 255
+        book.look()
+        assert len(book.torn) == 8, book.torn
 
 
-def test_a_tag_of_anothers_is_found(begun: Book) -> None:
-    tags = begun.crew.table.tags.reshape(-1)
-    tags[np.flatnonzero(tags)[0]] ^= 255
-    with pytest.raises(AssertionError, match="torn"):
-        begun.look()
+def test_a_lost_connection_is_found() -> None:
+    with begun() as book, pytest.raises(AssertionError, match="lost"):
+        book.crew.table.tags.reshape(-1)[book.crew.table.taken()[::7]] = 0
+        book.round()
 
 
-def test_a_lost_connection_is_found(begun: Book) -> None:
-    tags = begun.crew.table.tags.reshape(-1)
-    tags[np.flatnonzero(tags)[0]] = 0
-    with pytest.raises(AssertionError, match="lost"):
-        begun.round()
-
-
-def test_a_frame_in_two_places_is_found(begun: Book) -> None:
-    begun.crew.workers[0].free[0] = begun.crew.workers[1].free[0]
-    with pytest.raises(AssertionError, match="twice"):
-        begun.round()
+def test_a_frame_in_two_places_is_found() -> None:
+    with begun() as book, pytest.raises(AssertionError, match="twice"):
+        book.crew.workers[0].free[0] = book.crew.workers[1].free[0]
+        book.round()
