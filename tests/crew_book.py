@@ -23,20 +23,17 @@ from clients_under_test import (
     records,
     segments,
 )
+from crew_snapshots import FIXED, Places, Snapshots, names_of
 from crew_under_test import DOWN, UPLINK, WORKERS, Crew, Gone
 
 from hardtack.packet.layout import CLIENT_FIN, HOST_SEEN
 from hardtack.packet.reasons import Reason, Verdict, verdict
 
 OWN, SHARED, RESET, FORGED = 5000, 3000, 1000, 500  # clients of a round: each worker's, both's; of its own those that end so
-SNAPSHOTS = 20  # of a round, at most
 COMPARED = 28  # bytes of a forwarded frame: of IPv4 addresses and the TCP header, of IPv6 addresses
-NAME = ("source_high", "source_low", "ports")
-FIXED = (*NAME, "destination_high", "destination_low", "host", "origin", "sent", "reach", "ack_reach", "charged")
 AHEAD = {Kind.syn: 0, Kind.ack: 1, Kind.data: 1, Kind.fin: 1 + DATA, Kind.rst: 1}
 NEXT = (1, 1 + DATA, 2 + DATA)  # after its cookie, its data, its FIN
 SENT = 7  # bytes that hosts have sent when there are data: an acknowledgment of those is no cookie
-Places = dict[int, set[int]]  # of clients, by number: where the table has them
 Sent = list[tuple[Kind, Numbers]]
 
 
@@ -178,6 +175,7 @@ class Book:
                     assert port == UPLINK, f"not answered: {number}"
                 elif kind == Kind.ack or (number in self.before and (number in after or not evicted)):
                     assert port not in (UPLINK, DOWN), f"lost: {number}, whose {kind.name} went by {port}"
+                    assert kind != Kind.rst or evicted or number not in after, f"not reset: {number}"
                 elif number not in self.before:
                     assert port == DOWN, f"nobody knows {number}, whose {kind.name} went by {port}"
 
@@ -232,30 +230,6 @@ class Book:
         return found | {"evicted": self.crew.evicted()}
 
 
-class Snapshots:
-    """What was seen of the entries that the table had before a round, while it went on."""
-
-    def __init__(self, crew: Crew, before: Places) -> None:
-        self._table, self._found = crew.table, list[tuple[Bytes, npt.NDArray[np.void]]]()
-        self._owners = [(number, place) for number, places in before.items() for place in places]
-        self._places = np.array([place for _, place in self._owners], np.intp)
-        self.take()
-
-    def take(self) -> None:
-        """One more."""
-        if len(self._found) < SNAPSHOTS:
-            self._found.append((self._table.tags.reshape(-1)[self._places], self._table.rows[self._places]))
-
-    def check(self, after: Places) -> None:
-        """What was there before and is there after it was there all the time, whole."""
-        stayed = np.array([place in after.get(number, ()) for number, place in self._owners], bool)
-        tags, rows = self._found[0]
-        for seen_tags, seen in self._found:
-            assert (seen_tags == tags)[stayed].all(), "lost for a while"
-            for field in (*FIXED, "begun"):
-                assert (seen[field] == rows[field])[stayed].all(), f"torn for a while: {field}"
-
-
 def check_sent_on(made: Made, gone: Gone) -> None:
     """Frames for exits leave as they came, but for link and hops; of IPv6, with a tag, and by the second exit."""
     for six in (False, True):
@@ -264,11 +238,6 @@ def check_sent_on(made: Made, gone: Gone) -> None:
         assert (gone.ports[mine] == 1 + six).all()
         assert (gone.sizes[mine] == made.sizes[mine] + tag).all()
         assert (gone.frames[mine, at + tag : at + tag + COMPARED] == made.frames[mine, at : at + COMPARED]).all()
-
-
-def names_of(rows: npt.NDArray[np.void]) -> list[tuple[int, ...]]:
-    """Of records: what tells them apart."""
-    return list(zip(*(rows[field].tolist() for field in NAME), strict=True))
 
 
 def words(columns: Bytes, kind: str) -> npt.NDArray[np.uint32]:
