@@ -20,7 +20,8 @@ COMPUTING = {
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
     *("test_hostile_files", "test_mistakes", "test_units"),
     *("test_bursts", "test_capture_walk", "test_capture_damage", "test_replay", "test_replay_agreement"),
-    *("test_worker_rings", "test_queue_plan"),
+    *("test_worker_rings", "test_worker_frames", "test_queue_plan", "test_cpu_choice"),
+    "test_two_workers",
 }
 
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
@@ -48,7 +49,7 @@ ALONE = {"test_lab_life"}
 QUICK = {
     *("test_config", "test_kernel_btf", "test_kernel_structures", "test_keys", "test_layers", "test_layout", "test_naive"),
     *("test_kernels", "test_naive_cookie", "test_places", "test_privileges", "test_record", "test_units"),
-    *("test_expressions", "test_hostile_files", "test_mistakes", "test_queue_plan"),
+    *("test_expressions", "test_hostile_files", "test_mistakes", "test_queue_plan", "test_cpu_choice"),
 }
 
 # Reports of fronts under test stay out of this machine's own; STATE_DIRECTORY is as systemd has it

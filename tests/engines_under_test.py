@@ -2,7 +2,8 @@
 
 eBPF runs by BPF_PROG_TEST_RUN, with its clocks held at the `clock` table so that a moment is exact. What it thought of a
 frame is read where an operator reads it, in the counters. Only what an engine can be made to show is compared: the reason,
-whose counter has it, the bytes of the frame as it leaves, and the table of connections; of eBPF also the action.
+whose counter has it, the bytes of the frame as it leaves, and the table of connections; of eBPF, and of a worker of the
+af_xdp engine (workers_under_test.py), also the action.
 
 Each has several CPUs, on which frames are seen: `cpu`. Native code is linked once for each, to what is that CPU's own and
 to what is all CPUs'; of eBPF they are this machine's.
@@ -85,7 +86,7 @@ RULES = range(64)  # numbers of any test
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a frame. Native code does not show the action."""
+    """What became of a frame. Native code alone does not show the action."""
 
     reason: Reason
     number: int
@@ -358,6 +359,9 @@ class Native:
         for own in self._own.values():
             for table in PER_CPU:
                 own[table][:] = 0
+
+    def close(self) -> None:
+        """Let go of what is not just memory."""
 
 
 def is_own(table: Table) -> bool:

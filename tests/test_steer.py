@@ -125,7 +125,7 @@ def test_scans_are_dropped_where_they_are(steered: Steered) -> None:
     ("when_down", "unknown", "known"),
     [
         ("pass", (PASS, []), (PASS, [])),
-        ("hold", (DROP, []), (PASS, [])),
+        ("hold", (DROP, [Reason.held]), (PASS, [])),
         ("judge", (TX, [Reason.answered]), (PASS, [Reason.connection])),
     ],
 )

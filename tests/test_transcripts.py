@@ -13,6 +13,7 @@ from kernel_ground import needs_root
 from naive.decide import REASONS
 from transcripts.playing import Player
 from transcripts.reading import Conversation, Segment, conversations, step
+from workers_under_test import Rings
 
 from hardtack.packet.reasons import Reason
 
@@ -27,10 +28,11 @@ def kernel() -> Iterator[Ebpf]:
         yield engine
 
 
-@pytest.fixture(scope="module", params=[Native, Bursts], ids=["alone", "in a burst"])
-def native(request: pytest.FixtureRequest) -> Native:
+@pytest.fixture(scope="module", params=[Native, Bursts, Rings], ids=["alone", "in a burst", "by a worker"])
+def native(request: pytest.FixtureRequest) -> Iterator[Native]:
     made: Native = request.param()
-    return made
+    yield made
+    made.close()
 
 
 @needs_root

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import mmap
-import socket
-import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,87 +15,18 @@ from lab_ground import eventually
 from naive import world
 from naive.frames import ACK, IPv4, Tcp, frame
 from naive.world import NOW
+from rings_under_test import Kernel, at
 
 from hardtack.engines.worker_memory import Returns, Worker
 from hardtack.kernel import xsk
-from hardtack.kernel.umem import HEADROOM, Umem
-from hardtack.kernel.xsk import Ring, Socket
+from hardtack.kernel.umem import Umem
 from hardtack.packet.entries import clock_entry
 from hardtack.packet.programs import WORKER
 
 ENTRIES, FRAMES = 64, 256  # of each ring; of the UMEM
-START = (1 << 32) - 100  # where indices begin: they wrap soon
-WRAP = 1 << 32
 SYN = frame(IPv4(), Tcp(destination_port=443))
 STRAY = frame(IPv4(), Tcp(destination_port=443, flags=ACK))
 ELSEWHERE = frame(IPv4(destination="198.51.100.99"), Tcp())
-
-
-class Kernel:
-    """The other end of a worker's rings."""
-
-    def __init__(self, umem: Umem) -> None:
-        self.umem, self.bytes = umem, np.frombuffer(umem.view(), np.uint8)
-        self.here, there = socket.socketpair()
-        self.here.send(b"!")  # so the worker never sleeps
-        self.rings = {kind: ring(kind) for kind in xsk.ORDER}
-        self.socket = Socket(there, "test", self.rings)
-        self.got = dict.fromkeys(self.rings, START)  # how far it has consumed, or produced
-
-    def receive(self, frames: Sequence[bytes]) -> list[int]:
-        """Frames come in, all at once, into buffers from FILL: their offsets. As many as there are buffers."""
-        found = []
-        for data in frames:
-            if not self.rings[xsk.FILL].content():
-                break
-            offset = self.take(xsk.FILL) + HEADROOM
-            self.bytes[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
-            self.put(xsk.RX, struct.pack("=QII", offset, len(data), 0))
-            found.append(offset)
-        self.publish(xsk.RX)
-        return found
-
-    def send_to(self, found: list[int]) -> list[int]:
-        """What is in TX is sent, and completed: its offsets join the others."""
-        while self.rings[xsk.TX].content():
-            found.append(self.take(xsk.TX))
-            self.put(xsk.COMPLETION, struct.pack("=Q", found[-1]))
-            self.publish(xsk.COMPLETION)
-        return found
-
-    def take(self, kind: int) -> int:
-        """The next descriptor of a ring that the worker produces."""
-        offset = self.rings[kind].offset_at(self.got[kind])
-        self.got[kind] = (self.got[kind] + 1) % WRAP
-        index(self.rings[kind].consumer)[0] = self.got[kind]
-        return offset
-
-    def put(self, kind: int, descriptor: bytes) -> None:
-        """One more into a ring that the worker consumes, which it does not know yet."""
-        place = self.rings[kind].descriptors + self.got[kind] % ENTRIES * len(descriptor)
-        at(place, len(descriptor))[:] = np.frombuffer(descriptor, np.uint8)
-        self.got[kind] = (self.got[kind] + 1) % WRAP
-
-    def publish(self, kind: int) -> None:
-        """Now it does."""
-        index(self.rings[kind].producer)[0] = self.got[kind]
-
-
-def ring(kind: int) -> Ring:
-    """An empty one in plain memory."""
-    made = Ring(mmap.mmap(-1, 4096), (0, 64, 192, 128), ENTRIES, kind)
-    index(made.producer)[0] = index(made.consumer)[0] = START
-    return made
-
-
-def at(place: int, size: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    """Memory of this process."""
-    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(place))
-
-
-def index(place: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-    """An index of a ring."""
-    return at(place, 4).view(np.uint32)
 
 
 @contextmanager
@@ -124,9 +51,7 @@ def kernel() -> Iterator[Kernel]:
         made = Kernel(umem)
         assert umem.frame_size == 2048
         yield made
-        made.here.close()
-        made.socket.close()
-        del made.bytes
+        made.close()
 
 
 def is_ready(kernel: Kernel) -> bool:

@@ -17,7 +17,7 @@ from naive.state import PLENTY, Host, State, Via, mapped
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 CHRISTMAS = FIN | PSH | URG
 NOBODY = 0  # the number of no host
-REASONS = {reason for reason in Reason if reason < FRONT_REASONS}
+REASONS = {reason for reason in Reason if reason < FRONT_REASONS} - {Reason.held}  # but the steering program's
 
 
 @dataclass(frozen=True)

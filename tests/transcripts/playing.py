@@ -174,6 +174,7 @@ class Player:
         thought = self._twin.run(given, now_ms, "inside" if step.from_host else "outside", cpu=cpu, ms=ms)
         assert outcome.reason == step.reason, f"{outcome.reason.name}, not: {step.line}"
         assert str(outcome) == str(thought), step.line
+        assert step.from_host or outcome.action in (None, thought.action), step.line
         if step.reason == Reason.answered:
             answer = parse(outcome.frame)
             assert isinstance(answer, Parsed)

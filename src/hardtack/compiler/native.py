@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import count
+from types import MappingProxyType
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -226,19 +227,22 @@ EVERYTHING = Means()
 class NativeProgram:
     """A program as machine code, bound to the memory of its tables, which must outlive it.
 
-    `address`: of `int32_t entry(Frame *)`, or of whatever record its entry takes.
+    `address`: of `int32_t entry(Frame *)`, or of whatever record its entry takes. `calls`: functions that it calls in place
+    of those of the C library, by rings.symbols()'s names; they must outlive it, too.
     """
 
     _names = count()
 
-    def __init__(self, source: Source, tables: Tables, means: Means = EVERYTHING) -> None:
+    def __init__(
+        self, source: Source, tables: Tables, means: Means = EVERYTHING, calls: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._tables = {name: np.ascontiguousarray(memory) for name, memory in tables.items()}
         library = llvm.JITLibraryBuilder().add_object_img(prepared(source, means))
         library.add_current_process()  # memcpy() and its like, which LLVM calls for what is long
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
             library.import_symbol(SIZE + name, memory.nbytes)
-        for name, place in rings.symbols().items():
+        for name, place in {**rings.symbols(), **calls}.items():
             library.import_symbol(name, place)
         self._engine = llvm.create_lljit_compiler(_machine())
         name = f"{source.name}-{next(self._names)}"

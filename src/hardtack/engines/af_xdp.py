@@ -25,6 +25,7 @@ from typing import Literal, Self
 
 from hardtack.compiler import objects
 from hardtack.compiler.native import prepared
+from hardtack.engines.cpu_choice import choose, node_of, running_on, topology
 from hardtack.engines.queue_plan import Crew, Seat, crew
 from hardtack.engines.worker_memory import Returns, Worker, own_tables, records_of, shared_tables
 from hardtack.image import ONLY, Image, Table
@@ -58,7 +59,7 @@ class EngineError(Mistake):
 @dataclass(frozen=True)
 class Wanted:
     """`uplinks`: interface by number, its place in `exits`; `exits`: others that frames leave by, likewise. `cpus`: one for
-    each worker, at most so many; none: as many as there are queues, wherever.
+    each worker, at most so many; none: as many as there are queues, and CPUs are chosen (cpu_choice.py).
     """
 
     uplinks: Mapping[int, str]
@@ -116,6 +117,7 @@ class Engine:
         self._attach = attach
         self._parts, self._devices = ExitStack(), ExitStack()
         self.crew = crew_for(wanted)
+        self.cpus = cpus_for(wanted, len(self.crew.seats))
         try:
             self._open()
         except BaseException:
@@ -129,7 +131,8 @@ class Engine:
         for number in range(count):
             worker = Worker(number, shared, own_tables(self.tables, number, count), records[number : number + 1])
             self.workers.append(self._parts.enter_context(closing(worker)))
-        self.sockets = self._sockets()
+        with running_on(self.cpus):  # the kernel takes the UMEM's pages when a socket registers it: from their node
+            self.sockets = self._sockets()
         share = self.umem.frames // len(self.workers)
         self.returns = Returns(len(self.workers), share)
         places = {**self.wanted.uplinks, **self.wanted.exits}
@@ -227,7 +230,7 @@ class Engine:
         if not faulthandler.is_enabled():
             faulthandler.enable()  # a crash in native code ends the process: then where it was is told
         for number, worker in enumerate(self.workers):
-            worker.start(self.wanted.cpus[number] if self.wanted.cpus else None, first=not self.wanted.busy)
+            worker.start(self.cpus[number] if self.cpus else None, first=not self.wanted.busy)
         numbers = {name: number for number, name in self.wanted.uplinks.items()}
         for (_, seat), socket in self.sockets.items():
             if seat.receives and seat.queue < MOST_QUEUES:
@@ -282,7 +285,13 @@ def crew_for(wanted: Wanted) -> Crew:
     uplinks = [*wanted.uplinks.values()]
     names = [*uplinks, *wanted.exits.values()]
     queues = {name: checked(name, name in uplinks) for name in names}
-    return crew(uplinks, names, queues, len(wanted.cpus) or os.cpu_count() or 1)
+    return crew(uplinks, names, queues, len(wanted.cpus) or len(os.sched_getaffinity(0)))
+
+
+def cpus_for(wanted: Wanted, workers: int) -> Sequence[int]:
+    """One for each worker, at least; none: they run wherever."""
+    near = {node for name in wanted.uplinks.values() if (node := node_of(name)) is not None}
+    return wanted.cpus or choose(topology(), near, workers)
 
 
 def require_cpus(cpus: Sequence[int]) -> None:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any, Protocol
 
-from hardtack.engines.af_xdp import Engine
+from hardtack.engines.worker_memory import Returns, Worker
 from hardtack.kernel import xsk
+from hardtack.kernel.umem import Umem
+from hardtack.kernel.xsk import Socket
 
 NAMES = {xsk.RX: "rx", xsk.TX: "tx", xsk.FILL: "fill", xsk.COMPLETION: "completion"}
 
 
-def census(engine: Engine) -> dict[str, list[int]]:
+class Counted(Protocol):
+    """Workers and their sockets: an Engine."""
+
+    umem: Umem
+    returns: Returns
+    workers: list[Worker]
+    sockets: dict[Any, Socket]
+
+
+def census(engine: Counted) -> dict[str, list[int]]:
     """Frames' offsets by where they are: "free", "returning", or a kind of ring; "twice"; and "kernel": nowhere else.
 
     The kernel holds what it is sending, and in copy mode a frame that it had no room to receive into.

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,10 @@ class Returns:
 
 
 class Worker:
-    """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU."""
+    """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU.
+
+    `calls`: what it calls in place of functions of the C library (tests hold its clock so).
+    """
 
     def __init__(
         self,
@@ -65,14 +69,15 @@ class Worker:
         shared: Mapping[str, Bytes],
         own: Mapping[str, Bytes],
         record: npt.NDArray[np.void] | None = None,
+        calls: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.number, self.own = number, own
-        self._program = NativeProgram(WORKER, {**shared, **own})
+        self._program = NativeProgram(WORKER, {**shared, **own}, calls=calls)
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self._program.address)
         self.record = lines(records.Worker) if record is None else record
         self.record[:] = np.zeros(1, records.Worker)
         self.frames = lines(Frame, MOST_TOGETHER)
-        self.run = np.zeros(RUN_SIZE // 4, np.uint32)
+        self.attr = np.zeros(RUN_SIZE // 4, np.uint32)
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.ports: npt.NDArray[np.void] = lines(records.Port)
         self.free = np.zeros(0, np.uint64)
@@ -98,8 +103,8 @@ class Worker:
 
     def watch(self, relay: int) -> None:
         """Have frames that taps want shown by this program, a descriptor of packet/relay.py."""
-        self.run[0] = relay
-        self.record["run"], self.record["run_size"] = self.run.ctypes.data, RUN_SIZE
+        self.attr[0] = relay
+        self.record["run"], self.record["run_size"] = self.attr.ctypes.data, RUN_SIZE
 
     def connect(self, sockets: Sequence[Socket], receives: Sequence[bool], interfaces: Sequence[int]) -> None:
         """Its sockets, in the order of its ports."""
@@ -129,7 +134,11 @@ class Worker:
         if first:
             with suppress(PermissionError):  # CAP_SYS_NICE
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        self._entry(self.record.ctypes.data)
+        self.run()
+
+    def run(self) -> int:
+        """In this thread, until it is told to stop: 0; or the errno that has ended it."""
+        return int(self._entry(self.record.ctypes.data))
 
     @property
     def at_work(self) -> bool:

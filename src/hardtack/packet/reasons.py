@@ -97,6 +97,8 @@ class Reason(IntEnum):
     rule_source_limit = 66, "a `limit per source` rule matches, beyond the rate of its source prefix"
     # DROP: lists of sources
     denied = 67, "the source is on a `deny` list"
+    # DROP: by the steering program of the af_xdp engine
+    held = 68, "no worker takes it (`when_down = \"hold\"`): a segment of no known connection"
     # DROP: `challenge` and `pass`
     proof = 72, "an RST that answers a challenge: its source is now proven"
     source_limit = 73, "a SYN beyond its proven source's limit for 2 seconds"

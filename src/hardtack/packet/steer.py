@@ -20,6 +20,7 @@ from hardtack.packet.host.again import INGRESS, redirect
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.layout import HOST_SEEN, KERNEL, NO_HOST
 from hardtack.packet.out.tap import taps
+from hardtack.packet.reasons import Reason
 from hardtack.packet.records import Flow, Name
 from hardtack.packet.state.connections import find
 from hardtack.packet.state.count import count
@@ -38,6 +39,7 @@ from hardtack.packet.steer_tables import (
 )
 
 DROP, PASS = 1, 2  # enum xdp_action
+NOBODY_THERE = int(Reason.held)
 
 new_flow, new_name = new(Flow), new(Name)
 steering = entry_of(STEERING, Steering)
@@ -74,7 +76,7 @@ def steer(frame):
         return send_up(flow.uplink << QUEUE_BITS | (queue & (MOST_QUEUES - 1)), DROP)
     entry = find(name)
     if not up:
-        return without_engine(frame, not absent(entry))
+        return without_engine(frame, flow, not absent(entry))
     if not absent(entry) and entry.state & HOST_SEEN:
         return by_front(frame)
     return send_up(flow.uplink << QUEUE_BITS | (queue & (MOST_QUEUES - 1)), DROP)
@@ -90,12 +92,15 @@ def may_go_up(frame, flow, name):
 
 
 @inlined
-def without_engine(frame, known):
+def without_engine(frame, flow, known):
     """What becomes of a segment for a protected port if nobody takes it."""
     when_down = steering().when_down
     if when_down == u64(JUDGED):
         return by_front(frame)
-    return DROP if when_down == u64(HELD) and not known else PASS
+    if when_down != u64(HELD) or known:
+        return PASS
+    count(NOBODY_THERE, flow.host, flow.size)
+    return DROP
 
 
 @inlined
