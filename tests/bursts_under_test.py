@@ -51,11 +51,18 @@ class Bursts(Native):
     _sizes = count()
 
     def together(
-        self, frames: Sequence[bytes], now_ms: int, most: int = MOST_TOGETHER, *, cpu: int = 0, ms: int | None = None
+        self,
+        frames: Sequence[bytes],
+        now_ms: int,
+        most: int = MOST_TOGETHER,
+        *,
+        cpu: int = 0,
+        ms: int | None = None,
+        room: int = PLENTY,
     ) -> list[tuple[Reason, bytes]]:
         """What becomes of frames that come at one moment, in bursts of `most`."""
         program, _ = self._on(cpu, BURSTS)
-        return [(REASONS[reason], out) for reason, out in self.judged(program, frames, now_ms, PLENTY, ms, most)]
+        return [(REASONS[reason], out) for reason, out in self.judged(program, frames, now_ms, room, ms, most)]
 
     def judged(
         self,

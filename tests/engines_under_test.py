@@ -265,7 +265,7 @@ class Native:
     """The same programs as machine code, over tables in this process's memory. Frames of any length, any number of CPUs."""
 
     SOURCES = (FRONT_REASON, INSIDE_REASON)
-    PROGRAM = NativeProgram
+    PROGRAM: type[NativeProgram] = NativeProgram
 
     def __init__(self, state: State | None = None) -> None:
         self._kinds = {table.name: table for source in self.SOURCES for table in source.tables}

@@ -7,8 +7,10 @@ and what it was permitted. The first other access stops it.
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hardtack.compiler.bounds import LOAD, MOST_BLOCKS
 from hardtack.compiler.native import Frame, Means, NativeProgram, Tables
@@ -36,7 +38,7 @@ class CheckedProgram(NativeProgram):
 
     def symbols(self) -> dict[str, int]:
         """Where checks look, and what they write."""
-        found = {"permitted": self._permitted, "fault": self._fault, "blocks": self.blocks}
+        found: dict[str, npt.NDArray[Any]] = {"permitted": self._permitted, "fault": self._fault, "blocks": self.blocks}
         return {f"checked.{name}": memory.ctypes.data for name, memory in found.items()}
 
     def permit(self, *ranges: tuple[int, int], frames: tuple[int, int, int] = (0, 0, 0)) -> None:
@@ -47,16 +49,11 @@ class CheckedProgram(NativeProgram):
         self._permitted[:4] = len(ranges), count, place, stride
         self._permitted[4 : 4 + 2 * len(ranges)] = np.array(ranges, np.uint64).reshape(-1)
 
-    def run(self, frame: bytes, room: int = 256, interface: int = 0) -> tuple[int, bytes]:
+    def judged(self, bounds: Frame) -> int:
         """As ever; it may touch the frame and its record."""
-        memory = ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
-        floor = ctypes.addressof(memory)
-        start, end = floor + room, floor + room + len(frame)
-        bounds = Frame(start, end, end + room, floor, interface)
         place, size = ctypes.addressof(bounds), ctypes.sizeof(bounds)
         self.permit((place, size), frames=(place, 1, size))
-        result = self.call(place)
-        return result, memory.raw[bounds.head - floor : bounds.tail - floor]
+        return self.call(place)
 
     def call(self, address: int) -> int:
         """As ever; what it may touch must have been permitted."""
@@ -82,7 +79,7 @@ class CheckedProgram(NativeProgram):
         known |= {f"permitted memory {number}": (low, size) for number, (low, size) in enumerate(pairs)}
         frames, place, stride = map(int, self._permitted[1:4])
         for number in range(frames):
-            head, tail = np.frombuffer((ctypes.c_uint64 * 2).from_address(place + number * stride), np.uint64).tolist()
+            head, tail = (ctypes.c_uint64 * 2).from_address(place + number * stride)
             known[f"frame {number}"] = head, tail - head
         near = [
             f"byte {address - low} of {name}, which has {size}"

@@ -257,12 +257,20 @@ class NativeProgram:
 
         `interface`: the number of the one that it came in by.
         """
-        memory = ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
+        memory = self.laid(frame, room)
         floor = ctypes.addressof(memory)
         start, end = floor + room, floor + room + len(frame)
         bounds = Frame(start, end, end + room, floor, interface)
-        result = int(self._entry(ctypes.byref(bounds)))
+        result = self.judged(bounds)
         return result, memory.raw[bounds.head - floor : bounds.tail - floor]
+
+    def laid(self, frame: bytes, room: int) -> ctypes.Array[ctypes.c_char]:
+        """A frame in memory, with so much room before it and behind it."""
+        return ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
+
+    def judged(self, bounds: Frame) -> int:
+        """What the entry returns for one frame."""
+        return self.call(ctypes.addressof(bounds))
 
     def call(self, address: int) -> int:
         """What the entry returns for a record of its own at this address, which must outlive the call."""

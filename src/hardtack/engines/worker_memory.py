@@ -58,6 +58,8 @@ class Returns:
 class Worker:
     """One worker: `record` is its Worker, `ports` are its Ports. It runs in a thread of its own, on one CPU."""
 
+    PROGRAM: type[NativeProgram] = NativeProgram
+
     def __init__(
         self,
         number: int,
@@ -66,8 +68,8 @@ class Worker:
         record: npt.NDArray[np.void] | None = None,
     ) -> None:
         self.number, self.own = number, own
-        self._program = NativeProgram(WORKER, {**shared, **own})
-        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self._program.address)
+        self.program = self.PROGRAM(WORKER, {**shared, **own})
+        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.program.address)
         self.record = lines(records.Worker) if record is None else record
         self.record[:] = np.zeros(1, records.Worker)
         self.frames = lines(Frame, MOST_TOGETHER)
