@@ -34,14 +34,15 @@ ACCESSES = (
 )
 ACCESS = re.compile(r"^  (?:%.* = )?(?:load|store|cmpxchg|atomicrmw) ")
 CALL = re.compile(rf"^  (?:%(?:{NAME}) = )?(?:tail |musttail |notail )?call .*?([%@](?:{NAME}))\((.*)\)")
-# What functions do with memory: the pointer's place among the arguments, that of the size or its number of bytes
-TOUCHED: dict[str, tuple[tuple[int, int | str, int], ...]] = {
-    "@llvm.memcpy.p0.p0.i64": ((1, 2, LOAD), (0, 2, STORE)),
-    "@llvm.memmove.p0.p0.i64": ((1, 2, LOAD), (0, 2, STORE)),
-    "@llvm.memset.p0.i64": ((0, 2, STORE),),
-    "@libc.read": ((1, 2, STORE),),
-    "@libc.write": ((1, 2, LOAD),),
-    "@libc.clock_gettime": ((1, "16", STORE),),
+# What functions do with memory: at which of their arguments, how many bytes, or which argument says so, in units of how many
+TOUCHED: dict[str, tuple[tuple[int, int | str, int, int], ...]] = {
+    "@llvm.memcpy.p0.p0.i64": ((1, 2, 1, LOAD), (0, 2, 1, STORE)),
+    "@llvm.memmove.p0.p0.i64": ((1, 2, 1, LOAD), (0, 2, 1, STORE)),
+    "@llvm.memset.p0.i64": ((0, 2, 1, STORE),),
+    "@libc.read": ((1, 2, 1, STORE),),
+    "@libc.write": ((1, 2, 1, LOAD),),
+    "@libc.poll": ((0, 1, 8, STORE),),  # struct pollfd
+    "@libc.clock_gettime": ((1, "16", 1, STORE),),  # struct timespec
 }
 # These touch nothing, or nothing that is ours; what a rule's program reads is its own affair (pcap/native.py)
 ELSEWHERE = re.compile(r"^(%.*|@llvm\.(prefetch|lifetime|assume|dbg|experimental\.noalias)\..*|@llvm\.assume|@libc\..*)$")
@@ -117,10 +118,11 @@ define internal i32 @"checked.note"(i64 %at, i64 %size, i64 %kind, i64 %line, pt
 
 
 class Access(NamedTuple):
-    """So many bytes (a number, or a value's name) at a pointer."""
+    """So many `unit`s of bytes (a number, or a value's name) at a pointer."""
 
     pointer: str
     size: str
+    unit: int
     kind: int
 
 
@@ -182,9 +184,10 @@ class _Module:
         number = self._checks
         self._checks += 1
         yield f"  %at.{number} = ptrtoint ptr {access.pointer} to i64"
-        fits = "false"
+        yield f"  %size.{number} = mul i64 {access.size}, {access.unit}"
+        what, fits = f"i64 %at.{number}, i64 %size.{number}", "false"
         for which, root in enumerate(sorted(roots)):
-            yield from self._within(root, f"%at.{number}, i64 {access.size}", f"{number}.{which}")
+            yield from self._within(root, what, f"{number}.{which}")
             yield f"  %fits.{number}.{which} = or i1 {fits}, %in.{number}.{which}"
             fits = f"%fits.{number}.{which}"
         yield f"  br i1 {fits}, label %go.{number}, label %stop.{number}"
@@ -192,7 +195,7 @@ class _Module:
         self._last[self._label] = f"%go.{number}"
         file, source_line = self._places.told(line)
         name = self._files.setdefault(file, f'@"checked.file.{len(self._files)}"')
-        noted = f"i64 %at.{number}, i64 {access.size}, i64 {access.kind}, i64 {source_line}, ptr {name}"
+        noted = f"{what}, i64 {access.kind}, i64 {source_line}, ptr {name}"
         self._returns += [f"stop.{number}:", f'  %s.{number} = call i32 @"checked.note"({noted})', f"  ret i32 %s.{number}"]
 
     def _within(self, root: str, what: str, number: str) -> Iterator[str]:
@@ -207,9 +210,9 @@ class _Module:
             yield f"  %low.{number} = ptrtoint ptr {root} to i64"
             low, total = f"%low.{number}", str(8 * int(words[1]))
         else:
-            yield f'  %in.{number} = call i1 @"checked.may"(i64 {what})'
+            yield f'  %in.{number} = call i1 @"checked.may"({what})'
             return
-        yield f'  %in.{number} = call i1 @"checked.within"(i64 {what}, i64 {low}, i64 {total})'
+        yield f'  %in.{number} = call i1 @"checked.within"({what}, i64 {low}, i64 {total})'
 
     def _roots(self, pointer: str) -> set[str]:
         """What a pointer may have been made from: tables (@...), memory on the stack (%...), "" for anything else."""
@@ -261,7 +264,7 @@ def accesses(line: str) -> Iterator[Access]:
     if ACCESS.match(line):
         for pattern, kind in ACCESSES:
             if match := pattern.match(line):
-                yield Access(match["pointer"], str(size_of(match["type"])), kind)
+                yield Access(match["pointer"], str(size_of(match["type"])), 1, kind)
                 return
         raise CompileError(f"an access that cannot be checked: {line.strip()[:120]}")
     call = CALL.match(line)
@@ -271,10 +274,10 @@ def accesses(line: str) -> Iterator[Access]:
     touched = TOUCHED.get(name, ())
     if not touched and re.search(r"\bptr\b", call[2]) and not ELSEWHERE.match(name):
         raise CompileError(f"a call that cannot be checked: {line.strip()[:120]}")
-    for pointer, size, kind in touched:
+    for pointer, size, unit, kind in touched:
         found = re.search(rf"({POINTER})$", arguments[pointer])
         assert found, line
-        yield Access(found[1], size if isinstance(size, str) else arguments[size].split()[-1], kind)
+        yield Access(found[1], size if isinstance(size, str) else arguments[size].split()[-1], unit, kind)
 
 
 def size_of(kind: str) -> int:
