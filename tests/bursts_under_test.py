@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
+import numpy.typing as npt
 from engines_under_test import NS, PLENTY, REASONS, Native, Outcome, Side, monotonic
 from naive.world import NUMBERS
 from tables_under_test import LO
@@ -50,11 +51,18 @@ class Bursts(Native):
     _sizes = count()
 
     def together(
-        self, frames: Sequence[bytes], now_ms: int, most: int = MOST_TOGETHER, *, cpu: int = 0, ms: int | None = None
+        self,
+        frames: Sequence[bytes],
+        now_ms: int,
+        most: int = MOST_TOGETHER,
+        *,
+        cpu: int = 0,
+        ms: int | None = None,
+        room: int = PLENTY,
     ) -> list[tuple[Reason, bytes]]:
         """What becomes of frames that come at one moment, in bursts of `most`."""
         program, _ = self._on(cpu, BURSTS)
-        return [(REASONS[reason], out) for reason, out in self.judged(program, frames, now_ms, PLENTY, ms, most)]
+        return [(REASONS[reason], out) for reason, out in self.judged(program, frames, now_ms, room, ms, most)]
 
     def judged(
         self,
@@ -67,7 +75,7 @@ class Bursts(Native):
     ) -> list[tuple[int, bytes]]:
         """Reasons, and the frames afterwards."""
         self.tables["clock"][:] = np.frombuffer(clock_entry(now_ms * NS, monotonic(now_ms, ms) * NS), np.uint8)
-        memory = [ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room) for frame in frames]
+        memory = [self.frame_memory(frame, room) for frame in frames]
         floors = [ctypes.addressof(one) for one in memory]
         bounds = np.zeros(len(frames), Frame)
         for bound, floor, frame in zip(bounds, floors, frames, strict=True):
@@ -75,11 +83,19 @@ class Bursts(Native):
             bound["head"], bound["tail"], bound["limit"], bound["floor"] = ends
         bounds["interface"] = LO
         batch = np.array((bounds.ctypes.data, len(frames), most), Batch)
+        self.permit(program, bounds, batch)
         assert program.call(batch.ctypes.data) == 0
         return [
             (int(end["reason"]), one.raw[int(end["head"]) - floor : int(end["tail"]) - floor])
             for one, end, floor in zip(memory, bounds, floors, strict=True)
         ]
+
+    def frame_memory(self, frame: bytes, room: int) -> ctypes.Array[ctypes.c_char]:
+        """A frame, and so much room before it and behind it."""
+        return ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
+
+    def permit(self, program: NativeProgram, bounds: npt.NDArray[np.void], batch: npt.NDArray[np.void]) -> None:
+        """Have the program touch these frames: it may touch anything."""
 
 
 def everything(engine: Native) -> dict[str, bytes]:

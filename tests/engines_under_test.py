@@ -266,10 +266,11 @@ class Native:
     """The same programs as machine code, over tables in this process's memory. Frames of any length, any number of CPUs."""
 
     SOURCES = (FRONT_REASON, INSIDE_REASON)
+    PROGRAM: type[NativeProgram] = NativeProgram
 
     def __init__(self, state: State | None = None) -> None:
         self._kinds = {table.name: table for source in self.SOURCES for table in source.tables}
-        self.tables = {name: memory(name, self._kinds) for name, table in self._kinds.items() if not is_own(table)}
+        self.tables = {name: self.memory(name) for name, table in self._kinds.items() if not is_own(table)}
         self._write(updates(state or world.state()))
         self._matchers = [
             (slot, Matcher([compile(text) for text in expressions]))
@@ -299,11 +300,15 @@ class Native:
 
     def _on(self, cpu: int, source: Source) -> tuple[NativeProgram, Tables]:
         if cpu not in self._own:
-            self._own[cpu] = {name: memory(name, self._kinds) for name, table in self._kinds.items() if is_own(table)}
+            self._own[cpu] = {name: self.memory(name) for name, table in self._kinds.items() if is_own(table)}
         if (cpu, source) not in self._linked:
             tables = self.tables | self._own[cpu]
-            self._linked[cpu, source] = NativeProgram(source, {table.name: tables[table.name] for table in source.tables})
+            self._linked[cpu, source] = self.PROGRAM(source, {table.name: tables[table.name] for table in source.tables})
         return self._linked[cpu, source], self._own[cpu]
+
+    def memory(self, name: str) -> npt.NDArray[np.uint8]:
+        """An empty table."""
+        return memory(name, self._kinds)
 
     def own(self, cpu: int) -> Tables:
         """The tables that a CPU has to itself."""

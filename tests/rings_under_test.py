@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from hardtack.engines.worker_memory import Worker
 from hardtack.kernel import xsk
 from hardtack.kernel.umem import HEADROOM, Umem
 from hardtack.kernel.xsk import Ring, Socket
@@ -25,6 +26,8 @@ Array = npt.NDArray[np.void]
 
 class Kernel:
     """The other end of a socket's rings, of `entries` each. `wakes`: whoever polls the socket is awake at once, always."""
+
+    kind: type[Worker] = Worker  # of the worker at this end
 
     def __init__(self, umem: Umem, kinds: Sequence[int] = xsk.ORDER, entries: int = 64, wakes: bool = True) -> None:
         self.umem, self.bytes = umem, np.frombuffer(umem.view(), np.uint8)

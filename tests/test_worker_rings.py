@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from checked_under_test import CheckedWorker
 from engines_under_test import Native, is_own, memory
 from lab_ground import eventually
 from naive import world
@@ -35,7 +36,7 @@ def working(kernel: Kernel) -> Iterator[Worker]:
     native, kinds = Native(world.state()), {table.name: table for table in WORKER.tables}
     native.tables["clock"][:] = np.frombuffer(clock_entry(NOW * 1_000_000 - time.monotonic_ns()), np.uint8)
     own = {name: memory(name, kinds) for name, table in kinds.items() if is_own(table)}
-    worker = Worker(0, native.tables, own)
+    worker = kernel.kind(0, native.tables, own)
     worker.provide(kernel.umem, Returns(1, FRAMES), {})
     worker.connect([kernel.socket], [True], [1])
     worker.start(None, first=False)
@@ -45,10 +46,11 @@ def working(kernel: Kernel) -> Iterator[Worker]:
         worker.close()
 
 
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
+@pytest.fixture(params=[Worker, CheckedWorker], ids=["as it is", "checked"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     with Umem(FRAMES) as umem:
         made = Kernel(umem)
+        made.kind = request.param
         assert umem.frame_size == 2048
         yield made
         made.close()

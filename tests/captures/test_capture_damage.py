@@ -20,9 +20,13 @@ from captures.walked import Frame, Walked, Walker
 from captures.written import NS, Order, Pcapng, Shot, pcap, pcapng
 from hardtack.captures.damage import Damaged, NotACapture
 from hardtack.captures.native import records
-from hardtack.captures.native.records import MOST_BLOCK, MOST_FRAME, MOST_INTERFACES
+from hardtack.captures.native.blocks import LONGEST
+from hardtack.captures.native.records import MOST_BLOCK, MOST_FRAME, MOST_INTERFACES, ROOM, Job, Reader
+from hardtack.captures.native.rewrite import REWRITE
 from hardtack.captures.reading import Input
 from hardtack.captures.walking import Walk as Walking
+from hardtack.compiler.checked import CheckedProgram
+from hardtack.compiler.native import NativeProgram
 
 STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=400)
 BEGIN = 1_795_866_218_000_000_000
@@ -207,14 +211,20 @@ class Guarded(Input):
         return False
 
 
-def walk_guarded(walker: Walker, data: bytes) -> None:
+def walk_guarded(program: NativeProgram, data: bytes) -> None:
     """Walk through it; whatever is wrong with it."""
-    walk = Walking()
+    walk, blocks = Walking(), np.zeros(LONGEST + 4096, np.uint8)
+    walk.write_to(blocks, lambda size: None)
+    if isinstance(program, CheckedProgram):  # captures are where their readers say
+        job, readers, slot = walk.address, walk.readers, int(walk.job["slot"]) - ROOM
+        own = (job, Job.itemsize), (readers.ctypes.data, readers.nbytes), (slot, int(walk.job["room"]) - slot)
+        captures = readers.ctypes.data, len(readers), Reader.itemsize
+        program.permit(*own, (blocks.ctypes.data, blocks.nbytes), frames=captures)
     walk.job["count"] = 1
     walk.inputs.append(one := Guarded(data, walk.readers[0]))
     try:
         one.begin()
-        while (outcome := walker.program.call(walk.address)) != records.DONE:
+        while (outcome := program.call(walk.address)) != records.DONE:
             walk.meet(outcome)
     except (Damaged, NotACapture):
         pass
@@ -245,7 +255,14 @@ def test_nothing_is_read_behind_the_end(walker: Walker) -> None:
 
     def all_of_them() -> None:
         for data in cases():
-            walk_guarded(walker, data)
+            walk_guarded(walker.program, data)
 
     assert os.WTERMSIG(ends(beyond)) == signal.SIGSEGV
     assert ends(all_of_them) == 0
+
+
+def test_nothing_else_is_touched() -> None:
+    """Every access is checked before it is made: OutOfBounds."""
+    program = CheckedProgram(REWRITE, {})
+    for data in cases():
+        walk_guarded(program, data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -18,8 +19,8 @@ import llvmlite.binding as llvm
 import numpy as np
 import numpy.typing as npt
 
-from hardtack.compiler import frontend, objects, rings
-from hardtack.compiler.optimise import ENTRY, merge, optimise
+from hardtack.compiler import bounds, frontend, objects, rings
+from hardtack.compiler.optimise import ENTRY, merge, name_all, optimise
 from hardtack.compiler.program import SIZE, Source
 from hardtack.compiler.refuse import refuse_unsupported
 
@@ -210,15 +211,16 @@ class Frame(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Means:
-    """What the code may use. Benchmarks go without, to see what each is worth."""
+    """What the code may use. Benchmarks go without, to see what each is worth. `checked`: compiler/checked.py."""
 
     vectors: bool = True
     prefetch: bool = True
+    checked: bool = False
 
     @property
     def target(self) -> str:
         """A name for it."""
-        return "native" + "-scalar" * (not self.vectors) + "-unfetched" * (not self.prefetch)
+        return "native" + "-scalar" * (not self.vectors) + "-unfetched" * (not self.prefetch) + "-checked" * self.checked
 
 
 EVERYTHING = Means()
@@ -242,7 +244,7 @@ class NativeProgram:
         for name, memory in self._tables.items():
             library.import_symbol(name, memory.ctypes.data)
             library.import_symbol(SIZE + name, memory.nbytes)
-        for name, place in {**rings.symbols(), **calls}.items():
+        for name, place in {**rings.symbols(), **self.symbols(), **calls}.items():
             library.import_symbol(name, place)
         self._engine = llvm.create_lljit_compiler(_machine())
         name = f"{source.name}-{next(self._names)}"
@@ -250,17 +252,29 @@ class NativeProgram:
         self.address = int(self._tracker[ENTRY])
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(Frame))(self.address)
 
+    def symbols(self) -> dict[str, int]:
+        """More that is to be linked: none."""
+        return {}
+
     def run(self, frame: bytes, room: int = 256, interface: int = 0) -> tuple[int, bytes]:
         """What the entry returns for one frame that may grow by `room` bytes at each end, and the frame afterwards.
 
         `interface`: the number of the one that it came in by.
         """
-        memory = ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
+        memory = self.laid(frame, room)
         floor = ctypes.addressof(memory)
         start, end = floor + room, floor + room + len(frame)
         bounds = Frame(start, end, end + room, floor, interface)
-        result = int(self._entry(ctypes.byref(bounds)))
+        result = self.judged(bounds)
         return result, memory.raw[bounds.head - floor : bounds.tail - floor]
+
+    def laid(self, frame: bytes, room: int) -> ctypes.Array[ctypes.c_char]:
+        """A frame in memory, with so much room before it and behind it."""
+        return ctypes.create_string_buffer(bytes(room) + frame, len(frame) + 2 * room)
+
+    def judged(self, bounds: Frame) -> int:
+        """What the entry returns for one frame."""
+        return self.call(ctypes.addressof(bounds))
 
     def call(self, address: int) -> int:
         """What the entry returns for a record of its own at this address, which must outlive the call."""
@@ -279,19 +293,28 @@ def build(source: Source, means: Means = EVERYTHING) -> bytes:
     clock = PER_BURST if any(table.name == BURST_CLOCK for table in source.tables) else STILL
     calls = "\n".join([PLATFORM, clock, PREFETCH if means.prefetch else NO_PREFETCH, *tables])
     triple, layout = llvm.get_process_triple(), str(machine.target_data)
-    module = merge(_typed(source.function()), calls, triple, layout)
+    module = merge(_typed(source), calls, triple, layout)
     optimise(module, machine, vectorise=means.vectors)
     refuse_unsupported(module, source.name)
+    if means.checked:
+        name_all(module, machine)
+        module = llvm.parse_assembly(bounds.checked(str(module)))
+        module.verify()
+        machine = _machine(effort=0)  # in a tenth of the time
     return bytes(machine.emit_object(module))
 
 
 @lru_cache(maxsize=1)
-def _typed(entry: frontend.Entry) -> str:
-    """The IR, which takes half a minute for a large program: once for all that is built of it."""
-    return frontend.to_ir(entry)
+def _typed(source: Source) -> str:
+    """The IR, which takes half a minute for a large program: once for all that is built of it, now or later."""
+    return zlib.decompress(objects.cached(source, "native-ir", _typed_now)).decode()
 
 
-def _machine() -> llvm.TargetMachine:
+def _typed_now(source: Source) -> bytes:
+    return zlib.compress(frontend.to_ir(source.function()).encode(), 1)
+
+
+def _machine(effort: int = 2) -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
@@ -299,4 +322,4 @@ def _machine() -> llvm.TargetMachine:
     if platform.machine() == "x86_64":
         features += WIDEST_VECTORS
     cpu = llvm.get_host_cpu_name()
-    return target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic", codemodel="small")
+    return target.create_target_machine(cpu=cpu, features=features, opt=effort, reloc="pic", codemodel="small")

@@ -23,7 +23,7 @@ from hardtack.image import Image
 from hardtack.prebuilt import prebuilt, sources_hash
 
 TOOLS = ("numba", "llvmlite", "numpy", "pyelftools")
-MOST_OBJECTS = 256  # kept in the cache, some 30 MB; the oldest go. All tests make about a hundred
+MOST_OBJECTS = 256  # kept in the cache, some 70 MB; the oldest go. All tests make about 150
 
 
 def compiled(source: Source) -> Image:

@@ -33,6 +33,13 @@ def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, *, vectorise: 
     builder.getModulePassManager().run(module, builder)
 
 
+def name_all(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+    """Give every value a name, so that more instructions can be put between them."""
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_instruction_namer_pass()
+    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
+
+
 def _dissolve() -> llvm.ModulePassManager:
     """Everything into the entry, then variables into registers, and Numba's error returns away, which cannot happen.
 

@@ -34,6 +34,11 @@ class Places:
             block, instruction = _reached_from(block), None
         return "", 0
 
+    def told(self, text: str) -> tuple[str, int]:
+        """File and line that an instruction's text refers to; ("", 0) if it does not."""
+        found = LOCATION.search(text)
+        return (found and self._resolve(found[1])) or ("", 0)
+
     def _last_in(self, block: llvm.ValueRef, until: llvm.ValueRef | None) -> tuple[str, int] | None:
         """The place of the last instruction in a block that has one, `until` one included."""
         found = None

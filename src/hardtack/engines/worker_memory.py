@@ -63,6 +63,8 @@ class Worker:
     `calls`: what it calls in place of functions of the C library (tests hold its clock so).
     """
 
+    PROGRAM: type[NativeProgram] = NativeProgram
+
     def __init__(
         self,
         number: int,
@@ -72,8 +74,8 @@ class Worker:
         calls: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.number, self.own = number, own
-        self._program = NativeProgram(WORKER, {**shared, **own}, calls=calls)
-        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self._program.address)
+        self.program = self.PROGRAM(WORKER, {**shared, **own}, calls=calls)
+        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.program.address)
         self.record = lines(records.Worker) if record is None else record
         self.record[:] = np.zeros(1, records.Worker)
         self.frames = lines(Frame, MOST_TOGETHER)
