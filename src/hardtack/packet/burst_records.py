@@ -23,7 +23,7 @@ Lanes = np.dtype(
 )
 # One frame of a burst, as far as the phases have come with it
 Item = np.dtype([("flow", Flow), ("name", Name), ("query", Query), ("reason", "i8"), ("likely", "i8")], align=True)
-NOT_MARKED, NOWHERE = -2, -1  # Item.likely: else the place in `connections` that its tag fits, the first
+NOWHERE = -1  # Item.likely: else the place in `connections` that its tag fits, the first
 Burst = np.dtype([("items", Item, (MOST_TOGETHER,)), ("lanes_4", Lanes), ("lanes_6", Lanes)], align=True)
 
 # A frame of a burst. It begins with what platform calls know of a frame: compiler/native.py

@@ -68,6 +68,12 @@ def reach_host(frame, flow):
         return reason
     parse_rest(frame, flow)
     forget_cases(flow)
+    return heed(frame, flow)
+
+
+@inlined
+def heed(frame, flow):
+    """What the lists and rules of its host say."""
     reason = judge_source(frame, flow)
     return reason if reason != NONE else follow_rules(frame, flow)
 
