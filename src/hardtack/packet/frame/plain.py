@@ -1,7 +1,7 @@
 """Most frames at a glance: TCP in an IPv4 packet without options, whole, and with nothing between it and Ethernet.
 
-What parse.py finds out about such a frame step by step, two words of it say at once. Any other frame is left to parse.py. For
-native code alone: the verifier would have one more way to walk.
+What parse.py finds out about such a frame step by step, two words of it say at once. Any other frame is left to parse.py.
+For native code alone: the verifier would have one more way to walk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from hardtack.packet.frame.wire import ETHERNET, FRAGMENT_BITS, IPV4, TCP, TCP_P
 SEGMENT = ETHERNET + IPV4  # where TCP begins
 # Words as they lie in memory, at Ethernet's type and 8 bytes on: type, version and length; fragment, protocol
 FIRST, SECOND = ETHERNET - 2, ETHERNET + 6
-FIRST_BITS, SECOND_BITS = (int.from_bytes(one, "little") for one in (b"\xff\xff\xff", FRAGMENT_BITS.to_bytes(2, "big") + b"\0\xff"))
+FIRST_BITS, SECOND_BITS = (
+    int.from_bytes(one, "little") for one in (b"\xff\xff\xff", FRAGMENT_BITS.to_bytes(2, "big") + b"\0\xff")
+)
 FIRST_IS = int.from_bytes(TYPE_IPV4.to_bytes(2, "big") + b"\x45", "little")
 SECOND_IS = TCP_PROTOCOL << 24
 

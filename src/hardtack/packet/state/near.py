@@ -47,7 +47,7 @@ def fetch_record(name):
 
 @inlined
 def find_near(name, likely):
-    """As find_hashed; first where it is most likely. No mark is asked: what it spares is to wait for tags, and they are near."""
+    """As find_hashed; first where it is most likely. No mark is read: it only spares a wait for the tags, which are near."""
     if likely >= 0:
         entry = connection_at(likely)
         if is_called(entry, name) and tag_at(likely) == name.tag:
