@@ -9,7 +9,8 @@ import numpy as np
 from hardtack.packet.layout import table
 from hardtack.packet.records import Flow, Name, Query
 
-MOST_TOGETHER = 64  # frames in a burst: what is known of them fits in a core's first cache
+MOST_TOGETHER = 64  # frames in a burst
+TOGETHER = 32  # that engines judge at a time: with more, what is known of them pushes tables out of a core's first cache
 
 # Tags that are made side by side, each value in a row of its own, so that a vector instruction takes several at once
 Lanes = np.dtype(
