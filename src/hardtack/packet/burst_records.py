@@ -9,7 +9,8 @@ import numpy as np
 from hardtack.packet.layout import table
 from hardtack.packet.records import Flow, Name, Query
 
-MOST_TOGETHER = 64  # frames in a burst: what is known of them fits in a core's first cache
+MOST_TOGETHER = 64  # frames in a burst
+TOGETHER = 32  # that engines judge at a time: with more, what is known of them pushes tables out of a core's first cache
 
 # Tags that are made side by side, each value in a row of its own, so that a vector instruction takes several at once
 Lanes = np.dtype(
@@ -23,7 +24,7 @@ Lanes = np.dtype(
 )
 # One frame of a burst, as far as the phases have come with it
 Item = np.dtype([("flow", Flow), ("name", Name), ("query", Query), ("reason", "i8"), ("likely", "i8")], align=True)
-NOT_MARKED, NOWHERE = -2, -1  # Item.likely: else the place in `connections` that its tag fits, the first
+NOWHERE = -1  # Item.likely: else the place in `connections` that its tag fits, the first
 Burst = np.dtype([("items", Item, (MOST_TOGETHER,)), ("lanes_4", Lanes), ("lanes_6", Lanes)], align=True)
 
 # A frame of a burst. It begins with what platform calls know of a frame: compiler/native.py

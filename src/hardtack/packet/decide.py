@@ -13,7 +13,7 @@ from hardtack.packet.frame.wire import ACK, RST, SYN
 from hardtack.packet.judge.header import judge_header
 from hardtack.packet.judge.other import judge_error, judge_other
 from hardtack.packet.judge.outcome import FOLLOW
-from hardtack.packet.judge.question import asked_for, brought, is_made, is_of_challenge, no_query
+from hardtack.packet.judge.question import asked_for, brought, is_of_challenge, no_query
 from hardtack.packet.judge.rules import follow_rules, own_passage, take_up
 from hardtack.packet.judge.source import judge_source
 from hardtack.packet.judge.syn import judge_syn
@@ -68,6 +68,12 @@ def reach_host(frame, flow):
         return reason
     parse_rest(frame, flow)
     forget_cases(flow)
+    return heed(frame, flow)
+
+
+@inlined
+def heed(frame, flow):
+    """What the lists and rules of its host say."""
     reason = judge_source(frame, flow)
     return reason if reason != NONE else follow_rules(frame, flow)
 
@@ -193,6 +199,8 @@ def follow(flow, entry, host, name, ms):
 @inlined
 def judge_cookie(frame, flow, name, entry, moment, query):
     """The one place where a tag is made: to answer a SYN with, or to see whether an ACK brings one back, or an RST."""
+    if not absent(query):
+        return judge_made(frame, flow, name, moment, query)
     host = host_of(flow)
     challenges = is_of_challenge(flow, host, name, moment)
     if flow.flags & SYN and flow.ruling & DRY:
@@ -212,25 +220,52 @@ def judge_cookie(frame, flow, name, entry, moment, query):
     if absent(key):
         return NO_KEY
     if asks or may_guess(name, cell, second):
-        low, high, made = key.low, key.high, is_made(query, key, epoch, challenges)
-        if made:
-            said, ports_isn = query.said, query.ports_isn
-        else:
-            said, ports_isn = asked_for(frame, flow, host, asks, challenges)
+        said, ports_isn = asked_for(frame, flow, host, asks, challenges)
+        low, high = key.low, key.high
         for _ in range(TRIES):
-            tag = query.tag if made else tag_of(flow, ports_isn, said, low, high)
+            tag = tag_of(flow, ports_isn, said, low, high)
             if asks:
                 return answer_syn(frame, flow, host, moment, tag, said, challenges)
-            right = proves_source(cookie, tag) if challenges else proves(flow, cookie, tag)
-            good = GOOD if key.epoch == epoch and right else WRONG
+            good = GOOD if key.epoch == epoch and is_proof(flow, cookie, tag, challenges) else WRONG
             if good == GOOD or not key.old:
                 break
-            low, high, made = key.old_low, key.old_high, False
+            low, high = key.old_low, key.old_high
     good = blurred(good, flow.acknowledgment, 3)  # one way on for the verifier, however many keys were tried
     if absent(entry) and not (key.epoch == moment.epoch or has_key(host, moment)):
         return NO_KEY  # hosts answer SYNs by themselves now, and nobody here can know whose ACK this is
+    return judge_tried(flow, moment, entry, cell, good, challenges)
+
+
+@inlined
+def judge_tried(flow, moment, entry, cell, good, challenges):
+    """A cookie, or a challenge's, that is GOOD, WRONG or UNTRIED."""
     if good == WRONG and not flow.ruling & DRY:  # nobody has got a cookie, and none is at fault
-        count_failure(cell, second)
+        count_failure(cell, second_of(moment.ms))
     if challenges:
         return PROOF if good == GOOD else STRAY_RST
     return FOLLOW if good != GOOD and not absent(entry) else judge_brought(flow, moment, cell, good)
+
+
+@inlined
+def judge_made(frame, flow, name, moment, query):
+    """As `judge_cookie`, of a segment of no known connection whose tag was made ahead: see judge/ahead.py."""
+    host, challenges = host_of(flow), query.challenges
+    if flow.flags & SYN:
+        return answer_syn(frame, flow, host, moment, query.tag, query.said, challenges)
+    second, good = second_of(moment.ms), UNTRIED
+    cell = cell_for(mixed_prefix(flow), second)
+    if may_guess(name, cell, second):
+        cookie = brought(flow, challenges)
+        good = GOOD if is_proof(flow, cookie, query.tag, challenges) else WRONG
+        if good == WRONG and query.old:
+            key = find_key(i64(host.keys), query.epoch)
+            said, ports_isn = asked_for(frame, flow, host, 0, challenges)
+            tag = tag_of(flow, ports_isn, said, key.old_low, key.old_high)
+            good = GOOD if is_proof(flow, cookie, tag, challenges) else WRONG
+    return judge_tried(flow, moment, no_connection(), cell, good, challenges)
+
+
+@inlined
+def is_proof(flow, cookie, tag, challenges):
+    """Whether what a segment brings has the tag."""
+    return proves_source(cookie, tag) if challenges else proves(flow, cookie, tag)

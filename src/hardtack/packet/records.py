@@ -77,14 +77,14 @@ Name = np.dtype(
     align=True,
 )
 
-# A tag that was made before its segment is judged, and for which question: see judge/question.py
+# A tag that was made before its segment is judged: see judge/ahead.py
 Query = np.dtype(
     [
-        ("epoch", "u8"),  # entries.NEVER: there is none
-        ("low", "u8"),  # of the key
-        ("challenges", "i8"),
+        ("asked", "i8"),  # 0: there is none
+        ("challenges", "i8"),  # 1: it is about a challenge
         ("said", "i8"),
-        ("ports_isn", "u8"),
+        ("epoch", "u8"),
+        ("old", "u8"),  # 1: the epoch has an old key, too
         ("tag", "u8"),
     ],
     align=True,

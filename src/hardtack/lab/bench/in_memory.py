@@ -32,7 +32,7 @@ from hardtack.lab.addresses import SERVER
 from hardtack.lab.bench.crowds import Crowd, crowds
 from hardtack.lab.bench.frames import MACS
 from hardtack.lab.namespaces import LabError
-from hardtack.packet.burst_records import MOST_TOGETHER, Batch, Frame
+from hardtack.packet.burst_records import TOGETHER, Batch, Frame
 from hardtack.packet.entries import clock_entry
 from hardtack.packet.programs import BURSTS
 from hardtack.packet.reasons import Reason
@@ -74,7 +74,7 @@ PROGRAMS = {  # those of one source after the other, for its IR is made once
 
 @dataclass(frozen=True)
 class InMemory:
-    """ns a frame on one core, medians: in bursts of 64; without vector instructions; without prefetches; one by one; for
+    """ns a frame on one core, medians: in bursts of 32; without vector instructions; without prefetches; one by one; for
     merely reading and writing the frame. The ratios are to `burst`, medians of those within a round.
     """
 
@@ -120,7 +120,7 @@ class Worker:
     def __post_init__(self) -> None:
         begin = -self.memory.ctypes.data % STRIDE
         self.slots = self.memory[begin : begin + FRAMES * STRIDE].reshape(FRAMES, STRIDE)
-        self.batch = np.array((self.frames.ctypes.data, FRAMES, MOST_TOGETHER), Batch)
+        self.batch = np.array((self.frames.ctypes.data, FRAMES, TOGETHER), Batch)
 
     def load(self, frames: Bytes) -> None:
         """These, one in each slot."""

@@ -173,7 +173,7 @@ def _watched(seen: Watched) -> str:
 
 def _in_memory(found: Memories) -> Table:
     """What one core does, and what it owes to what."""
-    headings = ("bursts of 64", "Mpps", "one by one", "no vectors", "no prefetch", "bytes alone")
+    headings = ("bursts of 32", "Mpps", "one by one", "no vectors", "no prefetch", "bytes alone")
     table = _table("In memory, one core: ns a frame", "", *headings)
     for one in found.figures:
         others = [f"{cost:.0f} ({ratio:.2f})" if ratio else "-" for cost, ratio in one.beside]

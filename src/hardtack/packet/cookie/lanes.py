@@ -21,13 +21,13 @@ WORD, AT_ONCE = 8, 8  # bytes; lanes of the widest vectors
 
 
 @inlined
-def ask(lanes, lane, number, key, query):
+def ask(lanes, lane, number, key, said, ports_isn):
     """A question, but for its addresses, for the frame of this number."""
     place = at(address(lanes), lane * WORD)
     store64(place, LOW, key.low)
     store64(place, HIGH, key.high)
-    store64(place, PORTS_ISN, query.ports_isn)
-    store64(place, SAID, u64(query.said))
+    store64(place, PORTS_ISN, ports_isn)
+    store64(place, SAID, u64(said))
     store64(place, NUMBER, u64(number))
 
 

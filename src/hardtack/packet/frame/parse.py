@@ -250,10 +250,16 @@ def parse_tcp(frame, flow):
         return TRUNCATED
     if size > flow.payload:
         return BAD_HEADER
+    take_header(segment, size, flow)
+    return NONE
+
+
+@inlined
+def take_header(segment, size, flow):
+    """What a TCP header of so many bytes says."""
     flow.ports_isn = load64(segment, 0)
     flow.acknowledgment = load32be(segment, 8)
     flow.sport, flow.dport = load16be(segment, 0), load16be(segment, 2)
     flow.flags = load8(segment, 13)
     flow.header = size
     flow.payload -= size
-    return NONE

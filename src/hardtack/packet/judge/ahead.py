@@ -1,7 +1,7 @@
-"""Which tag a segment will be judged by, as far as can be told before it is: for whoever makes those of a burst at once.
+"""Which tag a segment of no known connection will be judged by: for whoever makes those of a burst at once.
 
-It may be wrong, for a frame before it in its burst may change what is known of its connection. Then the tag is not asked
-for, or made when it is: judge_cookie compares the question.
+That hangs on nothing but the segment, its host and the time. If its connection is known by then, for a frame before it in
+its burst has made it known, the tag is not used.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from hardtack.compiler.language import absent, i64, inlined
 from hardtack.packet.cookie.cookie import parity_of
 from hardtack.packet.cookie.lanes import ask, ask_of_4, ask_of_6
-from hardtack.packet.cookie.time import find_key
+from hardtack.packet.cookie.time import find_key, has_key
 from hardtack.packet.frame.parse import NONE
 from hardtack.packet.frame.wire import ACK, FIN, RST, SYN
 from hardtack.packet.judge.question import asked_for, brought, is_of_challenge
@@ -38,14 +38,14 @@ def ask_ahead(frame, item, number, moment, burst, count_4, count_6):
     asks, challenges = flow.flags & SYN, 1 if is_of_challenge(flow, host, name, moment) else 0
     epoch = moment.epoch if asks else moment.epochs[parity_of(brought(flow, challenges))]
     key = find_key(i64(host.keys), epoch)
-    if absent(key) or key.epoch != epoch:
+    if absent(key) or key.epoch != epoch or not has_key(host, moment):
         return count_4, count_6
-    query.said, query.ports_isn = asked_for(frame, flow, host, asks, challenges)
-    query.epoch, query.low, query.challenges = epoch, key.low, challenges
+    said, ports_isn = asked_for(frame, flow, host, asks, challenges)
+    query.asked, query.challenges, query.said, query.epoch, query.old = 1, challenges, said, epoch, key.old
     if flow.version == 4:
-        ask(burst.lanes_4, count_4, number, key, query)
+        ask(burst.lanes_4, count_4, number, key, said, ports_isn)
         ask_of_4(burst.lanes_4, count_4, flow)
         return count_4 + 1, count_6
-    ask(burst.lanes_6, count_6, number, key, query)
+    ask(burst.lanes_6, count_6, number, key, said, ports_isn)
     ask_of_6(burst.lanes_6, count_6, flow)
     return count_4, count_6 + 1

@@ -25,6 +25,12 @@ def judge_header(frame, flow, host, name):
     reason = parse_tcp(frame, flow)
     if reason != NONE:
         return CUT_SHORT if reason == TRUNCATED else BAD_OFFSET
+    return judge_parsed(flow, host, name)
+
+
+@inlined
+def judge_parsed(flow, host, name):
+    """The same of a header that has been read."""
     if not flow.ruling & PROTECTED and not protects(host, flow.dport):
         return OTHER_PORT
     if flow.ruling & BY_DEFAULT and not host.other:

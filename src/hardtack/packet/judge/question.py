@@ -6,7 +6,7 @@ on what other frames have left in the tables.
 
 from __future__ import annotations
 
-from hardtack.compiler.language import absent, i64, inlined, nothing_of, u64
+from hardtack.compiler.language import i64, inlined, nothing_of, u64
 from hardtack.packet.cookie.challenge import CHALLENGE_SAID
 from hardtack.packet.cookie.cookie import LOW_32, isn_before, said_before, said_to
 from hardtack.packet.frame.options import forget_options, read_options
@@ -41,11 +41,3 @@ def asked_for(frame, flow, host, asks, challenges):
     if asks:
         return said_to(flow, i64(host.scale)), flow.ports_isn
     return said_before(flow, i64(host.scale)), isn_before(flow)
-
-
-@inlined
-def is_made(query, key, epoch, challenges):
-    """Whether the tag is there already, for this very question."""
-    if absent(query):
-        return False
-    return query.epoch == epoch and query.low == key.low and query.challenges == challenges

@@ -75,6 +75,12 @@ def make_known(flow, host, name, moment, entry, outcome):
 
 
 @inlined
+def has_made_known(reason):
+    """Whether a frame with this reason may have changed which connections are known."""
+    return reason == REMEMBERED or reason == LEARNED or reason == OPENED
+
+
+@inlined
 def judge_unknown(flow, moment, good):
     """No good cookie, of no known connection: why it goes no further; LEARN if it is to be learned."""
     if moment.ms < net_at(flow.place).grace_until:

@@ -90,6 +90,12 @@ def find_hashed(name):
     if not is_marked(name):
         return no_connection()
     seat(name)
+    return find_seated(name)
+
+
+@inlined
+def find_seated(name):
+    """The same, of a name whose buckets are known."""
     one, other = tags_at(name.first), tags_at(name.second)
     if absent(one) or absent(other):
         return no_connection()

@@ -12,13 +12,10 @@ from hardtack.packet.layout import WAYS
 from hardtack.packet.state.connections import (
     EACH,
     connection_at,
-    find_hashed,
+    find_seated,
     first_way,
     is_called,
-    mark_at,
-    mark_word,
     perhaps_free,
-    places,
     seat,
     tag_at,
     tags_at,
@@ -26,14 +23,8 @@ from hardtack.packet.state.connections import (
 
 
 @inlined
-def fetch_mark(name):
-    """The mark of a name whose hash is known."""
-    prefetch(address(mark_at(mark_word(name, places().marks))))
-
-
-@inlined
 def fetch_tags(name):
-    """The words of its two buckets."""
+    """The words of the two buckets of a name whose hash is known."""
     seat(name)
     prefetch(address(tags_at(name.first)))
     prefetch(address(tags_at(name.second)))
@@ -56,10 +47,10 @@ def fetch_record(name):
 
 @inlined
 def find_near(name, likely):
-    """As find_hashed; first where it is most likely."""
+    """As find_hashed; first where it is most likely. No mark is read: it only spares a wait for the tags, which are near."""
     if likely >= 0:
         entry = connection_at(likely)
         if is_called(entry, name) and tag_at(likely) == name.tag:
             name.place = likely
             return entry
-    return find_hashed(name)
+    return find_seated(name)

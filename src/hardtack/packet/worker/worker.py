@@ -25,7 +25,7 @@ from hardtack.compiler.language import (
 from hardtack.compiler.memory import pointer_at
 from hardtack.compiler.rings import clock_gettime, load_acquire, poll, read, store_release, write
 from hardtack.packet.burst import FRAME_SIZE, frame_at
-from hardtack.packet.burst_records import MOST_TOGETHER
+from hardtack.packet.burst_records import TOGETHER
 from hardtack.packet.tap_tables import offset_of
 from hardtack.packet.worker.burst import judge_burst
 from hardtack.packet.worker.frames import base_of, collect, free, refill, take_back
@@ -108,7 +108,7 @@ def turn(own):
 def serve(own, port):
     """A burst of what has come in: how many frames."""
     waiting = filled(port.rx)
-    count = waiting if waiting < MOST_TOGETHER else MOST_TOGETHER
+    count = waiting if waiting < TOGETHER else TOGETHER
     if count:
         read_clock()
         frames = pointer_at(own.frames)
