@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hardtack.compiler.language import address, inlined, load64, new, store64, u64
 from hardtack.packet.frame.parse import NONE, parse, parse_tcp
 from hardtack.packet.frame.plain import parse_plain, parse_plain_tcp
@@ -13,7 +15,7 @@ OTHER, SAME, DIFFERENT = range(3)  # it is not plain; both say the same; they do
 new_flow, new_other = new(Flow), new(Flow)
 
 
-def plain(frame):
+def plain(frame: Any) -> int:
     """A frame -> one of these."""
     flow, other = new_flow(), new_other()
     clear(flow)
@@ -30,7 +32,7 @@ def plain(frame):
 
 
 @inlined
-def clear(flow):
+def clear(flow: Any) -> None:
     """What is not written is the same."""
     for word in range(0, FLOW_SIZE, 8):
         store64(address(flow), word, u64(0))
