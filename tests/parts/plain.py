@@ -31,7 +31,7 @@ def plain(frame: Any) -> int:
     return SAME
 
 
-@inlined
+@inlined  # type: ignore[untyped-decorator]
 def clear(flow: Any) -> None:
     """What is not written is the same."""
     for word in range(0, FLOW_SIZE, 8):
