@@ -47,6 +47,7 @@ def show(settings: Config, memory: int, lists: Lists) -> None:
         *sources(settings, lists),
         *rules(settings),
         *metrics(settings.metrics),
+        *engine(front),
     ):
         tell(console, line)
 
@@ -102,6 +103,18 @@ def metrics(told: Metrics) -> Iterator[str]:
     if told.influx:
         token = f", with the token in {told.influx_token_file}" if told.influx_token_file else ""
         yield f"Metrics: to InfluxDB at {told.influx}, every {told.interval} s{token}"
+
+
+def engine(front: Front) -> Iterator[str]:
+    """If it is not the usual one."""
+    downs = {
+        "pass": "all frames pass",
+        "hold": "new connections are refused, known ones go on",
+        "judge": "the kernel's program judges",
+    }
+    if front.engine == "af_xdp":
+        cpus = f"CPUs {', '.join(map(str, front.cpus))}" if front.cpus else "CPUs that are chosen at the start"
+        yield f"Engine: af_xdp, workers on {cpus}; while none runs, {downs[front.when_down]}"
 
 
 def learning(settings: Config) -> str:

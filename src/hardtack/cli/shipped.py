@@ -28,6 +28,7 @@ PROGRAMS: dict[str, tuple[str, str, tuple[Purpose, ...]]] = {
     "front_ip_ruled": ("6.6", "rules on such a tunnel", ()),
     "inside_ip": ("6.6", "hosts behind such a tunnel", ()),
     "handed": ("6.6", "the af_xdp engine", ()),
+    "relay": ("6.6", "captures with the af_xdp engine", ()),
     "agent": ("6.9", "creating sockets from cookies", ("agent", "lab")),
 }
 PATIENCE = 2.0  # s before the user is told what takes so long

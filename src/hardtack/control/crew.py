@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hardtack import journal
 from hardtack.control.configuration.schema import Config
 from hardtack.control.exits import Exit
 from hardtack.image import Image, Table
@@ -39,6 +40,8 @@ def wanted(config: Config, exits: Sequence[Exit]) -> Wanted | None:
         others = {place: one.name for place, one in places.items() if not one.uplink}
         found = af_xdp.Wanted(uplinks, others, config.front.cpus, config.front.when_down)
         af_xdp.crew_for(found)  # whatever is wrong is wrong now
+        if not af_xdp.is_compiled():
+            journal.note("compiling", what="workers of the af_xdp engine", why="not in the cache; takes about a minute")
         af_xdp.compile_all()
         return found
 
@@ -90,6 +93,13 @@ class Crew:
 
             self.engine = parts.enter_context(af_xdp.Engine(tables, self._wanted, attach=False))
             self.engine.begin()
+
+    def told(self) -> dict[str, Any]:
+        """What there is to say of it when it works."""
+        if not self.engine:
+            return {}
+        zero_copy = str(self.engine.zero_copy).lower()
+        return {"engine": "af_xdp", "workers": len(self.engine.workers), "zero_copy": zero_copy}
 
     def wait(self) -> None:
         """Come back when nobody works any more with anything that was in tables before: no program, no worker."""

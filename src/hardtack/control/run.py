@@ -153,6 +153,7 @@ def tell_ready(here: AtWork, seconds: float) -> None:
         connections=here.connections,
         grace=round(max(0.0, max(here.graces.values()) / 1000 - time.monotonic()), 1),
         seconds=round(seconds, 3),
+        **here.crew.told(),
     )
     notify.ready(f"protecting {len(here.plan.config.hosts)} hosts on {', '.join(here.plan.uplinks)}")
     daemon.tell_of_programs(here.front)

@@ -24,7 +24,8 @@ from types import MappingProxyType, TracebackType
 from typing import Literal, Self
 
 from hardtack.compiler import objects
-from hardtack.compiler.native import prepared
+from hardtack.compiler.native import EVERYTHING, prepared
+from hardtack.compiler.program import Source
 from hardtack.engines.cpu_choice import choose, node_of, running_on, topology
 from hardtack.engines.queue_plan import Crew, Seat, crew
 from hardtack.engines.worker_memory import Returns, Worker, own_tables, records_of, shared_tables
@@ -86,6 +87,19 @@ def outliving(sizes: Mapping[str, int], workers: int) -> tuple[Table, ...]:
 def jumps() -> dict[str, dict[int, Image]]:
     """What the steering program goes on in. CompileError."""
     return {STEERED.name: {FRONT_PLACE: objects.compiled(FRONT)}}
+
+
+def is_compiled() -> bool:
+    """Whether the workers' native code is in the cache."""
+
+    def missing(_: Source) -> bytes:
+        raise LookupError
+
+    try:
+        objects.cached(WORKER, EVERYTHING.target, missing)
+    except LookupError:
+        return False
+    return True
 
 
 def compile_all() -> None:
