@@ -65,8 +65,6 @@ class Crew:
         self.tables["tags"] = np.zeros(buckets * WAYS, np.uint8)
         self.tables["connections"] = np.zeros(buckets * WAYS * Connection.itemsize, np.uint8)
         native.set_buckets(buckets)
-        unix_ns = world.EPOCH_BEGINS * 1_000_000
-        self.tables["clock"][:] = np.frombuffer(clock_entry(unix_ns - time.monotonic_ns()), np.uint8)
         places = self.tables["places"].tobytes()
         self.table = ConnectionTable(places, self.tables["tags"], self.tables["connections"])
         self.umem = Umem(WORKERS * SHARE, FRAME_SIZE)
@@ -80,6 +78,9 @@ class Crew:
         self.workers = [
             Worker(number, self.tables, {name: memory(name, kinds) for name in own}) for number in range(WORKERS)
         ]
+        # Now, not before they were compiled: keys are there for some minutes
+        unix_ns = world.EPOCH_BEGINS * 1_000_000
+        self.tables["clock"][:] = np.frombuffer(clock_entry(unix_ns - time.monotonic_ns()), np.uint8)
         self.nowhere = os.open(os.devnull, os.O_WRONLY)
         for worker in self.workers:
             self._connect(worker)

@@ -34,11 +34,12 @@ ELSEWHERE = frame(IPv4(destination="198.51.100.99"), Tcp())
 def working(kernel: Kernel) -> Iterator[Worker]:
     """A worker with one port, judging for the twin's world."""
     native, kinds = Native(world.state()), {table.name: table for table in WORKER.tables}
-    native.tables["clock"][:] = np.frombuffer(clock_entry(NOW * 1_000_000 - time.monotonic_ns()), np.uint8)
     own = {name: memory(name, kinds) for name, table in kinds.items() if is_own(table)}
     worker = kernel.kind(0, native.tables, own)
     worker.provide(kernel.umem, Returns(1, FRAMES), {})
     worker.connect([kernel.socket], [True], [1])
+    # Now, not before it was compiled: keys are there for some minutes
+    native.tables["clock"][:] = np.frombuffer(clock_entry(NOW * 1_000_000 - time.monotonic_ns()), np.uint8)
     worker.start(None, first=False)
     try:
         yield worker
