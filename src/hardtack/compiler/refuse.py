@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import llvmlite.binding as llvm
 
@@ -15,6 +16,7 @@ TRACES = (
     (re.compile(r"^(numba_(do_raise|unpickle|gil_|runtime_build_excinfo)|PyErr_)"), "this can raise an exception"),
     (re.compile(r"^(Py|numba_)"), "this needs a Python object"),
 )
+INSTRUCTION = re.compile(r"^  (?:%.* = )?(\w+)")
 CALLED = re.compile(r'call [^@]*@"?([\w.]+)')
 FLOAT = re.compile(r"\b(double|float|half|fp128)\b")
 NO_WORDS = re.compile(r'"[^"]*"|, !dbg.*$')  # names and notes, which may say anything
@@ -28,6 +30,8 @@ def refuse_unsupported(module: llvm.ModuleRef, program: str) -> None:
 
     LLVM itself ends the process when it meets what eBPF lacks: so it never comes to that.
     """
+    if not any(judge(opcode, text) for opcode, text in instructions(str(module))):
+        return
     for function in module.functions:
         if function.is_declaration:
             continue
@@ -37,6 +41,14 @@ def refuse_unsupported(module: llvm.ModuleRef, program: str) -> None:
                 if complaint:
                     file, line = Places(str(module)).of(instruction)
                     raise CompileError(f"{program}: {complaint}", file, line)
+
+
+def instructions(module: str) -> Iterator[tuple[str, str]]:
+    """Opcode and text of each in a module's text. LLVM takes a minute to write them one by one, as it has to for a place."""
+    for line in module.splitlines():
+        found = INSTRUCTION.match(line)
+        if found:
+            yield found[1], line
 
 
 def judge(opcode: str, text: str) -> str:
