@@ -14,6 +14,7 @@ import numpy.typing as npt
 from bursts_under_test import Bursts
 from captures.guarded import walled
 from engines_under_test import Native, memory
+from workers_under_test import Rings
 
 from hardtack.compiler.checked import CheckedProgram
 from hardtack.compiler.native import NativeProgram
@@ -21,7 +22,6 @@ from hardtack.engines.worker_memory import Worker
 
 LONGEST = 3 * 4096 + 512  # bytes of a generated frame and its room, more than that of any
 SLOTS = 64  # frames at a time
-RINGS = ("rx", "tx", "fill", "completion")
 DESCRIPTOR = {"rx": 16, "tx": 16, "fill": 8, "completion": 8}  # bytes
 
 
@@ -44,20 +44,23 @@ class Checked(Bursts):
 
 
 class CheckedWorker(Worker):
-    """A worker of the af_xdp engine. `program.judge()` tells why it has ended."""
+    """A worker of the af_xdp engine. In this thread it raises OutOfBounds; in one of its own, `close` does."""
 
     PROGRAM = CheckedProgram
 
-    def start(self, cpu: int | None, first: bool = True) -> None:
+    def run(self) -> int:
         """It may touch its records, its rings, and of the UMEM the frames that it judges."""
         assert isinstance(self.program, CheckedProgram) and self._kept
         _, returns = self._kept
         own = (self.record, self.ports, self.free, self.frames, self.polled, returns.records, returns.slots)
         ranges = [(array.ctypes.data, array.nbytes) for array in own]
-        for port in self.ports:
-            ranges += [part for name in RINGS if port[name]["mask"] >= 0 for part in ring_of(port[name], DESCRIPTOR[name])]
+        for name, size in DESCRIPTOR.items():
+            ranges += [span(port[name], size) for port in self.ports if port[name]["mask"] >= 0]
         self.program.permit(*ranges, frames=(self.frames.ctypes.data, len(self.frames), self.frames.itemsize))
-        super().start(cpu, first)
+        result = super().run()
+        if self.thread is None:
+            self.program.judge()
+        return result
 
     def close(self) -> None:
         """OutOfBounds if that has ended it."""
@@ -66,10 +69,17 @@ class CheckedWorker(Worker):
         self.program.judge()
 
 
-def ring_of(ring: npt.NDArray[np.void], size: int) -> list[tuple[int, int]]:
-    """Its indices, its flags, its descriptors."""
-    parts = [(int(ring[name]), 4) for name in ("producer", "consumer", "flags")]
-    return [*parts, (int(ring["descriptors"]), (int(ring["mask"]) + 1) * size)]
+def span(ring: npt.NDArray[np.void], size: int) -> tuple[int, int]:
+    """A ring's indices, flags and descriptors, which are in one piece of memory."""
+    begin = min(int(ring[name]) for name in ("producer", "consumer", "flags"))
+    return begin, int(ring["descriptors"]) + (int(ring["mask"]) + 1) * size - begin
+
+
+class CheckedRings(Rings):
+    """Frames judged and moved by such a worker."""
+
+    KIND = CheckedWorker
+    PROGRAM = CheckedProgram
 
 
 class WalledProgram(NativeProgram):

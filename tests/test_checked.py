@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 import transcripts
 from captures.guarded import ends, walled
-from checked_under_test import Checked, CheckedAlone, Walled, WalledAlone, WalledProgram
+from checked_under_test import Checked, CheckedAlone, CheckedRings, Walled, WalledAlone, WalledProgram
 from engines_under_test import PLENTY, Native
 from naive import world
 from parts.wrong import DONE, LINES, WAYS
@@ -57,11 +57,12 @@ def generated() -> list[list[Event]]:
     return [*islice(several(Random(12)), 2 * MOST_TOGETHER)]
 
 
-@pytest.mark.parametrize("kind", [Checked, CheckedAlone], ids=["in a burst", "alone"])
+@pytest.mark.parametrize("kind", [Checked, CheckedAlone, CheckedRings], ids=["in a burst", "alone", "by a worker"])
 def test_rows_and_conversations_touch_nothing_else(kind: type[Native]) -> None:
     engine = kind(world.state())
     all_rows(engine)
     all_conversations(engine)
+    engine.close()
 
 
 def test_generated_frames_touch_nothing_else(generated: list[list[Event]]) -> None:

@@ -94,9 +94,10 @@ def test_every_burst_over_the_end_of_the_indices(kernel: Kernel) -> None:
 def test_a_tx_ring_that_nobody_empties(kernel: Kernel) -> None:
     """What finds no room is dropped, and its frame received into again."""
     with working(kernel) as worker:
-        for _ in range(3):
+        for times in range(1, 4):
             assert eventually(partial(is_ready, kernel))
             assert len(kernel.receive([SYN] * ENTRIES)) == ENTRIES
+            assert eventually(partial(has_received, worker, times * ENTRIES))  # or RX, of as many, would run over
         assert eventually(lambda: int(worker.record["ring_full"][0]) == 2 * ENTRIES)
         assert eventually(lambda: int(worker.record["held"][0]) == FRAMES - 2 * ENTRIES)
         assert len({*kernel.rings[xsk.TX].content()}) == ENTRIES

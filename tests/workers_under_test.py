@@ -29,7 +29,7 @@ from tables_under_test import LO
 from hardtack.engines.worker_memory import Returns, Worker
 from hardtack.kernel import xsk
 from hardtack.kernel.umem import HEADROOM, Umem
-from hardtack.packet.burst_records import MOST_TOGETHER
+from hardtack.packet.burst_records import TOGETHER
 from hardtack.packet.entries import clock_entry
 from hardtack.packet.layout import MOST_EXITS, Exits
 from hardtack.packet.programs import INSIDE_REASON, WORKER
@@ -84,10 +84,10 @@ class Station:
         assert self.worker.run() == DONE
 
     def take(self, frames: Sequence[bytes], room: int = PLENTY) -> list[Moved]:
-        """What it does with frames that come in at once, MOST_TOGETHER at most."""
+        """What it does with frames that come in at once, TOGETHER at most."""
         uplink = self.ends[0]
         bases = uplink.take(xsk.FILL, len(frames))
-        assert len(bases) == len(frames) <= MOST_TOGETHER
+        assert len(bases) == len(frames) <= TOGETHER
         sizes = [*map(len, frames)]
         places = [base + begins(data, room) for base, data in zip(bases.tolist(), frames, strict=True)]
         for place, data in zip(places, frames, strict=True):
@@ -168,6 +168,7 @@ class Rings(Native):
     """Frames from the internet are judged by a worker, which moves them; what hosts send is judged as by Native."""
 
     SOURCES = (WORKER, INSIDE_REASON)
+    KIND: type[Worker] = Worker
 
     def __init__(self, state: State | None = None) -> None:
         super().__init__(state)
@@ -176,10 +177,10 @@ class Rings(Native):
     def run(
         self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
     ) -> Outcome:
-        """One frame somewhere in a burst of the next size, from 1 to 64 and again; the others are NOBODYS."""
+        """One frame somewhere in a burst of the next size, from 1 to TOGETHER and again; the others are NOBODYS."""
         if side != "outside":
             return super().run(frame, now_ms, side, room, cpu=cpu, ms=ms)
-        size = next(self._sizes) % MOST_TOGETHER + 1
+        size = next(self._sizes) % TOGETHER + 1
         place = next(self._sizes) % size
         frames = [NOBODYS] * place + [frame] + [NOBODYS] * (size - place - 1)
         station = self._station(cpu, now_ms, ms)
@@ -197,7 +198,7 @@ class Rings(Native):
     _sizes = count()
 
     def together(
-        self, frames: Sequence[bytes], now_ms: int, most: int = MOST_TOGETHER, *, cpu: int = 0, ms: int | None = None
+        self, frames: Sequence[bytes], now_ms: int, most: int = TOGETHER, *, cpu: int = 0, ms: int | None = None
     ) -> list[tuple[Reason, Moved]]:
         """What becomes of frames that come at one moment, in bursts of `most`: why, and where they go."""
         station, found = self._station(cpu, now_ms, ms), []
@@ -220,7 +221,7 @@ class Rings(Native):
         self.tables["clock"][:] = np.frombuffer(clock_entry(now_ms * NS, monotonic(now_ms, ms) * NS), np.uint8)
         if cpu not in self._stations:
             self._on(cpu, INSIDE_REASON)
-            self._stations[cpu] = Station(lambda: Worker(0, self.tables, self.own(cpu), calls=CALLS))
+            self._stations[cpu] = Station(lambda: self.KIND(0, self.tables, self.own(cpu), calls=CALLS))
         return self._stations[cpu]
 
     def close(self) -> None:
