@@ -29,7 +29,7 @@ from tables_under_test import LO
 from hardtack.engines.worker_memory import Returns, Worker
 from hardtack.kernel import xsk
 from hardtack.kernel.umem import HEADROOM, Umem
-from hardtack.packet.burst_records import MOST_TOGETHER
+from hardtack.packet.burst_records import TOGETHER
 from hardtack.packet.entries import clock_entry
 from hardtack.packet.layout import MOST_EXITS, Exits
 from hardtack.packet.programs import INSIDE_REASON, WORKER
@@ -84,10 +84,10 @@ class Station:
         assert self.worker.run() == DONE
 
     def take(self, frames: Sequence[bytes], room: int = PLENTY) -> list[Moved]:
-        """What it does with frames that come in at once, MOST_TOGETHER at most."""
+        """What it does with frames that come in at once, TOGETHER at most."""
         uplink = self.ends[0]
         bases = uplink.take(xsk.FILL, len(frames))
-        assert len(bases) == len(frames) <= MOST_TOGETHER
+        assert len(bases) == len(frames) <= TOGETHER
         sizes = [*map(len, frames)]
         places = [base + begins(data, room) for base, data in zip(bases.tolist(), frames, strict=True)]
         for place, data in zip(places, frames, strict=True):
@@ -176,10 +176,10 @@ class Rings(Native):
     def run(
         self, frame: bytes, now_ms: int, side: Side = "outside", room: int = PLENTY, *, cpu: int = 0, ms: int | None = None
     ) -> Outcome:
-        """One frame somewhere in a burst of the next size, from 1 to 64 and again; the others are NOBODYS."""
+        """One frame somewhere in a burst of the next size, from 1 to TOGETHER and again; the others are NOBODYS."""
         if side != "outside":
             return super().run(frame, now_ms, side, room, cpu=cpu, ms=ms)
-        size = next(self._sizes) % MOST_TOGETHER + 1
+        size = next(self._sizes) % TOGETHER + 1
         place = next(self._sizes) % size
         frames = [NOBODYS] * place + [frame] + [NOBODYS] * (size - place - 1)
         station = self._station(cpu, now_ms, ms)
@@ -197,7 +197,7 @@ class Rings(Native):
     _sizes = count()
 
     def together(
-        self, frames: Sequence[bytes], now_ms: int, most: int = MOST_TOGETHER, *, cpu: int = 0, ms: int | None = None
+        self, frames: Sequence[bytes], now_ms: int, most: int = TOGETHER, *, cpu: int = 0, ms: int | None = None
     ) -> list[tuple[Reason, Moved]]:
         """What becomes of frames that come at one moment, in bursts of `most`: why, and where they go."""
         station, found = self._station(cpu, now_ms, ms), []
