@@ -143,10 +143,10 @@ class Ground:
             yield client, server
 
     def add_connection(self, host: str, number: int, port: int) -> None:
-        """One of the client's, as if a cookie had opened it."""
+        """One of the client's, as if a cookie had opened it, and its host had answered."""
         row = np.zeros(1, layout.Connection)
         row["source_low"], row["destination_low"], row["ports"] = low_of(CLIENT[0]), low_of(host), ports_of(port)
-        row["host"], row["state"], row["left"] = number, layout.NUMBERED, 1000
+        row["host"], row["state"], row["left"] = number, layout.NUMBERED | layout.HOST_SEEN, 1000
         row["reach"] = row["ack_reach"] = 26
         assert open_table(self.tables).fill(row, 0) == 1
 

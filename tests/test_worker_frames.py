@@ -24,7 +24,7 @@ from test_bursts import from_outside
 from test_front_generated import BOOTED, state
 from workers_under_test import LONGEST, Rings
 
-from hardtack.packet.burst_records import MOST_TOGETHER
+from hardtack.packet.burst_records import TOGETHER
 from hardtack.packet.reasons import Reason
 
 WANTED = 4000  # frames
@@ -44,7 +44,7 @@ def test_a_worker_agrees_with_the_twin(rings: Rings) -> None:
     ways: Counter[Action | None] = Counter()
     reasons: Counter[Reason] = Counter()
     while ways.total() < WANTED:
-        events = [*islice(made, rng.randint(1, MOST_TOGETHER))]
+        events = [*islice(made, rng.randint(1, TOGETHER))]
         frames = [event.frame for event in events if len(event.frame) <= LONGEST]
         now_ms, ms = events[0].now_ms, next(clock)
         expected = [twin.run(one, now_ms, ms=ms) for one in frames]
