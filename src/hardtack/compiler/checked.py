@@ -7,6 +7,8 @@ and what it was permitted. The first other access stops it.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,11 +32,11 @@ class CheckedProgram(NativeProgram):
     A program that works by itself, in a thread, ends instead: `judge` tells why.
     """
 
-    def __init__(self, source: Source, tables: Tables) -> None:
+    def __init__(self, source: Source, tables: Tables, calls: Mapping[str, int] = MappingProxyType({})) -> None:
         self.blocks = np.zeros(MOST_BLOCKS, np.uint8)
         self._fault = np.zeros(5, np.uint64)  # address, size, kind, line, where the file's name is
         self._permitted = np.zeros(4 + 2 * MOST_RANGES, np.uint64)  # count; count, place, size of frames' records; ranges
-        super().__init__(source, tables, Means(checked=True))
+        super().__init__(source, tables, Means(checked=True), calls)
 
     def symbols(self) -> dict[str, int]:
         """Where checks look, and what they write."""
