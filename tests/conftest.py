@@ -20,8 +20,8 @@ COMPUTING = {
     *("test_kernels", "test_naive_cookie", "test_parts", "test_places", "test_table_threads", "test_transcripts"),
     *("test_hostile_files", "test_mistakes", "test_units"),
     *("test_bursts", "test_capture_walk", "test_capture_damage", "test_replay", "test_replay_agreement"),
-    *("test_worker_rings", "test_checked", "test_fuzz", "test_plain", "test_worker_frames", "test_queue_plan", "test_cpu_choice"),
-    "test_two_workers",
+    *("test_worker_rings", "test_worker_frames", "test_two_workers", "test_checked", "test_fuzz", "test_plain"),
+    *("test_queue_plan", "test_cpu_choice"),
 }
 
 # These have namespaces and daemons, but no flood that is measured: they may run beside those that have.
