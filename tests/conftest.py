@@ -41,6 +41,14 @@ BOTH_ENGINES = {
     *("test_capture", "test_grace", "test_lists", "test_reload", "test_rules_on_every_way", "test_several_uplinks"),
     *("test_tags", "test_ways", "test_under_attack", "test_offers", "test_transfers", "test_http"),
 }
+# But for these, which take long, and hang on nothing that an engine does
+ONCE = {
+    "test_it_ends_with_a_process_that_is_killed",
+    "test_whoever_says_so_switches_it",
+    "test_a_front_that_dies_leaves_it_on_and_the_next_one_goes_on",
+    *("test_a_broken_file_changes_nothing_and_is_seen", "test_nobody_holds_up_the_control_socket"),
+    *("test_a_front_without_its_helper_goes_on_and_says_so", "test_what_does_not_fit_is_refused_before_anything_is_written"),
+}
 
 # These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.
 ALONE = {"test_lab_life"}
@@ -79,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what may run beside the rest (see scripts/test), and what `make quick` runs."""
     if config.getoption("--engine"):
-        items[:] = [item for item in items if item.path.stem in BOTH_ENGINES]
+        items[:] = [item for item in items if item.path.stem in BOTH_ENGINES and item.name.partition("[")[0] not in ONCE]
     for item in items:
         for name, stems in (("computing", COMPUTING), ("beside", BESIDE), ("alone", ALONE), ("quick", QUICK)):
             if item.path.stem in stems:

@@ -7,6 +7,7 @@ import os
 VARIABLE = "HARDTACK_TESTED_ENGINE"
 
 
-def engine() -> str:
-    """As in a configuration."""
-    return os.environ.get(VARIABLE, "xdp")
+def of_the_engine() -> dict[str, str]:
+    """Keys of [front]. Without their process both are to go on protecting."""
+    engine = os.environ.get(VARIABLE, "xdp")
+    return {"engine": engine} | ({"when_down": "judge"} if engine == "af_xdp" else {})

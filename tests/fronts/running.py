@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine_ground import engine
+from engine_ground import of_the_engine
 from handshake.counted import counts, pinned
 from handshake.returning import CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK
 from handshake.stage import PATIENCE, TALK, agent_command, front_command
@@ -32,7 +32,7 @@ Value = str | int | Iterable[str] | Iterable[int]
 def configuration(folder: Path, outside: Interface, hosts: Iterable[dict[str, Value]], **front: Value) -> Path:
     """A configuration in `folder`, which has the key of all its fronts; no grace, no host is asked, unless `front` says."""
     settings: dict[str, Value] = {"interface": outside.name, "key_file": key(folder), "grace": "0s", "check_hosts": False}
-    settings |= {"engine": engine(), **front}
+    settings |= {**of_the_engine(), **front}
     lines = ["[front]", *written(settings)]
     for host in hosts:
         lines += ["[[host]]", *written({"handshake": "agent", **host})]

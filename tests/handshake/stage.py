@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine_ground import engine
+from engine_ground import of_the_engine
 
 from handshake.counted import counts
 from hardtack.keys import make_key
@@ -45,7 +45,7 @@ interface = "{interface}"
 key_file = "{key}"
 grace = "0s"
 check_hosts = false
-engine = "{engine}"
+{engine}
 
 [[host]]
 name = "some-ports"
@@ -135,7 +135,7 @@ def write_configuration(net: Topology, folder: Path, ports: Sequence[int] = PORT
         make_key(key)
     path = folder / "hardtack.toml"
     values = {
-        "engine": engine(),
+        "engine": "\n".join(f'{key} = "{value}"' for key, value in of_the_engine().items()),
         "some": list(SERVER),
         "every": list(SECOND),
         "ports": list(ports),
