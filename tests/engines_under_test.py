@@ -108,10 +108,10 @@ def monotonic(now_ms: int, ms: int | None) -> int:
 
 
 def write(tables: Mapping[str, Map], entries: Updates) -> None:
-    """How the kernel's tables begin."""
+    """How the kernel's tables begin; of what can be mapped, a value may be the beginning of all."""
     for name, key, value in entries:
         table = tables[name]
-        if table.table.flags & MMAPABLE:
+        if table.table.flags & MMAPABLE and len(value) != table.table.value_size:
             table.memory()[: len(value)] = value
         else:
             table.update(key, value)

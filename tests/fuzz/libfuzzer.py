@@ -75,6 +75,9 @@ def counted(library: ctypes.CDLL, blocks: npt.NDArray[np.uint8]) -> None:
 KEPT: list[npt.NDArray[np.uint64]] = []
 
 
+NO_LIMIT = b"-rss_limit_mb=0"  # of memory: much of this process' is from before
+
+
 def fuzz(library: ctypes.CDLL, judge: Callable[[bytes], object], arguments: Sequence[str]) -> None:
     """Run libFuzzer with these arguments. It ends the process: with status 0, or after an input that `judge` raises for."""
 
@@ -86,7 +89,7 @@ def fuzz(library: ctypes.CDLL, judge: Callable[[bytes], object], arguments: Sequ
             os.abort()  # libFuzzer keeps the input
         return 0
 
-    words = [b"fuzz", *(argument.encode() for argument in arguments)]
+    words = [b"fuzz", NO_LIMIT, *(argument.encode() for argument in arguments)]
     values = (ctypes.c_char_p * (len(words) + 1))(*words)
     count, place = ctypes.c_int(len(words)), ctypes.cast(values, ctypes.c_void_p)
     library.LLVMFuzzerRunDriver(ctypes.byref(count), ctypes.byref(place), ONE(one))
