@@ -20,6 +20,7 @@ from hardtack.control import rule_loads, rules
 from hardtack.control.configuration.problems import ConfigError
 from hardtack.control.configuration.reading import loaded, read
 from hardtack.control.configuration.rules import parse
+from hardtack.control.crew import Crew
 from hardtack.control.publish import settle
 from hardtack.control.rule_mistakes import named
 from hardtack.control.rule_texts import ENTRY, entry, known
@@ -273,7 +274,7 @@ def test_what_a_reload_has_left_is_not_used_again_while_frames_may_be_there(monk
     """A frame that has read a host's word must find the program and the records of that word."""
     waited = list[int]()
     monkeypatch.setattr(grace, "wait_for_programs", lambda: waited.append(1))
-    here: Any = SimpleNamespace(rules_changed=time.monotonic())
+    here: Any = SimpleNamespace(rules_changed=time.monotonic(), crew=Crew(None))
     settle(here)
     settle(here)
     assert waited == [1], "once a reload that has changed rules"
