@@ -36,18 +36,16 @@ BESIDE = {
     *("test_replay_live", "test_xsk", "test_steer"),
 }
 
-# These have fronts, and run with each engine: `pytest --engine af_xdp`.
+# These have fronts, and run with each engine: `pytest --engine af_xdp`. Not those that take long, and hang on nothing that
+# an engine does.
 BOTH_ENGINES = {
-    *("test_capture", "test_grace", "test_lists", "test_reload", "test_rules_on_every_way", "test_several_uplinks"),
-    *("test_tags", "test_ways", "test_under_attack", "test_offers", "test_transfers", "test_http"),
+    *("test_capture", "test_lists", "test_rules_on_every_way", "test_several_uplinks", "test_tags", "test_ways"),
+    *("test_under_attack", "test_offers", "test_transfers", "test_http"),
 }
-# But for these, which take long, and hang on nothing that an engine does
 ONCE = {
     "test_it_ends_with_a_process_that_is_killed",
     "test_whoever_says_so_switches_it",
     "test_a_front_that_dies_leaves_it_on_and_the_next_one_goes_on",
-    *("test_a_broken_file_changes_nothing_and_is_seen", "test_nobody_holds_up_the_control_socket"),
-    *("test_a_front_without_its_helper_goes_on_and_says_so", "test_what_does_not_fit_is_refused_before_anything_is_written"),
 }
 
 # These look for what labs leave behind, which any other lab would sweep: nobody else's may begin meanwhile.
