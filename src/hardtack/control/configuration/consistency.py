@@ -78,9 +78,9 @@ def metrics_and_their_keys(metrics: Any) -> Found:
 
 
 def engine_and_its_keys(front: Table) -> Found:
-    """Keys of the af_xdp engine without it."""
-    for key in ("cpus", "when_down"):
-        if key in front and front.get("engine", "xdp") == "xdp":
+    """Keys of the af_xdp engine without it, but for what they are if they are left out."""
+    for key, usual in {"cpus": "auto", "when_down": "pass"}.items():
+        if front.get(key, usual) != usual and front.get("engine", "xdp") == "xdp":
             yield ("front", key), f'found {shown(front[key])}; leave it out, or write engine = "af_xdp"'
 
 
