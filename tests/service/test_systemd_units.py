@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,12 +112,6 @@ class Traced:
             if wanted in lines:
                 return lines
 
-    def drain(self) -> None:
-        """Nobody reads what it has said so far: with a full queue it could say nothing more."""
-        with suppress(BlockingIOError):
-            while self.systemd.recv(4096, socket.MSG_DONTWAIT):
-                pass
-
     def seen(self) -> list[str]:
         """Its system calls, a line each."""
         return self.calls.read_text(errors="replace").splitlines()
@@ -208,7 +202,6 @@ def test_systemd_is_told_of_all_of_it(ground: Ground) -> None:
     assert ground.hardtack("status", "--json").returncode == 0
     scraped = run(["curl", "--silent", "--fail", f"http://127.0.0.1:{PORT}/metrics"], ground.net.front, timeout=PATIENCE)
     assert b"hardtack_build_info" in scraped.stdout
-    ground.agent.drain()
     ground.agent.process.send(signal.SIGHUP)
     ground.agent.told("RELOADING=1")
     for one in (ground.front, ground.agent):
