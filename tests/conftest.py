@@ -40,7 +40,7 @@ BESIDE = {
 # an engine does.
 BOTH_ENGINES = {
     *("test_capture", "test_lists", "test_rules_on_every_way", "test_several_uplinks", "test_tags", "test_ways"),
-    *("test_under_attack", "test_offers", "test_transfers", "test_http"),
+    *("test_under_attack", "test_offers"),
 }
 ONCE = {
     "test_it_ends_with_a_process_that_is_killed",
